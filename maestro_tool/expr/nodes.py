@@ -1,0 +1,534 @@
+"""Bit-vector and Boolean expressions with the foldings that keep packet fields recognisable.
+
+An `Expr` is interned: equal expressions are one object, so equality is identity and expressions are
+cheap dictionary keys.  ``width`` is in bits; Booleans have width 0.  Constructors fold constants,
+undo byte-wise assembly (adjacent extracts and concats merge) and see through ``ite(c, 1, 0) != 0``,
+which is how C spells a Boolean.  z3 is not needed for any of this.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from weakref import WeakValueDictionary
+
+_TABLE: WeakValueDictionary[tuple[object, ...], Expr] = WeakValueDictionary()
+
+
+class Expr:
+    """``op`` with ``args``; ``value`` holds a constant, a symbol's name, or extract bounds (hi, lo)."""
+
+    __slots__ = ("op", "width", "args", "value", "_hash", "__weakref__")
+    op: str
+    width: int
+    args: tuple[Expr, ...]
+    value: int | str | tuple[int, int] | None
+
+    def __repr__(self) -> str:
+        from maestro_tool.expr.text import show
+
+        return show(self)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @property
+    def is_const(self) -> bool:
+        return self.op == "const"
+
+    @property
+    def const(self) -> int:
+        """Value of a constant; an internal error otherwise."""
+        assert isinstance(self.value, int) and self.op == "const", self
+        return self.value
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_make, (self.op, self.width, self.args, self.value))
+
+
+def _make(op: str, width: int, args: tuple[Expr, ...] = (), value: int | str | tuple[int, int] | None = None) -> Expr:
+    key = (op, width, value, *map(id, args))
+    found = _TABLE.get(key)
+    if found is not None:
+        return found
+    e = object.__new__(Expr)
+    e.op, e.width, e.args, e.value = op, width, args, value
+    e._hash = hash((op, width, value, *(a._hash for a in args)))
+    _TABLE[key] = e
+    return e
+
+
+def const(value: int, width: int) -> Expr:
+    return _make("const", width, (), value & ((1 << width) - 1))
+
+
+def sym(name: str, width: int) -> Expr:
+    return _make("sym", width, (), name)
+
+
+TRUE: Final = _make("const", 0, (), 1)
+FALSE: Final = _make("const", 0, (), 0)
+
+
+def boolean(value: bool) -> Expr:
+    return TRUE if value else FALSE
+
+
+def signed(value: int, width: int) -> int:
+    return value - (1 << width) if value >> (width - 1) else value
+
+
+_FOLD = {
+    "add": lambda a, b, w: a + b,
+    "sub": lambda a, b, w: a - b,
+    "mul": lambda a, b, w: a * b,
+    # SMT-LIB semantics for division by zero; the executor reports the C error before it gets here.
+    "udiv": lambda a, b, w: a // b if b else -1,
+    "urem": lambda a, b, w: a % b if b else a,
+    "sdiv": lambda a, b, w: _sdiv(signed(a, w), signed(b, w)),
+    "srem": lambda a, b, w: _srem(signed(a, w), signed(b, w)),
+    "and": lambda a, b, w: a & b,
+    "or": lambda a, b, w: a | b,
+    "xor": lambda a, b, w: a ^ b,
+    "shl": lambda a, b, w: a << b if b < w else 0,
+    "lshr": lambda a, b, w: a >> b if b < w else 0,
+    "ashr": lambda a, b, w: signed(a, w) >> min(b, w - 1),
+}
+
+
+def _sdiv(a: int, b: int) -> int:
+    if b == 0:
+        return 1 if a < 0 else -1
+    q = abs(a) // abs(b)
+    return q if (a < 0) == (b < 0) else -q
+
+
+def _srem(a: int, b: int) -> int:
+    if b == 0:
+        return a
+    r = abs(a) % abs(b)
+    return -r if a < 0 else r
+
+
+COMMUTATIVE: Final = frozenset({"add", "mul", "and", "or", "xor"})
+
+
+def binary(op: str, a: Expr, b: Expr) -> Expr:
+    """``a op b`` for the arithmetic operations of the table above; both have one width."""
+    w = a.width
+    assert w == b.width and w > 0, (op, a, b)
+    if a.is_const and b.is_const:
+        return const(_FOLD[op](a.const, b.const, w), w)
+    if op in COMMUTATIVE and a.is_const:
+        a, b = b, a
+    if b.is_const:
+        c = b.const
+        full = (1 << w) - 1
+        if c == 0:
+            if op in ("add", "sub", "or", "xor", "shl", "lshr", "ashr"):
+                return a
+            if op in ("and", "mul"):
+                return b
+        if c == 1 and op in ("mul", "udiv"):
+            return a
+        if c == 1 and op == "urem":
+            return const(0, w)
+        if op == "and":
+            if c == full:
+                return a
+            return _and_mask(a, c)
+        if op == "or" and c == full:
+            return b
+        if op == "sub":
+            return binary("add", a, const(-c, w))
+        if op in ("add", "xor", "or") and a.op == op and a.args[1].is_const:
+            return binary(op, a.args[0], const(_FOLD[op](a.args[1].const, c, w), w))
+        if op in ("shl", "lshr") and c >= w:
+            return const(0, w)
+        if op == "shl":
+            return concat(extract(a, w - 1 - c, 0), const(0, c))
+        if op == "lshr":
+            return zext(extract(a, w - 1, c), w)
+    if a is b:
+        if op in ("sub", "xor"):
+            return const(0, w)
+        if op in ("and", "or"):
+            return a
+    if op in ("or", "add", "xor"):
+        merged = _merge_disjoint(a, b)
+        if merged is not None:
+            return merged
+    if op in COMMUTATIVE and not b.is_const and repr_key(b) < repr_key(a):
+        a, b = b, a
+    return _make(op, w, (a, b))
+
+
+def repr_key(e: Expr) -> tuple[int, str, str]:
+    """An order on expressions that does not depend on addresses."""
+    return (len(e.args), e.op, str(e.value))
+
+
+def _and_mask(a: Expr, mask: int) -> Expr:
+    """``a & mask`` as extract/concat when the mask is a run of ones: keeps field boundaries visible."""
+    w = a.width
+    low = (mask & -mask).bit_length() - 1
+    run = mask >> low
+    if run & (run + 1):
+        if a.op == "and" and a.args[1].is_const:
+            return binary("and", a.args[0], const(a.args[1].const & mask, w))
+        return _make("and", w, (a, const(mask, w)))
+    high = low + run.bit_length() - 1
+    parts = extract(a, high, low)
+    if low:
+        parts = concat(parts, const(0, low))
+    return zext(parts, w)
+
+
+def _pieces(e: Expr) -> list[Expr]:
+    if e.op == "concat":
+        return list(e.args)
+    if e.op == "zext":
+        return [const(0, e.width - e.args[0].width), *_pieces(e.args[0])]
+    return [e]
+
+
+def _merge_disjoint(a: Expr, b: Expr) -> Expr | None:
+    """``a | b`` where in every bit one side is a constant zero: a concat of the other sides."""
+    pa, pb = _pieces(a), _pieces(b)
+    if len(pa) == 1 and len(pb) == 1:
+        return None
+    result: list[Expr] = []
+    pa.reverse()
+    pb.reverse()
+    while pa and pb:
+        x, y = pa.pop(), pb.pop()
+        if x.width > y.width:
+            pa.append(extract(x, x.width - y.width - 1, 0))
+            x = extract(x, x.width - 1, x.width - y.width)
+        elif y.width > x.width:
+            pb.append(extract(y, y.width - x.width - 1, 0))
+            y = extract(y, y.width - 1, y.width - x.width)
+        if x.is_const and x.const == 0:
+            result.append(y)
+        elif y.is_const and y.const == 0:
+            result.append(x)
+        else:
+            return None
+    return concat(*result)
+
+
+def concat(*parts: Expr) -> Expr:
+    """Most significant part first."""
+    flat: list[Expr] = []
+    for part in parts:
+        if part.width == 0:
+            continue
+        for p in part.args if part.op == "concat" else (part,):
+            if flat:
+                joined = _join(flat[-1], p)
+                if joined is not None:
+                    flat[-1] = joined
+                    continue
+            flat.append(p)
+    if len(flat) == 1:
+        return flat[0]
+    return _make("concat", sum(p.width for p in flat), tuple(flat))
+
+
+def _join(a: Expr, b: Expr) -> Expr | None:
+    if a.is_const and b.is_const:
+        return const(a.const << b.width | b.const, a.width + b.width)
+    if a.op == "extract" and b.op == "extract" and a.args[0] is b.args[0]:
+        (ah, al), (bh, bl) = a.value, b.value  # type: ignore[misc]
+        if al == bh + 1:  # type: ignore[has-type]
+            return extract(a.args[0], ah, bl)  # type: ignore[has-type]
+    return None
+
+
+def extract(e: Expr, high: int, low: int) -> Expr:
+    """Bits high..low (inclusive) of ``e``."""
+    width = high - low + 1
+    if width <= 0:
+        return _make("const", 0, (), 0)
+    if width == e.width:
+        return e
+    if e.is_const:
+        return const(e.const >> low, width)
+    if e.op == "extract":
+        base = e.value[1]  # type: ignore[index]
+        return extract(e.args[0], base + high, base + low)  # type: ignore[operator]
+    if e.op == "concat":
+        parts: list[Expr] = []
+        top = e.width
+        for p in e.args:
+            bottom = top - p.width
+            h, l = min(high, top - 1), max(low, bottom)
+            if h >= l:
+                parts.append(extract(p, h - bottom, l - bottom))
+            top = bottom
+        return concat(*parts)
+    if e.op in ("zext", "sext"):
+        inner = e.args[0]
+        if high < inner.width:
+            return extract(inner, high, low)
+        if e.op == "zext":
+            if low >= inner.width:
+                return const(0, width)
+            return zext(extract(inner, inner.width - 1, low), width)
+    if e.op in ("and", "or", "xor"):
+        return binary(e.op, extract(e.args[0], high, low), extract(e.args[1], high, low))
+    if e.op == "not":
+        return bv_not(extract(e.args[0], high, low))
+    if e.op == "ite":
+        return ite(e.args[0], extract(e.args[1], high, low), extract(e.args[2], high, low))
+    if low == 0 and e.op in ("add", "sub", "mul"):
+        return binary(e.op, extract(e.args[0], high, 0), extract(e.args[1], high, 0))
+    return _make("extract", width, (e,), (high, low))
+
+
+def zext(e: Expr, width: int) -> Expr:
+    assert width >= e.width > 0, (e, width)
+    if width == e.width:
+        return e
+    if e.is_const:
+        return const(e.const, width)
+    if e.op == "zext":
+        return zext(e.args[0], width)
+    if e.op == "ite" and e.args[1].is_const and e.args[2].is_const:
+        return ite(e.args[0], zext(e.args[1], width), zext(e.args[2], width))
+    if e.op == "concat" and e.args[0].is_const and e.args[0].const == 0:
+        return zext(concat(*e.args[1:]), width)
+    return _make("zext", width, (e,))
+
+
+def sext(e: Expr, width: int) -> Expr:
+    assert width >= e.width > 0, (e, width)
+    if width == e.width:
+        return e
+    if e.is_const:
+        return const(signed(e.const, e.width), width)
+    if e.op == "zext":
+        return zext(e.args[0], width)
+    if e.op == "ite" and e.args[1].is_const and e.args[2].is_const:
+        return ite(e.args[0], sext(e.args[1], width), sext(e.args[2], width))
+    return _make("sext", width, (e,))
+
+
+def neg(e: Expr) -> Expr:
+    return binary("sub", const(0, e.width), e)
+
+
+def bv_not(e: Expr) -> Expr:
+    if e.is_const:
+        return const(~e.const, e.width)
+    if e.op == "not":
+        return e.args[0]
+    return _make("not", e.width, (e,))
+
+
+def ite(c: Expr, a: Expr, b: Expr) -> Expr:
+    """``c ? a : b``; ``a`` and ``b`` have one width (0 for Booleans)."""
+    assert c.width == 0 and a.width == b.width
+    if c is TRUE or a is b:
+        return a
+    if c is FALSE:
+        return b
+    if c.op == "lnot":
+        return ite(c.args[0], b, a)
+    if a.width == 0:
+        if a is TRUE and b is FALSE:
+            return c
+        if a is FALSE and b is TRUE:
+            return lnot(c)
+        return lor(land(c, a), land(lnot(c), b))
+    return _make("ite", a.width, (c, a, b))
+
+
+def eq(a: Expr, b: Expr) -> Expr:
+    assert a.width == b.width, (a, b)
+    if a is b:
+        return TRUE
+    if a.width == 0:
+        return ite(a, b, lnot(b))
+    if a.is_const and b.is_const:
+        return FALSE  # interned: equal constants are one object
+    if a.is_const:
+        a, b = b, a
+    if b.is_const:
+        c = b.const
+        if a.op == "ite" and (a.args[1].is_const or a.args[2].is_const):
+            yes, no = eq(a.args[1], b), eq(a.args[2], b)
+            if yes.is_const or no.is_const:
+                return ite(a.args[0], yes, no)
+        if a.op == "zext":
+            inner = a.args[0]
+            return eq(inner, const(c, inner.width)) if c >> inner.width == 0 else FALSE
+        if a.op == "concat":
+            result, low = TRUE, a.width
+            for p in a.args:
+                low -= p.width
+                result = land(result, eq(p, const(c >> low, p.width))) if p.is_const else result
+                if result is FALSE:
+                    return FALSE
+            rest = [p for p in a.args if not p.is_const]
+            if len(rest) < len(a.args):
+                low = a.width
+                value, conj = c, TRUE
+                for p in a.args:
+                    low -= p.width
+                    if not p.is_const:
+                        conj = land(conj, eq(p, const(value >> low, p.width)))
+                return conj
+        if a.op in ("add", "xor") and a.args[1].is_const:
+            return eq(a.args[0], const(_FOLD["sub" if a.op == "add" else "xor"](c, a.args[1].const, a.width), a.width))
+    elif repr_key(b) < repr_key(a):
+        a, b = b, a
+    return _make("eq", 0, (a, b))
+
+
+_COMPARE = {
+    "ult": lambda a, b, w: a < b,
+    "ule": lambda a, b, w: a <= b,
+    "slt": lambda a, b, w: signed(a, w) < signed(b, w),
+    "sle": lambda a, b, w: signed(a, w) <= signed(b, w),
+}
+
+
+def compare(op: str, a: Expr, b: Expr) -> Expr:
+    """eq ne ult ule ugt uge slt sle sgt sge -> Boolean."""
+    if op == "eq":
+        return eq(a, b)
+    if op == "ne":
+        return lnot(eq(a, b))
+    if op in ("ugt", "uge", "sgt", "sge"):
+        return compare(op[0] + "l" + op[2], b, a)
+    w = a.width
+    assert w == b.width and w > 0
+    if a.is_const and b.is_const:
+        return boolean(_COMPARE[op](a.const, b.const, w))
+    if a is b:
+        return boolean(op in ("ule", "sle"))
+    if op[0] == "s" and _non_negative(a) and _non_negative(b):
+        op = "u" + op[1:]
+    if op == "ult" and b.is_const and b.const == 0:
+        return FALSE
+    if op == "ule" and a.is_const and a.const == 0:
+        return TRUE
+    if a.op == "zext" and b.op == "zext" and op[0] == "u":
+        n = max(a.args[0].width, b.args[0].width)
+        return compare(op, zext(a.args[0], n), zext(b.args[0], n))
+    for x, y, flip in ((a, b, False), (b, a, True)):
+        if x.op == "zext" and y.is_const and op[0] == "u":
+            n = x.args[0].width
+            if y.const >> n:
+                return boolean(not flip)
+            narrow = const(y.const, n)
+            return compare(op, narrow, x.args[0]) if flip else compare(op, x.args[0], narrow)
+        if x.op == "ite" and x.args[1].is_const and x.args[2].is_const and y.is_const:
+            pair = [compare(op, y, v) if flip else compare(op, v, y) for v in x.args[1:]]
+            return ite(x.args[0], pair[0], pair[1])
+    return _make(op, 0, (a, b))
+
+
+def _non_negative(e: Expr) -> bool:
+    return e.op == "zext" or (e.is_const and not e.const >> (e.width - 1)) or (
+        e.op == "ite" and _non_negative(e.args[1]) and _non_negative(e.args[2])
+    )
+
+
+def lnot(e: Expr) -> Expr:
+    assert e.width == 0
+    if e.is_const:
+        return FALSE if e is TRUE else TRUE
+    if e.op == "lnot":
+        return e.args[0]
+    if e.op in _COMPARE:
+        return compare(e.op[0] + ("lt" if e.op[1:] == "le" else "le"), e.args[1], e.args[0])
+    return _make("lnot", 0, (e,))
+
+
+def land(a: Expr, b: Expr) -> Expr:
+    if a is FALSE or b is FALSE:
+        return FALSE
+    if a is TRUE or a is b:
+        return b
+    if b is TRUE:
+        return a
+    if lnot(a) is b:
+        return FALSE
+    return _make("land", 0, (a, b))
+
+
+def lor(a: Expr, b: Expr) -> Expr:
+    if a is TRUE or b is TRUE:
+        return TRUE
+    if a is FALSE or a is b:
+        return b
+    if b is FALSE:
+        return a
+    if lnot(a) is b:
+        return TRUE
+    return _make("lor", 0, (a, b))
+
+
+def symbols(e: Expr) -> frozenset[Expr]:
+    """All symbols that occur in ``e``."""
+    found: set[Expr] = set()
+    seen: set[Expr] = set()
+    work = [e]
+    while work:
+        x = work.pop()
+        if x in seen:
+            continue
+        seen.add(x)
+        if x.op == "sym":
+            found.add(x)
+        work.extend(x.args)
+    return frozenset(found)
+
+
+def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
+    """``e`` with other arguments, folded again."""
+    match e.op:
+        case "const" | "sym":
+            return e
+        case "extract":
+            high, low = e.value  # type: ignore[misc]
+            return extract(args[0], high, low)  # type: ignore[has-type]
+        case "concat":
+            return concat(*args)
+        case "zext":
+            return zext(args[0], e.width)
+        case "sext":
+            return sext(args[0], e.width)
+        case "not":
+            return bv_not(args[0])
+        case "ite":
+            return ite(*args)
+        case "lnot":
+            return lnot(args[0])
+        case "land":
+            return land(*args)
+        case "lor":
+            return lor(*args)
+        case "eq" | "ult" | "ule" | "slt" | "sle":
+            return compare(e.op, *args)
+        case _:
+            return binary(e.op, *args)
+
+
+def substitute(e: Expr, values: dict[Expr, Expr]) -> Expr:
+    """``e`` with symbols replaced, folded again.  Iterative: expressions may be deep."""
+    done: dict[Expr, Expr] = dict(values)
+    stack = [e]
+    while stack:
+        x = stack[-1]
+        if x in done:
+            stack.pop()
+            continue
+        missing = [a for a in x.args if a not in done]
+        if missing:
+            stack.extend(missing)
+            continue
+        done[x] = rebuild(x, tuple(done[a] for a in x.args)) if x.args else x
+        stack.pop()
+    return done[e]

@@ -1,0 +1,142 @@
+"""What symbolic execution found: the call paths of ``nf_process``, as plain data.
+
+Symbols in expressions are named by their origin:
+
+    pkt.N            byte N of the frame, counted from the Ethernet header; 8 bits
+    pkt_len          length of the frame in bytes; 16 bits (zero-extended where C sees more)
+    device           input port; 16 bits
+    now              time in nanoseconds; 64 bits
+    cfg.<place>      a number that set-up stored (option, capacity ...); its value may change between
+                     runs unless the place is in `Analysis.pinned`
+    <op>.<n>.<what>  produced by event n of the path: ``map_get.3.value``, ``vector_read.5.8`` (the
+                     byte at offset 8), ``dchain_allocate.4.index``, ``opaque.7.value``
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from maestro_tool.expr import Expr
+
+ObjectKind = Literal["map", "vector", "dchain", "sketch", "cht", "global"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyField:
+    """A part of a map's key that its equality function compares: byte offset and size in the key."""
+
+    name: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateObject:
+    """An object allocated in set-up (in order of allocation) or a global that packets touch.
+
+    ``name`` is how the NF reaches it, e.g. ``flow_manager->state->fm``.  ``capacity`` and ``element_size``
+    in elements and bytes, as set-up computed them.  ``key`` of maps: what equality compares; None when
+    equality is not a conjunction of field equalities.
+    """
+
+    id: int
+    kind: ObjectKind
+    name: str
+    loc: int
+    capacity: int | None = None
+    element_size: int | None = None
+    key: tuple[KeyField, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One operation on state, in the order the path performs them.
+
+    op                 objects           key      index   value               result
+    map_get            map               fields   -       value found         True found / False absent
+    map_put            map               fields   -       value put           -
+    map_erase          map               fields   -       -                   -
+    vector_read        vector            -        index   -                   -     bytes ``span`` were read
+    vector_write       vector            -        index   -                   -     bytes ``span`` written, with ``stored``
+    dchain_allocate    dchain            -        index   time                True index is fresh / False full
+    dchain_rejuvenate  dchain            -        index   time                True / False not allocated
+    dchain_free        dchain            -        index   -                   True / False
+    dchain_is_allocated dchain           -        index   -                   True / False
+    expire             dchain, vector, map -      -       time (strict bound) -     frees all older entries, erases keys
+    expire_range       vector, map       -        start   end                 -     erases keys[start..end-1]
+    sketch_*           sketch            fields   -       time                True / False / None
+    cht_find           vector (cht), dchain -     chosen  hash                True / False
+    global_read        global            -        offset  -                   -
+    global_write       global            -        offset  stored value        -
+    opaque             -                 -        -       -                   -     an unknown function; see Analysis.notes
+
+    ``key`` has one expression per `KeyField` of the map (field bytes concatenated, first byte in the
+    **most** significant place, so that a key field copied from a header equals the header field).
+    ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
+    """
+
+    op: str
+    objects: tuple[int, ...]
+    loc: int
+    key: tuple[Expr, ...] | None = None
+    index: Expr | None = None
+    value: Expr | None = None
+    result: bool | None = None
+    span: tuple[int, int] | None = None
+    stored: tuple[tuple[int, Expr], ...] = ()  # (offset, value; first byte most significant)
+    condition_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallPath:
+    """One feasible way through ``nf_process`` on input port ``port``.
+
+    ``verdict``: output port number, "drop", "flood", or an expression (16 bits) that packets determine.
+    ``packet_writes``: (byte offset, expression of 8 bits) of changed bytes, in order of offset.
+    """
+
+    port: int
+    condition: tuple[Expr, ...]
+    events: tuple[Event, ...]
+    packet_writes: tuple[tuple[int, Expr], ...]
+    verdict: int | Literal["drop", "flood"] | Expr
+    loc: int  # of the return statement
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A number of the configuration that the plan depends on; the program checks it at start.
+
+    ``place`` is a C expression over the NF's globals, e.g. ``config.wan_device``; ``access`` the same as
+    (global, offset, then offset after each dereference); ``size`` in bytes.
+    """
+
+    place: str
+    access: tuple[str | int, ...]
+    size: int
+    value: int
+    loc: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPointer:
+    """A pointer in the NF's memory that must lead to object ``object`` in every run."""
+
+    place: str
+    access: tuple[str | int, ...]
+    object: int
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All that later phases need to know about an NF; independent of any NIC."""
+
+    ports: int
+    arguments: tuple[str, ...]
+    objects: tuple[StateObject, ...]
+    paths: tuple[CallPath, ...]
+    pinned: tuple[Pinned, ...] = ()
+    object_pointers: tuple[ObjectPointer, ...] = ()
+    configuration: dict[str, int] = field(default_factory=dict)  # values of the cfg.* symbols that occur
+    notes: tuple[tuple[int, str], ...] = ()  # (loc, precision lost and why)
