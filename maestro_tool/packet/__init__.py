@@ -1,0 +1,1 @@
+"""What packets look like: header fields as NFs read them, and the classes NICs tell apart."""

@@ -1,0 +1,45 @@
+"""Header fields by the place where an NF of this API reads them.
+
+libVig NFs read Ethernet at 0, IPv4 at 14 and L4 at 34, whatever the IHL says (NF_API, section 2); that
+is the *NF's view*.  A NIC parses options, VLAN tags and fragments: where the two differ is a matter of
+packet classes (``classes.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderField:
+    """``offset`` and ``size`` in bytes from the start of the frame; value in network byte order."""
+
+    name: str
+    offset: int
+    size: int
+
+    @property
+    def bits(self) -> int:
+        return 8 * self.size
+
+
+FIELDS: dict[str, HeaderField] = {
+    f.name: f
+    for f in (
+        HeaderField("dst_mac", 0, 6),
+        HeaderField("src_mac", 6, 6),
+        HeaderField("ether_type", 12, 2),
+        HeaderField("protocol", 23, 1),
+        HeaderField("src_ip", 26, 4),
+        HeaderField("dst_ip", 30, 4),
+        HeaderField("src_port", 34, 2),
+        HeaderField("dst_port", 36, 2),
+    )
+}
+
+#: Fields a Toeplitz engine can be given, in the order of its input (Microsoft RSS; rte_thash.h).
+HASHABLE: tuple[str, ...] = ("src_ip", "dst_ip", "src_port", "dst_port")
+
+#: Shortest frame, in bytes, in which the NF's view of the ports (of the addresses) is complete.
+L4_VIEW_LENGTH = 38
+L3_VIEW_LENGTH = 34

@@ -1,0 +1,104 @@
+/* Public interface of a generated network function: create workers, process bursts.
+ *
+ * A program that embeds an NF links lib<nf>.a and includes <nf>.h, which declares `<nf>_nf`.
+ * One worker must be used by one thread at a time; different workers run in parallel.
+ */
+#ifndef MAESTRO_H
+#define MAESTRO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+
+/* Verdicts: an output port, or one of these. */
+#define MAESTRO_FLOOD 0xFFFF /* to all ports but the input one */
+#define MAESTRO_DROP 0xFFFE
+
+#define MAESTRO_MAX_WORKERS 128
+#define MAESTRO_MAX_PORTS 32
+
+enum maestro_object_kind { MAESTRO_MAP = 1, MAESTRO_VECTOR, MAESTRO_DCHAIN, MAESTRO_SKETCH, MAESTRO_CHT };
+enum maestro_treatment { MAESTRO_READ_ONLY, MAESTRO_SHARDED, MAESTRO_SHARED, MAESTRO_PER_CORE };
+
+/* The n-th allocation of nf_init() (map_allocate, vector_allocate, ... in order of the calls). */
+struct maestro_object {
+  const char *name; /* as the report names it */
+  enum maestro_object_kind kind;
+  enum maestro_treatment treatment;
+  bool split; /* dchain: the range is divided over the workers */
+};
+
+/* Packet classes, numbered for bit masks; see docs/architecture.md. */
+enum maestro_class {
+  MAESTRO_TCP4, MAESTRO_UDP4, MAESTRO_SCTP4, MAESTRO_IPV4_OTHER,
+  MAESTRO_TCP4_OPTIONS, MAESTRO_UDP4_OPTIONS, MAESTRO_SCTP4_OPTIONS, MAESTRO_IPV4_OPTIONS_OTHER,
+  MAESTRO_IPV4_FRAGMENT,
+  MAESTRO_TCP6, MAESTRO_UDP6, MAESTRO_SCTP6, MAESTRO_IPV6_OTHER, MAESTRO_IPV6_FRAGMENT,
+  MAESTRO_VLAN, MAESTRO_NON_IP, MAESTRO_MALFORMED,
+  MAESTRO_N_CLASSES
+};
+
+/* Bytes that are hashed, in order: offsets from the start of the frame, lengths in bytes. */
+struct maestro_hash_input {
+  uint8_t n_fields;
+  struct { uint8_t offset, length; } fields[4];
+};
+
+struct maestro_port {
+  const uint8_t *key;          /* Toeplitz key, key_length bytes */
+  uint8_t key_length;          /* of the key array; 40, 48, 52 */
+  uint8_t key_length_passed;   /* rss_key_len given to ethdev (0 for vmxnet3) */
+  uint64_t rss_hf;             /* RTE_ETH_RSS_* to ask for; 0: this port does not hash */
+  uint16_t table_size;         /* entries; a power of two */
+  uint32_t software_classes;   /* bit per enum maestro_class: steered in software */
+  struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
+};
+
+/* What code generation says about one NF.  Filled in <nf>_parallel.c. */
+struct maestro_nf {
+  const char *name, *nic, *strategy;
+  uint16_t n_ports;
+  bool software_rss; /* profile `soft`: ports have no RSS; one dispatcher feeds all workers */
+  const struct maestro_port *ports; /* n_ports */
+  const struct maestro_object *objects;
+  uint16_t n_objects;
+  size_t globals_size; /* bytes of the NF's per-worker variables */
+  void (*globals_save)(void *block);
+  void (*globals_load)(const void *block);
+  /* True if pinned numbers and object pointers are as analysed; else writes why into text. */
+  bool (*check)(char *text, size_t size);
+  void (*config_init)(int argc, char **argv);
+  void (*config_print)(void);
+  bool (*init)(void);
+  /* Runs nf_process on each packet (input port = mbuf->port); the worker's variables are loaded. */
+  void (*process_burst)(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts);
+};
+
+struct maestro_instance;
+
+/* Parses the NF's arguments, runs nf_init once per worker, checks the assumptions of the analysis.
+ * Returns 0, or a negative errno with a message in error (at least 256 bytes). */
+int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, char **argv,
+                   struct maestro_instance **instance, char *error, size_t error_size);
+void maestro_destroy(struct maestro_instance *instance);
+
+/* Processes n packets on worker `worker` at time `now` (nanoseconds, not decreasing per worker).
+ * verdicts[i] is an output port, MAESTRO_DROP or MAESTRO_FLOOD; packets are not freed or sent.
+ * The calling thread becomes the worker's thread: attaching is automatic, a worker that is attached to
+ * another thread must be detached there first.  Returns 0 or -EBUSY. */
+int maestro_process_burst(struct maestro_instance *instance, unsigned worker, struct rte_mbuf **packets,
+                          uint16_t n, int64_t now, uint16_t *verdicts);
+/* Stores the calling thread's worker away, so that another thread may run it (or this one end). */
+void maestro_detach(struct maestro_instance *instance);
+
+/* The software model of steering, exactly what the program uses. */
+enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length);
+uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length);
+/* Index of a frame into the port's table, over the NF's view; 0 for frames without a view. */
+uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, uint32_t length);
+/* Fills the port's table: table[i] = worker. */
+void maestro_fill_table(const struct maestro_port *port, unsigned n_workers, uint16_t *table);
+
+#endif

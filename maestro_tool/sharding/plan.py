@@ -1,0 +1,72 @@
+"""The sharding plan: constraints between packets and a treatment for each state object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from maestro_tool.expr import Expr
+
+Rule = Literal["R1", "R2", "R3", "R4", "R5"]
+Treatment = Literal["read-only", "sharded", "shared", "per-core"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldBits:
+    """Bits high..low of a header field (``packet.fields.FIELDS``); bit ``bits - 1`` comes first on the wire."""
+
+    field: str
+    high: int
+    low: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """Packets a on ``ports[0]`` and b on ``ports[1]`` that agree in all pairs of ``equal`` must meet.
+
+    Only fields that Toeplitz engines hash appear (`packet.fields.HASHABLE`).  ``relation`` is for what is not a
+    conjunction of field equalities: a Boolean over symbols ``a.pkt.N`` and ``b.pkt.N``; then ``equal`` is ().
+    ``classes``: the packet classes on either side for which the state is reached.
+    """
+
+    ports: tuple[int, int]
+    equal: tuple[tuple[FieldBits, FieldBits], ...]
+    classes: tuple[tuple[str, ...], tuple[str, ...]]
+    rule: Rule
+    objects: tuple[int, ...]
+    locs: tuple[int, ...]
+    relation: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDecision:
+    """What becomes of one state object, and why.  ``split``: its capacity is divided over the cores."""
+
+    object: int
+    read: bool
+    written: bool
+    treatment: Treatment
+    rule: Rule | None
+    reason: str
+    locs: tuple[int, ...]
+    split: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """A permitted difference from the sequential NF (docs/guarantees.md lists all kinds)."""
+
+    kind: Literal["capacity-split", "index-choice", "sketch-collisions"]
+    object: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardingPlan:
+    """``shardable`` False: ``obstacles`` say why, each (rule or None, text, locs)."""
+
+    shardable: bool
+    constraints: tuple[Constraint, ...]
+    decisions: tuple[ObjectDecision, ...]
+    relaxations: tuple[Relaxation, ...]
+    obstacles: tuple[tuple[Rule | None, str, tuple[int, ...]], ...] = ()
