@@ -1,0 +1,120 @@
+"""Which header bits the bits of an expression are: the step from key expressions to fields.
+
+Byte swaps, struct copies, prefixes and masks all become concatenations and extractions in ``expr``;
+following each bit to its origin undoes them without a case for any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maestro_tool.expr import Expr
+from maestro_tool.packet.fields import FIELDS, HASHABLE, HeaderField
+from maestro_tool.sharding.plan import FieldBits
+
+
+@dataclass(frozen=True, slots=True)
+class PacketBit:
+    """Bit ``bit`` (7 = first on the wire) of byte ``byte`` of the frame."""
+
+    byte: int
+    bit: int
+
+
+#: Origin of one bit: a packet bit, a constant 0 or 1, or None (computed, or from state).
+Origin = PacketBit | int | None
+
+
+def origins(e: Expr) -> list[Origin]:
+    """Origin of every bit of ``e``, most significant first."""
+    match e.op:
+        case "const":
+            return [(e.const >> i) & 1 for i in reversed(range(e.width))]
+        case "sym":
+            name = str(e.value)
+            if name.startswith("pkt.") and e.width == 8:
+                return [PacketBit(int(name[4:]), i) for i in reversed(range(8))]
+        case "concat":
+            return [o for part in e.args for o in origins(part)]
+        case "extract":
+            high, low = e.value  # type: ignore[misc]
+            top = e.args[0].width - 1
+            return origins(e.args[0])[top - high : top - low + 1]  # type: ignore[has-type]
+        case "zext":
+            inner = origins(e.args[0])
+            return [0] * (e.width - len(inner)) + inner
+        case "and" | "or" | "xor":
+            left, right = origins(e.args[0]), origins(e.args[1])
+            return [_combine(e.op, a, b) for a, b in zip(left, right, strict=True)]
+        case "not":
+            return [1 - o if isinstance(o, int) else None for o in origins(e.args[0])]
+    return [None] * e.width
+
+
+def _combine(op: str, a: Origin, b: Origin) -> Origin:
+    if isinstance(b, int):
+        a, b = b, a
+    if not isinstance(a, int):
+        return a if op != "xor" and a == b else None
+    if op == "and":
+        return b if a else 0
+    if op == "or":
+        return 1 if a else b
+    return b if not a else (1 - b if isinstance(b, int) else None)
+
+
+_FIELD_OF_BYTE: dict[int, HeaderField] = {f.offset + i: f for f in FIELDS.values() for i in range(f.size)}
+
+
+def field_bit(bit: PacketBit) -> tuple[str, int] | None:
+    """(field name, bit number counted from the least significant) or None for other bytes."""
+    f = _FIELD_OF_BYTE.get(bit.byte)
+    if f is None:
+        return None
+    return f.name, f.bits - 1 - (8 * (bit.byte - f.offset) + 7 - bit.bit)
+
+
+def pair_fields(left: Expr, right: Expr) -> tuple[list[tuple[FieldBits, FieldBits]], bool, bool]:
+    """What ``left`` (over packet a) == ``right`` (over packet b) says about hashable header fields.
+
+    Returns (pairs of equal bit ranges, complete, possible).  ``complete`` False: the equation says more
+    than the pairs do - leaving that out only makes a constraint stricter, so it is sound.  ``possible``
+    False: the two can never be equal.
+    """
+    bits: list[tuple[tuple[str, int], tuple[str, int]]] = []
+    complete = True
+    for a, b in zip(origins(left), origins(right), strict=True):
+        if isinstance(a, int) and isinstance(b, int):
+            if a != b:
+                return [], True, False
+            continue
+        fa = field_bit(a) if isinstance(a, PacketBit) else None
+        fb = field_bit(b) if isinstance(b, PacketBit) else None
+        if fa and fb and fa[0] in HASHABLE and fb[0] in HASHABLE:
+            bits.append((fa, fb))
+        else:
+            complete = False
+    return _runs(bits), complete, True
+
+
+def _runs(bits: list[tuple[tuple[str, int], tuple[str, int]]]) -> list[tuple[FieldBits, FieldBits]]:
+    runs: list[tuple[FieldBits, FieldBits]] = []
+    for (fa, ia), (fb, ib) in sorted(set(bits), key=lambda p: (_order(p[0]), _order(p[1]))):
+        if runs:
+            x, y = runs[-1]
+            if (x.field, x.low) == (fa, ia + 1) and (y.field, y.low) == (fb, ib + 1):
+                runs[-1] = (FieldBits(fa, x.high, ia), FieldBits(fb, y.high, ib))
+                continue
+        runs.append((FieldBits(fa, ia, ia), FieldBits(fb, ib, ib)))
+    return runs
+
+
+def _order(bit: tuple[str, int]) -> tuple[int, int]:
+    return HASHABLE.index(bit[0]), -bit[1]
+
+
+def show_field(f: FieldBits) -> str:
+    """``src_ip``, or ``src_ip[31:4]`` for a part."""
+    if f.low == 0 and f.high == FIELDS[f.field].bits - 1:
+        return f.field
+    return f"{f.field}[{f.high}:{f.low}]"

@@ -1,0 +1,82 @@
+"""Which packet classes reach an access, and whether the NF's view covers the fields it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import z3
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import FALSE, TRUE, const, substitute, symbols
+from maestro_tool.expr.smt import Translator
+from maestro_tool.packet import classes
+from maestro_tool.symex.callpath import Analysis
+
+#: Work per z3 query (z3's resource units); beyond it the answer is the cautious one.
+_RLIMIT = 5_000_000
+
+
+class Reach:
+    """Answers for the paths of one analysis; remembers answers per packet condition."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self._translate = Translator()
+        self._conditions = [_packet_condition(p.condition) for p in analysis.paths]
+        self._classes: dict[frozenset[Expr], frozenset[str]] = {}
+        self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
+
+    def classes(self, paths: Iterable[int]) -> tuple[str, ...]:
+        """Classes of which some frame takes one of ``paths``, in the order of `packet.classes.CLASSES`."""
+        found: set[str] = set()
+        for condition in {self._conditions[p] for p in paths}:
+            if condition not in self._classes:
+                self._classes[condition] = frozenset(
+                    name for name in classes.CLASSES if self._possible(condition, classes.predicate(name))
+                )
+            found |= self._classes[condition]
+        return tuple(name for name in classes.CLASSES if name in found)
+
+    def always(self, paths: Iterable[int], predicate: Expr) -> bool:
+        """True if every frame that takes one of ``paths`` satisfies ``predicate`` (proved)."""
+        for condition in {self._conditions[p] for p in paths}:
+            key = (condition, predicate)
+            if key not in self._implied:
+                self._implied[key] = not self._possible(condition, predicate, negate=True)
+            if not self._implied[key]:
+                return False
+        return True
+
+    def _possible(self, condition: frozenset[Expr], predicate: Expr, *, negate: bool = False) -> bool:
+        known = _known_values(condition)
+        folded = substitute(predicate, known)
+        if folded is (TRUE if negate else FALSE):
+            return False
+        if not folded.is_const and not known and not condition:
+            return True
+        solver = z3.Solver(ctx=self._translate.context)
+        solver.set("rlimit", _RLIMIT)
+        for c in sorted(condition, key=repr):
+            solver.add(self._translate(c))
+        term = self._translate(predicate)
+        solver.add(z3.Not(term) if negate else term)
+        return bool(solver.check() != z3.unsat)
+
+
+def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
+    """The conjuncts that speak of the frame only; leaving the others out admits more frames: sound."""
+    return frozenset(
+        c for c in condition if (s := symbols(c)) and all(str(x.value).startswith(("pkt.", "pkt_len")) for x in s)
+    )
+
+
+def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:
+    """Symbols that the condition fixes to constants (EtherType, protocol ...)."""
+    known: dict[Expr, Expr] = {}
+    for c in condition:
+        if c.op == "eq" and c.args[1].is_const:
+            value, bits = c.args[1].const, c.args[1].width
+            for part in c.args[0].args if c.args[0].op == "concat" else (c.args[0],):
+                bits -= part.width
+                if part.op == "sym":
+                    known[part] = const(value >> bits, part.width)
+    return known

@@ -1,0 +1,204 @@
+"""The rules R1-R4 of the design, one function each; no rule knows an NF by name.
+
+R1 key equality, R2 subsumption, R3 disjoint dependencies, R4 incompatible dependencies
+(Pereira et al., NSDI 2024, section 3.4; DESIGN, "Soundness").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import TRUE, eq, land, substitute, sym, symbols
+from maestro_tool.packet.fields import FIELDS, HASHABLE
+from maestro_tool.sharding.bits import PacketBit, field_bit, origins, pair_fields, show_field
+from maestro_tool.sharding.plan import Constraint, FieldBits, Rule
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why some state cannot be sharded: the rule that says so (None: could not decide), text, places."""
+
+    rule: Rule | None
+    text: str
+    objects: tuple[int, ...]
+    locs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a pair of accesses: a port, the entry's name there, and who gets there."""
+
+    port: int
+    name: tuple[Expr, ...]
+    classes: tuple[str, ...]
+    loc: int
+
+
+def key_equality(obj: int, object_name: str, a: Side, b: Side) -> Constraint | Obstacle | None:
+    """R1: packets that name one entry meet.  None: the two sides can never name the same entry.
+
+    R4 if nothing of the key is hashable: an obstacle that names what the key depends on.
+    """
+    pairs: list[tuple[FieldBits, FieldBits]] = []
+    complete = True
+    for x, y in zip(a.name, b.name, strict=True):
+        found, whole, possible = pair_fields(x, y)
+        if not possible:
+            return None
+        pairs += found
+        complete &= whole
+    if a.port > b.port:
+        a, b = b, a
+        pairs = [(y, x) for x, y in pairs]
+    ports, classes = (a.port, b.port), (a.classes, b.classes)
+    locs = tuple(dict.fromkeys((a.loc, b.loc)))
+    if pairs:
+        # A key may say more (the protocol, say): sharding on the rest is coarser, hence sound.
+        return Constraint(ports, tuple(dict.fromkeys(pairs)), classes, "R1", (obj,), locs)
+    relation = _relation(a.name, b.name)
+    if relation is not None:
+        return Constraint(ports, (), classes, "R1", (obj,), locs, relation)
+    depends = sorted({d for side in (a, b) for e in side.name for d in dependencies(e)})
+    what = ", ".join(depends) if depends else "a constant"
+    return Obstacle("R4", f"{object_name} is keyed by {what}: nothing of that can be hashed by a NIC", (obj,), locs)
+
+
+def _relation(left: tuple[Expr, ...], right: tuple[Expr, ...]) -> Expr | None:
+    """The equality as a formula, when it is about hashable fields but not bit by bit (arithmetic)."""
+    hashable = {FIELDS[f].offset + i for f in HASHABLE for i in range(FIELDS[f].size)}
+    bytes_used = {str(s.value) for e in (*left, *right) for s in symbols(e)}
+    if not bytes_used or not all(n.startswith("pkt.") and int(n[4:]) in hashable for n in bytes_used):
+        return None
+    result = TRUE
+    for x, y in zip(left, right, strict=True):
+        result = land(result, eq(_renamed(x, "a"), _renamed(y, "b")))
+    return result
+
+
+def _renamed(e: Expr, side: str) -> Expr:
+    return substitute(e, {s: sym(f"{side}.{s.value}", s.width) for s in symbols(e)})
+
+
+def dependencies(e: Expr) -> set[str]:
+    """What a key expression depends on, in a network engineer's words."""
+    found: set[str] = set()
+    for o in origins(e):
+        if isinstance(o, PacketBit):
+            f = field_bit(o)
+            found.add(f[0] if f else f"frame byte {o.byte}")
+    for s in symbols(e):
+        name = str(s.value)
+        if name.startswith("pkt."):
+            f = field_bit(PacketBit(int(name[4:]), 0))
+            found.add(f[0] if f else f"frame byte {name[4:]}")
+        elif name in ("now", "device", "pkt_len"):
+            found.add({"now": "the time", "device": "the input port", "pkt_len": "the frame length"}[name])
+        elif name.startswith("cfg."):
+            found.add(f"the option {name[4:]}")
+        else:
+            found.add("a value from other state")
+    return found
+
+
+def subsume(constraints: list[Constraint]) -> list[Constraint]:
+    """R2: of constraints on the same ports the coarser one wins; equal ones are merged.
+
+    Also dropped: "equal fields on port p meet" where p is already tied to another port by the same fields
+    (any packet of the other port stands between the two).
+    """
+    merged: dict[tuple[object, ...], Constraint] = {}
+    for c in constraints:
+        key = (c.ports, frozenset(c.equal), c.relation)
+        merged[key] = _absorb(merged[key], c, merged[key].rule) if key in merged else c
+    kept: list[Constraint] = []
+    for c in sorted(merged.values(), key=lambda c: (len(c.equal), c.relation is not None, c.ports, repr(c.equal))):
+        for i, k in enumerate(kept):
+            if c.relation is None and k.relation is None and k.ports == c.ports and set(k.equal) <= set(c.equal):
+                kept[i] = _absorb(k, c, "R2")
+                break
+        else:
+            kept.append(c)
+    ties = [c for c in kept if c.ports[0] != c.ports[1]]
+    for c in [c for c in kept if c.ports[0] == c.ports[1] and c.relation is None and all(x == y for x, y in c.equal)]:
+        for t in ties:
+            side = t.ports.index(c.ports[0]) if c.ports[0] in t.ports else None
+            if side is None or t.relation is not None or {x for x, _ in c.equal} != {p[side] for p in t.equal}:
+                continue
+            if set(c.classes[0]) | set(c.classes[1]) <= set(t.classes[side]):
+                kept[kept.index(t)] = replace(t, objects=_union(t.objects, c.objects), locs=_union(t.locs, c.locs))
+                kept.remove(c)
+                break
+    return sorted(kept, key=lambda c: (c.ports, repr(c.equal)))
+
+
+def _absorb(kept: Constraint, other: Constraint, rule: Rule) -> Constraint:
+    return replace(
+        kept,
+        rule=rule,
+        objects=_union(kept.objects, other.objects),
+        locs=_union(kept.locs, other.locs),
+        classes=(_union(kept.classes[0], other.classes[0]), _union(kept.classes[1], other.classes[1])),
+    )
+
+
+def _union(a: tuple[T, ...], b: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys((*a, *b)))
+
+
+def disjoint_dependencies(constraints: list[Constraint]) -> Obstacle | None:
+    """R3: together, the constraints leave no header bit that may decide the core.
+
+    A bit that a constraint does not name must not matter; bits that a constraint equates must matter
+    alike.  If no bit of a port is left, all its packets go to one core.  Returns the smallest such set.
+    """
+    linear = [c for c in constraints if c.relation is None]
+    if not _starved(linear):
+        return None
+    core = list(linear)
+    for c in linear:
+        rest = [k for k in core if k is not c]
+        if _starved(rest):
+            core = rest
+    names = " and ".join(
+        f"port {c.ports[0]} ({', '.join(show_field(x) for x, _ in c.equal)}) = "
+        f"port {c.ports[1]} ({', '.join(show_field(y) for _, y in c.equal)})"
+        for c in core
+    )
+    objects = tuple(dict.fromkeys(o for c in core for o in c.objects))
+    locs = tuple(dict.fromkeys(x for c in core for x in c.locs))
+    return Obstacle("R3", f"the constraints {names} have no field in common: all packets would meet on one core", objects, locs)
+
+
+def _starved(constraints: list[Constraint]) -> bool:
+    parent: dict[object, object] = {}
+
+    def find(x: object) -> object:
+        while parent.setdefault(x, x) != x:
+            parent[x] = parent[parent[x]]
+            x = parent[x]
+        return x
+
+    zero = "zero"
+    for c in constraints:
+        named: tuple[set[object], set[object]] = (set(), set())
+        for x, y in c.equal:
+            for i in range(x.high - x.low + 1):
+                a, b = (c.ports[0], x.field, x.low + i), (c.ports[1], y.field, y.low + i)
+                parent[find(a)] = find(b)
+                named[0].add(a)
+                named[1].add(b)
+        for port, mine in zip(c.ports, named, strict=True):
+            for bit in _port_bits(port):
+                if bit not in mine:
+                    parent[find(bit)] = find(zero)
+    ports = {p for c in constraints for p in c.ports}
+    return any(all(find(b) == find(zero) for b in _port_bits(p)) for p in ports)
+
+
+def _port_bits(port: int) -> list[tuple[int, str, int]]:
+    return [(port, f, i) for f in HASHABLE for i in range(FIELDS[f].bits)]
