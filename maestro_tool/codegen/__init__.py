@@ -1,0 +1,4 @@
+"""Plan and solution -> C: the NF's own files made per-worker, and the tables the runtime reads."""
+
+from maestro_tool.codegen.generate import generate as generate
+from maestro_tool.codegen.generate import generate_sequential as generate_sequential

@@ -1,0 +1,233 @@
+"""Plan and solution -> the files of one generated program.
+
+``gen/`` gets a mirror of the NF's folder (``mirror.py``), each file with what must be appended where its static
+variables are visible, ``<nf>_parallel.c`` with the tables of the plan, and ``main_<nf>.c`` for the executable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from maestro_tool.codegen.mirror import mirror_files, per_worker_globals
+from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.frontend.ir import Global, Program
+from maestro_tool.nic import NicProfile
+from maestro_tool.packet.classes import CLASSES
+from maestro_tool.packet.fields import FIELDS
+from maestro_tool.rss.solution import PortSolution, RssSolution
+from maestro_tool.sharding.plan import ShardingPlan
+from maestro_tool.symex.callpath import Analysis, ObjectPointer, Pinned
+
+
+def generate(
+    program: Program,
+    analysis: Analysis,
+    plan: ShardingPlan,
+    solution: RssSolution,
+    profile: NicProfile,
+    name: str,
+    strategy: str,
+) -> dict[str, str]:
+    """File name (relative to the build folder of this NF and NIC) -> text.
+
+    Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.
+    """
+    files = _nf_files(program, name, analysis, per_worker=True)
+    decisions = {d.object: d for d in plan.decisions}
+    files[f"gen/{name}_parallel.c"] = _render(
+        "parallel.c.j2",
+        name=name,
+        nic=profile.name,
+        strategy=strategy,
+        objects=[
+            {
+                "name": o.name,
+                "kind": f"MAESTRO_{o.kind.upper()}",
+                "treatment": f"MAESTRO_{decisions[o.id].treatment.upper().replace('-', '_')}",
+                "split": _c_bool(decisions[o.id].split),
+            }
+            for o in analysis.objects
+            if o.kind != "global"
+        ],
+        ports=[_port(p, profile) for p in solution.ports],
+        saved=_saved(program),
+        per_worker=bool(per_worker_globals(program)),
+        checks=_check_functions(program, analysis),
+        software_rss=_c_bool(profile.rss.kind == "software"),
+    )
+    return files
+
+
+def generate_sequential(program: Program, name: str, ports: int) -> dict[str, str]:
+    """The NF as it is, for one core: no per-worker variables, no plan, no checks."""
+    files = _nf_files(program, name, None, per_worker=False)
+    files[f"gen/{name}_parallel.c"] = _render(
+        "parallel.c.j2",
+        name=name,
+        nic="none",
+        strategy="sequential",
+        objects=[],
+        ports=[{"table_size": 1, "rss_hf": 0, "software_classes": 0, "l4": "{0}", "l3": "{0}"}] * ports,
+        saved=[],
+        per_worker=False,
+        checks=[],
+        software_rss="false",
+    )
+    return files
+
+
+# --------------------------------------------------------------------------- the NF's own files
+
+
+def _nf_files(program: Program, name: str, analysis: Analysis | None, *, per_worker: bool) -> dict[str, str]:
+    root = source_root(program)
+    mirrored = mirror_files(program, root, per_worker=per_worker)
+    saved = {s.file: s for s in _saved(program)} if per_worker else {}
+    assumptions = _assumptions(program, analysis) if analysis else {}
+    burst_file = program.locations[program.functions["nf_process"].loc].file
+    for file in {*saved, *assumptions, burst_file}:
+        relative = os.path.relpath(file, root)
+        mirrored[relative] += _render(
+            "appendix.c.j2",
+            generated=f"{relative} (appended by Maestro)",
+            burst=f"{name}_process_burst" if file == burst_file else None,
+            function=saved[file].function if file in saved else None,
+            variables=saved[file].variables if file in saved else [],
+            size=saved[file].size if file in saved else 0,
+            check=_check_name(relative) if file in assumptions else None,
+            assumptions=assumptions.get(file, []),
+        )
+    files = {f"gen/{f}": text for f, text in mirrored.items()}
+    files[f"gen/main_{name}.c"] = _render("main.c.j2", name=name)
+    files[f"{name}.h"] = _render("header.h.j2", name=name)
+    return files
+
+
+def source_root(program: Program) -> Path:
+    """The folder that holds all ``.c`` files of the NF."""
+    return Path(os.path.commonpath([os.path.dirname(f) or "." for f in program.files if f.endswith(".c")]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """Variables of one file that move with a worker from thread to thread; ``size`` in bytes."""
+
+    file: str
+    function: str
+    variables: tuple[str, ...]
+    size: int
+
+
+def _saved(program: Program) -> list[_Saved]:
+    root = source_root(program)
+    by_file: dict[str, list[Global]] = defaultdict(list)
+    for g in per_worker_globals(program):
+        if not g.file.endswith(".c"):
+            raise UnsupportedError(
+                f"variable '{g.c_name}' is defined in a header",
+                program.locations[g.loc],
+                hint="define it in a .c file and declare it extern in the header",
+            )
+        by_file[g.file].append(g)
+    return [
+        _Saved(file, f"maestro_globals_{_identifier(os.path.relpath(file, root))}",
+               tuple(g.c_name for g in found), sum(g.size for g in found))
+        for file, found in sorted(by_file.items())
+    ]  # fmt: skip
+
+
+# --------------------------------------------------------------------------- what the analysis assumed
+
+
+def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[str, Any]]]:
+    """Per file: the checks of pinned numbers and object pointers whose root variable is defined there."""
+    by_file: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    items: list[Pinned | ObjectPointer] = [*analysis.pinned, *analysis.object_pointers]
+    for item in items:
+        root, offset, *derefs = item.access
+        variable = program.globals[str(root)]
+        by_file[variable.file].append(
+            {
+                "place": item.place,
+                "root": variable.c_name,
+                "offset": offset,
+                "derefs": derefs,
+                "size": item.size if isinstance(item, Pinned) else 8,
+                "value": item.value if isinstance(item, Pinned) else None,
+                "object": item.object if isinstance(item, ObjectPointer) else None,
+            }
+        )
+    return by_file
+
+
+def _check_functions(program: Program, analysis: Analysis) -> list[str]:
+    root = source_root(program)
+    return [_check_name(os.path.relpath(f, root)) for f in sorted(_assumptions(program, analysis))]
+
+
+def _check_name(relative: str) -> str:
+    return f"maestro_check_{_identifier(relative)}"
+
+
+# --------------------------------------------------------------------------- tables
+
+
+def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
+    software = sum(1 << i for i, c in enumerate(CLASSES) if p.steering.get(c) == "software")
+    return {
+        "key": p.key,
+        "key_rows": [", ".join(f"0x{b:02x}" for b in p.key[i : i + 8]) for i in range(0, len(p.key), 8)],
+        "key_length_passed": profile.rss.key_length_passed,
+        "rss_hf": " | ".join(p.rss_hf) or "0",
+        "table_size": p.table_size,
+        "software_classes": f"0x{software:x}",
+        "l4": _hash_input(p.software_input["l4"]),
+        "l3": _hash_input(p.software_input["l3"]),
+    }
+
+
+def _hash_input(fields: tuple[str, ...]) -> str:
+    items = ", ".join(f"{{{FIELDS[f].offset}, {FIELDS[f].size}}}" for f in fields)
+    return f"{{{len(fields)}, {{{items}}}}}" if fields else "{0}"
+
+
+# --------------------------------------------------------------------------- text
+
+
+def _render(template: str, **values: Any) -> str:
+    return _ENVIRONMENT.get_template(template).render(**values)
+
+
+def _c_bool(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _c_string(text: str) -> str:
+    safe = "".join(c if 32 <= ord(c) < 127 and c not in '"\\%?' else f"\\{ord(c) & 0xFF:03o}" for c in text)
+    return f'"{safe}"'
+
+
+def _comment(text: str) -> str:
+    return text.replace("*/", "* /").replace("\n", " ")
+
+
+def _identifier(path: str) -> str:
+    return "".join(c if c.isalnum() and c.isascii() else f"_{ord(c):x}_" if c != "." else "_" for c in path)
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,  # C, not HTML; strings go through c_string
+)
+_ENVIRONMENT.filters["c_string"] = _c_string
+_ENVIRONMENT.filters["comment"] = _comment
