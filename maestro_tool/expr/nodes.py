@@ -8,6 +8,7 @@ which is how C spells a Boolean.  z3 is not needed for any of this.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -15,13 +16,19 @@ _TABLE: WeakValueDictionary[tuple[object, ...], Expr] = WeakValueDictionary()
 
 
 class Expr:
-    """``op`` with ``args``; ``value`` holds a constant, a symbol's name, or extract bounds (hi, lo)."""
+    """``op`` with ``args``; ``value`` holds a constant, a symbol's name, or extract bounds (hi, lo).
 
-    __slots__ = ("op", "width", "args", "value", "_hash", "__weakref__")
+    ``depth`` is the longest way to a leaf: foldings that descend into arguments stop at deep terms, so that
+    building an expression stays cheap (subterms are shared; descending is not).
+    """
+
+    __slots__ = ("__weakref__", "_hash", "args", "depth", "op", "value", "width")
     op: str
     width: int
     args: tuple[Expr, ...]
     value: int | str | tuple[int, int] | None
+    depth: int
+    _hash: int
 
     def __repr__(self) -> str:
         from maestro_tool.expr.text import show
@@ -41,6 +48,12 @@ class Expr:
         assert isinstance(self.value, int) and self.op == "const", self
         return self.value
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """(high, low) of an extract; an internal error otherwise."""
+        assert isinstance(self.value, tuple), self
+        return self.value
+
     def __reduce__(self) -> tuple[object, ...]:
         return (_make, (self.op, self.width, self.args, self.value))
 
@@ -52,6 +65,7 @@ def _make(op: str, width: int, args: tuple[Expr, ...] = (), value: int | str | t
         return found
     e = object.__new__(Expr)
     e.op, e.width, e.args, e.value = op, width, args, value
+    e.depth = 1 + max(a.depth for a in args) if args else 0
     e._hash = hash((op, width, value, *(a._hash for a in args)))
     _TABLE[key] = e
     return e
@@ -77,7 +91,7 @@ def signed(value: int, width: int) -> int:
     return value - (1 << width) if value >> (width - 1) else value
 
 
-_FOLD = {
+_FOLD: Final[dict[str, Callable[[int, int, int], int]]] = {
     "add": lambda a, b, w: a + b,
     "sub": lambda a, b, w: a - b,
     "mul": lambda a, b, w: a * b,
@@ -108,6 +122,9 @@ def _srem(a: int, b: int) -> int:
     r = abs(a) % abs(b)
     return -r if a < 0 else r
 
+
+#: Foldings do not descend into terms deeper than this (2**depth visits at worst).
+MAX_DESCENT: Final = 8
 
 COMMUTATIVE: Final = frozenset({"add", "mul", "and", "or", "xor"})
 
@@ -238,9 +255,9 @@ def _join(a: Expr, b: Expr) -> Expr | None:
     if a.is_const and b.is_const:
         return const(a.const << b.width | b.const, a.width + b.width)
     if a.op == "extract" and b.op == "extract" and a.args[0] is b.args[0]:
-        (ah, al), (bh, bl) = a.value, b.value  # type: ignore[misc]
-        if al == bh + 1:  # type: ignore[has-type]
-            return extract(a.args[0], ah, bl)  # type: ignore[has-type]
+        (ah, al), (bh, bl) = a.bounds, b.bounds
+        if al == bh + 1:
+            return extract(a.args[0], ah, bl)
     return None
 
 
@@ -254,16 +271,16 @@ def extract(e: Expr, high: int, low: int) -> Expr:
     if e.is_const:
         return const(e.const >> low, width)
     if e.op == "extract":
-        base = e.value[1]  # type: ignore[index]
-        return extract(e.args[0], base + high, base + low)  # type: ignore[operator]
+        base = e.bounds[1]
+        return extract(e.args[0], base + high, base + low)
     if e.op == "concat":
         parts: list[Expr] = []
         top = e.width
         for p in e.args:
             bottom = top - p.width
-            h, l = min(high, top - 1), max(low, bottom)
-            if h >= l:
-                parts.append(extract(p, h - bottom, l - bottom))
+            first, last = min(high, top - 1), max(low, bottom)
+            if first >= last:
+                parts.append(extract(p, first - bottom, last - bottom))
             top = bottom
         return concat(*parts)
     if e.op in ("zext", "sext"):
@@ -274,6 +291,8 @@ def extract(e: Expr, high: int, low: int) -> Expr:
             if low >= inner.width:
                 return const(0, width)
             return zext(extract(inner, inner.width - 1, low), width)
+    if e.depth > MAX_DESCENT:
+        return _make("extract", width, (e,), (high, low))
     if e.op in ("and", "or", "xor"):
         return binary(e.op, extract(e.args[0], high, low), extract(e.args[1], high, low))
     if e.op == "not":
@@ -355,37 +374,47 @@ def eq(a: Expr, b: Expr) -> Expr:
         a, b = b, a
     if b.is_const:
         c = b.const
-        if a.op == "ite" and (a.args[1].is_const or a.args[2].is_const):
+        if a.op == "ite" and a.depth <= MAX_DESCENT and (a.args[1].is_const or a.args[2].is_const):
             yes, no = eq(a.args[1], b), eq(a.args[2], b)
             if yes.is_const or no.is_const:
                 return ite(a.args[0], yes, no)
         if a.op == "zext":
             inner = a.args[0]
             return eq(inner, const(c, inner.width)) if c >> inner.width == 0 else FALSE
-        if a.op == "concat":
-            result, low = TRUE, a.width
-            for p in a.args:
-                low -= p.width
-                result = land(result, eq(p, const(c >> low, p.width))) if p.is_const else result
-                if result is FALSE:
-                    return FALSE
-            rest = [p for p in a.args if not p.is_const]
-            if len(rest) < len(a.args):
-                low = a.width
-                value, conj = c, TRUE
-                for p in a.args:
-                    low -= p.width
-                    if not p.is_const:
-                        conj = land(conj, eq(p, const(value >> low, p.width)))
-                return conj
+        if a.op == "concat" and any(p.is_const for p in a.args):
+            return _eq_parts(a, c)
         if a.op in ("add", "xor") and a.args[1].is_const:
             return eq(a.args[0], const(_FOLD["sub" if a.op == "add" else "xor"](c, a.args[1].const, a.width), a.width))
-    elif repr_key(b) < repr_key(a):
-        a, b = b, a
+    else:
+        if a.op == "zext" and b.op == "zext":
+            n = max(a.args[0].width, b.args[0].width)
+            return eq(zext(a.args[0], n), zext(b.args[0], n))
+        if repr_key(b) < repr_key(a):
+            a, b = b, a
     return _make("eq", 0, (a, b))
 
 
-_COMPARE = {
+def _eq_parts(a: Expr, value: int) -> Expr:
+    """``a == value`` for a concat: decides its constant parts, keeps runs of the others together."""
+    conjunction, run = TRUE, []
+    low = a.width
+    for p in (*a.args, None):
+        if p is not None:
+            low -= p.width
+        if p is not None and not p.is_const:
+            run.append(p)
+            continue
+        if run:
+            whole = concat(*run)
+            end = low + (p.width if p is not None else 0)
+            conjunction = land(conjunction, eq(whole, const(value >> end, whole.width)))
+            run = []
+        if p is not None and p.const != (value >> low) & ((1 << p.width) - 1):
+            return FALSE
+    return conjunction
+
+
+_COMPARE: Final[dict[str, Callable[[int, int, int], bool]]] = {
     "ult": lambda a, b, w: a < b,
     "ule": lambda a, b, w: a <= b,
     "slt": lambda a, b, w: signed(a, w) < signed(b, w),
@@ -409,10 +438,19 @@ def compare(op: str, a: Expr, b: Expr) -> Expr:
         return boolean(op in ("ule", "sle"))
     if op[0] == "s" and _non_negative(a) and _non_negative(b):
         op = "u" + op[1:]
-    if op == "ult" and b.is_const and b.const == 0:
-        return FALSE
-    if op == "ule" and a.is_const and a.const == 0:
-        return TRUE
+    full = (1 << w) - 1
+    if op == "ult":
+        if (b.is_const and b.const == 0) or (a.is_const and a.const == full):
+            return FALSE
+        if b.is_const and b.const == 1:
+            return eq(a, const(0, w))
+        if a.is_const and a.const == 0:
+            return lnot(eq(b, a))
+    if op == "ule":
+        if (a.is_const and a.const == 0) or (b.is_const and b.const == full):
+            return TRUE
+        if b.is_const and b.const == 0:
+            return eq(a, b)
     if a.op == "zext" and b.op == "zext" and op[0] == "u":
         n = max(a.args[0].width, b.args[0].width)
         return compare(op, zext(a.args[0], n), zext(b.args[0], n))
@@ -487,19 +525,24 @@ def symbols(e: Expr) -> frozenset[Expr]:
 
 
 def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
-    """``e`` with other arguments, folded again."""
+    """``e`` with other arguments (of the same widths), folded again."""
     match e.op:
         case "const" | "sym":
             return e
         case "extract":
-            high, low = e.value  # type: ignore[misc]
-            return extract(args[0], high, low)  # type: ignore[has-type]
-        case "concat":
-            return concat(*args)
+            return extract(args[0], *e.bounds)
         case "zext":
             return zext(args[0], e.width)
         case "sext":
             return sext(args[0], e.width)
+    return build(e.op, args)
+
+
+def build(op: str, args: tuple[Expr, ...]) -> Expr:
+    """``op`` applied to ``args``, for operations whose arguments say everything; KeyError if unknown."""
+    match op:
+        case "concat":
+            return concat(*args)
         case "not":
             return bv_not(args[0])
         case "ite":
@@ -511,9 +554,9 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
         case "lor":
             return lor(*args)
         case "eq" | "ult" | "ule" | "slt" | "sle":
-            return compare(e.op, *args)
+            return compare(op, *args)
         case _:
-            return binary(e.op, *args)
+            return binary(op, *args)
 
 
 def substitute(e: Expr, values: dict[Expr, Expr]) -> Expr:

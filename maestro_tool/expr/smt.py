@@ -69,8 +69,7 @@ class Translator:
             case "concat":
                 return z3.Concat(*a)
             case "extract":
-                high, low = e.value  # type: ignore[misc]
-                return z3.Extract(high, low, a[0])  # type: ignore[has-type]
+                return z3.Extract(*e.bounds, a[0])
             case "zext":
                 return z3.ZeroExt(e.width - e.args[0].width, a[0])
             case "sext":

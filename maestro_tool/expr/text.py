@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from maestro_tool.expr import nodes
@@ -13,14 +14,35 @@ _INFIX = {
     "slt": "<s", "sle": "<=s", "land": "&&", "lor": "||",
 }  # fmt: skip
 
+#: Number of arguments of every operation (None: one or more); also the list of what JSON may hold.
+_ARITY: dict[str, int | None] = {
+    **dict.fromkeys(_INFIX, 2), "const": 0, "sym": 0, "extract": 1, "zext": 1, "sext": 1, "not": 1, "lnot": 1,
+    "ite": 3, "concat": None,
+}  # fmt: skip
+
+#: Widest bit-vector accepted from JSON: a whole frame.
+_MAX_WIDTH = 1 << 19
+
+#: Text of an expression is cut (``...``) after this many nodes: shared subterms are written out each time.
+_MAX_SHOWN_NODES = 500
+
 
 def show(e: Expr) -> str:
-    """A readable form; consecutive packet bytes print as ``pkt[a..b]``."""
+    """A readable form; consecutive packet bytes print as ``pkt[a..b]``, little-endian comparisons in wire order."""
+    return _show(e, [_MAX_SHOWN_NODES])
+
+
+def _show(e: Expr, room: list[int]) -> str:
+    """``room`` holds how many more nodes may be written."""
+    room[0] -= 1
+    if room[0] < 0:
+        return "..."
+    args = [_show(a, room) for a in e.args] if e.op not in ("concat", "eq") else []
     match e.op:
         case "const":
             if e.width == 0:
                 return "true" if e.const else "false"
-            return str(e.const) if e.const < 1024 else hex(e.const)
+            return _number(e.const, e.width)
         case "sym":
             name = str(e.value)
             return f"pkt[{name[4:]}]" if name.startswith("pkt.") else name
@@ -28,20 +50,65 @@ def show(e: Expr) -> str:
             span = packet_span(e)
             if span:
                 return f"pkt[{span[0]}..{span[1] - 1}]"
-            return "(" + " ++ ".join(show(a) for a in e.args) + ")"
+            if (span := packet_span(_reversed(e))) is not None:
+                return f"le(pkt[{span[0]}..{span[1] - 1}])"
+            if (read := _byte_run(e)) is not None:
+                return read
+            return "(" + " ++ ".join(_show(a, room) for a in e.args) + ")"
         case "extract":
-            return f"{show(e.args[0])}[{e.value[0]}:{e.value[1]}]"  # type: ignore[index]
+            high, low = e.bounds
+            return f"{args[0]}[{high}:{low}]"
         case "zext" | "sext":
-            return show(e.args[0])
+            return args[0]
         case "not":
-            return f"~{show(e.args[0])}"
+            return f"~{args[0]}"
         case "lnot":
             if e.args[0].op == "eq":
-                return f"({show(e.args[0].args[0])} != {show(e.args[0].args[1])})"
-            return f"!{show(e.args[0])}"
+                return _show_eq(e.args[0], "!=", room)
+            return f"!{args[0]}"
+        case "eq":
+            return _show_eq(e, "==", room)
         case "ite":
-            return f"({show(e.args[0])} ? {show(e.args[1])} : {show(e.args[2])})"
-    return f"({show(e.args[0])} {_INFIX[e.op]} {show(e.args[1])})"
+            return f"({args[0]} ? {args[1]} : {args[2]})"
+    return f"({args[0]} {_INFIX[e.op]} {args[1]})"
+
+
+def _number(value: int, width: int) -> str:
+    if value < 1024:
+        return str(value)
+    negative = value - (1 << width)
+    return str(negative) if negative >= -65536 and width > 16 else hex(value)
+
+
+def _show_eq(e: Expr, sign: str, room: list[int]) -> str:
+    left, right = e.args
+    if left.op == "concat" and packet_span(left) is None and packet_span(_reversed(left)) is not None:
+        if right.is_const:
+            swapped = int.from_bytes(right.const.to_bytes(right.width // 8, "little"), "big")
+            left, right = _reversed(left), nodes.const(swapped, right.width)
+        elif right.op == "concat" and packet_span(_reversed(right)) is not None:
+            left, right = _reversed(left), _reversed(right)
+    return f"({_show(left, room)} {sign} {_show(right, room)})"
+
+
+def _reversed(e: Expr) -> Expr:
+    return nodes.concat(*reversed(e.args))
+
+
+def _byte_run(e: Expr) -> str | None:
+    """``vector_read.5[0..7]`` for the bytes that one event read, in memory (``le``) or in wire order."""
+    names = [str(a.value).rpartition(".") for a in e.args]
+    if any(a.op != "sym" or a.width != 8 or not n[2].isdigit() for a, n in zip(e.args, names, strict=True)):
+        return None
+    if len({n[0] for n in names}) != 1 or not names[0][0]:
+        return None
+    numbers = [int(n[2]) for n in names]
+    count = len(numbers)
+    if numbers == list(range(numbers[0], numbers[0] + count)):
+        return f"{names[0][0]}[{numbers[0]}..{numbers[-1]}]"
+    if numbers == list(range(numbers[0], numbers[0] - count, -1)):
+        return f"le({names[0][0]}[{numbers[-1]}..{numbers[0]}])"
+    return None
 
 
 def packet_span(e: Expr) -> tuple[int, int] | None:
@@ -60,29 +127,112 @@ def packet_span(e: Expr) -> tuple[int, int] | None:
     return None if first is None or end is None else (first, end)
 
 
+class Pool:
+    """Writes expressions into one table of nodes, each shared subterm once; `entries` is the JSON.
+
+    A node is ``[op, width, value, argument indexes...]``; arguments come before what uses them.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[list[Any]] = []
+        self._index: dict[Expr, int] = {}
+
+    def add(self, e: Expr) -> int:
+        """Index of ``e`` in the table."""
+        stack = [e]
+        while stack:
+            x = stack[-1]
+            if x in self._index:
+                stack.pop()
+                continue
+            missing = [a for a in x.args if a not in self._index]
+            if missing:
+                stack.extend(missing)
+                continue
+            value = list(x.value) if isinstance(x.value, tuple) else x.value
+            self._index[x] = len(self.entries)
+            self.entries.append([x.op, x.width, value, *(self._index[a] for a in x.args)])
+            stack.pop()
+        return self._index[e]
+
+
+def read_pool(entries: Any) -> list[Expr]:
+    """The expressions of a table written by `Pool`, rebuilt and checked; ValueError on anything else."""
+    result: list[Expr] = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        result.append(_read_node(entry, result))
+    return result
+
+
+def _read_node(entry: Any, known: Sequence[Expr]) -> Expr:
+    if not isinstance(entry, list) or len(entry) < 3:
+        raise ValueError(f"not an expression node: {entry!r:.80}")
+    op, width, value, *rest = entry
+    if not isinstance(op, str) or op not in _ARITY:
+        raise ValueError(f"unknown operation {op!r:.80}")
+    if type(width) is not int or not 0 <= width <= _MAX_WIDTH:
+        raise ValueError(f"bad width {width!r:.80}")
+    if any(type(i) is not int or not 0 <= i < len(known) for i in rest):
+        raise ValueError(f"bad argument in {op}")
+    args = tuple(known[i] for i in rest)
+    if len(args) != _ARITY[op] and not (_ARITY[op] is None and args):
+        raise ValueError(f"wrong number of arguments for {op}")
+    if op == "const":
+        if type(value) is not int or not 0 <= value < 1 << max(width, 1):
+            raise ValueError(f"bad constant {value!r:.80}")
+        return nodes.const(value, width) if width else nodes.boolean(bool(value))
+    if op == "sym":
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"bad symbol {value!r:.80}")
+        return nodes.sym(value, width)
+    _check_widths(op, width, value, args)
+    if op == "extract":
+        result = nodes.extract(args[0], value[0], value[1])
+    elif op in ("zext", "sext"):
+        result = nodes.zext(args[0], width) if op == "zext" else nodes.sext(args[0], width)
+    else:
+        result = nodes.build(op, args)
+    if result.width != width:
+        raise ValueError(f"width of {op} does not match")
+    return result
+
+
+def _check_widths(op: str, width: int, value: Any, args: tuple[Expr, ...]) -> None:
+    widths = [a.width for a in args]
+    if op == "extract":
+        if not (isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)):
+            raise ValueError("bad bounds of extract")
+        if not 0 <= value[1] <= value[0] < widths[0]:
+            raise ValueError("bounds of extract outside of its argument")
+        return
+    if value is not None:
+        raise ValueError(f"{op} has no value")
+    if op in ("land", "lor", "lnot"):
+        fine = not any(widths)
+    elif op == "ite":
+        fine = widths[0] == 0 and widths[1] == widths[2]
+    elif op in ("zext", "sext"):
+        fine = 0 < widths[0] <= width
+    elif op == "eq":
+        fine = widths[0] == widths[1]
+    elif op in ("concat", "not"):
+        fine = all(widths)
+    else:
+        fine = widths[0] == widths[1] > 0
+    if not fine:
+        raise ValueError(f"widths of {op} do not fit")
+
+
 def to_json(e: Expr) -> list[Any]:
-    """``[op, width, value, args...]``; shared subterms are written out."""
-    value = list(e.value) if isinstance(e.value, tuple) else e.value
-    return [e.op, e.width, value, *(to_json(a) for a in e.args)]
+    """The table of `Pool` with ``e`` as its last node."""
+    pool = Pool()
+    pool.add(e)
+    return pool.entries
 
 
 def from_json(data: Any) -> Expr:
     """Inverse of `to_json`, rebuilt through the folding constructors; ValueError on anything else."""
-    try:
-        op, width, value, *rest = data
-        args = tuple(from_json(a) for a in rest)
-        if not isinstance(width, int) or not 0 <= width <= 1 << 16:
-            raise ValueError(f"bad width {width!r}")
-        if op == "const":
-            return nodes.boolean(bool(value)) if width == 0 else nodes.const(int(value), width)
-        if op == "sym":
-            return nodes.sym(str(value), width)
-        template = object.__new__(Expr)
-        template.op, template.width, template.args = str(op), width, args
-        template.value = tuple(value) if isinstance(value, list) else None
-        result = nodes.rebuild(template, args)
-        if result.width != width:
-            raise ValueError("width does not match")
-        return result
-    except (TypeError, KeyError, IndexError, AssertionError, ValueError) as error:
-        raise ValueError(f"not an expression: {error}") from None
+    known = read_pool(data)
+    if not known:
+        raise ValueError("not an expression: an empty table")
+    return known[-1]
