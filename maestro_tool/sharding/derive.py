@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.nodes import lor, symbols
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.sharding import rules
@@ -94,7 +94,8 @@ def _outside_view(reach: Reach, constraint: Constraint, side: int, paths: set[in
         offset = int(str(s.value).rsplit(".", 1)[1])
         fields |= {f.name for f in FIELDS.values() if f.offset <= offset < f.offset + f.size}
     level = "l4" if fields & {"src_port", "dst_port"} else "l3"
-    if reach.always(paths, classes.view_predicate(level)):
+    l4 = classes.view_predicate("l4")
+    if reach.always(paths, l4 if level == "l4" else lor(l4, classes.view_predicate("l3"))):
         return None
     what = "TCP or UDP over IPv4" if level == "l4" else "IPv4"
     return f"{', '.join(sorted(fields))} would also be read from frames that are not {what}"

@@ -1,0 +1,64 @@
+"""Key expressions lead back to header fields through whatever C did to them."""
+
+from maestro_tool.expr.nodes import binary, concat, const, extract, sym, zext
+from maestro_tool.sharding.bits import PacketBit, origins, pair_fields, show_field
+from maestro_tool.sharding.plan import FieldBits
+
+BYTE = [sym(f"pkt.{i}", 8) for i in range(64)]
+SRC_IP, DST_IP = concat(*BYTE[26:30]), concat(*BYTE[30:34])
+SRC_PORT = concat(*BYTE[34:36])
+PROTOCOL = BYTE[23]
+
+
+def fields(left, right):
+    pairs, complete, possible = pair_fields(left, right)
+    return [(show_field(a), show_field(b)) for a, b in pairs], complete, possible
+
+
+def test_whole_field():
+    assert fields(SRC_IP, DST_IP) == ([("src_ip", "dst_ip")], True, True)
+
+
+def test_byte_swapped_on_both_sides_is_the_same_equation():
+    swapped = concat(*reversed(BYTE[26:30]))
+    pairs, complete, _ = pair_fields(swapped, concat(*reversed(BYTE[30:34])))
+    assert complete and pairs == [(FieldBits("src_ip", 31, 0), FieldBits("dst_ip", 31, 0))]
+
+
+def test_prefix_through_mask_and_through_shift():
+    masked = binary("and", SRC_IP, const(0xFFFFFFF0, 32))
+    assert fields(masked, masked) == ([("src_ip[31:4]", "src_ip[31:4]")], True, True)
+    shifted = binary("lshr", SRC_IP, const(8, 32))
+    assert fields(shifted, shifted) == ([("src_ip[31:8]", "src_ip[31:8]")], True, True)
+
+
+def test_struct_of_two_fields_splits_at_the_field_boundary():
+    both = concat(SRC_IP, SRC_PORT)
+    assert fields(both, both) == ([("src_ip", "src_ip"), ("src_port", "src_port")], True, True)
+
+
+def test_unhashable_parts_are_left_out_and_said():
+    assert fields(concat(PROTOCOL, SRC_IP), concat(PROTOCOL, SRC_IP)) == ([("src_ip", "src_ip")], False, True)
+
+
+def test_different_constants_never_meet():
+    assert fields(concat(const(1, 8), SRC_IP), concat(const(2, 8), SRC_IP)) == ([], True, False)
+
+
+def test_arithmetic_is_not_taken_for_a_field():
+    plus = binary("add", SRC_PORT, const(1, 16))
+    assert fields(plus, plus) == ([], False, True)
+
+
+def test_a_bit_moved_to_another_place_is_paired_with_its_new_partner():
+    low = extract(SRC_IP, 7, 0)
+    assert fields(zext(low, 16), zext(extract(DST_IP, 31, 24), 16)) == ([("src_ip[7:0]", "dst_ip[31:24]")], True, True)
+
+
+def test_xor_of_fields_is_unknown():
+    x = binary("xor", SRC_IP, DST_IP)
+    assert all(o is None for o in origins(x))
+
+
+def test_network_order_bit_numbers():
+    assert origins(BYTE[26])[0] == PacketBit(26, 7)
