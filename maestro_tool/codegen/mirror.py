@@ -48,7 +48,9 @@ def mirror_files(program: Program, root: Path, *, per_worker: bool) -> dict[str,
             if edits.get(file):
                 variable, place = edits[file][0]
                 raise UnsupportedError(
-                    f"'{variable}' is declared outside the NF's folder", place, hint=f"declare it in a file below {root}"
+                    f"'{variable}' is declared outside the NF's folder",
+                    place,
+                    hint=f"declare it in a file below {root}",
                 )
             continue
         result[name] = f'#line 1 "{_quoted(file)}"\n' + _edited(text, edits.get(file, []))

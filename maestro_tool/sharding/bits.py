@@ -37,9 +37,9 @@ def origins(e: Expr) -> list[Origin]:
         case "concat":
             return [o for part in e.args for o in origins(part)]
         case "extract":
-            high, low = e.value  # type: ignore[misc]
+            assert isinstance(e.value, tuple)
             top = e.args[0].width - 1
-            return origins(e.args[0])[top - high : top - low + 1]  # type: ignore[has-type]
+            return origins(e.args[0])[top - e.value[0] : top - e.value[1] + 1]
         case "zext":
             inner = origins(e.args[0])
             return [0] * (e.width - len(inner)) + inner

@@ -45,7 +45,9 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     obstacles = list(dict.fromkeys(obstacles))
     decisions = _decide(analysis, accesses, constraints, obstacles)
     relaxations = tuple(
-        Relaxation("capacity-split", d.object, f"the capacity of {analysis.objects[d.object].name} is divided over the cores")
+        Relaxation(
+            "capacity-split", d.object, f"the capacity of {analysis.objects[d.object].name} is divided over the cores"
+        )
         for d in decisions
         if d.split
     )
@@ -64,8 +66,8 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
 def _r1(analysis: Analysis, reach: Reach, obj: int, accesses: list[Access]) -> Iterable[Constraint | Obstacle]:
     """All pairs of accesses to ``obj`` of which one writes."""
     paths_of: dict[tuple[int, tuple[Expr, ...], bool, int], set[int]] = defaultdict(set)
-    for a in accesses:
-        paths_of[a.port, a.name, a.write, a.loc].add(a.path)
+    for access in accesses:
+        paths_of[access.port, access.name, access.write, access.loc].add(access.path)
     name = analysis.objects[obj].name
     sides = [
         (Side(port, key, reach.classes(paths), loc), write, paths)
@@ -283,8 +285,8 @@ def _decide(
     rule_of: dict[int, Rule] = {o: c.rule for c in constraints for o in c.objects}
     in_the_way: dict[int, Obstacle] = {}
     for o in obstacles:
-        for obj in o.objects:
-            in_the_way.setdefault(obj, o)
+        for number in o.objects:
+            in_the_way.setdefault(number, o)
     result = []
     for obj in analysis.objects:
         mine = [a for a in accesses if a.object == obj.id]
@@ -298,7 +300,9 @@ def _decide(
             o = in_the_way[obj.id]
             result.append(ObjectDecision(obj.id, read, True, "shared", o.rule, o.text, o.locs or locs))
         else:
-            via = sorted({analysis.objects[a.through].name for a in mine if a.through is not None and a.through != obj.id})
+            via = sorted(
+                {analysis.objects[a.through].name for a in mine if a.through is not None and a.through != obj.id}
+            )
             if obj.id in rule_of:
                 reason = "packets with equal keys meet on one core"
             elif via:

@@ -15,7 +15,6 @@ from maestro_tool.packet.fields import FIELDS, HASHABLE
 from maestro_tool.sharding.bits import PacketBit, field_bit, origins, pair_fields, show_field
 from maestro_tool.sharding.plan import Constraint, FieldBits, Rule
 
-
 T = TypeVar("T")
 
 
@@ -171,7 +170,9 @@ def disjoint_dependencies(constraints: list[Constraint]) -> Obstacle | None:
     )
     objects = tuple(dict.fromkeys(o for c in core for o in c.objects))
     locs = tuple(dict.fromkeys(x for c in core for x in c.locs))
-    return Obstacle("R3", f"the constraints {names} have no field in common: all packets would meet on one core", objects, locs)
+    return Obstacle(
+        "R3", f"the constraints {names} have no field in common: all packets would meet on one core", objects, locs
+    )
 
 
 def _starved(constraints: list[Constraint]) -> bool:
