@@ -1,0 +1,31 @@
+/* Small things that NFs and their generated key helpers use. */
+#ifndef MAESTRO_BOILERPLATE_UTIL_H
+#define MAESTRO_BOILERPLATE_UTIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/verified/vigor-time.h"
+
+/* SSE4.2 CRC32C; NFs call the builtins by name.  DPDK's own flags (-march=corei7) enable them. */
+#ifndef __SSE4_2__
+#error "compile with -msse4.2 (pkg-config --cflags libdpdk says so): keys are hashed with CRC32C"
+#endif
+
+#ifndef AND
+#define AND &&
+#endif
+
+/* Asked by the symbolic executors of the original; nothing to do when packets are real. */
+static inline void vigor_note(int condition) { (void)condition; }
+static inline void concretize_devices(uint16_t *device, uint16_t count) {
+  (void)device;
+  (void)count;
+}
+
+/* Initialiser of vectors of uint32_t. */
+static inline void null_init(void *object) { *(uint32_t *)object = 0; }
+
+#endif

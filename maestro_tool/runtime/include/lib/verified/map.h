@@ -1,0 +1,99 @@
+/* Map: key -> int, open addressing with linear probing.
+ *
+ * Slots are 16 bytes (four in a cache line) in a 64-byte aligned power-of-two array, at most half full, so that a look-up
+ * reads one line of it as a rule.  A slot keeps the key's hash: keys (which live in a vector, another line) are compared
+ * only when all 32 bits agree.  Deletion shifts back what follows, so there are no tombstones and probes stay short.
+ */
+#ifndef MAESTRO_MAP_H
+#define MAESTRO_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "maestro_debug.h"
+
+typedef unsigned map_key_hash(void *key);
+typedef bool map_keys_equality(void *a, void *b);
+
+struct map_slot {
+  void *key; /* NULL: free */
+  uint32_t hash;
+  int32_t value;
+};
+
+struct Map {
+  struct map_slot *slots;
+  uint32_t mask; /* number of slots - 1 */
+  uint32_t size;
+  uint32_t capacity; /* of keys; fewer than there are slots, so a probe always meets a free slot */
+  map_keys_equality *equal;
+  map_key_hash *hash;
+};
+
+/* Returns 1 and the map; 0 if capacity is 0 or too large, or there is no memory.  Any other capacity will do
+ * (libVig wants a power of two). */
+int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out);
+
+/* The slot of the key, or NULL. */
+static inline struct map_slot *maestro_map_find(const struct Map *map, void *key) {
+  const uint32_t hash = map->hash(key);
+  for (uint32_t i = hash & map->mask;; i = (i + 1) & map->mask) {
+    struct map_slot *slot = &map->slots[i];
+    if (slot->key == NULL) return NULL;
+    if (slot->hash == hash && MAESTRO_LIKELY(map->equal(slot->key, key))) return slot;
+  }
+}
+
+/* 1 and the value, or 0 and *value_out unchanged. */
+static inline int map_get(struct Map *map, void *key, int *value_out) {
+  const struct map_slot *slot = maestro_map_find(map, key);
+  if (slot == NULL) return 0;
+  *value_out = slot->value;
+  return 1;
+}
+
+/* Stores the key's pointer: the key must live on (in a vector).  Does not look for an equal key: a second put
+ * makes a second entry, which get sees once the first is erased.  A full map stays as it is. */
+static inline void map_put(struct Map *map, void *key, int value) {
+  if (MAESTRO_UNLIKELY(map->size >= map->capacity || key == NULL)) {
+    MAESTRO_MISUSE("the map is full, or the key NULL; size", map->size);
+    return;
+  }
+  const uint32_t hash = map->hash(key);
+  uint32_t i = hash & map->mask;
+  while (map->slots[i].key != NULL) i = (i + 1) & map->mask;
+  map->slots[i] = (struct map_slot){.key = key, .hash = hash, .value = value};
+  map->size++;
+}
+
+/* Frees a slot, and moves back the entries behind it that a probe would no longer reach. */
+static inline void maestro_map_remove(struct Map *map, struct map_slot *slot) {
+  const uint32_t mask = map->mask;
+  uint32_t hole = (uint32_t)(slot - map->slots);
+  for (uint32_t i = (hole + 1) & mask; map->slots[i].key != NULL; i = (i + 1) & mask) {
+    const uint32_t home = map->slots[i].hash & mask;
+    /* May move if its home is not (cyclically) inside (hole, i]. */
+    if (((i - home) & mask) >= ((i - hole) & mask)) {
+      map->slots[hole] = map->slots[i];
+      hole = i;
+    }
+  }
+  map->slots[hole].key = NULL;
+  map->size--;
+}
+
+/* *trash is the stored key pointer; key and trash may alias.  An absent key changes nothing. */
+static inline void map_erase(struct Map *map, void *key, void **trash) {
+  struct map_slot *slot = maestro_map_find(map, key);
+  if (MAESTRO_UNLIKELY(slot == NULL)) {
+    MAESTRO_MISUSE("the key is not in the map; size", map->size);
+    return;
+  }
+  *trash = slot->key;
+  maestro_map_remove(map, slot);
+}
+
+static inline unsigned map_size(struct Map *map) { return map->size; }
+
+#endif

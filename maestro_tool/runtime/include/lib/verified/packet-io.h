@@ -1,0 +1,41 @@
+/* The packet being handled: a cursor over its contiguous bytes, one per thread.
+ *
+ * `p` is where the frame starts.  Nothing here checks bounds; the helpers of nf-util.h do where NFs rely on it.
+ */
+#ifndef MAESTRO_PACKET_IO_H
+#define MAESTRO_PACKET_IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern _Thread_local uint32_t global_total_length; /* of the frame, bytes */
+extern _Thread_local uint32_t global_read_length;  /* bytes before the cursor */
+extern _Thread_local uint8_t *maestro_frame_end;   /* behind the last contiguous byte */
+
+/* The main loop calls this once per packet. */
+static inline void packet_state_total_length(void *p, uint32_t *length) {
+  global_total_length = *length;
+  global_read_length = 0;
+  maestro_frame_end = (uint8_t *)p + *length;
+}
+
+static inline void packet_borrow_next_chunk(void *p, size_t length, void **chunk) {
+  *chunk = (char *)p + global_read_length;
+  global_read_length += (uint32_t)length;
+}
+
+/* Moves the cursor back to the start of the chunk. */
+static inline void packet_return_chunk(void *p, void *chunk) { global_read_length = (uint32_t)((char *)chunk - (char *)p); }
+
+/* Bytes behind the cursor; 0 if it is beyond the end (a frame shorter than the headers read so far). */
+static inline uint32_t packet_get_unread_length(void *p) {
+  (void)p;
+  return global_total_length > global_read_length ? global_total_length - global_read_length : 0;
+}
+
+/* Bytes from the chunk to the cursor. */
+static inline size_t packet_get_chunk_length(void *p, void *chunk) {
+  return (size_t)((char *)p + global_read_length - (char *)chunk);
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* The entry points that an NF defines (libVig's nf.h). */
+#ifndef MAESTRO_NF_H
+#define MAESTRO_NF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/verified/vigor-time.h"
+
+#define FLOOD_FRAME ((uint16_t)-1) /* to all devices but the input one */
+
+/* Parallel programs give each worker its own copy of an NF's variables: -DMAESTRO_THREAD_LOCAL=_Thread_local. */
+#ifndef MAESTRO_THREAD_LOCAL
+#define MAESTRO_THREAD_LOCAL
+#endif
+
+struct nf_config;
+struct rte_mbuf;
+
+extern MAESTRO_THREAD_LOCAL struct nf_config config;
+
+bool nf_init(void);
+/* Returns the output device; the input device means drop.  *buffer is the frame. */
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf);
+
+void nf_config_init(int argc, char **argv);
+void nf_config_usage(void);
+void nf_config_print(void);
+
+#endif

@@ -1,0 +1,222 @@
+/* Instances of an NF: workers with variables and memory of their own, attached to one thread at a time. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <getopt.h>
+
+#include "maestro.h"
+#include "objects.h"
+
+struct maestro_worker {
+  _Alignas(64) _Atomic(const void *) thread; /* of the thread that runs it; NULL: none */
+  struct maestro_instance *instance;
+  void *globals; /* its variables, while no thread runs it */
+  struct maestro_arena arena;
+};
+
+struct maestro_instance {
+  const struct maestro_nf *nf;
+  unsigned n_workers;
+  struct maestro_worker *workers;
+};
+
+/* The worker whose variables this thread holds.  Its address names the thread. */
+static _Thread_local struct maestro_worker *attached;
+
+/* The variables of a sequential build exist once. */
+static atomic_flag sequential_taken = ATOMIC_FLAG_INIT;
+
+bool maestro_is_sequential(const struct maestro_nf *nf) { return strcmp(nf->strategy, "sequential") == 0; }
+
+static void save(const struct maestro_nf *nf, void *block) {
+  if (nf->globals_size > 0) nf->globals_save(block);
+}
+
+static void load(const struct maestro_nf *nf, const void *block) {
+  if (nf->globals_size > 0) nf->globals_load(block);
+}
+
+static void detach(void) {
+  if (attached == NULL) return;
+  save(attached->instance->nf, attached->globals);
+  atomic_store_explicit(&attached->thread, NULL, memory_order_release);
+  attached = NULL;
+}
+
+static int attach(struct maestro_worker *worker) {
+  const void *nobody = NULL;
+  if (!atomic_compare_exchange_strong_explicit(&worker->thread, &nobody, &attached, memory_order_acquire,
+                                               memory_order_relaxed))
+    return -EBUSY;
+  detach();
+  load(worker->instance->nf, worker->globals);
+  attached = worker;
+  return 0;
+}
+
+void maestro_detach(struct maestro_instance *instance) {
+  if (attached != NULL && attached->instance == instance) detach();
+}
+
+int maestro_process_burst(struct maestro_instance *instance, unsigned worker, struct rte_mbuf **packets, uint16_t n,
+                          int64_t now, uint16_t *verdicts) {
+  struct maestro_worker *wanted = &instance->workers[worker];
+  if (__builtin_expect(attached != wanted, 0)) {
+    const int status = attach(wanted);
+    if (status != 0) return status;
+  }
+  instance->nf->process_burst(packets, n, now, verdicts);
+  return 0;
+}
+
+/* What maestro_create is busy with. */
+struct creation {
+  const struct maestro_nf *nf;
+  struct maestro_instance *instance;
+  void *pristine; /* the variables as the program's text initialises them, then as configured */
+  char *error;
+  size_t error_size;
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(const struct creation *c, int status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(c->error, c->error_size, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+static int check_plan(const struct creation *c, unsigned n_workers) {
+  const struct maestro_nf *nf = c->nf;
+  if (n_workers == 0 || n_workers > MAESTRO_MAX_WORKERS)
+    return fail(c, -EINVAL, "%s: %u workers asked for; 1 to %d are possible", nf->name, n_workers, MAESTRO_MAX_WORKERS);
+  if (n_workers > 1 && maestro_is_sequential(nf))
+    return fail(c, -EINVAL, "%s: this is the sequential build: it runs on 1 worker, not %u", nf->name, n_workers);
+  for (unsigned i = 0; i < nf->n_objects; i++)
+    if (nf->objects[i].treatment == MAESTRO_SHARED)
+      return fail(c, -ENOTSUP, "%s: the plan shares '%s' between workers (strategy %s), which this runtime cannot do", nf->name,
+                  nf->objects[i].name, nf->strategy);
+  return 0;
+}
+
+static struct maestro_instance *new_instance(const struct maestro_nf *nf, unsigned n_workers) {
+  struct maestro_instance *instance = calloc(1, sizeof *instance);
+  if (instance == NULL) return NULL;
+  *instance = (struct maestro_instance){.nf = nf, .n_workers = n_workers};
+  instance->workers = aligned_alloc(_Alignof(struct maestro_worker), n_workers * sizeof(struct maestro_worker));
+  if (instance->workers == NULL) {
+    free(instance);
+    return NULL;
+  }
+  memset(instance->workers, 0, n_workers * sizeof(struct maestro_worker));
+  for (unsigned i = 0; i < n_workers; i++) {
+    instance->workers[i].instance = instance;
+    instance->workers[i].globals = calloc(1, nf->globals_size + 1);
+    if (instance->workers[i].globals == NULL) {
+      maestro_destroy(instance);
+      return NULL;
+    }
+  }
+  return instance;
+}
+
+static void *save_pristine(void *context) {
+  const struct creation *c = context;
+  save(c->nf, c->pristine);
+  return NULL;
+}
+
+/* Loads the variables' initial values: the calling thread's may come from another instance, those of a new thread do not. */
+static int load_pristine(const struct creation *c) {
+  if (c->nf->globals_size == 0) return 0;
+  pthread_t thread;
+  const int status = pthread_create(&thread, NULL, save_pristine, (void *)(uintptr_t)c);
+  if (status != 0) return fail(c, -status, "%s: no thread can be started: %s", c->nf->name, strerror(status));
+  pthread_join(thread, NULL);
+  load(c->nf, c->pristine);
+  return 0;
+}
+
+/* Runs nf_init for one worker, from the configured variables. */
+static int init_worker(const struct creation *c, unsigned number) {
+  const struct maestro_nf *nf = c->nf;
+  struct maestro_worker *worker = &c->instance->workers[number];
+  c->error[0] = '\0';
+  struct maestro_builder builder = {.nf = nf,
+                                    .n_workers = c->instance->n_workers,
+                                    .arena = &worker->arena,
+                                    .error = c->error,
+                                    .error_size = c->error_size};
+  load(nf, c->pristine);
+  maestro_builder = &builder;
+  const bool initialised = nf->init();
+  maestro_builder = NULL;
+  if (c->error[0] != '\0') return -EINVAL;
+  if (!initialised) return fail(c, -ENOMEM, "%s: nf_init failed on worker %u", nf->name, number);
+  if (!maestro_is_sequential(nf) && builder.n_allocations != nf->n_objects)
+    return fail(c, -EINVAL, "nf_init allocated %u objects, but the analysis saw %u", builder.n_allocations, nf->n_objects);
+  if (nf->check != NULL && !nf->check(c->error, c->error_size)) return -EINVAL;
+  save(nf, worker->globals);
+  return 0;
+}
+
+static int configure_and_init(const struct creation *c, int argc, char **argv) {
+  const int status = load_pristine(c);
+  if (status != 0) return status;
+  if (c->nf->config_init != NULL) {
+    optind = 1;
+    c->nf->config_init(argc, argv);
+  }
+  save(c->nf, c->pristine);
+  for (unsigned i = 0; i < c->instance->n_workers; i++) {
+    const int failed = init_worker(c, i);
+    if (failed != 0) return failed;
+  }
+  return 0;
+}
+
+/* On return the calling thread holds the configured variables (for nf->config_print), of no worker. */
+int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, char **argv,
+                   struct maestro_instance **instance, char *error, size_t error_size) {
+  struct creation c = {.nf = nf, .error = error, .error_size = error_size};
+  error[0] = '\0';
+  int status = check_plan(&c, n_workers);
+  if (status != 0) return status;
+  const bool sequential = maestro_is_sequential(nf);
+  if (sequential && atomic_flag_test_and_set(&sequential_taken))
+    return fail(&c, -EBUSY, "%s: the sequential build has one instance only, and it exists already", nf->name);
+  detach();
+  c.instance = new_instance(nf, n_workers);
+  c.pristine = calloc(1, nf->globals_size + 1);
+  if (c.instance == NULL || c.pristine == NULL)
+    status = fail(&c, -ENOMEM, "%s: out of memory", nf->name);
+  else
+    status = configure_and_init(&c, argc, argv);
+  if (status == 0) {
+    load(nf, c.pristine);
+    *instance = c.instance;
+  } else if (c.instance != NULL) {
+    maestro_destroy(c.instance);
+  } else if (sequential) {
+    atomic_flag_clear(&sequential_taken);
+  }
+  free(c.pristine);
+  return status;
+}
+
+void maestro_destroy(struct maestro_instance *instance) {
+  if (instance == NULL) return;
+  maestro_detach(instance);
+  for (unsigned i = 0; i < instance->n_workers; i++) {
+    maestro_arena_destroy(&instance->workers[i].arena);
+    free(instance->workers[i].globals);
+  }
+  if (maestro_is_sequential(instance->nf)) atomic_flag_clear(&sequential_taken);
+  free(instance->workers);
+  free(instance);
+}

@@ -1,0 +1,45 @@
+/* Memory and numbering of state objects, between the allocation functions of the API and the instance. */
+#ifndef MAESTRO_OBJECTS_H
+#define MAESTRO_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "maestro.h"
+
+/* Memory of one worker: taken by nf_init, given back all at once. */
+struct maestro_arena {
+  struct maestro_arena_block *blocks;
+  char *free;
+  size_t left;
+};
+
+/* Zeroed, 64-byte aligned memory, on huge pages where the kernel grants them; NULL if there is none. */
+void *maestro_arena_alloc(struct maestro_arena *arena, size_t size);
+void maestro_arena_destroy(struct maestro_arena *arena);
+
+/* While nf_init runs on a thread: whose memory, which treatment.  Without one, objects live until the program ends. */
+struct maestro_builder {
+  const struct maestro_nf *nf;
+  unsigned n_workers;
+  struct maestro_arena *arena;
+  unsigned n_allocations;
+  char *error; /* the first disagreement between the program and its plan; "" if none */
+  size_t error_size;
+};
+extern _Thread_local struct maestro_builder *maestro_builder;
+
+/* The program as it was written, on one thread: built without a plan, its variables are the process's. */
+bool maestro_is_sequential(const struct maestro_nf *nf);
+
+/* Counts an allocation of nf_init and checks it against the plan.  Returns the plan's entry, NULL without one. */
+const struct maestro_object *maestro_number_object(enum maestro_object_kind kind);
+
+/* The allocation functions without numbering, for objects that are made of others. */
+void *maestro_object_memory(size_t size);
+struct Map *maestro_map_new(bool (*equal)(void *, void *), unsigned (*hash)(void *), unsigned capacity);
+struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, void (*init)(void *));
+struct DoubleChain *maestro_dchain_new(uint32_t range);
+
+#endif

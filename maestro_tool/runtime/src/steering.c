@@ -1,0 +1,129 @@
+/* Which packet goes to which worker: packet classes, the Toeplitz hash, the indirection table. */
+#include "steering.h"
+
+#include <string.h>
+
+static uint16_t be16(const uint8_t *bytes) { return (uint16_t)(bytes[0] << 8 | bytes[1]); }
+
+static uint32_t be32(const uint8_t *bytes) {
+  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+enum { TCP = 6, UDP = 17, SCTP = 132, IPV6_FRAGMENT_HEADER = 44 };
+enum { ETHERNET = 14, IPV4_MINIMUM = 20, IPV6_HEADER = 40, PORTS = 4 };
+
+static bool has_ports(uint8_t protocol) { return protocol == TCP || protocol == UDP || protocol == SCTP; }
+
+/* TCP, UDP, SCTP, other: in this order in each family of enum maestro_class. */
+static unsigned transport(uint8_t protocol) {
+  return protocol == TCP ? 0 : protocol == UDP ? 1 : protocol == SCTP ? 2 : 3;
+}
+
+static enum maestro_class classify_ipv4(const uint8_t *frame, uint32_t length) {
+  if (length < ETHERNET + IPV4_MINIMUM) return MAESTRO_MALFORMED;
+  const uint8_t *ip = frame + ETHERNET;
+  const uint32_t header = 4u * (ip[0] & 0x0F);
+  if (ip[0] >> 4 != 4 || header < IPV4_MINIMUM || ETHERNET + header > length) return MAESTRO_MALFORMED;
+  if ((be16(ip + 6) & 0x3FFF) != 0) return MAESTRO_IPV4_FRAGMENT; /* more fragments, or an offset */
+  const uint8_t protocol = ip[9];
+  if (has_ports(protocol) && ETHERNET + header + PORTS > length) return MAESTRO_MALFORMED;
+  const unsigned family = header > IPV4_MINIMUM ? MAESTRO_TCP4_OPTIONS : MAESTRO_TCP4;
+  return (enum maestro_class)(family + transport(protocol));
+}
+
+static enum maestro_class classify_ipv6(const uint8_t *frame, uint32_t length) {
+  if (length < ETHERNET + IPV6_HEADER) return MAESTRO_MALFORMED;
+  const uint8_t *ip = frame + ETHERNET;
+  if (ip[0] >> 4 != 6) return MAESTRO_MALFORMED;
+  const uint8_t next = ip[6];
+  if (next == IPV6_FRAGMENT_HEADER) return MAESTRO_IPV6_FRAGMENT;
+  if (has_ports(next) && ETHERNET + IPV6_HEADER + PORTS > length) return MAESTRO_MALFORMED;
+  return (enum maestro_class)(MAESTRO_TCP6 + transport(next));
+}
+
+enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length) {
+  if (length < ETHERNET) return MAESTRO_MALFORMED;
+  switch (be16(frame + 12)) {
+    case 0x8100: /* 802.1Q */
+    case 0x88A8: /* 802.1ad */
+    case 0x9100: /* the QinQ of before */
+      return MAESTRO_VLAN;
+    case 0x0800: return classify_ipv4(frame, length);
+    case 0x86DD: return classify_ipv6(frame, length);
+    default: return MAESTRO_NON_IP;
+  }
+}
+
+/* Bit by bit, as Microsoft defines it ("RSS hashing functions"): the result is the XOR, over the input bits that are set, of the 32
+ * key bits that start at the bit's position.  Reads length + 4 key bytes. */
+uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length) {
+  uint32_t hash = 0;
+  for (uint32_t i = 0; i < length; i++) {
+    const uint64_t window = (uint64_t)be32(key + i) << 8 | key[i + 4];
+    for (unsigned bit = 0; bit < 8; bit++)
+      if (input[i] & (0x80 >> bit)) hash ^= (uint32_t)(window >> (8 - bit));
+  }
+  return hash;
+}
+
+/* The hash input of the frame, by the NF's view; NULL if it has none. */
+static const struct maestro_hash_input *view(const struct maestro_port *port, const uint8_t *frame, uint32_t length) {
+  if (length < 34 || be16(frame + 12) != 0x0800) return NULL;
+  const uint8_t protocol = frame[23];
+  return length >= 38 && (protocol == TCP || protocol == UDP) ? &port->l4 : &port->l3;
+}
+
+static uint32_t gather(const struct maestro_hash_input *input, const uint8_t *frame, uint8_t *bytes) {
+  uint32_t n = 0;
+  for (unsigned i = 0; i < input->n_fields; i++) {
+    memcpy(bytes + n, frame + input->fields[i].offset, input->fields[i].length);
+    n += input->fields[i].length;
+  }
+  return n;
+}
+
+uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, uint32_t length) {
+  const struct maestro_hash_input *input = view(port, frame, length);
+  if (input == NULL) return 0;
+  uint8_t bytes[4 * UINT8_MAX];
+  const uint32_t n = gather(input, frame, bytes);
+  if (n == 0) return 0;
+  return (uint16_t)(maestro_toeplitz(port->key, bytes, n) & (port->table_size - 1u));
+}
+
+void maestro_fill_table(const struct maestro_port *port, unsigned n_workers, uint16_t *table) {
+  for (unsigned i = 0; i < port->table_size; i++) table[i] = (uint16_t)(i % n_workers);
+}
+
+static uint32_t input_length(const struct maestro_hash_input *input) {
+  uint32_t n = 0;
+  for (unsigned i = 0; i < input->n_fields; i++) n += input->fields[i].length;
+  return n;
+}
+
+void maestro_steering_init(struct maestro_steering *steering, const struct maestro_port *port) {
+  *steering = (struct maestro_steering){.port = port};
+  const uint32_t l4 = input_length(&port->l4), l3 = input_length(&port->l3);
+  const uint32_t longest = l4 > l3 ? l4 : l3;
+  for (uint32_t i = 0; i < longest && i < MAESTRO_HASHER_BYTES; i++) {
+    for (unsigned value = 0; value < 16; value++) {
+      const uint8_t high = (uint8_t)(value << 4), low = (uint8_t)value;
+      steering->hasher.nibbles[2 * i][value] = maestro_toeplitz(port->key + i, &high, 1);
+      steering->hasher.nibbles[2 * i + 1][value] = maestro_toeplitz(port->key + i, &low, 1);
+    }
+  }
+}
+
+uint16_t maestro_steering_index(const struct maestro_steering *steering, const uint8_t *frame, uint32_t length) {
+  const struct maestro_port *port = steering->port;
+  const struct maestro_hash_input *input = view(port, frame, length);
+  if (input == NULL || input->n_fields == 0) return 0;
+  if (input_length(input) > MAESTRO_HASHER_BYTES) return maestro_index(port, frame, length);
+  const uint32_t(*row)[16] = steering->hasher.nibbles;
+  uint32_t hash = 0;
+  for (unsigned i = 0; i < input->n_fields; i++) {
+    const uint8_t *bytes = frame + input->fields[i].offset;
+    for (unsigned j = 0; j < input->fields[i].length; j++, row += 2) hash ^= row[0][bytes[j] >> 4] ^ row[1][bytes[j] & 15];
+  }
+  return (uint16_t)(hash & (port->table_size - 1u));
+}
