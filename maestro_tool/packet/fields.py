@@ -43,3 +43,14 @@ HASHABLE: tuple[str, ...] = ("src_ip", "dst_ip", "src_port", "dst_port")
 #: Shortest frame, in bytes, in which the NF's view of the ports (of the addresses) is complete.
 L4_VIEW_LENGTH = 38
 L3_VIEW_LENGTH = 34
+
+#: Width in bits of everything a NIC may put into a Toeplitz input, in its own (IHL- and version-aware) parse.
+#: ``src_ip6`` .. are the IPv6 addresses; ports are named alike for IPv4 and IPv6; ``sctp_tag`` is the SCTP
+#: verification tag (i40e), ``ip_id`` the IPv4 identification (ice hashes it for fragments through rte_flow).
+INPUT_BITS: dict[str, int] = {
+    **{name: FIELDS[name].bits for name in HASHABLE},
+    "src_ip6": 128,
+    "dst_ip6": 128,
+    "sctp_tag": 32,
+    "ip_id": 16,
+}
