@@ -1,0 +1,163 @@
+"""Compares what two runs of an NF sent: the same frames on the same ports, in order within each flow.
+
+Workers run in parallel, so the order *between* flows may differ; a flow is what the NF sees as one
+(docs/architecture.md, "view"): addresses, protocol and ports in either direction, where the NF reads them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from maestro_tool.packet.fields import L3_VIEW_LENGTH, L4_VIEW_LENGTH
+
+#: Output frames per port.
+Outputs = Mapping[int, Sequence[bytes]]
+
+#: A flow in a form that can be compared and sorted.
+Flow = tuple[str, ...]
+
+DifferenceKind = Literal["missing", "unexpected", "other-port", "order"]
+
+_TCP_UDP = (6, 17)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: ``frame`` was ``missing`` on ``port``, was not to be there (``unexpected``), came out of
+    ``other`` instead (``other-port``), or is where the flow's ``order`` first differs.  ``position`` counts the
+    flow's frames on that port from 0; -1 where it means nothing."""
+
+    kind: DifferenceKind
+    port: int
+    flow: Flow
+    frame: bytes
+    position: int = -1
+    other: int = -1
+
+    def __str__(self) -> str:
+        what = {
+            "missing": f"missing on port {self.port}",
+            "unexpected": f"unexpected on port {self.port}",
+            "other-port": f"expected on port {self.port}, but sent on port {self.other}",
+            "order": f"order on port {self.port} differs from the flow's frame {self.position} on",
+        }[self.kind]
+        return f"{what}: {' '.join(self.flow)}: {len(self.frame)} bytes: {self.frame[:64].hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``frames`` and ``flows`` count what was expected.  All differences, in order of port and flow."""
+
+    frames: int
+    flows: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.differences
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "equal": self.equal,
+            "frames": self.frames,
+            "flows": self.flows,
+            "differences": [
+                {"kind": d.kind, "port": d.port, "flow": list(d.flow), "position": d.position, "other": d.other,
+                 "frame": d.frame.hex()}
+                for d in self.differences
+            ],
+        }  # fmt: skip
+
+    def text(self, limit: int = 10) -> str:
+        if self.equal:
+            return f"equal: {self.frames} frames of {self.flows} flows"
+        counts = Counter(d.kind for d in self.differences)
+        summary = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        lines = [f"different: {summary} (of {self.frames} frames of {self.flows} flows)"]
+        lines += [f"  {difference}" for difference in self.differences[:limit]]
+        if len(self.differences) > limit:
+            lines.append(f"  ... and {len(self.differences) - limit} more")
+        return "\n".join(lines)
+
+
+def compare(expected: Outputs, actual: Outputs) -> Comparison:
+    """``expected`` is what the sequential program sent, ``actual`` what the parallel one did."""
+    differences: list[Difference] = []
+    flows: set[Flow] = set()
+    for port in sorted({*expected, *actual}):
+        want, got = _by_flow(expected.get(port, ())), _by_flow(actual.get(port, ()))
+        flows |= want.keys()
+        for flow in sorted({*want, *got}):
+            if want.get(flow) != got.get(flow):
+                differences += _flow_differences(port, flow, want.get(flow, []), got.get(flow, []))
+    return Comparison(sum(map(len, expected.values())), len(flows), tuple(_join_moved(differences)))
+
+
+def flow_of(frame: bytes) -> Flow:
+    """The flow of a frame in the NF's view, the same for both directions."""
+    ether_type = frame[12:14].hex()
+    if ether_type != "0800" or len(frame) < L3_VIEW_LENGTH:
+        return ("ethernet", frame[0:6].hex(":"), frame[6:12].hex(":"), ether_type)
+    protocol = frame[23]
+    ends = [_address(frame[26:30]), _address(frame[30:34])]
+    if protocol in _TCP_UDP and len(frame) >= L4_VIEW_LENGTH:
+        ends[0] += f":{int.from_bytes(frame[34:36], 'big')}"
+        ends[1] += f":{int.from_bytes(frame[36:38], 'big')}"
+    return ("ipv4", str(protocol), *sorted(ends))
+
+
+def _address(data: bytes) -> str:
+    return ".".join(map(str, data))
+
+
+def _by_flow(frames: Sequence[bytes]) -> dict[Flow, list[bytes]]:
+    flows: dict[Flow, list[bytes]] = {}
+    for frame in frames:
+        flows.setdefault(flow_of(frame), []).append(frame)
+    return flows
+
+
+def _flow_differences(port: int, flow: Flow, want: list[bytes], got: list[bytes]) -> list[Difference]:
+    missing, unexpected = Counter(want) - Counter(got), Counter(got) - Counter(want)
+    differences = [Difference("missing", port, flow, frame) for frame in missing.elements()]
+    differences += [Difference("unexpected", port, flow, frame) for frame in unexpected.elements()]
+    # Order among the frames that both have: a lost frame is no reordering of the others.
+    common_want, common_got = _without(want, missing), _without(got, unexpected)
+    for position, (a, b) in enumerate(zip(common_want, common_got, strict=True)):
+        if a != b:
+            differences.append(Difference("order", port, flow, a, position))
+            break
+    return differences
+
+
+def _without(frames: list[bytes], excess: Counter[bytes]) -> list[bytes]:
+    """``frames`` without the last occurrences that ``excess`` counts."""
+    left = Counter(excess)
+    kept = []
+    for frame in reversed(frames):
+        if left[frame] > 0:
+            left[frame] -= 1
+        else:
+            kept.append(frame)
+    return kept[::-1]
+
+
+def _join_moved(differences: list[Difference]) -> list[Difference]:
+    """A frame missing on one port and unexpected on another has moved: one difference, not two."""
+    unexpected: dict[bytes, list[Difference]] = {}
+    for difference in differences:
+        if difference.kind == "unexpected":
+            unexpected.setdefault(difference.frame, []).append(difference)
+    gone: set[int] = set()
+    joined: dict[int, Difference] = {}
+    for i, difference in enumerate(differences):
+        candidates = unexpected.get(difference.frame)
+        if difference.kind == "missing" and candidates:
+            found = candidates.pop()
+            gone.add(id(found))
+            joined[i] = Difference("other-port", difference.port, difference.flow, difference.frame, -1, found.port)
+    return [joined.get(i, d) for i, d in enumerate(differences) if id(d) not in gone]

@@ -1,0 +1,82 @@
+"""What a generated capture is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from maestro_tool.diagnostics import InputError
+
+Distribution = Literal["uniform", "zipf", "one-slash-16", "one-slash-24"]
+DISTRIBUTIONS: tuple[Distribution, ...] = get_args(Distribution)
+
+#: Shortest and longest frame, in bytes without the frame check sequence.
+MIN_FRAME = 60
+MAX_FRAME = 1514
+
+#: Simple IMIX: 7 small, 4 middle, 1 large frame.
+IMIX: tuple[int, ...] = (60,) * 7 + (590,) * 4 + (1514,)
+
+#: Timestamps are whole microseconds and all different, so this is the highest rate in frames per second.
+MAX_RATE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSpec:
+    """A two-port capture: port 0 is the LAN, port 1 the WAN.
+
+    ``flows`` flows are opened on the LAN, each at least once.  ``active`` of them (0: all) are in use at a
+    time; the window of active flows slides from the first to the last flow over the capture (churn).
+    ``distribution`` says where the LAN hosts are: anywhere in 10/8 ("uniform", "zipf"), in one /16 or one /24;
+    servers are anywhere.  Flows are equally popular, or by Zipf's law with exponent ``skew`` ("zipf": 1.1
+    unless given).  ``replies``, ``unknown`` and ``odd`` are fractions of ``packets``: replies to flows
+    opened before, WAN frames of no flow, and frames that are not plain TCP/UDP over IPv4 (`odd.KINDS`).
+    ``sizes`` are drawn uniformly, in bytes without frame check sequence.  ``rate`` in frames per second;
+    ``gaps`` pauses of ``gap_us`` microseconds are spread over the capture.
+    """
+
+    flows: int = 1000
+    packets: int = 10000
+    distribution: Distribution = "uniform"
+    skew: float | None = None
+    sizes: tuple[int, ...] = (60,)
+    replies: float = 0.5
+    unknown: float = 0.0
+    odd: float = 0.0
+    rate: int = 100_000
+    active: int = 0
+    gaps: int = 0
+    gap_us: int = 0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` for values that make no capture."""
+        if self.distribution not in DISTRIBUTIONS:
+            raise InputError(f"unknown distribution '{self.distribution}'", hint="known: " + ", ".join(DISTRIBUTIONS))
+        _within("flows", self.flows, 1, 10_000_000)
+        _within("packets", self.packets, 1, 100_000_000)
+        _within("rate", self.rate, 1, MAX_RATE)
+        _within("active", self.active, 0, self.flows)
+        _within("gaps", self.gaps, 0, self.packets - 1)
+        _within("gap_us", self.gap_us, 0, 10**12)
+        if not self.sizes:
+            raise InputError("no frame size given")
+        for size in self.sizes:
+            _within("size", size, MIN_FRAME, MAX_FRAME)
+        for name, value in (("replies", self.replies), ("unknown", self.unknown), ("odd", self.odd)):
+            _within(name, value, 0, 1)
+        if self.replies + self.unknown + self.odd > 1:
+            raise InputError("the fractions of replies, unknown and odd frames add up to more than 1")
+        _within("skew", self.exponent, 0, 10)
+
+    @property
+    def exponent(self) -> float:
+        """Exponent of the popularity of flows; 0: all are equally popular."""
+        if self.skew is not None:
+            return self.skew
+        return 1.1 if self.distribution == "zipf" else 0.0
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # also refuses NaN
+        raise InputError(f"{name} is {value}, but must be between {low} and {high}")
