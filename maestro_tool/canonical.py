@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from maestro_tool.diagnostics import InputError, SourceLocation
+
 
 def dumps(value: Any) -> str:
     """Canonical JSON text of ``value`` (sorted keys, two spaces, newline at the end)."""
@@ -24,6 +26,27 @@ def compact(value: Any) -> str:
 def digest(value: Any) -> str:
     """SHA-256 (hex) of the canonical form of a JSON value."""
     return hashlib.sha256(compact(value).encode()).hexdigest()
+
+
+def read_json(path: Path, schema: str) -> dict[str, Any]:
+    """The object in ``path``, which must say ``"schema": schema``; raises `InputError` otherwise."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"not JSON: {error.msg}", SourceLocation(str(path), error.lineno, error.colno)) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise InputError("not JSON", SourceLocation(str(path), 1)) from error
+    if not isinstance(value, dict) or value.get("schema") != schema:
+        found = value.get("schema") if isinstance(value, dict) else None
+        raise InputError(
+            f"expected schema {schema!r}, found {found!r}",
+            SourceLocation(str(path), 1),
+            source_line="",
+            hint="this file was not made by this version of the tool: build it again",
+        )
+    return value
 
 
 def write_files(contents: Mapping[Path, str | bytes]) -> None:

@@ -1,0 +1,7 @@
+"""``python -m maestro_tool``."""
+
+import sys
+
+from maestro_tool.cli import main
+
+sys.exit(main())

@@ -1,0 +1,148 @@
+"""``analyse``, ``solve``, ``generate``, ``sequential``: the steps of a build, each one process."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maestro_tool import canonical
+from maestro_tool.diagnostics import InputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from maestro_tool.pipeline import Analysed, Request, Stopwatch
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = subparsers.add_parser("analyse", help="symbolic execution: C sources -> analysis.json")
+    _add_request(p)
+    p.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where to write the analysis")
+    p.set_defaults(run=_analyse)
+
+    p = subparsers.add_parser("solve", help="RSS keys and tables for one NIC: analysis.json -> solution")
+    p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
+    p.add_argument("--nic", required=True, help="name of a profile, or a YAML file")
+    p.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
+    p.set_defaults(run=_solve)
+
+    p = subparsers.add_parser("generate", help="the parallel program for one NIC: analysis.json -> C and plan.json")
+    p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
+    p.add_argument("--nic", required=True, help="name of a profile, or a YAML file")
+    p.add_argument("--strategy", default="auto", help="auto (default) or shared-nothing")
+    _add_generated(p)
+    p.set_defaults(run=_generate)
+
+    p = subparsers.add_parser("sequential", help="the NF as it is, as a program for one core: C sources -> C")
+    _add_request(p)
+    _add_generated(p)
+    p.set_defaults(run=_sequential)
+
+
+def _add_request(p: argparse.ArgumentParser) -> None:
+    p.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="the NF's .c files")
+    p.add_argument("--ports", type=_ports, default=2, metavar="N", help="number of devices (default: 2)")
+    p.add_argument("--arg", action="append", default=[], metavar="ARG", help="--arg=X: an option of the NF; repeatable")
+    p.add_argument("-I", "--include", action="append", default=[], type=Path, metavar="DIR", help="where headers are")
+    p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
+
+
+def _add_generated(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--name", required=True, help="the NF's name: part of C names and file names")
+    p.add_argument("--header", action="append", default=[], type=Path, metavar="FILE",
+                   help="a header of the NF that a build system expects below gen/, read or not")  # fmt: skip
+    p.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
+
+
+def _ports(text: str) -> int:
+    from maestro_tool.nf import MAX_PORTS
+
+    if text.isdecimal() and 1 <= int(text) <= MAX_PORTS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MAX_PORTS}")
+
+
+def _request(args: argparse.Namespace) -> Request:
+    from maestro_tool.pipeline import Request
+
+    return Request(tuple(args.sources), tuple(args.arg), args.ports, tuple(args.include), tuple(args.define))
+
+
+def _analyse(args: argparse.Namespace) -> None:
+    from maestro_tool import pipeline
+    from maestro_tool.cache import default_cache
+
+    watch = pipeline.Stopwatch()
+    analysed = pipeline.analyse(_request(args), default_cache(), watch)
+    canonical.write_files({args.output: canonical.dumps(analysed.to_json())})
+    _say("ANALYSE", args.output, f"{len(analysed.analysis.paths)} call paths", watch)
+
+
+def _solve(args: argparse.Namespace) -> None:
+    from maestro_tool import pipeline, rss
+    from maestro_tool.cache import default_cache
+
+    watch = pipeline.Stopwatch()
+    analysed, profile = _read_inputs(args)
+    plan = pipeline.derive(analysed, watch)
+    if not plan.shardable:
+        raise UnsupportedError("not shardable: " + "; ".join(text for _, text, _ in plan.obstacles))
+    solution = pipeline.solve(plan, profile, analysed.analysis.ports, default_cache(), watch)
+    text = canonical.dumps(rss.solution_to_json(solution))
+    if args.output is None:
+        print(text, end="")
+    else:
+        canonical.write_files({args.output: text})
+        _say("SOLVE", args.output, profile.name, watch)
+
+
+def _generate(args: argparse.Namespace) -> None:
+    from maestro_tool import nf, pipeline
+    from maestro_tool.cache import default_cache
+
+    nf.check_name(args.name)
+    watch = pipeline.Stopwatch()
+    analysed, profile = _read_inputs(args)
+    files = pipeline.generate(analysed, profile, args.name, args.strategy, default_cache(), watch)
+    _write(args, analysed.request, files)
+    _say("GENERATE", args.output / "plan.json", f"{len(files)} files", watch)
+
+
+def _sequential(args: argparse.Namespace) -> None:
+    from maestro_tool import nf, pipeline
+
+    nf.check_name(args.name)
+    watch = pipeline.Stopwatch()
+    request = _request(args)
+    files = pipeline.generate_sequential(request, args.name, watch)
+    _write(args, request, files)
+    _say("GENERATE", args.output / f"{args.name}.h", f"{len(files)} files", watch)
+
+
+def _read_inputs(args: argparse.Namespace) -> tuple[Analysed, Any]:
+    from maestro_tool import profiles
+    from maestro_tool.nic import load_profile
+    from maestro_tool.pipeline import Analysed
+
+    return Analysed.read(args.analysis), load_profile(profiles.resolve(args.nic))
+
+
+def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) -> None:
+    """Write all files or none; headers that the NF does not read are copied, so that what is declared exists."""
+    from maestro_tool.nf import HEADER_SUFFIXES
+    from maestro_tool.pipeline import mirrored_name
+
+    for header in args.header:
+        files.setdefault(mirrored_name(request, header), header.read_text(encoding="utf-8", errors="surrogateescape"))
+    sources = {mirrored_name(request, s) for s in request.sources}
+    for name in files:
+        if name.startswith("gen/") and name not in sources and not name.endswith((".c", *HEADER_SUFFIXES)):
+            raise InputError(
+                f"the NF includes {name.removeprefix('gen/')}, which the build would not follow",
+                hint=f"name it with one of {' '.join(HEADER_SUFFIXES)}",
+            )
+    canonical.write_files({args.output / n: t.encode("utf-8", "surrogateescape") for n, t in files.items()})
+
+
+def _say(verb: str, path: Path, what: str, watch: Stopwatch) -> None:
+    """One line per step, as a build shows it."""
+    print(f"{verb:<10}{path}  {what}: {watch.text()}", flush=True)

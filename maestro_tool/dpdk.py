@@ -1,0 +1,46 @@
+"""Facts about the installed DPDK, from pkg-config: how to compile and link against it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from maestro_tool.diagnostics import ToolError
+
+#: Rename of DPDK 21.11; NFs of the libVig family use the older names (NF API, section 1).
+RENAMES = ("-Dd_addr=dst_addr", "-Ds_addr=src_addr")
+
+OLDEST = (22, 11)
+
+_INSTALL = "install it: apt-get install libdpdk-dev pkg-config (Debian, Ubuntu)"
+
+
+@dataclass(frozen=True, slots=True)
+class Dpdk:
+    """``include_dirs`` as plain paths, so that they can be given as -isystem: no scanning, no foreign warnings."""
+
+    version: str
+    include_dirs: tuple[str, ...]
+    cflags: tuple[str, ...]
+    libs: tuple[str, ...]
+
+
+def find() -> Dpdk:
+    """Ask pkg-config; raises `ToolError` that says what to install."""
+    if shutil.which("pkg-config") is None:
+        raise ToolError("pkg-config not found", hint="install it: apt-get install pkg-config (Debian, Ubuntu)")
+    version = _pkg_config("--modversion").strip()
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST:
+        raise ToolError(f"DPDK {version} is too old: 22.11 or newer is needed", hint=_INSTALL)
+    words = _pkg_config("--cflags").split()
+    include_dirs = tuple(word[2:] for word in words if word.startswith("-I"))
+    cflags = tuple(word for word in words if not word.startswith("-I"))
+    return Dpdk(version, include_dirs, cflags, tuple(_pkg_config("--libs").split()))
+
+
+def _pkg_config(question: str) -> str:
+    result = subprocess.run(["pkg-config", question, "libdpdk"], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise ToolError("DPDK (libdpdk) not found by pkg-config", hint=_INSTALL)
+    return result.stdout

@@ -1,0 +1,63 @@
+"""Hashes that say "the same question was asked before"; the only maker of cache keys.
+
+A key covers all that can change an answer: the input by its meaning, the options, this tool's own sources of the
+phases concerned, and the versions of the packages these build on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from maestro_tool import canonical
+
+PACKAGE = Path(__file__).parent
+
+#: What an analysis depends on, besides the program: folders and files of this package.
+ANALYSIS_PHASES = ("frontend", "symex", "expr", "packet", "canonical.py")
+#: What an RSS solution depends on, besides constraints and profile.
+RSS_PHASES = ("rss", "expr", "packet", "nic", "sharding/plan.py", "canonical.py")
+#: What turns them into plan.json and C.
+GENERATION_PHASES = ("sharding", "rss", "nic", "codegen", "pipeline.py", "plan_json.py")
+
+_SUFFIXES = (".py", ".h", ".c", ".in", ".j2", ".json")
+_PACKAGES = ("pycparser", "z3-solver")
+
+
+@cache
+def tool(phases: tuple[str, ...]) -> str:
+    """SHA-256 (hex) of the sources of ``phases`` and of the versions of what they import."""
+    h = hashlib.sha256()
+    for phase in phases:
+        root = PACKAGE / phase
+        files = [root] if root.is_file() else [p for p in root.rglob("*") if p.suffix in _SUFFIXES]
+        for path in sorted(files):
+            content = path.read_bytes()
+            h.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode())
+            h.update(content)
+    for package in _PACKAGES:
+        h.update(f"{package} {metadata.version(package)}\n".encode())
+    return h.hexdigest()
+
+
+def analysis_key(program: str, arguments: tuple[str, ...], ports: int, limits: str) -> str:
+    """Key of an analysis; ``program`` is ``frontend.fingerprint``: no comments, layout or locations in it."""
+    return "analysis-" + canonical.digest(
+        {
+            "tool": tool(ANALYSIS_PHASES),
+            "program": program,
+            "arguments": list(arguments),
+            "ports": ports,
+            "limits": limits,
+        }
+    )
+
+
+def solution_key(constraints: Any, capabilities: Any, ports: int) -> str:
+    """Key of an RSS solution: JSON forms of the canonical constraints and of what the NIC can hash."""
+    return "rss-" + canonical.digest(
+        {"tool": tool(RSS_PHASES), "constraints": constraints, "capabilities": capabilities, "ports": ports}
+    )

@@ -1,0 +1,128 @@
+"""NFs by name: a folder ``nfs/<nf>/`` with C sources and, where the defaults do not fit, an ``nf.yaml``.
+
+    sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
+    arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
+    ports: 2                        # devices; default: 2
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maestro_tool.diagnostics import InputError, SourceLocation
+
+#: Files that an NF may include from its own folder; the build follows these.
+HEADER_SUFFIXES = (".h", ".inc", ".def")
+
+#: DPDK's compile-time limit is 32 (RTE_MAX_ETHPORTS); so is MAESTRO_MAX_PORTS.
+MAX_PORTS = 32
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MEMBERS = ("sources", "arguments", "ports")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFunction:
+    """An NF's files, relative as ``folder`` is; ``description`` is its nf.yaml, if it has one."""
+
+    name: str
+    folder: Path
+    sources: tuple[Path, ...]
+    headers: tuple[Path, ...]
+    arguments: tuple[str, ...] = ()
+    ports: int = 2
+    description: Path | None = None
+
+
+def known(folder: Path) -> list[str]:
+    """Names of the NFs below ``folder``, sorted."""
+    return sorted(p.name for p in folder.glob("*/") if _NAME.fullmatch(p.name) and next(p.rglob("*.c"), None))
+
+
+def check_name(name: str) -> None:
+    """Raise unless ``name`` can be part of C identifiers and file names."""
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot name an NF", hint="use letters, digits and _; it becomes part of C names")
+
+
+def load(folder: Path) -> NetworkFunction:
+    """The NF in ``folder``; raises `InputError` with the place in nf.yaml."""
+    check_name(folder.name)
+    description = folder / "nf.yaml"
+    values = _read(description) if description.is_file() else {}
+    sources = _sources(folder, values, description)
+    return NetworkFunction(
+        name=folder.name,
+        folder=folder,
+        sources=sources,
+        headers=headers_below([folder]),
+        arguments=values.get("arguments", (None, ()))[1],
+        ports=values.get("ports", (None, 2))[1],
+        description=description if values else None,
+    )
+
+
+def headers_below(folders: list[Path]) -> tuple[Path, ...]:
+    """Everything below ``folders`` that sources may include."""
+    return tuple(sorted({p for f in folders for p in f.rglob("*") if p.suffix in HEADER_SUFFIXES}))
+
+
+def _sources(folder: Path, values: dict[str, Any], description: Path) -> tuple[Path, ...]:
+    if "sources" not in values:
+        found = tuple(sorted(folder.rglob("*.c")))
+        if not found:
+            raise InputError(f"no C sources in {folder}")
+        return found
+    place, names = values["sources"]
+    for name in names:
+        if not (folder / name).is_file():
+            raise InputError(f"source '{name}' does not exist", place)
+    return tuple(folder / name for name in names)
+
+
+def _read(path: Path) -> dict[str, tuple[SourceLocation, Any]]:
+    """Members of nf.yaml with where they are, checked."""
+    import yaml  # most NFs have no nf.yaml
+
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = SourceLocation(str(path), mark.line + 1, mark.column + 1) if mark else None
+        raise InputError(f"not YAML: {error.problem}", place) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"not YAML: {error}", SourceLocation(str(path), 1)) from error
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise InputError("expected a mapping", _place(path, root), hint=f"members: {', '.join(_MEMBERS)}")
+    result: dict[str, tuple[SourceLocation, Any]] = {}
+    for key, value in root.value:
+        if key.value not in _MEMBERS:
+            raise InputError(f"unknown member '{key.value}'", _place(path, key), hint=f"known: {', '.join(_MEMBERS)}")
+        if key.value in result:
+            raise InputError(f"'{key.value}' is given twice", _place(path, key))
+        result[key.value] = (_place(path, value), _value(path, key.value, value))
+    return result
+
+
+def _value(path: Path, member: str, node: Any) -> int | tuple[str, ...]:
+    import yaml
+
+    if member == "ports":
+        if node.tag == "tag:yaml.org,2002:int" and node.value.isdecimal() and 1 <= int(node.value) <= MAX_PORTS:
+            return int(node.value)
+        raise InputError(f"'ports' must be a number from 1 to {MAX_PORTS}", _place(path, node))
+    if not isinstance(node, yaml.SequenceNode):
+        raise InputError(f"'{member}' must be a list", _place(path, node))
+    for item in node.value:
+        if not isinstance(item, yaml.ScalarNode):
+            raise InputError(f"'{member}' must be a list of strings", _place(path, item))
+    return tuple(str(item.value) for item in node.value)
+
+
+def _place(path: Path, node: Any) -> SourceLocation:
+    return SourceLocation(str(path), node.start_mark.line + 1, node.start_mark.column + 1)

@@ -1,0 +1,266 @@
+"""The phases in order: read `analyse` and `generate` and you know the tool.
+
+Both are what ``maestro analyse`` and ``maestro generate`` run, as two nodes of a build: an analysis serves every NIC.
+Results name places in the source by number; numbers become file:line:col by the table of the program at hand
+(``plan_json``), so that a comment edit moves lines but finds its analysis in the cache.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maestro_tool import canonical, fingerprint
+from maestro_tool.cache import Cache
+from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
+
+if TYPE_CHECKING:
+    from maestro_tool.frontend.ir import Program
+    from maestro_tool.nic import NicProfile
+    from maestro_tool.rss import RssSolution
+    from maestro_tool.sharding import Constraint, ShardingPlan
+    from maestro_tool.symex import Analysis
+
+ANALYSIS_SCHEMA = "maestro-analysis/1"
+
+#: What a damaged artifact makes its reader raise.
+_MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, MaestroError)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to analyse.  ``arguments`` are the NF's own (what follows ``--``); ``ports`` the number of devices."""
+
+    sources: tuple[Path, ...]
+    arguments: tuple[str, ...] = ()
+    ports: int = 2
+    include_dirs: tuple[Path, ...] = ()
+    defines: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "sources": [p.as_posix() for p in self.sources],
+            "arguments": list(self.arguments),
+            "ports": self.ports,
+            "include_dirs": [p.as_posix() for p in self.include_dirs],
+            "defines": list(self.defines),
+        }
+
+    @staticmethod
+    def from_json(value: Any) -> Request:
+        return Request(
+            sources=tuple(Path(p) for p in value["sources"]),
+            arguments=tuple(value["arguments"]),
+            ports=int(value["ports"]),
+            include_dirs=tuple(Path(p) for p in value["include_dirs"]),
+            defines=tuple(value["defines"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """How long a phase took, in seconds; ``reused``: its result came out of the cache."""
+
+    phase: str
+    seconds: float
+    reused: bool
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Collects the phases' times."""
+
+    times: list[PhaseTime] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[_Mark]:
+        mark = _Mark()
+        start = time.perf_counter()
+        yield mark
+        self.times.append(PhaseTime(name, time.perf_counter() - start, mark.reused))
+
+    def text(self) -> str:
+        return ", ".join(f"{t.phase} {1e3 * t.seconds:.0f} ms{' (cached)' if t.reused else ''}" for t in self.times)
+
+
+@dataclass(slots=True)
+class _Mark:
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """An analysis with what it is of: the content of ``analysis.json``, which holds no line numbers."""
+
+    request: Request
+    program: str  # frontend.fingerprint
+    analysis: Analysis
+
+    def to_json(self) -> dict[str, Any]:
+        from maestro_tool.symex import analysis_to_json
+
+        return {
+            "schema": ANALYSIS_SCHEMA,
+            "request": self.request.to_json(),
+            "program": self.program,
+            "analysis": analysis_to_json(self.analysis),
+        }
+
+    @staticmethod
+    def read(path: Path) -> Analysed:
+        """Read ``analysis.json``; raises `InputError` if it is not one."""
+        from maestro_tool.symex import analysis_from_json
+
+        value = canonical.read_json(path, ANALYSIS_SCHEMA)
+        try:
+            request = Request.from_json(value["request"])
+            return Analysed(request, str(value["program"]), analysis_from_json(value["analysis"]))
+        except _MALFORMED as error:
+            raise InputError(
+                "this analysis is damaged", SourceLocation(str(path), 1), hint="make it again: maestro analyse"
+            ) from error
+
+
+def analyse(request: Request, cache: Cache, watch: Stopwatch) -> Analysed:
+    """C sources -> call paths."""
+    # C sources -> typed control-flow graphs.
+    program, meaning = _load(request, watch)
+    # Control-flow graphs -> call paths, or the ones of the same program with the same arguments.
+    return Analysed(request, meaning, _call_paths(program, meaning, request, cache, watch))
+
+
+def generate(
+    analysed: Analysed, profile: NicProfile, name: str, strategy: str, cache: Cache, watch: Stopwatch
+) -> dict[str, str]:
+    """Call paths and a NIC -> the files of one NF: ``plan.json``, ``<nf>.h`` and ``gen/...`` by their relative names."""
+    from maestro_tool import codegen, plan_json
+
+    # The sources once more: for line numbers, and because generated C mirrors them.
+    program, meaning = _load(analysed.request, watch)
+    if meaning != analysed.program:
+        raise InputError("the sources changed after they were analysed", hint="analyse them again: maestro analyse")
+    # Call paths -> which packets must meet, and how each object is treated.
+    plan = derive(analysed, watch)
+    chosen = choose_strategy(plan, program, strategy)
+    # Constraints and what the NIC hashes -> keys, tables, software steering.
+    solution = solve(plan, profile, analysed.analysis.ports, cache, watch)
+    require_solution(solution, profile)
+    # All of it -> C, and the plan as other programs read it.
+    with watch.phase("codegen"):
+        files = codegen.generate(program, analysed.analysis, plan, solution, profile, name, chosen)
+    document = plan_json.document(program, analysed.analysis, plan, solution, profile, name, chosen)
+    return {**files, "plan.json": canonical.dumps(document)}
+
+
+def generate_sequential(request: Request, name: str, watch: Stopwatch) -> dict[str, str]:
+    """C sources -> the files of the same NF as a program for one core, for comparison."""
+    from maestro_tool import codegen
+
+    program, _ = _load(request, watch)
+    with watch.phase("codegen"):
+        return codegen.generate_sequential(program, name, request.ports)
+
+
+def mirrored_name(request: Request, file: Path) -> str:
+    """The name that code generation gives to the NF's own ``file``: its place below the sources' common folder."""
+    root = os.path.commonpath([str(s.parent) for s in request.sources])
+    return f"gen/{os.path.relpath(file, root)}"
+
+
+def derive(analysed: Analysed, watch: Stopwatch) -> ShardingPlan:
+    """Call paths -> sharding plan: too quick to be worth a cache."""
+    from maestro_tool import sharding
+
+    with watch.phase("sharding"):
+        return sharding.derive_plan(analysed.analysis)
+
+
+def solve(plan: ShardingPlan, profile: NicProfile, ports: int, cache: Cache, watch: Stopwatch) -> RssSolution:
+    """Constraints + profile -> RSS solution; one that is read from the cache is proved again before it is used."""
+    from maestro_tool import rss
+
+    with watch.phase("rss") as mark:
+        key = fingerprint.solution_key(_canonical_problem(plan.constraints), rss.capabilities(profile), ports)
+        stored = cache.get(key)
+        if stored is not None:
+            try:
+                solution = rss.solution_from_json(stored)
+                if rss.verify(solution, plan.constraints, profile, ports):
+                    mark.reused = True
+                    return solution
+            except _MALFORMED:
+                pass
+            cache.reject(key)
+        solution = rss.solve(plan.constraints, profile, ports)
+        cache.put(key, rss.solution_to_json(solution))
+        return solution
+
+
+def choose_strategy(plan: ShardingPlan, program: Program, wanted: str) -> str:
+    """The strategy that is sound for ``plan``; raises with the reason where there is none."""
+    if wanted not in ("auto", "shared-nothing"):
+        raise UnsupportedError(f"strategy {wanted!r} is not built yet", hint="use strategy=auto or shared-nothing")
+    if plan.shardable:
+        return "shared-nothing"
+    rule, text, locs = plan.obstacles[0] if plan.obstacles else (None, "no sharding is known for it", ())
+    raise UnsupportedError(
+        f"not shardable: {text}" + (f" [{rule}]" if rule else ""),
+        program.locations[locs[0]] if locs else None,
+        hint="shared-nothing is the only strategy so far; sharing the object (locks, tm) comes later",
+    )
+
+
+def require_solution(solution: RssSolution, profile: NicProfile) -> None:
+    """Raise where no key of this NIC satisfies the constraints."""
+    if not solution.feasible:
+        raise UnsupportedError(
+            f"no RSS configuration of {profile.name} satisfies the constraints: {solution.reason}",
+            hint="nic=soft steers all packets in software",
+        )
+
+
+def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:
+    from maestro_tool import frontend
+
+    with watch.phase("frontend"):
+        program = frontend.load_program(
+            list(request.sources), list(request.include_dirs), list(request.defines)
+        )
+        return program, frontend.fingerprint(program)
+
+
+def _call_paths(program: Program, meaning: str, request: Request, cache: Cache, watch: Stopwatch) -> Analysis:
+    from maestro_tool import symex
+
+    with watch.phase("symex") as mark:
+        limits = symex.Limits()
+        limits_text = canonical.compact(dataclasses.asdict(limits))
+        key = fingerprint.analysis_key(meaning, request.arguments, request.ports, limits_text)
+        stored = cache.get(key)
+        if stored is not None:
+            try:
+                analysis = symex.analysis_from_json(stored)
+                mark.reused = True
+                return analysis
+            except _MALFORMED:
+                cache.reject(key)
+        analysis = symex.analyse(program, request.arguments, request.ports, limits)
+        cache.put(key, symex.analysis_to_json(analysis))
+        return analysis
+
+
+def _canonical_problem(constraints: tuple[Constraint, ...]) -> list[Any]:
+    """The constraints without what does not change the solution: rules, objects, places."""
+    from maestro_tool.sharding.serialise import constraint_to_json
+
+    problem = [constraint_to_json(c) for c in constraints]
+    for entry in problem:
+        for name in ("rule", "objects", "locs"):
+            del entry[name]
+    return sorted(problem, key=canonical.compact)

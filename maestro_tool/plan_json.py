@@ -1,0 +1,110 @@
+"""``plan.json``: what a build decided, for other programs to read; docs/plan-json.md is its contract.
+
+The only place where numbered locations become file:line:col.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maestro_tool import canonical
+
+if TYPE_CHECKING:
+    from maestro_tool.frontend.ir import Program
+    from maestro_tool.nic import NicProfile
+    from maestro_tool.rss import RssSolution
+    from maestro_tool.sharding.plan import Constraint, FieldBits, ShardingPlan
+    from maestro_tool.symex import Analysis
+
+#: Grows when a reader that follows the documentation could break; new members alone do not.
+SCHEMA = "maestro-plan/1"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The plan in ``path``; raises `InputError` where it is none of this schema."""
+    return canonical.read_json(path, SCHEMA)
+
+
+def document(
+    program: Program,
+    analysis: Analysis,
+    plan: ShardingPlan,
+    solution: RssSolution,
+    profile: NicProfile,
+    name: str,
+    strategy: str,
+) -> dict[str, Any]:
+    """The content of ``plan.json``."""
+    from maestro_tool import rss
+
+    names = {o.id: o.name for o in analysis.objects}
+    kinds = {o.id: o.kind for o in analysis.objects}
+
+    def places(locs: tuple[int, ...]) -> list[str]:
+        return list(dict.fromkeys(str(program.locations[loc]) for loc in locs))
+
+    return {
+        "schema": SCHEMA,
+        "nf": name,
+        "nic": profile.name,
+        "strategy": strategy,
+        "arguments": list(analysis.arguments),
+        "n_ports": analysis.ports,
+        "pinned": [{"place": p.place, "value": p.value, "location": places((p.loc,))[0]} for p in analysis.pinned],
+        "constraints": [
+            {
+                "ports": list(c.ports),
+                "equal": [[bits(a), bits(b)] for a, b in c.equal],
+                "expression": None if c.relation is None else _show(c),
+                "classes": [list(side) for side in c.classes],
+                "rule": c.rule,
+                "objects": [names[o] for o in c.objects],
+                "locations": places(c.locs),
+                "text": sentence(c),
+            }
+            for c in plan.constraints
+        ],
+        "objects": [
+            {
+                "name": names[d.object],
+                "kind": kinds[d.object],
+                "read": d.read,
+                "written": d.written,
+                "treatment": d.treatment,
+                "split": d.split,
+                "rule": d.rule,
+                "reason": d.reason,
+                "locations": places(d.locs),
+            }
+            for d in plan.decisions
+        ],
+        "ports": rss.ports_json(solution, profile),
+        "relaxations": [{"kind": r.kind, "object": names[r.object], "text": r.text} for r in plan.relaxations],
+        "notes": [{"location": places((loc,))[0], "text": text} for loc, text in analysis.notes],
+    }
+
+
+def bits(f: FieldBits) -> str:
+    """A field, or bits of one: ``src_ip``, ``src_ip[31:24]``."""
+    from maestro_tool.packet.fields import FIELDS
+
+    return f.field if (f.high, f.low) == (FIELDS[f.field].bits - 1, 0) else f"{f.field}[{f.high}:{f.low}]"
+
+
+def sentence(c: Constraint) -> str:
+    """A constraint on one line, as the build's summary prints it."""
+    a, b = c.ports
+    if c.relation is not None:
+        return f"port {a} and port {b}: {_show(c)}"
+    if a == b and all(x == y for x, y in c.equal):
+        return f"port {a}: equal ({', '.join(bits(x) for x, _ in c.equal)})"
+    left, right = (", ".join(bits(pair[side]) for pair in c.equal) for side in (0, 1))
+    return f"port {a} ({left}) = port {b} ({right})"
+
+
+def _show(c: Constraint) -> str:
+    from maestro_tool.expr import text
+
+    assert c.relation is not None
+    return text.show(c.relation)

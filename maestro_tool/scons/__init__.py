@@ -1,0 +1,62 @@
+"""The SCons tool ``maestro``: ``Environment(tools=["default", "maestro"])``.
+
+It adds pseudo-builders, each of which returns nodes:
+
+    env.Parallelize("fw", NIC="soft")      executable, library, header and plan of the parallel program
+    env.SequentialNF("fw")                 the same NF as a program for one core
+    env.Replay(...)                        a run of both over a capture
+
+The phases run as commands (``python -m maestro_tool ...``), never inside SCons: its worker threads have small stacks,
+z3 is not thread-safe there, and a command can be shown, repeated and killed.  This package is a thin layer of
+declarations; it is the only importer of SCons.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import Any
+
+from maestro_tool.scons import builders, parallelize, replay
+
+#: Module -> name of the package that pip installs.
+_PACKAGES = {
+    "jinja2": "jinja2",
+    "pycparser": "pycparser",
+    "pydantic": "pydantic",
+    "yaml": "pyyaml",
+    "z3": "z3-solver",
+}
+
+
+def missing_packages() -> list[str]:
+    """Python packages that the phases need and this interpreter lacks, by their pip names."""
+    return [name for module, name in sorted(_PACKAGES.items()) if importlib.util.find_spec(module) is None]
+
+
+def generate(env: Any, **defaults: Any) -> None:
+    """Add construction variables, builders and methods to ``env``; runs nothing."""
+    env.SetDefault(
+        MAESTRO_PYTHON=sys.executable,
+        MAESTRO_NFS="nfs",
+        MAESTRO_CONFIGS="configs",
+        MAESTRO_BUILD="build",
+        MAESTRO_VERBOSE=False,
+        NIC="soft",
+        STRATEGY="auto",
+    )
+    env.Replace(**defaults)
+    for name in ("PATH", "MAESTRO_CACHE", "MAESTRO_DEBUG", "PKG_CONFIG_PATH"):
+        if name in os.environ:
+            env["ENV"].setdefault(name, os.environ[name])
+    env["ENV"]["PATH"] = os.environ.get("PATH", env["ENV"].get("PATH", os.defpath))
+    env["ENV"]["PYTHONPATH"] = str(builders.PACKAGE.parent)
+    builders.add(env)
+    parallelize.add(env)
+    replay.add(env)
+
+
+def exists(env: Any) -> bool:
+    """Whether the phases can run here."""
+    return not missing_packages()

@@ -1,0 +1,84 @@
+"""The builders behind `Parallelize`: one command each, outputs all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from SCons.Action import Action
+from SCons.Builder import Builder
+from SCons.Script import GetOption
+from SCons.Subst import Literal
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+#: The interpreter is no part of the signature; what it runs is (`fingerprint.tool`).
+_MAESTRO = "$( $MAESTRO_PYTHON -P -m maestro_tool $)"
+
+#: What each step prints with verbose=0.  Phases print their own line, for they know what the cache gave.
+_VERBS = {
+    "CCCOMSTR": "CC        $TARGET",
+    "ARCOMSTR": "AR        $TARGET",
+    "RANLIBCOMSTR": "RANLIB    $TARGET",
+    "LINKCOMSTR": "LINK      $TARGET",
+    "INSTALLSTR": "INSTALL   $TARGET",
+}
+
+
+def add(env: Any) -> None:
+    """Register the builders in ``env``."""
+    env.SetDefault(MAESTRO_ARGS=[], MAESTRO_HEADERS=[], MAESTRO_INCLUDES=[], MAESTRO_DEFINES=[])
+    verbose = env["MAESTRO_VERBOSE"]
+    if not verbose:
+        env.SetDefault(**_VERBS)
+    env.Append(
+        BUILDERS={
+            "MaestroAnalyse": _builder(
+                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_ARGS -o $TARGET $SOURCES",
+                "ANALYSE",
+                verbose,
+            ),
+            "MaestroGenerate": _builder(
+                f"{_MAESTRO} generate ${{SOURCES[0]}} --nic ${{SOURCES[1]}} --strategy $STRATEGY --name $MAESTRO_NF"
+                " $MAESTRO_HEADERS -o ${TARGET.dir}",
+                "GENERATE",
+                verbose,
+            ),
+            "MaestroSequential": _builder(
+                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES --name $MAESTRO_NF"
+                " $MAESTRO_HEADERS -o ${TARGET.dir} $SOURCES",
+                "GENERATE",
+                verbose,
+            ),
+        }
+    )
+
+
+def command(words: str) -> str:
+    """The command line that runs ``maestro words`` in a build."""
+    return f"{_MAESTRO} {words}"
+
+
+def literal(option: str, values: Any) -> list[Any]:
+    """``option=value`` words that no shell and no substitution touches."""
+    return [Literal(f"{option}={value}") for value in values]
+
+
+def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:
+    """A strfunction for commands that print their own line: silent, but for ``scons -n``."""
+    if verbose:
+        return None
+    return lambda target, source, env, *rest: f"{verb:<10}{target[0]}" if GetOption("no_exec") else ""
+
+
+def _builder(line: str, verb: str, verbose: bool) -> Any:
+    strfunction = quiet(verb, verbose)
+    run = Action(line, strfunction=strfunction) if strfunction else Action(line)
+    return Builder(action=[run, Action(_check_outputs, strfunction=None)])
+
+
+def _check_outputs(target: list[Any], source: list[Any], env: Any) -> str | None:
+    """A command that succeeds without writing what it declares is a bug; SCons itself would not notice."""
+    missing = [str(t) for t in target if not Path(t.abspath).exists()]
+    return f"internal error: not written: {', '.join(missing)}" if missing else None

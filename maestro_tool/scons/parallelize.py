@@ -1,0 +1,206 @@
+"""`env.Parallelize` and `env.SequentialNF`: from an NF's name to the nodes of its programs.
+
+    build/analysis/<nf>/analysis.json      once, for all NICs
+    build/<nic>/<nf>/plan.json, <nf>.h, gen/...
+    build/<nic>/<nf>/lib<nf>.a             the NF with the runtime: what others embed
+    build/<nic>/<nf>/<nf>                  the DPDK program
+    build/sequential/<nf>/...              the same without a plan
+    build/runtime/*.o                      once
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from SCons.Errors import UserError
+from SCons.Util import flatten, is_List
+
+from maestro_tool import dpdk, fingerprint, nf, profiles, runtime
+from maestro_tool.diagnostics import MaestroError
+from maestro_tool.scons import builders
+
+#: Flags for all C here: the user's and ours.
+_C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall")
+
+
+def add(env: Any) -> None:
+    """Register the pseudo-builders in ``env``."""
+    env.AddMethod(_parallelize, "Parallelize")
+    env.AddMethod(_sequential, "SequentialNF")
+    env.SetDefault(MAESTRO_PRODUCTS=[])
+
+
+@dataclass(frozen=True)
+class Product:
+    """What was declared for one NF and NIC, for the summary."""
+
+    nf: str
+    nic: str
+    plan: Any
+    program: Any
+
+
+def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
+    """Nodes of the parallel program of ``name``, per NIC: executable, library, header, plan.
+
+    ``sources``: default: the NF's folder below $MAESTRO_NFS.  NIC: a name, a .yaml file, or a list of these.
+    NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of devices.  STRATEGY: auto, shared-nothing.
+    """
+    function = _function(env, name, sources, overrides)
+    strategy = str(overrides.pop("STRATEGY", env["STRATEGY"]))
+    nics = overrides.pop("NIC", env["NIC"])
+    env = env.Override(overrides) if overrides else env
+    cc = _compiler(env)
+    analysis = env.MaestroAnalyse(
+        f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json", _files(env, function.sources), **_request(function)
+    )
+    env.Depends(analysis, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
+    nodes = []
+    for nic in nics if is_List(nics) else [nics]:
+        profile = _translated(profiles.resolve, str(nic), Path(env.Dir(f"#{env['MAESTRO_CONFIGS']}").abspath))
+        folder = f"#{env['MAESTRO_BUILD']}/{profile.stem}/{name}"
+        generated = env.MaestroGenerate(
+            [f"{folder}/plan.json", *_outputs(env, function, folder)],
+            [analysis, _file(env, profile)],
+            MAESTRO_NF=name,
+            STRATEGY=strategy,
+            MAESTRO_HEADERS=builders.literal("--header", function.headers),
+        )
+        env.Depends(generated, _inputs(env, function, fingerprint.GENERATION_PHASES))
+        env.Depends(generated, _files(env, function.sources))
+        program, library = _compile(cc, function, folder, generated)
+        env["MAESTRO_PRODUCTS"].append(Product(name, profile.stem, generated[0], program[0]))
+        nodes += [program, library, generated[1], generated[0]]
+    return flatten(nodes)
+
+
+def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
+    """Nodes of the program of ``name`` for one core: executable, library, header.  Arguments as of Parallelize."""
+    function = _function(env, name, sources, overrides)
+    cc = _compiler(env)
+    folder = f"#{env['MAESTRO_BUILD']}/sequential/{name}"
+    generated = env.MaestroSequential(
+        _outputs(env, function, folder),
+        _files(env, function.sources),
+        MAESTRO_NF=name,
+        MAESTRO_HEADERS=builders.literal("--header", function.headers),
+        **_request(function),
+    )
+    env.Depends(generated, _inputs(env, function, (*fingerprint.ANALYSIS_PHASES, *fingerprint.GENERATION_PHASES)))
+    program, library = _compile(cc, function, folder, generated)
+    return flatten([program, library, generated[0]])
+
+
+# --------------------------------------------------------------------------- the NF
+
+
+def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> nf.NetworkFunction:
+    """The NF as its folder describes it, or as the call does; relative to the top folder where it is below that."""
+    arguments, ports = overrides.pop("NF_ARGS", None), overrides.pop("PORTS", None)
+    if sources is None:
+        function = _translated(nf.load, Path(env["MAESTRO_NFS"]) / name)
+    else:
+        _translated(nf.check_name, name)
+        files = tuple(Path(n.get_path()) for n in env.arg2nodes(sources, env.fs.File))
+        root = Path(os.path.commonpath([f.parent for f in files]))
+        function = nf.NetworkFunction(name, root, files, nf.headers_below([root]))
+    return nf.NetworkFunction(
+        name,
+        function.folder,
+        function.sources,
+        function.headers,
+        function.arguments if arguments is None else tuple(str(a) for a in flatten([arguments])),
+        function.ports if ports is None else int(ports),
+        function.description,
+    )
+
+
+def _request(function: nf.NetworkFunction) -> dict[str, Any]:
+    return {"PORTS": function.ports, "MAESTRO_ARGS": builders.literal("--arg", function.arguments)}
+
+
+def _inputs(env: Any, function: nf.NetworkFunction, phases: tuple[str, ...]) -> list[Any]:
+    """What a phase depends on, besides its sources: headers, and this tool's own code."""
+    return [*_files(env, function.headers), env.Value(f"maestro {' '.join(phases)} {fingerprint.tool(phases)[:16]}")]
+
+
+def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
+    """Everything that code generation writes, by name: ``<nf>.h`` first."""
+    root = Path(os.path.commonpath([s.parent for s in function.sources]))
+    mirrored = [f"gen/{os.path.relpath(f, root)}" for f in (*function.sources, *function.headers)]
+    own = [f"{function.name}.h", f"gen/{function.name}_parallel.c", f"gen/main_{function.name}.c"]
+    return [f"{folder}/{name}" for name in (*own, *mirrored)]
+
+
+# --------------------------------------------------------------------------- compiling
+
+
+def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any]) -> tuple[Any, Any]:
+    """(program, library) of generated C."""
+    main = f"main_{function.name}.c"
+    cc = cc.Override({"CPPPATH": [f"{folder}/gen", folder, *cc["CPPPATH"]]})
+    units = [n for n in generated if str(n).endswith(".c")]
+    objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n) for n in units}
+    library = cc.StaticLibrary(
+        f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + _runtime(cc)
+    )
+    program = cc.Program(f"{folder}/{function.name}", [objects[main], library])
+    return program, library
+
+
+def _runtime(cc: Any) -> list[Any]:
+    """The runtime's objects, compiled once for all NFs."""
+    if not cc["MAESTRO_RUNTIME"]:
+        for source in sorted(runtime.SOURCE.glob("*.c")):
+            target = f"#{cc['MAESTRO_BUILD']}/runtime/{source.stem}.o"
+            cc["MAESTRO_RUNTIME"] += cc.Object(target, _file(cc, source))
+    return list(cc["MAESTRO_RUNTIME"])
+
+
+def _compiler(env: Any) -> Any:
+    """An environment that compiles against DPDK; made once per environment, when the first NF is declared."""
+    if "MAESTRO_CC_ENV" in env:
+        return env["MAESTRO_CC_ENV"]
+    _require_tools(env)
+    found = _translated(dpdk.find)
+    cc = env.Clone(MAESTRO_RUNTIME=[], MAESTRO_DPDK_LIBS=list(found.libs))
+    # DPDK's headers as -isystem: SCons does not scan them, its version stands for them (in a macro of the signature).
+    system = " ".join(f"-isystem {d}" for d in found.include_dirs)
+    cc.Append(
+        CCFLAGS=[*_C_FLAGS, *found.cflags, *dpdk.RENAMES, f"$( {system} $)"],
+        CPPDEFINES={"MAESTRO_DPDK_VERSION": f'\\"{found.version}\\"'},
+        CPPPATH=[cc.Dir(str(runtime.INCLUDE))],
+    )
+    cc["_LIBFLAGS"] = f"{cc['_LIBFLAGS']} $MAESTRO_DPDK_LIBS -lm -lpthread"
+    env["MAESTRO_CC_ENV"] = cc
+    return cc
+
+
+def _require_tools(env: Any) -> None:
+    from maestro_tool.scons import missing_packages
+
+    missing = missing_packages()
+    if missing:
+        raise UserError(f"Python packages are missing; install them: pip install {' '.join(missing)}")
+    if not env.WhereIs(env.subst("$CC") or "gcc"):
+        raise UserError("no C compiler found; install one: apt-get install gcc libc6-dev (Debian, Ubuntu)")
+
+
+def _file(env: Any, path: Path) -> Any:
+    """A node by a path relative to the top folder (or absolute: files of an installed package)."""
+    return env.File(str(path) if path.is_absolute() else f"#{path}")
+
+
+def _files(env: Any, paths: tuple[Path, ...]) -> list[Any]:
+    return [_file(env, p) for p in paths]
+
+
+def _translated(function: Any, *arguments: Any) -> Any:
+    """Call ``function``; its errors end the build with one message, not a traceback."""
+    try:
+        return function(*arguments)
+    except MaestroError as error:
+        raise UserError(error.render()) from None

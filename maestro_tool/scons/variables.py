@@ -1,0 +1,140 @@
+"""The variables of the command line, and the help that explains them and the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from SCons.Errors import UserError
+from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, Help
+from SCons.Variables import BoolVariable, Variables
+
+from maestro_tool import nf, profiles
+
+#: Strategy -> what it is; those that are not built yet say so when asked for.
+STRATEGIES = {
+    "auto": None,
+    "shared-nothing": None,
+    "hybrid": "not built yet",
+    "handoff": "not built yet",
+    "locks": "not built yet",
+    "tm": "not built yet",
+}
+
+_TARGETS = """
+Targets:
+  (none)        the parallel program of each nf= for each nic=: build/<nic>/<nf>/<nf>, lib<nf>.a, <nf>.h, plan.json
+  run           replay a capture through the program for nic=soft, and show what each worker got
+  sequential    the NF as it is, as a program for one core: build/sequential/<nf>/<nf>
+  bench         time per phase and per packet, with the reference figures: build/bench.json
+  PATH          any file below build/
+
+Examples:
+  scons nf=fw nic=soft run              scons nf=all nic=all -j2 -k
+  scons nf=fw nic=e810 args="--wan 1"   scons -c nf=fw nic=e810
+
+Of SCons' own options, -j N, -k (go on after errors), -n (only show), -c (remove) and --debug=explain are useful.
+"""
+
+
+def read(env: Any, nfs: Path, configs: Path) -> None:
+    """Read nf=, nic= ... into ``env``; raise UserError for what is unknown; set the text of ``scons -h``."""
+    functions, nics = nf.known(nfs), list(profiles.known(configs))
+    variables = Variables(args=ARGUMENTS)
+    for name, text, default, convert in (
+        ("nf", f"network functions, separated by commas, or all. Known: {', '.join(functions)}", "all",
+         lambda text: _names("nf", text, functions)),
+        ("nic", f"NIC profiles, separated by commas, or all. Known: {', '.join(nics)}", "soft",
+         lambda text: _names("nic", text, nics)),
+        ("strategy", "how state is kept apart or shared: auto, shared-nothing", "auto", _strategy),
+        ("ports", "number of devices the analysis assumes; default: the NF's nf.yaml, else 2", "", _ports),
+        ("args", "the NF's own options the analysis assumes, e.g. args='--expire 10'; default: its nf.yaml", "",
+         lambda text: text.split() if text else None),
+        ("workers", "run: number of workers", "2", _workers),
+        ("traffic", "run: captures, one per port, separated by commas, or a traffic specification (see docs/build.md)",
+         "", str),
+    ):  # fmt: skip
+        variables.Add(name, text, default, converter=_converter(convert))
+    variables.Add(BoolVariable("verbose", "show whole command lines", False))
+    variables.Update(env)
+    Help(
+        "Builds parallel programs out of sequential network functions.\n\nVariables (scons NAME=VALUE ...):\n"
+        + variables.GenerateHelpText(env)
+        + _TARGETS
+    )
+    if unknown := sorted(variables.UnknownVariables()):
+        raise UserError(f"unknown variable: {', '.join(unknown)}; known: {', '.join(sorted(variables.keys()))}")
+
+
+def _converter(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    # SCons converts once more what was converted.
+    return lambda value: convert(value) if isinstance(value, str) else value
+
+
+def _names(variable: str, text: str, known: Iterable[str]) -> list[str]:
+    names = [n for n in text.split(",") if n]
+    if names == ["all"]:
+        return list(known)
+    for name in names:
+        if name not in known:
+            raise UserError(f"unknown {variable}={name}; known: {', '.join(known)}, all")
+    if not names:
+        raise UserError(f"{variable}= names nothing; known: {', '.join(known)}, all")
+    return list(dict.fromkeys(names))
+
+
+def _strategy(text: str) -> str:
+    if text not in STRATEGIES:
+        raise UserError(f"unknown strategy={text}; known: {', '.join(STRATEGIES)}")
+    if STRATEGIES[text]:
+        raise UserError(f"strategy={text} is {STRATEGIES[text]}; use auto or shared-nothing")
+    return text
+
+
+def _ports(text: str) -> int | None:
+    return _number("ports", text, nf.MAX_PORTS) if text else None
+
+
+def _workers(text: str) -> int:
+    return _number("workers", text, 128)
+
+
+def _number(variable: str, text: str, most: int) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise UserError(f"{variable}={text}: expected a number from 1 to {most}")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line wants declared: NF -> NICs of parallel programs, and NFs of the other targets."""
+
+    parallel: dict[str, list[str]]
+    sequential: list[str]
+    run: list[str]
+    bench: list[str]
+
+
+def targets(env: Any) -> Asked:
+    """Sort the command line's targets; a path below build/ counts as nf= and nic= by itself."""
+    words = [str(t) for t in COMMAND_LINE_TARGETS]
+    functions, build = env["nf"], env.get("MAESTRO_BUILD", "build")
+    parallel: dict[str, list[str]] = {}
+    sequential = list(functions) if "sequential" in words else []
+    run = list(functions) if "run" in words else []
+    bench = list(functions) if "bench" in words else []
+    # Aliases bring what they need along; any other word may mean the programs of nf= and nic=.
+    if not words or set(words) - {"sequential", "run", "bench"}:
+        parallel = {f: list(env["nic"]) for f in functions}
+    for word in words:
+        parts = Path(word).parts
+        if len(parts) < 3 or parts[0] != build or parts[2] not in nf.known(Path(env["MAESTRO_NFS"])):
+            continue
+        if parts[1] == "sequential":
+            sequential.append(parts[2])
+        elif parts[1] in profiles.known(Path(env["MAESTRO_CONFIGS"])):
+            nics = parallel.setdefault(parts[2], [])
+            nics.extend([parts[1]] if parts[1] not in nics else [])
+    return Asked(parallel, list(dict.fromkeys(sequential)), run, bench)
