@@ -28,7 +28,7 @@ struct maestro_instance {
 /* The worker whose variables this thread holds.  Its address names the thread. */
 static _Thread_local struct maestro_worker *attached;
 
-/* The variables of a sequential build exist once. */
+/* The variables of a sequential build exist once, and nf_init finds them initialised only once. */
 static atomic_flag sequential_taken = ATOMIC_FLAG_INIT;
 
 bool maestro_is_sequential(const struct maestro_nf *nf) { return strcmp(nf->strategy, "sequential") == 0; }
@@ -187,9 +187,8 @@ int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, ch
   error[0] = '\0';
   int status = check_plan(&c, n_workers);
   if (status != 0) return status;
-  const bool sequential = maestro_is_sequential(nf);
-  if (sequential && atomic_flag_test_and_set(&sequential_taken))
-    return fail(&c, -EBUSY, "%s: the sequential build has one instance only, and it exists already", nf->name);
+  if (maestro_is_sequential(nf) && atomic_flag_test_and_set(&sequential_taken))
+    return fail(&c, -EBUSY, "%s: a process can make only one instance of a sequential build", nf->name);
   detach();
   c.instance = new_instance(nf, n_workers);
   c.pristine = calloc(1, nf->globals_size + 1);
@@ -200,10 +199,8 @@ int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, ch
   if (status == 0) {
     load(nf, c.pristine);
     *instance = c.instance;
-  } else if (c.instance != NULL) {
+  } else {
     maestro_destroy(c.instance);
-  } else if (sequential) {
-    atomic_flag_clear(&sequential_taken);
   }
   free(c.pristine);
   return status;
@@ -216,7 +213,6 @@ void maestro_destroy(struct maestro_instance *instance) {
     maestro_arena_destroy(&instance->workers[i].arena);
     free(instance->workers[i].globals);
   }
-  if (maestro_is_sequential(instance->nf)) atomic_flag_clear(&sequential_taken);
   free(instance->workers);
   free(instance);
 }

@@ -1,0 +1,117 @@
+/* The DPDK program of one generated NF, in order: options, EAL, the NF's state, ports, workers, counts. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "objects.h"
+#include "program.h"
+
+/* Generated: the NF that this program runs. */
+extern const struct maestro_nf *const maestro_main_nf;
+
+atomic_bool program_stopped;
+
+static void stop(int signal_number) {
+  (void)signal_number;
+  atomic_store(&program_stopped, true);
+}
+
+/* Makes the workers of the NF; its arguments are parsed with the EAL up, because it may ask for ports. */
+static bool create(struct program *program) {
+  char error[512];
+  const struct options *options = program->options;
+  if (maestro_create(program->nf, program->n_workers, options->nf_argc, options->nf_argv, &program->instance, error,
+                     sizeof error) != 0) {
+    program_error(program->nf, "%s", error);
+    return false;
+  }
+  if (program->nf->config_print != NULL) program->nf->config_print();
+  return true;
+}
+
+static bool create_pool(struct program *program) {
+  unsigned n = program_pool_size(program->nf, program->n_workers);
+  program->pool = rte_pktmbuf_pool_create("packets", n, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  if (program->pool == NULL)
+    program_error(program->nf, "no memory for %u packet buffers (%s): give more with -m", n, rte_strerror(rte_errno));
+  return program->pool != NULL;
+}
+
+static bool check_lcores(const struct program *program) {
+  const unsigned needed = program->n_workers + (program->dispatched ? 1 : 0);
+  if (rte_lcore_count() >= needed) return true;
+  program_error(program->nf, "%u workers need %u lcores%s, but EAL has %u: leave --lcores out, or name more", program->n_workers, needed,
+                program->dispatched ? " (one dispatches)" : "", rte_lcore_count());
+  return false;
+}
+
+static void run(struct program *program) {
+  /* Without a dispatcher the main lcore is worker 0. */
+  unsigned next = program->dispatched ? 0 : 1;
+  unsigned lcore;
+  RTE_LCORE_FOREACH_WORKER(lcore) {
+    if (next == program->n_workers) break;
+    if (rte_eal_remote_launch(program_worker_run, &program->workers[next++], lcore) != 0) abort();
+  }
+  if (program->dispatched)
+    program_dispatcher_run(program);
+  else
+    program_worker_run(&program->workers[0]);
+  rte_eal_mp_wait_lcore();
+}
+
+static bool run_and_count(struct program *program) {
+  const struct options *options = program->options;
+  if (options->replay && !program->dispatched && !program->sequential) {
+    program_error(program->nf, "--replay needs a build for nic=soft: captures have no RSS");
+    return false;
+  }
+  if (!check_lcores(program) || (options->replay && !program_replay_init(program)) || !create_pool(program)) return false;
+  if (!create(program)) return false;
+  if (!program_ports_start(program)) return false;
+  if (!program_workers_init(program)) {
+    program_error(program->nf, "no memory for %u workers: give more with -m", program->n_workers);
+    return false;
+  }
+  program_clock_start();
+  run(program);
+  program_ports_stop(program);
+  if (atomic_load(&program->failed)) return false;
+  program_statistics_print(program);
+  return options->stats == NULL || program_statistics_write(program, options->stats);
+}
+
+int main(int argc, char **argv) {
+  const struct maestro_nf *nf = maestro_main_nf;
+  static struct options options;
+  if (!program_options_parse(nf, argc, argv, &options)) return EXIT_FAILURE;
+  if (options.help) {
+    program_options_usage(nf);
+    return EXIT_SUCCESS;
+  }
+  if (!program_replay_check_captures(nf, options.eal_argc, options.eal_argv)) return EXIT_FAILURE;
+  if (rte_eal_init(options.eal_argc, options.eal_argv) < 0) {
+    program_error(nf, "DPDK's EAL does not start: %s", rte_strerror(rte_errno));
+    return EXIT_FAILURE;
+  }
+  const struct sigaction action = {.sa_handler = stop};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+
+  static struct program program;
+  const bool sequential = maestro_is_sequential(nf);
+  program.nf = nf;
+  program.options = &options;
+  program.n_workers = options.n_workers;
+  program.sequential = sequential;
+  program.dispatched = nf->software_rss && !sequential;
+  const bool good = run_and_count(&program);
+  maestro_destroy(program.instance);
+  rte_eal_cleanup();
+  return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

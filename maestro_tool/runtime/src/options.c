@@ -1,0 +1,188 @@
+/* The command line: `<nf> [--workers N] [--replay] [--stats FILE] [EAL options] -- [NF options]`. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <glob.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "objects.h"
+#include "program.h"
+
+void program_error(const struct maestro_nf *nf, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fflush(stdout);
+  fprintf(stderr, "%s: ", nf->name);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+}
+
+void program_options_usage(const struct maestro_nf *nf) {
+  printf(
+      "Usage: %s [--workers N] [--replay] [--stats FILE] [EAL options] -- [NF options]\n\n"
+      "The network function '%s' for nic=%s, strategy %s; it expects %u ports.\n\n"
+      "  --workers N    parallel workers, 1 to %d (default: one per CPU; the sequential build has 1)\n"
+      "  --replay       merge the packets of all ports by timestamp, take time from them, end when all captures are read\n"
+      "                 (ports: net_pcap with rx_pcap=)\n"
+      "  --stats FILE   write packet counts per worker to FILE, as JSON\n"
+      "  --help         this text\n\n"
+      "Added to the EAL options unless given: --lcores for the workers, --in-memory, --no-telemetry, --log-level,\n"
+      "--no-huge and -m if no huge page is free, --no-pci if all ports are --vdev.\n\n"
+      "Example, replaying two captures:\n"
+      "  %s --workers 2 --replay --vdev=net_pcap0,rx_pcap=lan.pcap,tx_pcap=lan-out.pcap \\\n"
+      "     --vdev=net_pcap1,rx_pcap=wan.pcap,tx_pcap=wan-out.pcap --\n",
+      nf->name, nf->name, nf->nic, nf->strategy, nf->n_ports, MAESTRO_MAX_WORKERS, nf->name);
+}
+
+/* The value of option `name` at argv[*i] ("--name value" or "--name=value"); NULL if it is another option or has none. */
+static const char *value_of(const char *name, int argc, char **argv, int *i) {
+  const size_t length = strlen(name);
+  if (strncmp(argv[*i], name, length) != 0) return NULL;
+  if (argv[*i][length] == '=') return argv[*i] + length + 1;
+  if (argv[*i][length] != '\0' || *i + 1 >= argc) return NULL;
+  return argv[++*i];
+}
+
+static bool is_option(const char *argument, const char *name) {
+  const size_t length = strlen(name);
+  return strncmp(argument, name, length) == 0 && (argument[length] == '\0' || argument[length] == '=');
+}
+
+static bool given(const struct options *options, const char *name) {
+  const bool short_name = name[1] != '-'; /* -l1,2 */
+  for (int i = 1; i < options->eal_argc; i++)
+    if (is_option(options->eal_argv[i], name) || (short_name && strncmp(options->eal_argv[i], name, 2) == 0)) return true;
+  return false;
+}
+
+static bool any_given(const struct options *options, const char *const *names) {
+  for (; *names != NULL; names++)
+    if (given(options, *names)) return true;
+  return false;
+}
+
+__attribute__((format(printf, 2, 3))) static void add(struct options *options, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char *text = NULL;
+  if (vasprintf(&text, format, arguments) < 0) abort();
+  va_end(arguments);
+  options->eal_argv[options->eal_argc++] = text;
+  options->eal_argv[options->eal_argc] = NULL;
+}
+
+static bool huge_pages_free(void) {
+  glob_t found;
+  bool any = false;
+  if (glob("/sys/kernel/mm/hugepages/hugepages-*/free_hugepages", 0, NULL, &found) != 0) return false;
+  for (size_t i = 0; i < found.gl_pathc && !any; i++) {
+    FILE *file = fopen(found.gl_pathv[i], "r");
+    unsigned long pages = 0;
+    if (file == NULL) continue;
+    any = fscanf(file, "%lu", &pages) == 1 && pages > 0;
+    fclose(file);
+  }
+  globfree(&found);
+  return any;
+}
+
+/* The CPUs this process may run on; returns how many. */
+static unsigned usable_cpus(unsigned cpus[CPU_SETSIZE]) {
+  cpu_set_t set;
+  unsigned n = 0;
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+      if (CPU_ISSET(cpu, &set)) cpus[n++] = cpu;
+  if (n == 0) cpus[n++] = 0;
+  return n;
+}
+
+/* One lcore per thread, spread over the CPUs there are: '0@4,1@5,2@4'. */
+static void add_lcores(struct options *options, unsigned n_lcores) {
+  unsigned cpus[CPU_SETSIZE];
+  const unsigned n_cpus = usable_cpus(cpus);
+  char text[16 * (MAESTRO_MAX_WORKERS + 1)];
+  size_t used = 0;
+  for (unsigned i = 0; i < n_lcores; i++)
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%u@%u", i > 0 ? "," : "", i, cpus[i % n_cpus]);
+  add(options, "--lcores=%s", text);
+}
+
+unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers) {
+  const unsigned queues = RX_DESCRIPTORS + TX_DESCRIPTORS + 2 * BURST;
+  return nf->n_ports * n_workers * queues + nf->n_ports * RX_DESCRIPTORS + n_workers * (2 * RING_SIZE + 512) + 8192;
+}
+
+static void add_defaults(const struct maestro_nf *nf, struct options *options) {
+  static const char *const LCORES[] = {"-l", "-c", "--lcores", "-s", "-S", NULL};
+  static const char *const MEMORY[] = {"--no-huge", "-m", "--socket-mem", "--huge-dir", "--legacy-mem", NULL};
+  static const char *const SHARED[] = {"--in-memory", "--file-prefix", "--proc-type", "--huge-dir", "--no-shconf", NULL};
+  static const char *const DEVICES[] = {"-a", "--allow", "-b", "--block", "--no-pci", NULL};
+  if (!any_given(options, LCORES)) add_lcores(options, options->n_workers + (nf->software_rss ? 1 : 0));
+  if (!any_given(options, MEMORY) && !huge_pages_free()) {
+    add(options, "--no-huge");
+    /* An mbuf takes less than 2.5 KB; the rest is for ports, rings and DPDK itself. */
+    add(options, "-m");
+    add(options, "%u", 96 + program_pool_size(nf, options->n_workers) / 400);
+  }
+  if (!any_given(options, SHARED)) add(options, "--in-memory");
+  if (!given(options, "--telemetry") && !given(options, "--no-telemetry")) add(options, "--no-telemetry");
+  if (!given(options, "--log-level")) add(options, "--log-level=warning");
+  if (given(options, "--vdev") && !any_given(options, DEVICES)) add(options, "--no-pci");
+}
+
+static bool parse_workers(const struct maestro_nf *nf, const char *text, unsigned *n_workers) {
+  char *end;
+  const long value = strtol(text, &end, 10);
+  if (end == text || *end != '\0' || value < 1 || value > MAESTRO_MAX_WORKERS - 1) {
+    program_error(nf, "--workers: '%s' is not a number from 1 to %d", text, MAESTRO_MAX_WORKERS - 1);
+    return false;
+  }
+  *n_workers = (unsigned)value;
+  return true;
+}
+
+bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, struct options *options) {
+  enum { ADDED = 16 };
+  unsigned cpus[CPU_SETSIZE];
+  const unsigned n_cpus = usable_cpus(cpus);
+  *options = (struct options){.n_workers = maestro_is_sequential(nf) ? 1 : RTE_MIN(n_cpus, MAESTRO_MAX_WORKERS - 1u)};
+  options->eal_argv = calloc((size_t)argc + ADDED, sizeof *options->eal_argv);
+  options->nf_argv = calloc((size_t)argc + 1, sizeof *options->nf_argv);
+  if (options->eal_argv == NULL || options->nf_argv == NULL) return false;
+  options->eal_argv[options->eal_argc++] = argv[0];
+  options->nf_argv[options->nf_argc++] = argv[0];
+  int i = 1;
+  for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    const char *value;
+    if (strcmp(argv[i], "--replay") == 0) {
+      options->replay = true;
+    } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+      options->help = true;
+    } else if (is_option(argv[i], "--workers") || is_option(argv[i], "--stats")) {
+      const bool workers = is_option(argv[i], "--workers");
+      value = value_of(workers ? "--workers" : "--stats", argc, argv, &i);
+      if (value == NULL || *value == '\0') {
+        program_error(nf, "%s needs a value", argv[i]);
+        return false;
+      }
+      if (!workers) options->stats = value;
+      if (workers && !parse_workers(nf, value, &options->n_workers)) return false;
+    } else {
+      options->eal_argv[options->eal_argc++] = argv[i];
+    }
+  }
+  for (i++; i < argc; i++) options->nf_argv[options->nf_argc++] = argv[i];
+  if (maestro_is_sequential(nf) && options->n_workers != 1) {
+    program_error(nf, "this is the sequential build: it runs on 1 worker, not %u", options->n_workers);
+    return false;
+  }
+  if (!options->help) add_defaults(nf, options);
+  return true;
+}

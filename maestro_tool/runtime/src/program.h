@@ -1,0 +1,121 @@
+/* The DPDK program around a generated NF: options, ports, workers, replay, statistics. */
+#ifndef MAESTRO_PROGRAM_H
+#define MAESTRO_PROGRAM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <rte_spinlock.h>
+
+#include "maestro.h"
+#include "steering.h"
+
+enum { BURST = 32, RX_DESCRIPTORS = 512, TX_DESCRIPTORS = 512, RING_SIZE = 1024 };
+
+/* The command line, taken apart. */
+struct options {
+  unsigned n_workers;
+  bool replay;
+  bool help;
+  const char *stats; /* file to write, or NULL */
+  int eal_argc, nf_argc;
+  char **eal_argv, **nf_argv;
+};
+
+struct counters {
+  uint64_t rx;          /* packets that reached the worker from a port or the dispatcher */
+  uint64_t processed;   /* by nf_process */
+  uint64_t forwarded;   /* verdict: one port */
+  uint64_t flooded;     /* verdict: all other ports */
+  uint64_t dropped;     /* verdict: drop */
+  uint64_t unsent;      /* not taken by the output port, freed (copies) */
+  uint64_t handed_over; /* received by hardware RSS on this worker's queue, given to the owner */
+  uint64_t lost;        /* could not be given to the owner: its ring was full */
+};
+
+struct output {
+  uint16_t n;
+  uint16_t queue;
+  struct rte_mbuf *packets[BURST];
+};
+
+struct worker {
+  _Alignas(RTE_CACHE_LINE_SIZE) unsigned number;
+  struct program *program;
+  struct rte_ring *ring; /* packets from the dispatcher or from other workers; NULL: none */
+  struct counters counters;
+  struct output *outputs; /* one per port */
+  unsigned idle;          /* polls without a packet */
+};
+
+struct port {
+  const struct maestro_port *plan;
+  struct maestro_steering steering;
+  uint16_t *table; /* index -> worker */
+  uint16_t n_rx_queues, n_tx_queues;
+  rte_spinlock_t tx_lock; /* where workers share the queue */
+  bool tx_shared;
+};
+
+struct program {
+  const struct maestro_nf *nf;
+  const struct options *options;
+  struct maestro_instance *instance;
+  bool sequential, dispatched; /* dispatched: the main lcore feeds the workers */
+  unsigned n_workers;
+  struct rte_mempool *pool;
+  struct port ports[MAESTRO_MAX_PORTS];
+  struct worker *workers;
+  uint64_t unsteered;      /* packets that the dispatcher lost, because the ring was full */
+  atomic_bool input_ended; /* no packet will be put into the rings any more */
+  atomic_bool failed;
+  int timestamp_offset; /* of the dynamic mbuf field */
+  uint64_t timestamp_flag;
+};
+
+/* Set by SIGINT and SIGTERM. */
+extern atomic_bool program_stopped;
+
+/* Prints "<nf>: message" to stderr. */
+__attribute__((format(printf, 2, 3))) void program_error(const struct maestro_nf *nf, const char *format, ...);
+
+/* options.c: false after a message. */
+bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, struct options *options);
+void program_options_usage(const struct maestro_nf *nf);
+/* Mbufs for all queues, rings and workers of the program. */
+unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers);
+
+/* ports.c: false after a message. */
+bool program_ports_start(struct program *program);
+void program_ports_stop(struct program *program);
+
+/* workers.c */
+bool program_workers_init(struct program *program);
+int program_worker_run(void *worker);
+void program_dispatcher_run(struct program *program);
+void program_worker_handle(struct worker *worker, struct rte_mbuf **packets, uint16_t n);
+void program_worker_idle(unsigned *idle);
+/* Gives packets to a worker's ring; waits for room if `wait`.  Returns how many were freed for lack of room. */
+unsigned program_ring_put(struct program *program, unsigned owner, struct rte_mbuf **packets, unsigned n, bool wait);
+uint16_t program_steer(const struct port *port, const struct rte_mbuf *packet);
+
+/* replay.c */
+bool program_replay_init(struct program *program);
+void program_replay_run(struct program *program);
+/* Checks the captures named in EAL's --vdev arguments: false after a message. */
+bool program_replay_check_captures(const struct maestro_nf *nf, int argc, char **argv);
+int64_t program_replay_time(const struct program *program, const struct rte_mbuf *packet);
+
+/* clock.c: monotonic, nanoseconds. */
+void program_clock_start(void);
+int64_t program_clock_now(void);
+
+/* statistics.c */
+void program_statistics_print(const struct program *program);
+bool program_statistics_write(const struct program *program, const char *path);
+
+#endif

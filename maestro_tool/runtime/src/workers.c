@@ -1,0 +1,255 @@
+/* The packet path: workers, the dispatcher that feeds them where ports have no RSS, transmission. */
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+
+#include "program.h"
+
+/* Short waits cost nothing but cycles; then the CPU goes to whoever shares it; then it rests. */
+void program_worker_idle(unsigned *idle) {
+  static const struct timespec REST = {.tv_nsec = 50000};
+  ++*idle;
+  if (*idle < 64)
+    rte_pause();
+  else if (*idle < 256)
+    sched_yield();
+  else
+    nanosleep(&REST, NULL);
+}
+
+static void flush(struct worker *worker, uint16_t id) {
+  struct output *output = &worker->outputs[id];
+  struct port *port = &worker->program->ports[id];
+  /* In a replay a port that is slow is waited for, but not for ever. */
+  unsigned patience = worker->program->options->replay ? 20000 : 0;
+  unsigned idle = 0;
+  uint16_t sent = 0;
+  while (sent < output->n) {
+    if (port->tx_shared) rte_spinlock_lock(&port->tx_lock);
+    const uint16_t n = rte_eth_tx_burst(id, output->queue, output->packets + sent, output->n - sent);
+    if (port->tx_shared) rte_spinlock_unlock(&port->tx_lock);
+    sent += n;
+    if (n > 0) continue;
+    if (patience-- == 0) break;
+    program_worker_idle(&idle);
+  }
+  if (sent < output->n) {
+    worker->counters.unsent += output->n - sent;
+    rte_pktmbuf_free_bulk(output->packets + sent, output->n - sent);
+  }
+  output->n = 0;
+}
+
+static void transmit(struct worker *worker, uint16_t id, struct rte_mbuf *packet) {
+  struct output *output = &worker->outputs[id];
+  output->packets[output->n++] = packet;
+  if (output->n == BURST) flush(worker, id);
+}
+
+static void flood(struct worker *worker, struct rte_mbuf *packet) {
+  const uint16_t n_ports = worker->program->nf->n_ports, input = packet->port;
+  if (n_ports < 2) {
+    rte_pktmbuf_free(packet);
+    return;
+  }
+  /* One reference per output port; every segment has its own count. */
+  for (struct rte_mbuf *segment = packet; segment != NULL; segment = segment->next)
+    rte_mbuf_refcnt_update(segment, (int16_t)(n_ports - 2));
+  for (uint16_t id = 0; id < n_ports; id++)
+    if (id != input) transmit(worker, id, packet);
+}
+
+static void process(struct worker *worker, struct rte_mbuf **packets, uint16_t n, int64_t now) {
+  uint16_t verdicts[BURST];
+  struct counters *counters = &worker->counters;
+  const uint16_t n_ports = worker->program->nf->n_ports;
+  if (maestro_process_burst(worker->program->instance, worker->number, packets, n, now, verdicts) != 0) abort();
+  counters->processed += n;
+  for (uint16_t i = 0; i < n; i++) {
+    if (verdicts[i] < n_ports) {
+      counters->forwarded++;
+      transmit(worker, verdicts[i], packets[i]);
+    } else if (verdicts[i] == MAESTRO_FLOOD) {
+      counters->flooded++;
+      flood(worker, packets[i]);
+    } else {
+      counters->dropped++;
+      rte_pktmbuf_free(packets[i]);
+    }
+  }
+}
+
+void program_worker_handle(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
+  const struct program *program = worker->program;
+  /* NFs read one contiguous buffer. */
+  for (uint16_t i = 0; i < n; i++)
+    if (unlikely(packets[i]->nb_segs > 1)) (void)rte_pktmbuf_linearize(packets[i]);
+  if (!program->options->replay) {
+    process(worker, packets, n, program_clock_now());
+  } else {
+    for (uint16_t start = 0, end; start < n; start = end) {
+      const int64_t now = program_replay_time(program, packets[start]);
+      for (end = start + 1; end < n && program_replay_time(program, packets[end]) == now;) end++;
+      process(worker, packets + start, end - start, now);
+    }
+  }
+  for (uint16_t id = 0; id < program->nf->n_ports; id++)
+    if (worker->outputs[id].n > 0) flush(worker, id);
+}
+
+uint16_t program_steer(const struct port *port, const struct rte_mbuf *packet) {
+  const uint8_t *frame = rte_pktmbuf_mtod(packet, const uint8_t *);
+  return port->table[maestro_steering_index(&port->steering, frame, rte_pktmbuf_data_len(packet))];
+}
+
+unsigned program_ring_put(struct program *program, unsigned owner, struct rte_mbuf **packets, unsigned n, bool wait) {
+  struct rte_ring *ring = program->workers[owner].ring;
+  unsigned done = rte_ring_enqueue_burst(ring, (void **)packets, n, NULL);
+  for (unsigned idle = 0; wait && done < n && !atomic_load_explicit(&program->failed, memory_order_relaxed);) {
+    program_worker_idle(&idle);
+    done += rte_ring_enqueue_burst(ring, (void **)packets + done, n - done, NULL);
+  }
+  rte_pktmbuf_free_bulk(packets + done, n - done);
+  return n - done;
+}
+
+/* Reads all ports and deals the packets out, until the program is stopped. */
+static void dispatch_ports(struct program *program) {
+  struct rte_mbuf *received[BURST], *(*shares)[BURST];
+  unsigned *n_shares = calloc(program->n_workers, sizeof *n_shares);
+  shares = calloc(program->n_workers, sizeof *shares);
+  if (shares == NULL || n_shares == NULL) abort();
+  unsigned idle = 0;
+  while (!atomic_load_explicit(&program_stopped, memory_order_relaxed)) {
+    unsigned n_received = 0;
+    for (uint16_t id = 0; id < program->nf->n_ports; id++) {
+      const uint16_t n = rte_eth_rx_burst(id, 0, received, BURST);
+      n_received += n;
+      for (uint16_t i = 0; i < n; i++) rte_prefetch0(rte_pktmbuf_mtod(received[i], void *));
+      for (uint16_t i = 0; i < n; i++) {
+        const unsigned owner = program_steer(&program->ports[id], received[i]);
+        shares[owner][n_shares[owner]++] = received[i];
+      }
+      for (unsigned owner = 0; n > 0 && owner < program->n_workers; owner++) {
+        if (n_shares[owner] > 0) program->unsteered += program_ring_put(program, owner, shares[owner], n_shares[owner], false);
+        n_shares[owner] = 0;
+      }
+    }
+    if (n_received == 0)
+      program_worker_idle(&idle);
+    else
+      idle = 0;
+  }
+  free(shares);
+  free(n_shares);
+}
+
+void program_dispatcher_run(struct program *program) {
+  if (program->options->replay)
+    program_replay_run(program);
+  else
+    dispatch_ports(program);
+  atomic_store_explicit(&program->input_ended, true, memory_order_release);
+}
+
+/* Keeps what this worker owns; the rest goes to the owner's ring.  Returns how many it keeps. */
+static uint16_t keep_own(struct worker *worker, const struct port *port, struct rte_mbuf **packets, uint16_t n) {
+  uint16_t kept = 0;
+  for (uint16_t i = 0; i < n; i++) {
+    const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
+    const enum maestro_class class = maestro_classify(frame, rte_pktmbuf_data_len(packets[i]));
+    const bool software = port->plan->software_classes >> class & 1;
+    const unsigned owner = software ? program_steer(port, packets[i]) : worker->number;
+    if (owner == worker->number) {
+      packets[kept++] = packets[i];
+      continue;
+    }
+    worker->counters.handed_over++;
+    worker->counters.lost += program_ring_put(worker->program, owner, &packets[i], 1, false);
+  }
+  return kept;
+}
+
+static uint16_t from_ring(struct worker *worker) {
+  struct rte_mbuf *packets[BURST];
+  const uint16_t n = (uint16_t)rte_ring_dequeue_burst(worker->ring, (void **)packets, BURST, NULL);
+  if (n > 0) program_worker_handle(worker, packets, n);
+  return n;
+}
+
+static void run_dispatched(struct worker *worker) {
+  for (;;) {
+    const bool ended = atomic_load_explicit(&worker->program->input_ended, memory_order_acquire);
+    const uint16_t n = from_ring(worker);
+    worker->counters.rx += n;
+    if (n > 0)
+      worker->idle = 0;
+    else if (ended)
+      return;
+    else
+      program_worker_idle(&worker->idle);
+  }
+}
+
+/* Polls the worker's own queue of each port; with hardware RSS also the ring. */
+static void run_polling(struct worker *worker) {
+  struct program *program = worker->program;
+  while (!atomic_load_explicit(&program_stopped, memory_order_relaxed)) {
+    uint16_t total = 0;
+    for (uint16_t id = 0; id < program->nf->n_ports; id++) {
+      struct rte_mbuf *packets[BURST];
+      const uint16_t n = rte_eth_rx_burst(id, (uint16_t)worker->number, packets, BURST);
+      total += n;
+      worker->counters.rx += n;
+      const struct port *port = &program->ports[id];
+      const bool some_steered = worker->ring != NULL && port->plan->software_classes != 0;
+      const uint16_t own = some_steered ? keep_own(worker, port, packets, n) : n;
+      if (own > 0) program_worker_handle(worker, packets, own);
+    }
+    if (worker->ring != NULL) total += from_ring(worker);
+    if (total > 0)
+      worker->idle = 0;
+    else
+      program_worker_idle(&worker->idle);
+  }
+}
+
+int program_worker_run(void *context) {
+  struct worker *worker = context;
+  struct program *program = worker->program;
+  if (program->dispatched)
+    run_dispatched(worker);
+  else if (program->options->replay)
+    program_replay_run(program);
+  else
+    run_polling(worker);
+  maestro_detach(program->instance);
+  return 0;
+}
+
+bool program_workers_init(struct program *program) {
+  const struct maestro_nf *nf = program->nf;
+  program->workers = rte_zmalloc(NULL, program->n_workers * sizeof *program->workers, RTE_CACHE_LINE_SIZE);
+  if (program->workers == NULL) return false;
+  /* The dispatcher is the only producer; with hardware RSS every worker may be one. */
+  const unsigned flags = RING_F_SC_DEQ | (program->dispatched ? RING_F_SP_ENQ : 0);
+  for (unsigned i = 0; i < program->n_workers; i++) {
+    struct worker *worker = &program->workers[i];
+    worker->number = i;
+    worker->program = program;
+    worker->outputs = rte_zmalloc(NULL, nf->n_ports * sizeof *worker->outputs, RTE_CACHE_LINE_SIZE);
+    if (worker->outputs == NULL) return false;
+    for (uint16_t id = 0; id < nf->n_ports; id++) worker->outputs[id].queue = program->ports[id].tx_shared ? 0 : (uint16_t)i;
+    if (program->sequential) continue;
+    char name[RTE_RING_NAMESIZE];
+    snprintf(name, sizeof name, "worker-%u", i);
+    worker->ring = rte_ring_create(name, RING_SIZE, (int)rte_socket_id(), flags);
+    if (worker->ring == NULL) return false;
+  }
+  return true;
+}
