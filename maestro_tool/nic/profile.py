@@ -1,0 +1,161 @@
+"""What a NIC's driver can do, as strict immutable models; docs/nic-profiles.md is written from these docstrings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from maestro_tool.packet.classes import CLASSES
+from maestro_tool.packet.fields import INPUT_BITS
+
+InputField = Literal["src_ip", "dst_ip", "src_port", "dst_port", "src_ip6", "dst_ip6", "sctp_tag", "ip_id"]
+#: Classes whose headers a NIC may parse; what it makes of the others (vlan, non_ip, malformed) is not relied on.
+HashedClass = Literal[
+    "tcp4", "udp4", "sctp4", "ipv4_other",
+    "tcp4_options", "udp4_options", "sctp4_options", "ipv4_options_other",
+    "ipv4_fragment",
+    "tcp6", "udp6", "sctp6", "ipv6_other", "ipv6_fragment",
+]  # fmt: skip
+Flag = Annotated[str, Field(pattern=r"^RTE_ETH_RSS_[A-Z0-9_]+$")]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
+TableSize = Annotated[int, Field(ge=1, le=65536)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Tables(_Model):
+    """Indirection tables, in entries (powers of two); ``default`` is used unless the user asks otherwise."""
+
+    default: TableSize
+    choices: tuple[TableSize, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for size in self.choices:
+            if size & (size - 1):
+                raise ValueError(f"{size} is no power of two")
+        if self.default not in self.choices:
+            raise ValueError(f"default {self.default} is not among the choices")
+        return self
+
+
+class ClassHash(_Model):
+    """What is hashed for a packet class, in the order of the hash input, once ``flags`` are set."""
+
+    flags: tuple[Flag, ...] = Field(min_length=1)
+    fields: tuple[InputField, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _no_repetition(self) -> Self:
+        if len(set(self.fields)) != len(self.fields):
+            raise ValueError("a field is listed twice")
+        return self
+
+
+class Selection(_Model):
+    """An alternative set-up at port level (L3_DST_ONLY ...): all flags to set, and what then is hashed."""
+
+    name: Name
+    flags: tuple[Flag, ...] = Field(min_length=1)
+    classes: dict[HashedClass, tuple[InputField, ...]] = Field(min_length=1)
+
+
+class Symmetric(_Model):
+    """How the card can hash symmetrically by itself; ``xor`` hashes src^dst, ``sort`` orders src and dst first."""
+
+    port: Literal["none", "xor", "sort"] = "none"
+    flow: Literal["none", "xor", "sort"] = "none"
+
+
+class Settable(_Model):
+    """Whether software can set key and table; ``sometimes``: it depends on the device, so plans do not rely on it."""
+
+    key: Literal["always", "sometimes", "never"] = "always"
+    table: Literal["always", "sometimes", "never"] = "always"
+
+
+class RssCapability(_Model):
+    """Receive Side Scaling of one port.
+
+    kind: ``hardware`` the NIC hashes; ``software`` this program hashes and dispatches (any fields); ``none``: one queue.
+    key_length: bytes of the key.  key_length_passed: what ``rss_key_len`` must be (default: key_length; 0 for vmxnet3).
+    tables: sizes of the indirection table.  max_queues: RX queues that RSS can spread over.
+    flags_advertised: ``flow_type_rss_offloads`` of the driver.  flags_programmed: those that change the hardware.
+    classes: per packet class the flags needed and the fields hashed.  A class that is not listed is not hashed.
+    selections: alternative set-ups at port level.  field_selection: where fewer fields can be asked for.
+    key_scope: what shares one key.
+    """
+
+    kind: Literal["hardware", "software", "none"]
+    key_length: int = Field(ge=0, le=128)
+    key_length_passed: int | None = Field(default=None, ge=0, le=128)
+    tables: Tables
+    max_queues: int = Field(ge=1, le=65536)
+    flags_advertised: tuple[Flag, ...] = ()
+    flags_programmed: tuple[Flag, ...] = ()
+    classes: dict[HashedClass, ClassHash] = Field(default_factory=dict)
+    selections: tuple[Selection, ...] = ()
+    field_selection: Literal["none", "port", "flow", "any"] = "none"
+    symmetric: Symmetric = Symmetric()
+    key_scope: Literal["port", "vsi", "vf", "vport", "vnic", "flow", "device", "program"] = "port"
+    settable: Settable = Settable()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        unknown = [f for f in self.flags_programmed if f not in self.flags_advertised]
+        if unknown:
+            raise ValueError(f"flags_programmed lists {unknown[0]}, which flags_advertised does not")
+        set_ups = [(name, c.flags, c.fields) for name, c in self.classes.items()]
+        set_ups += [(f"{s.name}: {name}", s.flags, f) for s in self.selections for name, f in s.classes.items()]
+        for name, flags, fields in set_ups:
+            missing = [f for f in flags if f not in self.flags_programmed]
+            if missing:
+                raise ValueError(f"{name} needs {missing[0]}, which flags_programmed does not list")
+            if sum(INPUT_BITS[f] for f in fields) + 31 > 8 * self.key_length:
+                raise ValueError(f"{name}: {len(fields)} fields need a longer key than {self.key_length} bytes")
+            if len(set(fields)) != len(fields):
+                raise ValueError(f"{name}: a field is listed twice")
+        if self.kind == "hardware" and not self.key_length:
+            raise ValueError("hardware RSS needs a key_length")
+        if self.kind == "software" and (self.field_selection != "any" or self.key_length < 16):
+            raise ValueError("kind software means field_selection any and a key of at least 16 bytes")
+        if self.kind != "hardware" and (self.flags_advertised or self.classes or self.selections):
+            raise ValueError(f"kind {self.kind} has no flags, classes or selections")
+        return self
+
+    @property
+    def passed(self) -> int:
+        """``rss_key_len`` to give to ethdev, in bytes."""
+        return self.key_length if self.key_length_passed is None else self.key_length_passed
+
+
+class NicProfile(_Model):
+    """One NIC (family), as its DPDK driver presents it.
+
+    pmd: name of the driver (``net_ice``).  drivers: names that ``rte_eth_dev_info.driver_name`` may show.
+    needs: what must be present (firmware packages, features).  quirks: what one should know.
+    sources: where a fact was read, by dotted path of the field, e.g. ``rss.key_length``.
+    """
+
+    name: Name
+    description: Text
+    pmd: Text
+    drivers: tuple[Text, ...] = Field(min_length=1)
+    rss: RssCapability
+    needs: tuple[Text, ...] = ()
+    quirks: tuple[Text, ...] = ()
+    sources: dict[str, Text] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _sources_name_fields(self) -> Self:
+        rss = RssCapability.model_fields
+        known = {"pmd", "drivers", "needs", "quirks", "rss", *(f"rss.{f}" for f in rss)}
+        known |= {f"rss.classes.{c}" for c in CLASSES}
+        for path in self.sources:
+            if path not in known:
+                raise ValueError(f"sources: {path!r} is no field of a profile")
+        return self

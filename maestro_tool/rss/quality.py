@@ -1,0 +1,154 @@
+"""How well a key spreads realistic traffic.
+
+Traffic in which some input bits vary uniformly and the others stand still fills a subspace of the indices evenly,
+so its balance is computed exactly, without sampling.  Zipf traffic is simulated, always with the same flows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+from maestro_tool.packet.fields import INPUT_BITS
+from maestro_tool.rss import toeplitz
+from maestro_tool.rss.gf2 import Span, rank
+from maestro_tool.rss.table import worker_of
+
+#: Host part in bits of the addresses of each kind of traffic; "uniform" varies the ports too.
+HOST_BITS: Final[Mapping[str, int]] = {"uniform": 32, "/16": 16, "/20": 12, "/24": 8, "/28": 4}
+#: Traffic kinds and worker counts that solutions report.
+REPORTED: Final = ("uniform", "/16", "/24", "ports", "zipf")
+WORKERS: Final = (2, 4, 8, 12, 16)
+_WEIGHT: Final = {"uniform": 16.0, "/16": 8.0, "/20": 2.0, "/24": 4.0, "/28": 0.25, "ports": 0.25}
+_ADDRESSES: Final = ("src_ip", "dst_ip", "src_ip6", "dst_ip6")
+_PORTS: Final = ("src_port", "dst_port")
+#: Ephemeral ports of one client: the low bits vary.
+_PORT_BITS: Final = 10
+_ZIPF_FLOWS: Final = 2048
+
+Columns = Mapping[str, Sequence[int]]
+
+
+def field_columns(key: bytes, fields: Sequence[str], index_bits: int) -> dict[str, list[int]]:
+    """Per hashed field what each of its bits adds to the index, most significant bit of the field first."""
+    widths = [INPUT_BITS[f] for f in fields]
+    flat = toeplitz.columns(key, sum(widths), index_bits)
+    result, start = {}, 0
+    for field, width in zip(fields, widths, strict=True):
+        result[field] = flat[start : start + width]
+        start += width
+    return result
+
+
+def field_ranks(columns: Columns) -> dict[str, int]:
+    """How many independent index bits each field decides by itself."""
+    return {field: rank(c) for field, c in columns.items()}
+
+
+def imbalance(columns: Columns, traffic: str, workers: int, table_size: int) -> float:
+    """Largest load of a worker over the mean load; 1.0 is perfect, ``workers`` means one does it all."""
+    if traffic == "zipf":
+        return _zipf(columns, workers)
+    return _subspace_imbalance(_image(columns, traffic), workers)
+
+
+def cost(columns: Columns, table_size: int) -> float:
+    """What `solve` minimises: weighted excess over perfect balance; 0.0 cannot be improved."""
+    total = 0.0
+    for traffic, weight in _WEIGHT.items():
+        image = _image(columns, traffic)
+        for workers in WORKERS:
+            best = _subspace_imbalance(_full_space(table_size), workers)
+            total += weight * max(0.0, _subspace_imbalance(image, workers) - best)
+    return round(total, 6)
+
+
+def report(columns: Columns, table_size: int) -> dict[str, dict[int, float]]:
+    """max/mean load for each kind of traffic and number of workers."""
+    return {
+        traffic: {n: round(imbalance(columns, traffic, n, table_size), 4) for n in WORKERS if n <= table_size}
+        for traffic in REPORTED
+    }
+
+
+def _image(columns: Columns, traffic: str) -> tuple[int, ...]:
+    """A reduced basis of the indices that this traffic fills."""
+    varying: list[int] = []
+    if traffic != "ports":
+        for field in _ADDRESSES:
+            bits = columns.get(field, ())
+            varying += bits[max(0, len(bits) - HOST_BITS[traffic]) :]
+    # Where ports alone decide, hosts inside a prefix differ by their ports only.
+    if traffic in ("ports", "uniform") or not any(any(columns.get(f, ())) for f in _ADDRESSES):
+        for field in _PORTS:
+            varying += columns.get(field, ())[-_PORT_BITS:]
+    return _reduced(varying)
+
+
+def _reduced(vectors: Sequence[int]) -> tuple[int, ...]:
+    rows = Span(vectors).rows
+    leads = sorted(rows)
+    for lead in leads:
+        for other in leads:
+            if other > lead and rows[other] >> lead & 1:
+                rows[other] ^= rows[lead]
+    return tuple(rows[lead] for lead in leads)
+
+
+@lru_cache(maxsize=4096)
+def _subspace_imbalance(basis: tuple[int, ...], workers: int) -> float:
+    indices = [0]
+    for b in basis:
+        indices += [i ^ b for i in indices]
+    loads = [0] * workers
+    for i in indices:
+        loads[worker_of(i, workers)] += 1
+    return max(loads) * workers / len(indices)
+
+
+def _full_space(table_size: int) -> tuple[int, ...]:
+    return tuple(1 << i for i in range(table_size.bit_length() - 1))
+
+
+@lru_cache(maxsize=1)
+def _zipf_flows() -> tuple[tuple[dict[str, int], float], ...]:
+    """Flows with fixed pseudo-random headers; the k-th heaviest has weight 1/k."""
+    flows = []
+    for k in range(_ZIPF_FLOWS):
+        random = int.from_bytes(hashlib.shake_256(b"zipf flow %d" % k).digest(16), "big")
+        values = {}
+        for field in (*_ADDRESSES[:2], *_PORTS):
+            width = INPUT_BITS[field]
+            values[field] = random & ((1 << width) - 1)
+            random >>= width
+        flows.append((values, 1 / (k + 1)))
+    return tuple(flows)
+
+
+def _zipf(columns: Columns, workers: int) -> float:
+    tables = {field: _byte_tables(c) for field, c in columns.items() if field in ("src_ip", "dst_ip", *_PORTS)}
+    loads = [0.0] * workers
+    total = 0.0
+    for values, weight in _zipf_flows():
+        index = 0
+        for field, by_byte in tables.items():
+            value = values[field]
+            for table in by_byte:
+                index ^= table[value & 0xFF]
+                value >>= 8
+        loads[worker_of(index, workers)] += weight
+        total += weight
+    return max(loads) * workers / total
+
+
+def _byte_tables(columns: Sequence[int]) -> list[list[int]]:
+    """Per byte of a field (least significant first) what each of its 256 values adds to the index."""
+    tables = []
+    for end in range(len(columns), 0, -8):
+        table = [0]
+        for column in reversed(columns[end - 8 : end]):
+            table += [entry ^ column for entry in table]
+        tables.append(table)
+    return tables

@@ -1,0 +1,117 @@
+"""The span of the related pairs of a general constraint, by counterexample-guided refinement with z3.
+
+For a direction w (a set of bits of the two packets) ask z3 for a related pair in which the XOR of those bits is 1.
+If there is one, it is a new vector of the span; if not, w is proved to vanish on all related pairs.  Either answer
+settles one dimension, so that n queries give the span exactly, and the refusals are its proof.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import z3
+
+from maestro_tool.diagnostics import ResourceLimitError
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import FALSE, extract, land, lor, sym, symbols
+from maestro_tool.expr.smt import Translator
+from maestro_tool.packet.classes import View, exact_view_predicate, predicate
+from maestro_tool.packet.fields import FIELDS, HASHABLE
+from maestro_tool.rss.equations import Bit, packet_bit
+from maestro_tool.rss.gf2 import Span
+from maestro_tool.rss.steering import Mode
+from maestro_tool.sharding.plan import Constraint
+
+#: z3's own measure of work per query; a query of the min/max kind needs about a thousandth.
+RLIMIT = 200_000_000
+
+BITS: tuple[Bit, ...] = tuple(
+    (side, name, bit) for side in (0, 1) for name in HASHABLE for bit in range(FIELDS[name].bits)
+)
+
+
+class RelatedPairs:
+    """Answers `equations.Related`; remembers spans, since most pairs of modes share one."""
+
+    def __init__(self) -> None:
+        self._spans: dict[object, tuple[frozenset[Bit], ...]] = {}
+
+    def __call__(self, constraint: Constraint, a: Mode, b: Mode) -> tuple[frozenset[Bit], ...]:
+        """A basis of the span of the related pairs of frames hashed in these modes.  ResourceLimitError if z3 gives up."""
+        assert constraint.relation is not None
+        relation = constraint.relation
+        conditions = [relation]
+        if not _only_hashable(relation):  # otherwise classes and views, which never look there, change nothing
+            conditions += [membership(a.members, "a."), membership(b.members, "b.")]
+        key = tuple(conditions)
+        if key not in self._spans:
+            self._spans[key] = _span(key)
+        return self._spans[key]
+
+
+def membership(members: tuple[tuple[str, View | None], ...], prefix: str) -> Expr:
+    """The packet is a frame of one of these (class, view)."""
+    either = (land(predicate(c, prefix), exact_view_predicate(v, prefix)) for c, v in members)
+    return reduce(lor, either, FALSE)
+
+
+def _only_hashable(relation: Expr) -> bool:
+    hashable = {f"{p}pkt.{packet_bit(name, bit)[0]}" for p in ("a.", "b.") for side, name, bit in BITS}
+    return all(str(s.value) in hashable for s in symbols(relation))
+
+
+def _span(conditions: tuple[Expr, ...]) -> tuple[frozenset[Bit], ...]:
+    translate = Translator()
+    solver = z3.SolverFor("QF_BV", ctx=translate.context)
+    solver.set("rlimit", RLIMIT)
+    for c in conditions:
+        solver.add(translate(c))
+    terms = [translate(bit_term(bit)) for bit in BITS]
+    found: list[int] = []
+    # Directions that are still open: a basis of what is orthogonal to all vectors found so far.
+    open_directions = [1 << i for i in range(len(BITS))]
+    while open_directions:
+        w = open_directions.pop(0)
+        vector = _pair(solver, terms, w)
+        if vector is None:
+            continue  # w vanishes on every related pair: proved
+        found.append(vector)
+        open_directions = [d ^ w if (d & vector).bit_count() & 1 else d for d in open_directions]
+    basis = _reduced(found)
+    return tuple(frozenset(BITS[i] for i in range(len(BITS)) if v >> i & 1) for v in basis)
+
+
+def bit_term(bit: Bit) -> Expr:
+    """The bit of packet a or b as a 1-bit expression over ``a.pkt.N`` and ``b.pkt.N``."""
+    side, name, index = bit
+    byte, place = packet_bit(name, index)
+    return extract(sym(f"{'ab'[side]}.pkt.{byte}", 8), place, place)
+
+
+def _pair(solver: Any, terms: list[Any], direction: int) -> int | None:
+    """A related pair, as the vector of its bits, in which the XOR of ``direction`` is 1."""
+    chosen = [t for i, t in enumerate(terms) if direction >> i & 1]
+    solver.push()
+    solver.add(reduce(lambda x, y: x ^ y, chosen) == 1)
+    answer = solver.check()
+    model = solver.model() if answer == z3.sat else None
+    solver.pop()
+    if answer == z3.unknown:
+        raise ResourceLimitError(f"could not decide which packets are related: z3 gave up ({solver.reason_unknown()})")
+    if model is None:
+        return None
+    values = (model.eval(t, model_completion=True).as_long() for t in terms)
+    return sum(v << i for i, v in enumerate(values))
+
+
+def _reduced(vectors: list[int]) -> list[int]:
+    """The reduced basis of the same span: sparse equations, and independent of what z3 happened to answer."""
+    rows = Span(vectors).rows
+    for lead in sorted(rows):
+        for other in rows:
+            if other > lead and rows[other] >> lead & 1:
+                rows[other] ^= rows[lead]
+    return [rows[lead] for lead in sorted(rows)]
+
+

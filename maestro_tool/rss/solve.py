@@ -1,0 +1,272 @@
+"""Constraints + NIC capabilities -> the best correct keys, or the constraints that contradict each other.
+
+1. Decide what each port hashes and how classes are steered (``steering``).
+2. Constraints become linear equations over key bits (``equations``); their solutions are all correct keys.
+3. If every correct key sends all packets of a port to one core, find which constraints are to blame (rule R3).
+4. Try other set-ups and fewer fields; keep what balances better.
+5. Among the correct keys take the one that spreads realistic traffic best (``quality``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from maestro_tool.nic.profile import NicProfile
+from maestro_tool.packet.fields import HASHABLE
+from maestro_tool.rss import gf2, quality
+from maestro_tool.rss.equations import KeyBits, equations, input_positions
+from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, reads
+from maestro_tool.rss.problem import problem as make_problem
+from maestro_tool.rss.related import RelatedPairs
+from maestro_tool.rss.solution import PortSolution, RssSolution
+from maestro_tool.rss.steering import Layout, layout, modes
+from maestro_tool.rss.toeplitz import HASH_BITS, window
+from maestro_tool.sharding.plan import Constraint
+
+#: Keys drawn at random from the correct ones, then improved bit by bit; both stop at a perfect key.
+RANDOM_KEYS = 16
+IMPROVEMENTS = 64
+
+
+def solve(
+    constraints: tuple[Constraint, ...],
+    profile: NicProfile | Sequence[NicProfile],
+    ports: int,
+    *,
+    full_hash: bool = False,
+) -> RssSolution:
+    """``profile``: of all ports, or one per port.  Deterministic.  ResourceLimitError if z3 gives up on a relation."""
+    return solve_problem(make_problem(constraints, profile, ports, full_hash=full_hash))
+
+
+def solve_problem(problem: Problem) -> RssSolution:
+    """Solves a canonical problem; see `solve`."""
+    table_size = common_table(problem)
+    index_bits = (table_size or 1).bit_length() - 1
+    agreeing = HASH_BITS if problem.full_hash else index_bits
+    if table_size is None:
+        everything = tuple(range(len(problem.constraints)))
+        reason = "the NICs of these ports have no size of indirection table in common"
+        return RssSolution(False, problem.digest, agreeing, conflict=everything, reason=reason)
+    return _Solver(problem, table_size, agreeing).run()
+
+
+def common_table(problem: Problem) -> int | None:
+    """One table size for all ports (related ports must share the table): the most usual default, else the largest."""
+    common = set.intersection(*(set(p.tables) for p in problem.ports)) if problem.ports else {1}
+    defaults = [p.tables[0] for p in problem.ports if p.tables[0] in common]
+    return max(defaults, key=lambda size: (defaults.count(size), size)) if defaults else max(common, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One choice of layouts with its best keys.  ``software``: classes of main traffic that software steers."""
+
+    layouts: tuple[Layout, ...]
+    space: gf2.SolutionSpace
+    degenerate: tuple[int, ...]  # ports whose index is constant under every correct key
+    keys: tuple[bytes, ...]
+    software: int
+    cost: float
+
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        return (len(self.degenerate), self.software, self.cost)
+
+
+class _Solver:
+    def __init__(self, problem: Problem, table_size: int, agreeing: int) -> None:
+        self._problem = problem
+        self._table_size = table_size
+        self._index_bits = table_size.bit_length() - 1
+        self._bits = KeyBits.of(problem, agreeing)
+        self._related = RelatedPairs()
+        self._seed = bytes.fromhex(problem.digest)
+        self._constrained = sorted({p for c in problem.constraints for p in c.ports})
+
+    def run(self) -> RssSolution:
+        best = self._attempt(self._base())
+        for port in range(len(self._problem.ports)):
+            for alternative in self._alternatives(best, port):
+                layouts = (*best.layouts[:port], alternative, *best.layouts[port + 1 :])
+                attempt = self._attempt(layouts)
+                if attempt.rank < best.rank:
+                    best = attempt
+        return self._contradiction(best) if best.degenerate else self._solution(best)
+
+    # ----- layouts
+
+    def _base(self) -> tuple[Layout, ...]:
+        return tuple(
+            layout(self._problem, number, port.setups[0] if port.setups else None)
+            for number, port in enumerate(self._problem.ports)
+        )
+
+    def _alternatives(self, best: _Attempt, port: int) -> Iterator[Layout]:
+        """Other ways to hash on ``port``: another set-up of the NIC, or fewer fields in software."""
+        if port not in self._constrained:
+            return
+        current = best.layouts[port]
+        if current.setup is not None:
+            for setup in self._problem.ports[port].setups[1:]:
+                yield layout(self._problem, port, setup)
+            if port not in best.degenerate:
+                return
+        tried = {current.l4} if current.setup is None else set()
+        for fields in (HASHABLE, self._effective(best, port), self._named(port)):
+            if fields and fields not in tried:
+                tried.add(fields)
+                yield layout(self._problem, port, None, fields)
+
+    def _effective(self, attempt: _Attempt, port: int) -> tuple[str, ...]:
+        """Software fields that reach the index under some correct key: the others only take freedom away."""
+        found = set()
+        position = 0
+        for name in attempt.layouts[port].l4:
+            width = 8 * (4 if name in ("src_ip", "dst_ip") else 2)
+            if self._moves(attempt.space, port, range(position, position + width)):
+                found.add(name)
+            position += width
+        return tuple(f for f in HASHABLE if f in found)
+
+    def _named(self, port: int) -> tuple[str, ...]:
+        constraints = self._problem.constraints
+        names = {f for c in constraints for side in (0, 1) if c.ports[side] == port for f in reads(c, side)}
+        return tuple(f for f in HASHABLE if f in names)
+
+    # ----- keys
+
+    def _attempt(self, layouts: tuple[Layout, ...]) -> _Attempt:
+        space = self._space(layouts, self._problem.constraints)
+        degenerate = tuple(p for p in self._constrained if not self._spreads(space, layouts, p, self._problem.constraints))
+        software = sum(dict(layout.steering)[c] == "software" for layout in layouts for c in ("tcp4", "udp4"))
+        if degenerate:
+            return _Attempt(layouts, space, degenerate, (), software, 0.0)
+        keys, cost = self._choose(space, layouts)
+        return _Attempt(layouts, space, degenerate, keys, software, cost)
+
+    def _space(self, layouts: Sequence[Layout], constraints: Sequence[Constraint]) -> gf2.SolutionSpace:
+        distinct = {e for c in constraints for e in equations(c, layouts, self._bits, self._related)}
+        vectors = (sum(1 << u for u in e) for e in sorted(distinct, key=sorted))
+        return gf2.solve(self._bits.total, vectors)
+
+    def _moves(self, space: gf2.SolutionSpace, port: int, positions: range) -> bool:
+        """Some correct key lets these input bits change the index."""
+        offset = self._bits.offsets[port]
+        return any(space.forms[offset + v] for i in positions for v in window(i, self._index_bits))
+
+    def _spreads(
+        self, space: gf2.SolutionSpace, layouts: Sequence[Layout], port: int, constraints: Sequence[Constraint]
+    ) -> bool:
+        """Under some correct key the constrained packets of ``port`` have more than one index."""
+        sides = [(c, side) for c in constraints for side in (0, 1) if c.ports[side] == port]
+        return not sides or any(
+            self._moves(space, port, range(sum(1 for _ in input_positions(mode))))
+            for c, side in sides
+            for mode in modes(c, side, layouts[port])
+        )
+
+    def _choose(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> tuple[tuple[bytes, ...], float]:
+        """The keys that spread best: random ones from the space, then single parameters flipped while it helps."""
+        best_parameters, best = 0, float("inf")
+        for n in range(RANDOM_KEYS):
+            parameters = self._random(space.dimension, n)
+            cost = self._cost(space.point(parameters), layouts)
+            if cost < best:
+                best_parameters, best = parameters, cost
+            if best == 0.0:
+                break
+        if best > 0.0:
+            for parameter in self._relevant(space, layouts)[:IMPROVEMENTS]:
+                parameters = best_parameters ^ (1 << parameter)
+                cost = self._cost(space.point(parameters), layouts)
+                if cost < best:
+                    best_parameters, best = parameters, cost
+        return self._keys(space.point(best_parameters)), best
+
+    def _relevant(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> list[int]:
+        """Parameters that the index of ordinary traffic depends on."""
+        mask = 0
+        for port, port_layout in enumerate(layouts):
+            for v in self._traffic_bits(port, port_layout):
+                mask |= space.forms[v]
+        return [i for i in range(space.dimension) if mask >> i & 1]
+
+    def _traffic_bits(self, port: int, port_layout: Layout) -> range:
+        """Key bits (unknowns) that the index of ordinary traffic is computed from."""
+        bits = sum(32 if f in ("src_ip", "dst_ip") else 16 for f in port_layout.traffic)
+        offset = self._bits.offsets[port]
+        return range(offset + HASH_BITS - self._index_bits, offset + bits + HASH_BITS - 1)
+
+    def _random(self, bits: int, number: int) -> int:
+        digest = hashlib.shake_256(self._seed + number.to_bytes(4, "big")).digest(bits // 8 + 1)
+        return int.from_bytes(digest, "big") & ((1 << bits) - 1)
+
+    def _keys(self, point: list[int]) -> tuple[bytes, ...]:
+        keys = []
+        for offset, port in zip(self._bits.offsets, self._problem.ports, strict=True):
+            value = int("".join(map(str, point[offset : offset + 8 * port.key_length])), 2)
+            keys.append(value.to_bytes(port.key_length, "big"))
+        return tuple(keys)
+
+    def _cost(self, point: list[int], layouts: Sequence[Layout]) -> float:
+        total = 0.0
+        for key, port_layout in zip(self._keys(point), layouts, strict=True):
+            columns = quality.field_columns(key, port_layout.traffic, self._index_bits)
+            total += quality.cost(columns, self._table_size)
+        return total
+
+    # ----- results
+
+    def _solution(self, best: _Attempt) -> RssSolution:
+        ports = tuple(
+            self._port(number, capability, best) for number, capability in enumerate(self._problem.ports)
+        )
+        notes = []
+        for p in ports:
+            if p.port in self._constrained and p.setup is None and self._problem.ports[p.port].setups:
+                notes.append(f"port {p.port}: this NIC cannot compute the sharding; software hashes and hands off")
+            worst = dict(((t, w), r) for t, w, r in p.balance).get(("uniform", 16), 1.0)
+            if worst > 1.25:
+                notes.append(f"port {p.port}: 16 workers reach max/mean {worst} even on uniform addresses")
+        return RssSolution(True, self._problem.digest, self._bits.index_bits, ports, notes=tuple(notes))
+
+    def _port(self, number: int, capability: PortCapability, best: _Attempt) -> PortSolution:
+        chosen, key = best.layouts[number], best.keys[number]
+        columns = quality.field_columns(key, chosen.traffic, self._index_bits)
+        setup: HashSetup | None = chosen.setup
+        balance = quality.report(columns, self._table_size)
+        return PortSolution(
+            port=number,
+            key=key,
+            key_length_passed=capability.key_length_passed,
+            table_size=self._table_size,
+            setup=setup.name if setup else None,
+            rss_hf=setup.rss_hf if setup else (),
+            hashed=setup.hashed if setup else (),
+            steering=chosen.steering,
+            software_l4=chosen.l4,
+            software_l3=chosen.l3,
+            free_dimensions=gf2.rank(best.space.forms[v] for v in self._traffic_bits(number, chosen)),
+            field_ranks=tuple(quality.field_ranks(columns).items()),
+            balance=tuple((t, n, r) for t, by in sorted(balance.items()) for n, r in by.items()),
+        )
+
+    def _contradiction(self, attempt: _Attempt) -> RssSolution:
+        """An irreducible set of constraints under which the first degenerate port cannot spread."""
+        port = attempt.degenerate[0]
+        constraints = self._problem.constraints
+        needed = list(range(len(constraints)))
+        for candidate in range(len(constraints)):
+            rest = [constraints[i] for i in needed if i != candidate]
+            if not any(port in c.ports for c in rest):
+                continue
+            if not self._spreads(self._space(attempt.layouts, rest), attempt.layouts, port, constraints):
+                needed.remove(candidate)
+        count = "this constraint leaves" if len(needed) == 1 else f"these {len(needed)} constraints together leave"
+        reason = f"{count} only keys that send all packets of port {port} to one core (R3)"
+        return RssSolution(False, self._problem.digest, self._bits.index_bits, conflict=tuple(needed), reason=reason)
+
+
