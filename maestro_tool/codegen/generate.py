@@ -55,7 +55,7 @@ def generate(
             for o in analysis.objects
             if o.kind != "global"
         ],
-        ports=[_port(p, profile) for p in solution.ports],
+        ports=[_port(p) for p in solution.ports],
         saved=_saved(program),
         per_worker=bool(per_worker_globals(program)),
         checks=_check_functions(program, analysis),
@@ -178,17 +178,18 @@ def _check_name(relative: str) -> str:
 # --------------------------------------------------------------------------- tables
 
 
-def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
-    software = sum(1 << i for i, c in enumerate(CLASSES) if p.steering.get(c) == "software")
+def _port(p: PortSolution) -> dict[str, Any]:
+    steering = dict(p.steering)
+    software = sum(1 << i for i, c in enumerate(CLASSES) if steering[c] == "software")
     return {
         "key": p.key,
         "key_rows": [", ".join(f"0x{b:02x}" for b in p.key[i : i + 8]) for i in range(0, len(p.key), 8)],
-        "key_length_passed": profile.rss.key_length_passed,
+        "key_length_passed": p.key_length_passed,
         "rss_hf": " | ".join(p.rss_hf) or "0",
         "table_size": p.table_size,
         "software_classes": f"0x{software:x}",
-        "l4": _hash_input(p.software_input["l4"]),
-        "l3": _hash_input(p.software_input["l3"]),
+        "l4": _hash_input(p.software_l4),
+        "l3": _hash_input(p.software_l3),
     }
 
 
