@@ -5,6 +5,7 @@ Our own reader for classic pcap, since dpkt says neither where a file is broken 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,10 +34,6 @@ class Frame:
     data: bytes
 
 
-def is_pcapng(path: Path) -> bool:
-    return _read(path)[:4] == _PCAPNG_SECTION.to_bytes(4, "little")
-
-
 def read_capture(path: Path) -> list[Frame]:
     """All frames of a capture.  Raises `InputError` that says which record at which byte is wrong."""
     content = _read(path)
@@ -45,6 +42,25 @@ def read_capture(path: Path) -> list[Frame]:
     if content[:4] == _PCAPNG_SECTION.to_bytes(4, "little"):
         return list(_pcapng(path))
     return list(_pcap(path, content))
+
+
+def capture_paths(folder: Path) -> dict[int, Path]:
+    """``portN.pcap`` of a folder, for ports 0..n-1.  Raises `InputError` if there are none or one is left out."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of captures", hint="`maestro traffic --out DIR` makes one")
+    found = {int(m[1]): path for path in folder.iterdir() if (m := re.fullmatch(r"port(\d+)\.pcap", path.name))}
+    for port in range(max(found, default=0) + 1):
+        if port not in found:
+            raise InputError(
+                f"{folder / f'port{port}.pcap'}: no such capture",
+                hint="each port needs one; for a port that receives nothing, a capture without frames will do",
+            )
+    return dict(sorted(found.items()))
+
+
+def read_folder(folder: Path) -> dict[int, list[Frame]]:
+    """The captures of each port in a folder."""
+    return {port: read_capture(path) for port, path in capture_paths(folder).items()}
 
 
 def write_captures(captures: dict[Path, Iterable[Frame]]) -> None:
