@@ -74,7 +74,7 @@ def _resolve(path: Path, directories: Sequence[Path], seen: tuple[Path, ...]) ->
     if "extends" not in tree.value:
         return tree
     own = dict(tree.value)
-    key_location, parent = own.pop("extends")
+    _, parent = own.pop("extends")
     if not isinstance(parent.value, str):
         raise InputError("extends: wants the name of a profile", parent.location)
     candidates = [p for p in (d / f"{parent.value}.yaml" for d in directories) if p.is_file()]

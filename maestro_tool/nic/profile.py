@@ -81,7 +81,7 @@ class Settable(_Model):
 class RssCapability(_Model):
     """Receive Side Scaling of one port.
 
-    kind: ``hardware`` the NIC hashes; ``software`` this program hashes and dispatches (any fields); ``none``: one queue.
+    kind: ``hardware`` the NIC hashes; ``software`` this program does (any fields); ``none``: one queue, no hash.
     key_length: bytes of the key.  key_length_passed: what ``rss_key_len`` must be (default: key_length; 0 for vmxnet3).
     tables: sizes of the indirection table.  max_queues: RX queues that RSS can spread over.
     flags_advertised: ``flow_type_rss_offloads`` of the driver.  flags_programmed: those that change the hardware.
@@ -109,6 +109,7 @@ class RssCapability(_Model):
         unknown = [f for f in self.flags_programmed if f not in self.flags_advertised]
         if unknown:
             raise ValueError(f"flags_programmed lists {unknown[0]}, which flags_advertised does not")
+        set_ups: list[tuple[str, tuple[str, ...], tuple[InputField, ...]]]
         set_ups = [(name, c.flags, c.fields) for name, c in self.classes.items()]
         set_ups += [(f"{s.name}: {name}", s.flags, f) for s in self.selections for name, f in s.classes.items()]
         for name, flags, fields in set_ups:

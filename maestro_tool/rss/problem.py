@@ -83,10 +83,10 @@ def capability(profile: NicProfile) -> PortCapability:
     setups: list[HashSetup] = []
     if rss.kind == "hardware" and rss.settable.key == rss.settable.table == "always" and rss.classes:
         used = {flag for c in rss.classes.values() for flag in c.flags}
-        base = tuple((name, rss.classes[name].fields) for name in CLASSES if name in rss.classes)  # type: ignore[index]
+        base = tuple((name, rss.classes[name].fields) for name in CLASSES if name in rss.classes)
         setups.append(HashSetup("default", tuple(f for f in rss.flags_programmed if f in used), base))
         for s in rss.selections:
-            hashed = tuple((name, s.classes[name]) for name in CLASSES if name in s.classes)  # type: ignore[index]
+            hashed = tuple((name, s.classes[name]) for name in CLASSES if name in s.classes)
             setups.append(HashSetup(s.name, s.flags, hashed))
     return PortCapability(rss.key_length or 40, rss.passed, tables, tuple(setups))
 

@@ -7,7 +7,7 @@ so its balance is computed exactly, without sampling.  Zipf traffic is simulated
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -26,7 +26,7 @@ _ADDRESSES: Final = ("src_ip", "dst_ip", "src_ip6", "dst_ip6")
 _PORTS: Final = ("src_port", "dst_port")
 #: Ephemeral ports of one client: the low bits vary.
 _PORT_BITS: Final = 10
-_ZIPF_FLOWS: Final = 2048
+_ZIPF_FLOWS: Final = 512
 
 Columns = Mapping[str, Sequence[int]]
 
@@ -47,34 +47,35 @@ def field_ranks(columns: Columns) -> dict[str, int]:
     return {field: rank(c) for field, c in columns.items()}
 
 
-def imbalance(columns: Columns, traffic: str, workers: int, table_size: int) -> float:
-    """Largest load of a worker over the mean load; 1.0 is perfect, ``workers`` means one does it all."""
-    if traffic == "zipf":
-        return _zipf(columns, workers)
-    return _subspace_imbalance(_image(columns, traffic), workers)
-
-
 def cost(columns: Columns, table_size: int) -> float:
-    """What `solve` minimises: weighted excess over perfect balance; 0.0 cannot be improved."""
-    total = 0.0
+    """What `solve` minimises: weighted excess over the best balance that so many varying bits allow; 0.0 is perfect."""
+    total, full = 0.0, table_size.bit_length() - 1
     for traffic, weight in _WEIGHT.items():
-        image = _image(columns, traffic)
+        varying = set(_varying(columns, traffic)) - {0}
+        if _fills(varying, full):
+            continue
+        basis = _reduced(varying)
+        ideal = tuple(1 << i for i in range(min(full, len(varying))))
         for workers in WORKERS:
-            best = _subspace_imbalance(_full_space(table_size), workers)
-            total += weight * max(0.0, _subspace_imbalance(image, workers) - best)
+            total += weight * max(0.0, _subspace_imbalance(basis, workers) - _subspace_imbalance(ideal, workers))
+        if not basis:
+            total += weight  # no spread at all is worse than little
     return round(total, 6)
 
 
 def report(columns: Columns, table_size: int) -> dict[str, dict[int, float]]:
-    """max/mean load for each kind of traffic and number of workers."""
-    return {
-        traffic: {n: round(imbalance(columns, traffic, n, table_size), 4) for n in WORKERS if n <= table_size}
-        for traffic in REPORTED
-    }
+    """max/mean load for each kind of traffic and number of workers; 1.0 is perfect, N: one of N workers does it all."""
+    counts = [n for n in WORKERS if n <= table_size]
+    result = {}
+    for traffic in REPORTED:
+        basis = () if traffic == "zipf" else _reduced(set(_varying(columns, traffic)))
+        result[traffic] = {n: round(_subspace_imbalance(basis, n), 4) for n in counts}
+    result["zipf"] = _zipf(columns, counts)
+    return result
 
 
-def _image(columns: Columns, traffic: str) -> tuple[int, ...]:
-    """A reduced basis of the indices that this traffic fills."""
+def _varying(columns: Columns, traffic: str) -> list[int]:
+    """Columns of the input bits that vary in this traffic."""
     varying: list[int] = []
     if traffic != "ports":
         for field in _ADDRESSES:
@@ -84,10 +85,17 @@ def _image(columns: Columns, traffic: str) -> tuple[int, ...]:
     if traffic in ("ports", "uniform") or not any(any(columns.get(f, ())) for f in _ADDRESSES):
         for field in _PORTS:
             varying += columns.get(field, ())[-_PORT_BITS:]
-    return _reduced(varying)
+    return varying
 
 
-def _reduced(vectors: Sequence[int]) -> tuple[int, ...]:
+def _fills(vectors: Iterable[int], dimension: int) -> bool:
+    """The vectors span all indices; seen after a few of them in good keys."""
+    span = Span()
+    return any(span.add(v) and span.dimension == dimension for v in vectors)
+
+
+def _reduced(vectors: Iterable[int]) -> tuple[int, ...]:
+    """The reduced basis: one form for each subspace."""
     rows = Span(vectors).rows
     leads = sorted(rows)
     for lead in leads:
@@ -108,10 +116,6 @@ def _subspace_imbalance(basis: tuple[int, ...], workers: int) -> float:
     return max(loads) * workers / len(indices)
 
 
-def _full_space(table_size: int) -> tuple[int, ...]:
-    return tuple(1 << i for i in range(table_size.bit_length() - 1))
-
-
 @lru_cache(maxsize=1)
 def _zipf_flows() -> tuple[tuple[dict[str, int], float], ...]:
     """Flows with fixed pseudo-random headers; the k-th heaviest has weight 1/k."""
@@ -127,10 +131,9 @@ def _zipf_flows() -> tuple[tuple[dict[str, int], float], ...]:
     return tuple(flows)
 
 
-def _zipf(columns: Columns, workers: int) -> float:
+def _zipf(columns: Columns, counts: Sequence[int]) -> dict[int, float]:
     tables = {field: _byte_tables(c) for field, c in columns.items() if field in ("src_ip", "dst_ip", *_PORTS)}
-    loads = [0.0] * workers
-    total = 0.0
+    load: dict[int, float] = {}
     for values, weight in _zipf_flows():
         index = 0
         for field, by_byte in tables.items():
@@ -138,9 +141,14 @@ def _zipf(columns: Columns, workers: int) -> float:
             for table in by_byte:
                 index ^= table[value & 0xFF]
                 value >>= 8
-        loads[worker_of(index, workers)] += weight
-        total += weight
-    return max(loads) * workers / total
+        load[index] = load.get(index, 0.0) + weight
+    result = {}
+    for workers in counts:
+        loads = [0.0] * workers
+        for index, weight in load.items():
+            loads[worker_of(index, workers)] += weight
+        result[workers] = round(max(loads) * workers / sum(loads), 4)
+    return result
 
 
 def _byte_tables(columns: Sequence[int]) -> list[list[int]]:

@@ -38,7 +38,10 @@ class RelatedPairs:
         self._spans: dict[object, tuple[frozenset[Bit], ...]] = {}
 
     def __call__(self, constraint: Constraint, a: Mode, b: Mode) -> tuple[frozenset[Bit], ...]:
-        """A basis of the span of the related pairs of frames hashed in these modes.  ResourceLimitError if z3 gives up."""
+        """A basis of the span of the related pairs of frames hashed in these modes.
+
+        ResourceLimitError if z3 gives up.
+        """
         assert constraint.relation is not None
         relation = constraint.relation
         conditions = [relation]
@@ -102,7 +105,7 @@ def _pair(solver: Any, terms: list[Any], direction: int) -> int | None:
     if model is None:
         return None
     values = (model.eval(t, model_completion=True).as_long() for t in terms)
-    return sum(v << i for i, v in enumerate(values))
+    return sum(int(v) << i for i, v in enumerate(values))
 
 
 def _reduced(vectors: list[int]) -> list[int]:
@@ -113,5 +116,3 @@ def _reduced(vectors: list[int]) -> list[int]:
             if other > lead and rows[other] >> lead & 1:
                 rows[other] ^= rows[lead]
     return [rows[lead] for lead in sorted(rows)]
-
-

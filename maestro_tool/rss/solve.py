@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maestro_tool.nic.profile import NicProfile
-from maestro_tool.packet.fields import HASHABLE
+from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
 from maestro_tool.rss import gf2, quality
 from maestro_tool.rss.equations import KeyBits, equations, input_positions
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, reads
@@ -26,8 +26,8 @@ from maestro_tool.rss.toeplitz import HASH_BITS, window
 from maestro_tool.sharding.plan import Constraint
 
 #: Keys drawn at random from the correct ones, then improved bit by bit; both stop at a perfect key.
-RANDOM_KEYS = 16
-IMPROVEMENTS = 64
+RANDOM_KEYS = 12
+IMPROVEMENTS = 48
 
 
 def solve(
@@ -62,18 +62,21 @@ def common_table(problem: Problem) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One choice of layouts with its best keys.  ``software``: classes of main traffic that software steers."""
+    """One choice of layouts with the best key found; ``parameters`` select it from the space.
+
+    ``software``: how many classes of main traffic software steers.  ``costs``: `quality.cost` of each port.
+    """
 
     layouts: tuple[Layout, ...]
     space: gf2.SolutionSpace
     degenerate: tuple[int, ...]  # ports whose index is constant under every correct key
-    keys: tuple[bytes, ...]
     software: int
-    cost: float
+    parameters: int
+    costs: tuple[float, ...]
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        return (len(self.degenerate), self.software, self.cost)
+        return (len(self.degenerate), self.software, sum(self.costs))
 
 
 class _Solver:
@@ -88,13 +91,18 @@ class _Solver:
 
     def run(self) -> RssSolution:
         best = self._attempt(self._base())
+        for layouts in self._joint_alternatives(best):
+            best = self._better(best, layouts)
         for port in range(len(self._problem.ports)):
             for alternative in self._alternatives(best, port):
-                layouts = (*best.layouts[:port], alternative, *best.layouts[port + 1 :])
-                attempt = self._attempt(layouts)
-                if attempt.rank < best.rank:
-                    best = attempt
-        return self._contradiction(best) if best.degenerate else self._solution(best)
+                best = self._better(best, (*best.layouts[:port], alternative, *best.layouts[port + 1 :]))
+        return self._contradiction(best) if best.degenerate else self._solution(self._improved(best))
+
+    def _better(self, best: _Attempt, layouts: tuple[Layout, ...]) -> _Attempt:
+        if best.rank == (0, 0, 0.0) or layouts == best.layouts:
+            return best
+        attempt = self._attempt(layouts)
+        return attempt if attempt.rank < best.rank else best
 
     # ----- layouts
 
@@ -103,6 +111,16 @@ class _Solver:
             layout(self._problem, number, port.setups[0] if port.setups else None)
             for number, port in enumerate(self._problem.ports)
         )
+
+    def _joint_alternatives(self, base: _Attempt) -> Iterator[tuple[Layout, ...]]:
+        """Fewer software fields on all related ports at once: their keys are tied by position."""
+        for choice in (self._effective, self._named):
+            yield tuple(
+                layout(self._problem, port, None, choice(base, port) or HASHABLE)
+                if current.setup is None and port in self._constrained
+                else current
+                for port, current in enumerate(base.layouts)
+            )
 
     def _alternatives(self, best: _Attempt, port: int) -> Iterator[Layout]:
         """Other ways to hash on ``port``: another set-up of the NIC, or fewer fields in software."""
@@ -115,7 +133,7 @@ class _Solver:
             if port not in best.degenerate:
                 return
         tried = {current.l4} if current.setup is None else set()
-        for fields in (HASHABLE, self._effective(best, port), self._named(port)):
+        for fields in (HASHABLE, self._effective(best, port), self._named(best, port)):
             if fields and fields not in tried:
                 tried.add(fields)
                 yield layout(self._problem, port, None, fields)
@@ -125,13 +143,13 @@ class _Solver:
         found = set()
         position = 0
         for name in attempt.layouts[port].l4:
-            width = 8 * (4 if name in ("src_ip", "dst_ip") else 2)
+            width = INPUT_BITS[name]
             if self._moves(attempt.space, port, range(position, position + width)):
                 found.add(name)
             position += width
         return tuple(f for f in HASHABLE if f in found)
 
-    def _named(self, port: int) -> tuple[str, ...]:
+    def _named(self, attempt: _Attempt, port: int) -> tuple[str, ...]:
         constraints = self._problem.constraints
         names = {f for c in constraints for side in (0, 1) if c.ports[side] == port for f in reads(c, side)}
         return tuple(f for f in HASHABLE if f in names)
@@ -140,12 +158,11 @@ class _Solver:
 
     def _attempt(self, layouts: tuple[Layout, ...]) -> _Attempt:
         space = self._space(layouts, self._problem.constraints)
-        degenerate = tuple(p for p in self._constrained if not self._spreads(space, layouts, p, self._problem.constraints))
+        every = self._problem.constraints
+        degenerate = tuple(p for p in self._constrained if not self._spreads(space, layouts, p, every))
         software = sum(dict(layout.steering)[c] == "software" for layout in layouts for c in ("tcp4", "udp4"))
-        if degenerate:
-            return _Attempt(layouts, space, degenerate, (), software, 0.0)
-        keys, cost = self._choose(space, layouts)
-        return _Attempt(layouts, space, degenerate, keys, software, cost)
+        parameters, costs = (0, ()) if degenerate else self._choose(space, layouts)
+        return _Attempt(layouts, space, degenerate, software, parameters, costs)
 
     def _space(self, layouts: Sequence[Layout], constraints: Sequence[Constraint]) -> gf2.SolutionSpace:
         distinct = {e for c in constraints for e in equations(c, layouts, self._bits, self._related)}
@@ -168,37 +185,41 @@ class _Solver:
             for mode in modes(c, side, layouts[port])
         )
 
-    def _choose(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> tuple[tuple[bytes, ...], float]:
-        """The keys that spread best: random ones from the space, then single parameters flipped while it helps."""
-        best_parameters, best = 0, float("inf")
+    def _choose(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> tuple[int, tuple[float, ...]]:
+        """The parameters of the best of a few random keys, and the cost on each port."""
+        best, best_costs = 0, tuple(float("inf") for _ in layouts)
         for n in range(RANDOM_KEYS):
             parameters = self._random(space.dimension, n)
-            cost = self._cost(space.point(parameters), layouts)
-            if cost < best:
-                best_parameters, best = parameters, cost
-            if best == 0.0:
+            costs = self._costs(space, parameters, layouts)
+            if sum(costs) < sum(best_costs):
+                best, best_costs = parameters, costs
+            if not any(costs):
                 break
-        if best > 0.0:
-            for parameter in self._relevant(space, layouts)[:IMPROVEMENTS]:
-                parameters = best_parameters ^ (1 << parameter)
-                cost = self._cost(space.point(parameters), layouts)
-                if cost < best:
-                    best_parameters, best = parameters, cost
-        return self._keys(space.point(best_parameters)), best
+        return best, best_costs
 
-    def _relevant(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> list[int]:
-        """Parameters that the index of ordinary traffic depends on."""
+    def _improved(self, attempt: _Attempt) -> _Attempt:
+        """Single parameters flipped while that helps."""
+        best = attempt
+        for parameter in self._relevant(attempt)[:IMPROVEMENTS] if any(attempt.costs) else ():
+            parameters = best.parameters ^ (1 << parameter)
+            costs = self._costs(best.space, parameters, best.layouts)
+            if sum(costs) < sum(best.costs):
+                best = replace(best, parameters=parameters, costs=costs)
+        return best
+
+    def _relevant(self, attempt: _Attempt) -> list[int]:
+        """Parameters that the index of ordinary traffic depends on, on ports that could be better."""
         mask = 0
-        for port, port_layout in enumerate(layouts):
-            for v in self._traffic_bits(port, port_layout):
-                mask |= space.forms[v]
-        return [i for i in range(space.dimension) if mask >> i & 1]
+        for port, port_layout in enumerate(attempt.layouts):
+            for v in self._traffic_bits(port, port_layout) if attempt.costs[port] else ():
+                mask |= attempt.space.forms[v]
+        return [i for i in range(attempt.space.dimension) if mask >> i & 1]
 
     def _traffic_bits(self, port: int, port_layout: Layout) -> range:
         """Key bits (unknowns) that the index of ordinary traffic is computed from."""
-        bits = sum(32 if f in ("src_ip", "dst_ip") else 16 for f in port_layout.traffic)
         offset = self._bits.offsets[port]
-        return range(offset + HASH_BITS - self._index_bits, offset + bits + HASH_BITS - 1)
+        inputs = sum(INPUT_BITS[f] for f in port_layout.traffic)
+        return range(offset + HASH_BITS - self._index_bits, offset + inputs + HASH_BITS - 1)
 
     def _random(self, bits: int, number: int) -> int:
         digest = hashlib.shake_256(self._seed + number.to_bytes(4, "big")).digest(bits // 8 + 1)
@@ -211,30 +232,40 @@ class _Solver:
             keys.append(value.to_bytes(port.key_length, "big"))
         return tuple(keys)
 
-    def _cost(self, point: list[int], layouts: Sequence[Layout]) -> float:
-        total = 0.0
-        for key, port_layout in zip(self._keys(point), layouts, strict=True):
-            columns = quality.field_columns(key, port_layout.traffic, self._index_bits)
-            total += quality.cost(columns, self._table_size)
-        return total
+    def _costs(self, space: gf2.SolutionSpace, parameters: int, layouts: Sequence[Layout]) -> tuple[float, ...]:
+        """Cost of each port under the key that ``parameters`` select; only the key bits that matter are computed."""
+        costs = []
+        mask = self._table_size - 1
+        for port, port_layout in enumerate(layouts):
+            value = 0
+            for v in self._traffic_bits(port, port_layout):
+                value = value << 1 | (space.forms[v] & parameters).bit_count() & 1
+            shift = sum(INPUT_BITS[f] for f in port_layout.traffic)
+            columns: dict[str, list[int]] = {}
+            for field in port_layout.traffic:
+                columns[field] = [value >> (shift - 1 - i) & mask for i in range(INPUT_BITS[field])]
+                shift -= INPUT_BITS[field]
+            costs.append(quality.cost(columns, self._table_size))
+        return tuple(costs)
 
     # ----- results
 
     def _solution(self, best: _Attempt) -> RssSolution:
+        keys = self._keys(best.space.point(best.parameters))
         ports = tuple(
-            self._port(number, capability, best) for number, capability in enumerate(self._problem.ports)
+            self._port(number, capability, best, keys[number]) for number, capability in enumerate(self._problem.ports)
         )
         notes = []
         for p in ports:
             if p.port in self._constrained and p.setup is None and self._problem.ports[p.port].setups:
                 notes.append(f"port {p.port}: this NIC cannot compute the sharding; software hashes and hands off")
-            worst = dict(((t, w), r) for t, w, r in p.balance).get(("uniform", 16), 1.0)
+            worst = {(t, w): r for t, w, r in p.balance}.get(("uniform", 16), 1.0)
             if worst > 1.25:
                 notes.append(f"port {p.port}: 16 workers reach max/mean {worst} even on uniform addresses")
         return RssSolution(True, self._problem.digest, self._bits.index_bits, ports, notes=tuple(notes))
 
-    def _port(self, number: int, capability: PortCapability, best: _Attempt) -> PortSolution:
-        chosen, key = best.layouts[number], best.keys[number]
+    def _port(self, number: int, capability: PortCapability, best: _Attempt, key: bytes) -> PortSolution:
+        chosen = best.layouts[number]
         columns = quality.field_columns(key, chosen.traffic, self._index_bits)
         setup: HashSetup | None = chosen.setup
         balance = quality.report(columns, self._table_size)
@@ -268,5 +299,3 @@ class _Solver:
         count = "this constraint leaves" if len(needed) == 1 else f"these {len(needed)} constraints together leave"
         reason = f"{count} only keys that send all packets of port {port} to one core (R3)"
         return RssSolution(False, self._problem.digest, self._bits.index_bits, conflict=tuple(needed), reason=reason)
-
-

@@ -1,0 +1,55 @@
+"""What ``maestro table`` and ``maestro queue`` show, as JSON values; the command line prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from maestro_tool.diagnostics import InputError
+from maestro_tool.rss.model import PortModel, place, port_model
+from maestro_tool.rss.table import table
+
+
+def table_command(plan: Mapping[str, Any], workers: int) -> list[dict[str, Any]]:
+    """Per port: ``port``, ``table_size``, ``workers``, ``table`` (worker of each index).  `InputError` on bad input."""
+    result = []
+    for model in _ports(plan):
+        try:
+            entries = table(model.table_size, workers)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        result.append({"port": model.port, "table_size": model.table_size, "workers": workers, "table": entries})
+    return result
+
+
+def queue_command(plan: Mapping[str, Any], port: int, frames: Iterable[bytes], workers: int) -> list[dict[str, Any]]:
+    """Per frame that arrives on ``port``: class, steering, hashed fields, hash (hex or None), index, worker."""
+    ports = {model.port: model for model in _ports(plan)}
+    if port not in ports:
+        raise InputError(f"the plan has no port {port}", hint=f"ports: {', '.join(map(str, sorted(ports)))}")
+    model = ports[port]
+    if not 1 <= workers <= model.table_size:
+        raise InputError(f"a table of {model.table_size} entries serves 1 to {model.table_size} workers, not {workers}")
+    result = []
+    for number, frame in enumerate(frames):
+        p = place(model, frame, workers)
+        result.append(
+            {
+                "packet": number,
+                "port": port,
+                "class": p.packet_class,
+                "steering": p.steering,
+                "fields": list(p.fields),
+                "hash": None if p.hash is None else f"{p.hash:08x}",
+                "index": p.index,
+                "worker": p.worker,
+            }
+        )
+    return result
+
+
+def _ports(plan: Mapping[str, Any]) -> list[PortModel]:
+    ports = plan.get("ports") if isinstance(plan, Mapping) else None
+    if not isinstance(ports, list):
+        raise InputError("not a plan: it has no list of ports", hint="give the plan.json of a build")
+    return [port_model(entry) for entry in ports]

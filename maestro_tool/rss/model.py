@@ -1,0 +1,114 @@
+"""The tool's own model of steering: where a frame goes, from the ``ports`` of plan.json alone.
+
+The runtime must agree with it (``maestro_classify``, ``maestro_toeplitz``, ``maestro_index``), and so must the NIC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from maestro_tool.diagnostics import InputError
+from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, IPV6_LENGTH, View, classify, view
+from maestro_tool.packet.fields import FIELDS, INPUT_BITS
+from maestro_tool.rss.table import worker_of
+from maestro_tool.rss.toeplitz import HASH_BITS, toeplitz
+
+
+@dataclass(frozen=True, slots=True)
+class PortModel:
+    """One entry of ``ports``: key in bytes, table size in entries."""
+
+    port: int
+    key: bytes
+    table_size: int
+    hashed: Mapping[str, tuple[str, ...]]
+    steering: Mapping[str, str]
+    software: Mapping[View | None, tuple[str, ...]]
+    nic_hashes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a frame goes.  ``hash`` None: nothing was hashed, the index is 0 then."""
+
+    packet_class: str
+    steering: str
+    fields: tuple[str, ...]
+    hash: int | None
+    index: int
+    worker: int
+
+
+def port_model(entry: Mapping[str, Any]) -> PortModel:
+    """Reads one entry of plan.json's ``ports``; `InputError` if it is not one."""
+    try:
+        key, size = bytes.fromhex(entry["key"]), entry["table_size"]
+        software = {name: _fields(entry["software_input"][name]) for name in ("l4", "l3")}
+        model = PortModel(
+            port=int(entry["port"]),
+            key=key,
+            table_size=size,
+            hashed={c: _fields(f) for c, f in entry["hashed"].items()},
+            steering={c: str(entry["steering"][c]) for c in CLASSES},
+            software={"l4": software["l4"], "l3": software["l3"], None: ()},
+            nic_hashes=bool(entry["rss_hf"]),
+        )
+        if not isinstance(size, int) or size <= 0 or size & (size - 1):
+            raise ValueError(f"table_size {size!r} is no power of two")
+        longest = max((sum(INPUT_BITS[f] for f in fs) for fs in (*model.hashed.values(), *software.values())), default=0)
+        if longest + HASH_BITS - 1 > 8 * len(key):
+            raise ValueError(f"a key of {len(key)} bytes is too short for {longest} bits of input")
+        return model
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"plan.json: not a port: {what}", hint="build the NF again") from None
+
+
+def _fields(names: Sequence[str]) -> tuple[str, ...]:
+    for name in names:
+        if name not in INPUT_BITS:
+            raise ValueError(f"unknown field {name!r}")
+    return tuple(names)
+
+
+def place(model: PortModel, frame: bytes, workers: int) -> Placement:
+    """Class, hash, index and worker of a frame (from its Ethernet header on) that arrives on the port.
+
+    For classes steered ``any`` the NIC's or the program's own choice is shown; another would be as right.
+    """
+    name = classify(frame)
+    steering = model.steering[name]
+    if steering == "nic" or (steering == "any" and model.nic_hashes):
+        fields = model.hashed.get(name, ())
+        data = nic_input(frame, name, fields)
+    else:
+        fields = model.software[view(frame)]
+        data = view_input(frame, fields)
+    hashed = toeplitz(model.key, data) if fields else None
+    index = (hashed or 0) & (model.table_size - 1)
+    return Placement(name, steering, fields, hashed, index, worker_of(index, workers))
+
+
+def view_input(frame: bytes, fields: Sequence[str]) -> bytes:
+    """The hash input that software takes: fields where the NF reads them."""
+    return b"".join(frame[FIELDS[f].offset : FIELDS[f].offset + FIELDS[f].size] for f in fields)
+
+
+def nic_input(frame: bytes, packet_class: str, fields: Sequence[str]) -> bytes:
+    """The hash input that a NIC takes: it follows the IHL and knows IPv6; bytes beyond the frame count as 0."""
+    ipv6 = packet_class.endswith("6") or packet_class.startswith("ipv6")
+    l4 = IPV6_LENGTH if ipv6 else ETHERNET_LENGTH + 4 * (frame[14] & 15 if fields else 5)
+    places = {
+        "src_ip": 26,
+        "dst_ip": 30,
+        "src_port": l4,
+        "dst_port": l4 + 2,
+        "src_ip6": 22,
+        "dst_ip6": 38,
+        "sctp_tag": l4 + 4,
+        "ip_id": 18,
+    }
+    size = {f: INPUT_BITS[f] // 8 for f in fields}
+    return b"".join(frame[places[f] : places[f] + size[f]].ljust(size[f], b"\0") for f in fields)

@@ -1,0 +1,122 @@
+"""z3 proof, for all packets, that a solution sends related packets to equal indices.
+
+Independent of the linear algebra that found the keys: frames are symbolic bytes, classes and views are their
+predicates, and the Toeplitz hash is written out for the concrete key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from typing import Any
+
+import z3
+
+from maestro_tool.diagnostics import ResourceLimitError
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import FALSE, TRUE, eq, extract, land, lor, sym
+from maestro_tool.expr.smt import Translator
+from maestro_tool.packet.classes import View, exact_view_predicate, predicate
+from maestro_tool.packet.fields import FIELDS, INPUT_BITS
+from maestro_tool.rss.solution import PortSolution, RssSolution
+from maestro_tool.rss.steering import is_aligned, views
+from maestro_tool.sharding.plan import Constraint
+
+RLIMIT = 2_000_000_000
+
+
+def holds(constraint: Constraint, solution: RssSolution) -> bool:
+    """True: proved for all packets.  False: there is a counterexample.  ResourceLimitError if z3 gives up."""
+    return counterexample(constraint, solution) is None
+
+
+def counterexample(constraint: Constraint, solution: RssSolution) -> dict[str, int] | None:
+    """Bytes (``a.pkt.N``, ``b.pkt.N``) of two related packets that meet different indices; None: proved impossible."""
+    for a in _hashes(constraint, 0, solution):
+        for b in _hashes(constraint, 1, solution):
+            found = _refute(constraint, a, b)
+            if found is not None:
+                return found
+    return None
+
+
+class _Hash:
+    """How the frames that satisfy ``condition`` are hashed: input bits in order, and the key."""
+
+    def __init__(self, condition: Expr, inputs: list[Expr], key: bytes, index_bits: int) -> None:
+        self.condition = condition
+        self._inputs = inputs
+        self._key = key
+        self._index_bits = index_bits
+
+    def index(self, z3ify: Translator) -> list[Any]:
+        """The index, one term of 1 bit each, most significant first."""
+        key = [self._key[i // 8] >> (7 - i % 8) & 1 for i in range(8 * len(self._key))]
+        result = []
+        for j in range(32 - self._index_bits, 32):  # hash bit j is the XOR over i of input[i] & key[i + j]
+            terms = [z3ify(bit) for i, bit in enumerate(self._inputs) if key[i + j]]
+            result.append(reduce(lambda x, y: x ^ y, terms, z3.BitVecVal(0, 1, z3ify.context)))
+        return result
+
+
+def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterator[_Hash]:
+    """The ways in which frames on this side are hashed; frames that are hashed alike are taken together."""
+    port = solution.ports[constraint.ports[side]]
+    prefix, steering, nic = "ab"[side] + ".", dict(port.steering), dict(port.hashed)
+    groups: dict[tuple[tuple[str, bool], ...], Expr] = {}
+    for name in constraint.classes[side]:
+        for view in views(constraint, side, name):
+            if steering[name] == "nic":
+                fields = tuple((f, is_aligned(name, f)) for f in nic[name])
+            else:
+                fields = tuple((f, True) for f in _software(port, view))
+            member = land(predicate(name, prefix), exact_view_predicate(view, prefix))
+            groups[fields] = lor(groups.get(fields, FALSE), member)
+    for fields, condition in groups.items():
+        inputs = [bit for f, aligned in fields for bit in _bits(f, aligned, prefix)]
+        yield _Hash(condition, inputs, port.key, solution.agreeing_bits)
+
+
+def _software(port: PortSolution, view: View | None) -> tuple[str, ...]:
+    return port.software_l4 if view == "l4" else port.software_l3 if view == "l3" else ()
+
+
+def _bits(field: str, aligned: bool, prefix: str) -> list[Expr]:
+    """Bits of a hashed field in wire order; what the NIC takes from elsewhere may have any value."""
+    if not aligned:
+        return [sym(f"{prefix}nic.{field}.{i}", 1) for i in range(INPUT_BITS[field])]
+    f = FIELDS[field]
+    frame = [sym(f"{prefix}pkt.{f.offset + n}", 8) for n in range(f.size)]
+    return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
+
+
+def _related(constraint: Constraint) -> Expr:
+    """The condition under which packets a and b must meet."""
+    result = TRUE if constraint.relation is None else constraint.relation
+    for left, right in constraint.equal:
+        a, b = _bits(left.field, True, "a."), _bits(right.field, True, "b.")
+        for i in range(left.high - left.low + 1):
+            result = land(result, eq(a[len(a) - 1 - left.low - i], b[len(b) - 1 - right.low - i]))
+    return result
+
+
+def _refute(constraint: Constraint, a: _Hash, b: _Hash) -> dict[str, int] | None:
+    z3ify = Translator()
+    context = z3ify.context
+    # Equalities are substituted and XORs cancelled before SAT sees them: parity is hard for SAT alone.
+    tactic = z3.Then(
+        *(z3.Tactic(t, context) for t in ("simplify", "propagate-values", "solve-eqs", "simplify", "bit-blast", "sat")),
+        ctx=context,
+    )
+    given = [z3ify(e) for e in (_related(constraint), a.condition, b.condition)]
+    for x, y in zip(a.index(z3ify), b.index(z3ify), strict=True):
+        solver = tactic.solver()
+        solver.set("rlimit", RLIMIT)
+        solver.add(*given, x != y)
+        answer = solver.check()
+        if answer == z3.sat:
+            model = solver.model()
+            return {d.name(): model[d].as_long() for d in model.decls() if z3.is_bv_value(model[d])}
+        if answer != z3.unsat:
+            raise ResourceLimitError(f"could not decide whether a key is right: {solver.reason_unknown()}")
+    return None

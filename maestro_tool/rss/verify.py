@@ -1,0 +1,84 @@
+"""Re-checks a solution against its problem: what comes from a cache is never trusted.
+
+Everything that soundness rests on is derived again from the problem; the key bits are then put into the equations.
+Constraints with a relation are proved by z3 (``prove``), since their equations came from z3 in the first place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from maestro_tool.packet.fields import HASHABLE
+from maestro_tool.rss import prove
+from maestro_tool.rss.equations import KeyBits, equations
+from maestro_tool.rss.problem import ADDRESSES, HashSetup, Problem
+from maestro_tool.rss.related import RelatedPairs
+from maestro_tool.rss.solution import PortSolution, RssSolution
+from maestro_tool.rss.steering import Layout, layout
+from maestro_tool.rss.toeplitz import HASH_BITS
+
+
+def check(problem: Problem, solution: RssSolution) -> list[str]:
+    """What is wrong with ``solution``, in words; [] if it may be used.
+
+    Balance and free dimensions are not checked: nothing unsound follows from them.
+    """
+    if solution.problem != problem.digest:
+        return ["the solution belongs to another problem"]
+    if not solution.satisfiable:
+        return [] if not solution.ports else ["a contradiction has no ports"]
+    if [p.port for p in solution.ports] != list(range(len(problem.ports))):
+        return [f"the solution has {len(solution.ports)} ports, the problem {len(problem.ports)}"]
+    violations = [v for p in solution.ports for v in _port(problem, p)]
+    if len({p.table_size for p in solution.ports}) > 1:
+        violations.append("the ports' tables differ in size")
+    least = solution.ports[0].table_size.bit_length() - 1 if solution.ports else 0
+    if not least <= solution.agreeing_bits <= HASH_BITS or (problem.full_hash and solution.agreeing_bits < HASH_BITS):
+        violations.append(f"{solution.agreeing_bits} bits of the hash are too few to agree")
+    return violations or list(_constraints(problem, solution))
+
+
+def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
+    capability = problem.ports[p.port]
+    if len(p.key) != capability.key_length or p.key_length_passed != capability.key_length_passed:
+        yield f"port {p.port}: the key has {len(p.key)} bytes, the NIC wants {capability.key_length}"
+    if p.table_size not in capability.tables:
+        yield f"port {p.port}: the NIC has no table of {p.table_size} entries"
+    setup = _setup(problem, p)
+    if p.setup is not None and setup is None:
+        yield f"port {p.port}: the NIC cannot be set up as {p.setup!r}"
+        return
+    if setup is not None and (p.rss_hf, p.hashed) != (setup.rss_hf, setup.hashed):
+        yield f"port {p.port}: flags or hashed fields are not those of set-up {p.setup!r}"
+    if setup is None and (p.rss_hf or p.hashed):
+        yield f"port {p.port}: flags or hashed fields without a set-up of the NIC"
+    if not set(p.software_l4) <= set(HASHABLE) or not set(p.software_l3) <= set(ADDRESSES):
+        yield f"port {p.port}: software hashes fields that its view does not have"
+    allowed = dict(layout(problem, p.port, setup).steering)
+    for name, how in p.steering:
+        if how != allowed[name]:
+            yield f"port {p.port}: class {name} is steered by {how!r}, but must be by {allowed[name]!r}"
+
+
+def _setup(problem: Problem, p: PortSolution) -> HashSetup | None:
+    return next((s for s in problem.ports[p.port].setups if s.name == p.setup), None)
+
+
+def _constraints(problem: Problem, solution: RssSolution) -> Iterator[str]:
+    layouts = [Layout(_setup(problem, p), p.software_l4, p.software_l3, p.steering) for p in solution.ports]
+    bits = KeyBits.of(problem, solution.agreeing_bits)
+    key = [int.from_bytes(p.key, "big") for p in solution.ports]
+    lengths = [8 * len(p.key) for p in solution.ports]
+    ones = {
+        offset + i
+        for offset, value, length in zip(bits.offsets, key, lengths, strict=True)
+        for i in range(length)
+        if value >> (length - 1 - i) & 1
+    }
+    for number, constraint in enumerate(problem.constraints):
+        if constraint.relation is not None:
+            broken = not prove.holds(constraint, solution)
+        else:
+            broken = any(len(e & ones) & 1 for e in equations(constraint, layouts, bits, RelatedPairs()))
+        if broken:
+            yield f"constraint {number}: related packets of ports {constraint.ports} can meet different cores"
