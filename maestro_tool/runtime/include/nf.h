@@ -9,14 +9,13 @@
 
 #define FLOOD_FRAME ((uint16_t)-1) /* to all devices but the input one */
 
+struct nf_config;
+struct rte_mbuf;
+
 /* Parallel programs give each worker its own copy of an NF's variables: -DMAESTRO_THREAD_LOCAL=_Thread_local. */
 #ifndef MAESTRO_THREAD_LOCAL
 #define MAESTRO_THREAD_LOCAL
 #endif
-
-struct nf_config;
-struct rte_mbuf;
-
 extern MAESTRO_THREAD_LOCAL struct nf_config config;
 
 bool nf_init(void);

@@ -142,27 +142,37 @@ static int load_pristine(const struct creation *c) {
   return 0;
 }
 
-/* Runs nf_init for one worker, from the configured variables. */
-static int init_worker(const struct creation *c, unsigned number) {
+/* Runs nf_init, with a builder set, and checks its outcome against the plan. */
+static int init_and_check(const struct creation *c, unsigned number) {
   const struct maestro_nf *nf = c->nf;
-  struct maestro_worker *worker = &c->instance->workers[number];
-  c->error[0] = '\0';
-  struct maestro_builder builder = {.nf = nf,
-                                    .n_workers = c->instance->n_workers,
-                                    .arena = &worker->arena,
-                                    .error = c->error,
-                                    .error_size = c->error_size};
-  load(nf, c->pristine);
-  maestro_builder = &builder;
   const bool initialised = nf->init();
-  maestro_builder = NULL;
   if (c->error[0] != '\0') return -EINVAL;
   if (!initialised) return fail(c, -ENOMEM, "%s: nf_init failed on worker %u", nf->name, number);
-  if (!maestro_is_sequential(nf) && builder.n_allocations != nf->n_objects)
-    return fail(c, -EINVAL, "nf_init allocated %u objects, but the analysis saw %u", builder.n_allocations, nf->n_objects);
+  if (!maestro_is_sequential(nf) && maestro_builder->n_allocations != nf->n_objects)
+    return fail(c, -EINVAL, "%s: nf_init allocated %u objects, but the analysis saw %u", nf->name, maestro_builder->n_allocations,
+                nf->n_objects);
   if (nf->check != NULL && !nf->check(c->error, c->error_size)) return -EINVAL;
-  save(nf, worker->globals);
   return 0;
+}
+
+/* Makes one worker, from the configured variables. */
+static int init_worker(const struct creation *c, unsigned number) {
+  struct maestro_worker *worker = &c->instance->workers[number];
+  struct maestro_builder *builder = calloc(1, sizeof *builder);
+  if (builder == NULL) return fail(c, -ENOMEM, "%s: out of memory", c->nf->name);
+  c->error[0] = '\0';
+  builder->nf = c->nf;
+  builder->n_workers = c->instance->n_workers;
+  builder->arena = &worker->arena;
+  builder->error = c->error;
+  builder->error_size = c->error_size;
+  load(c->nf, c->pristine);
+  maestro_builder = builder;
+  const int status = init_and_check(c, number);
+  maestro_builder = NULL;
+  free(builder);
+  if (status == 0) save(c->nf, worker->globals);
+  return status;
 }
 
 static int configure_and_init(const struct creation *c, int argc, char **argv) {

@@ -52,6 +52,16 @@ const struct maestro_object *maestro_number_object(enum maestro_object_kind kind
   return NULL;
 }
 
+void maestro_made_object(const void *object) {
+  if (maestro_builder != NULL && maestro_builder->n_allocations <= MAESTRO_MAX_OBJECTS)
+    maestro_builder->objects[maestro_builder->n_allocations - 1] = object;
+}
+
+const void *maestro_allocated(unsigned number) {
+  const struct maestro_builder *builder = maestro_builder;
+  return builder != NULL && number < builder->n_allocations && number < MAESTRO_MAX_OBJECTS ? builder->objects[number] : NULL;
+}
+
 struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsigned capacity) {
   if (capacity == 0 || capacity > UINT32_MAX / 4) return NULL;
   uint64_t n_slots = 8;
@@ -99,6 +109,7 @@ int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity
   maestro_number_object(MAESTRO_MAP);
   struct Map *map = maestro_map_new(equal, hash, capacity);
   if (map == NULL) return 0;
+  maestro_made_object(map);
   *map_out = map;
   return 1;
 }
@@ -107,6 +118,7 @@ int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init,
   maestro_number_object(MAESTRO_VECTOR);
   struct Vector *vector = element_size > 0 ? maestro_vector_new((size_t)element_size, capacity, init) : NULL;
   if (vector == NULL) return 0;
+  maestro_made_object(vector);
   *vector_out = vector;
   return 1;
 }
@@ -118,6 +130,7 @@ int dchain_allocate(int range, struct DoubleChain **chain_out) {
   if (object != NULL && object->split) share = (share + maestro_builder->n_workers - 1) / maestro_builder->n_workers;
   struct DoubleChain *chain = maestro_dchain_new(share);
   if (chain == NULL) return 0;
+  maestro_made_object(chain);
   *chain_out = chain;
   return 1;
 }

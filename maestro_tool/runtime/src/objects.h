@@ -8,6 +8,8 @@
 
 #include "maestro.h"
 
+#define MAESTRO_MAX_OBJECTS 4096 /* NFs make tens */
+
 /* Memory of one worker: taken by nf_init, given back all at once. */
 struct maestro_arena {
   struct maestro_arena_block *blocks;
@@ -25,6 +27,7 @@ struct maestro_builder {
   unsigned n_workers;
   struct maestro_arena *arena;
   unsigned n_allocations;
+  const void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
   char *error; /* the first disagreement between the program and its plan; "" if none */
   size_t error_size;
 };
@@ -35,6 +38,10 @@ bool maestro_is_sequential(const struct maestro_nf *nf);
 
 /* Counts an allocation of nf_init and checks it against the plan.  Returns the plan's entry, NULL without one. */
 const struct maestro_object *maestro_number_object(enum maestro_object_kind kind);
+/* The object that the allocation counted last has made. */
+void maestro_made_object(const void *object);
+/* For the checks in generated code: the object that allocation `number` of this nf_init made; NULL if there is none. */
+const void *maestro_allocated(unsigned number);
 
 /* The allocation functions without numbering, for objects that are made of others. */
 void *maestro_object_memory(size_t size);

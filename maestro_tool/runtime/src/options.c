@@ -32,8 +32,8 @@ void program_options_usage(const struct maestro_nf *nf) {
       "                 (ports: net_pcap with rx_pcap=)\n"
       "  --stats FILE   write packet counts per worker to FILE, as JSON\n"
       "  --help         this text\n\n"
-      "Added to the EAL options unless given: --lcores for the workers, --in-memory, --no-telemetry, --log-level,\n"
-      "--no-huge and -m if no huge page is free, --no-pci if all ports are --vdev.\n\n"
+      "Added to the EAL options unless given: --lcores for the workers, --no-telemetry, --log-level, --in-memory or\n"
+      "(if no huge page is free) --no-huge, -m and --no-shconf, --no-pci if all ports are --vdev.\n\n"
       "Example, replaying two captures:\n"
       "  %s --workers 2 --replay --vdev=net_pcap0,rx_pcap=lan.pcap,tx_pcap=lan-out.pcap \\\n"
       "     --vdev=net_pcap1,rx_pcap=wan.pcap,tx_pcap=wan-out.pcap --\n",
@@ -131,7 +131,10 @@ static void add_defaults(const struct maestro_nf *nf, struct options *options) {
     add(options, "-m");
     add(options, "%u", 96 + program_pool_size(nf, options->n_workers) / 400);
   }
-  if (!any_given(options, SHARED)) add(options, "--in-memory");
+  /* Nothing of ours is shared with other processes: several programs may run side by side.  --no-huge implies --legacy-mem, which
+   * EAL 22.11 does not combine with --in-memory. */
+  const bool no_huge = given(options, "--no-huge") || given(options, "--legacy-mem");
+  if (!any_given(options, SHARED)) add(options, no_huge ? "--no-shconf" : "--in-memory");
   if (!given(options, "--telemetry") && !given(options, "--no-telemetry")) add(options, "--no-telemetry");
   if (!given(options, "--log-level")) add(options, "--log-level=warning");
   if (given(options, "--vdev") && !any_given(options, DEVICES)) add(options, "--no-pci");

@@ -1,0 +1,277 @@
+/* ns per packet of one NF, in memory, without I/O.  Link it with lib<nf>.a and the generated main_<nf>.c in place of main.o.
+ *
+ *     bench_nf [--flows N[,N...]] [--packets N] [--workers N] [--seed N] [-- NF options]
+ *
+ * Defaults: --flows 1000,10000,60000 --packets 4000000 --workers 1 --seed 1.  Needs neither root nor huge pages.
+ * Flow i has LAN address 10.0.0.0 + i, WAN address 96.0.0.0 + a hash of i, and UDP ports.  First each flow sends one packet from port 0
+ * (LAN), so that the NF knows it; then bursts of 32 with flows drawn uniformly at random, half from LAN, half replies
+ * (all from port 0 if the NF has one port).  Only process_burst is timed: packets are written into their mbufs before, 16 bursts at a
+ * time, which leaves them where a card with direct cache access would.
+ * With --workers N, the packets are those that the plan's tables give to worker 0, which runs on this thread: the
+ * cost of a packet on one of N cores, each holding its share of the flows.
+ *
+ * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", "ns_per_packet", "cycles_per_packet",
+ * "dropped"}; the figures are of the least disturbed of ten parts of the run.  Exit status 1 and a message on error. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_udp.h>
+
+#include "maestro.h"
+
+extern const struct maestro_nf *const maestro_main_nf;
+
+enum { BURST = 32, BURSTS = 16, PARTS = 10, FRAME = 60, MAX_SIZES = 16 };
+
+/* 16 bytes per flow: the harness itself must not fill the caches. */
+struct flow {
+  uint32_t lan, wan; /* addresses, and ports as they are in a packet from the LAN; network byte order */
+  uint16_t lan_port, wan_port;
+  uint32_t unused;
+};
+
+struct settings {
+  unsigned flows[MAX_SIZES], n_sizes, n_workers;
+  uint64_t packets, seed;
+};
+
+struct run {
+  const struct settings *settings;
+  struct maestro_instance *instance;
+  struct rte_mbuf *mbufs[BURSTS * BURST];
+  struct flow *flows;
+  unsigned n_flows, n_sides;
+  uint64_t random, dropped;
+  int64_t now;
+};
+
+__attribute__((noreturn)) static void die(const char *what, const char *detail) {
+  fprintf(stderr, "bench_nf: %s%s\n", what, detail);
+  exit(EXIT_FAILURE);
+}
+
+/* splitmix64 */
+static uint64_t next_random(uint64_t *state) {
+  uint64_t z = *state += 0x9E3779B97F4A7C15;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
+  z = (z ^ z >> 27) * 0x94D049BB133111EB;
+  return z ^ z >> 31;
+}
+
+static uint64_t number(const char *text, char **end) {
+  const uint64_t value = strtoull(text, end, 10);
+  if (*end == text || value == 0) die("not a positive number: ", text);
+  return value;
+}
+
+static void parse(int argc, char **argv, struct settings *settings) {
+  *settings = (struct settings){.flows = {1000, 10000, 60000}, .n_sizes = 3, .n_workers = 1, .packets = 4000000, .seed = 1};
+  for (int i = 1; i < argc; i++) {
+    char *end = NULL;
+    if (i + 1 >= argc) die("a value is missing after ", argv[i]);
+    const char *name = argv[i++];
+    if (strcmp(name, "--flows") == 0) {
+      settings->n_sizes = 0;
+      for (const char *p = argv[i]; settings->n_sizes < MAX_SIZES; p = end + 1) {
+        settings->flows[settings->n_sizes++] = (unsigned)number(p, &end);
+        if (*end != ',') break;
+      }
+    } else if (strcmp(name, "--packets") == 0) {
+      settings->packets = number(argv[i], &end);
+    } else if (strcmp(name, "--workers") == 0) {
+      settings->n_workers = (unsigned)number(argv[i], &end);
+    } else if (strcmp(name, "--seed") == 0) {
+      settings->seed = number(argv[i], &end);
+    } else {
+      die("unknown option ", name);
+    }
+    if (*end != '\0') die("not a number: ", argv[i]);
+  }
+}
+
+/* What all frames have in common: IPv4 and UDP, 60 bytes. */
+static void write_common(uint8_t frame[FRAME]) {
+  memset(frame, 0, FRAME);
+  struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
+  ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+  struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ether + 1);
+  ip->version_ihl = RTE_IPV4_VHL_DEF;
+  ip->total_length = rte_cpu_to_be_16(FRAME - sizeof *ether);
+  ip->time_to_live = 64;
+  ip->next_proto_id = 17;
+  struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+  udp->dgram_len = rte_cpu_to_be_16(FRAME - sizeof *ether - sizeof *ip);
+}
+
+/* What a flow's packets have of their own; side 0: from the LAN, 1: the reply. */
+static void write_flow(uint8_t frame[FRAME], const struct flow *flow, unsigned side) {
+  struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + sizeof(struct rte_ether_hdr));
+  struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+  ip->src_addr = side == 0 ? flow->lan : flow->wan;
+  ip->dst_addr = side == 0 ? flow->wan : flow->lan;
+  udp->src_port = side == 0 ? flow->lan_port : flow->wan_port;
+  udp->dst_port = side == 0 ? flow->wan_port : flow->lan_port;
+}
+
+static bool on_worker_0(const struct run *run, const struct flow *flow, uint16_t *const tables[]) {
+  uint8_t frame[FRAME];
+  write_common(frame);
+  for (unsigned side = 0; side < run->n_sides && run->settings->n_workers > 1; side++) {
+    write_flow(frame, flow, side);
+    if (tables[side][maestro_index(&maestro_main_nf->ports[side], frame, FRAME)] != 0) return false;
+  }
+  return true;
+}
+
+/* Makes n flows, and keeps those whose packets worker 0 gets, from either side. */
+static void make_flows(struct run *run, unsigned n) {
+  uint16_t *tables[2] = {NULL, NULL};
+  for (unsigned side = 0; side < run->n_sides && run->settings->n_workers > 1; side++) {
+    const struct maestro_port *port = &maestro_main_nf->ports[side];
+    tables[side] = calloc(port->table_size, sizeof *tables[side]);
+    if (tables[side] == NULL) die("out of memory", "");
+    maestro_fill_table(port, run->settings->n_workers, tables[side]);
+  }
+  run->flows = calloc(n, sizeof *run->flows);
+  if (run->flows == NULL) die("out of memory", "");
+  uint64_t random = run->settings->seed;
+  for (unsigned i = 0; i < n; i++) {
+    const uint64_t r = next_random(&random);
+    const struct flow flow = {.lan = rte_cpu_to_be_32(0x0A000000u + i),
+                              .wan = rte_cpu_to_be_32(0x60000000u | (uint32_t)(r & 0xFFFFFF)),
+                              .lan_port = rte_cpu_to_be_16((uint16_t)(1024 + (r >> 32 & 0x7FFF))),
+                              .wan_port = RTE_BE16(443)};
+    if (on_worker_0(run, &flow, tables)) run->flows[run->n_flows++] = flow;
+  }
+  free(tables[0]);
+  free(tables[1]);
+  if (run->n_flows == 0) die("no flow of these has both its packets on worker 0", "");
+}
+
+static void put(struct rte_mbuf *mbuf, const struct flow *flow, unsigned side) {
+  mbuf->data_off = RTE_PKTMBUF_HEADROOM; /* the NF may have moved it */
+  mbuf->data_len = FRAME;
+  mbuf->pkt_len = FRAME;
+  mbuf->port = (uint16_t)side;
+  uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+  write_common(frame);
+  write_flow(frame, flow, side);
+}
+
+/* Processes what lies in the mbufs; returns cycles. */
+static uint64_t timed(struct run *run, unsigned n_bursts) {
+  static uint16_t verdicts[BURSTS][BURST];
+  int status = 0;
+  const uint64_t start = rte_rdtsc_precise();
+  for (unsigned b = 0; b < n_bursts; b++) {
+    run->now += 10000;
+    status |= maestro_process_burst(run->instance, 0, run->mbufs + b * BURST, BURST, run->now, verdicts[b]);
+  }
+  const uint64_t cycles = rte_rdtsc_precise() - start;
+  if (status != 0) die("worker 0 is busy", "");
+  for (unsigned b = 0; b < n_bursts; b++)
+    for (unsigned i = 0; i < BURST; i++) run->dropped += verdicts[b][i] == MAESTRO_DROP;
+  return cycles;
+}
+
+/* Every flow's first packet. */
+static void warm_up(struct run *run) {
+  for (unsigned at = 0; at < run->n_flows; at += BURST) {
+    for (unsigned i = 0; i < BURST; i++) put(run->mbufs[i], &run->flows[(at + i) % run->n_flows], 0);
+    timed(run, 1);
+  }
+}
+
+static uint64_t measure(struct run *run, uint64_t n_rounds) {
+  uint64_t cycles = 0;
+  for (uint64_t round = 0; round < n_rounds; round++) {
+    for (unsigned i = 0; i < BURSTS * BURST; i++) {
+      const uint64_t r = next_random(&run->random);
+      const unsigned side = run->n_sides > 1 ? (unsigned)(r >> 63) : 0;
+      put(run->mbufs[i], &run->flows[(uint32_t)r % run->n_flows], side);
+    }
+    cycles += timed(run, BURSTS);
+  }
+  return cycles;
+}
+
+static void bench(struct run *run, unsigned n_flows) {
+  const struct settings *settings = run->settings;
+  make_flows(run, n_flows);
+  warm_up(run);
+  uint64_t n_rounds = settings->packets / (PARTS * BURSTS * BURST);
+  if (n_rounds == 0) n_rounds = 1;
+  measure(run, n_rounds);
+  run->dropped = 0;
+  uint64_t least = UINT64_MAX;
+  for (unsigned part = 0; part < PARTS; part++) {
+    const uint64_t cycles = measure(run, n_rounds);
+    if (cycles < least) least = cycles;
+  }
+  const uint64_t n = n_rounds * BURSTS * BURST;
+  const double per_packet = (double)least / (double)n;
+  printf("{\"nf\": \"%s\", \"strategy\": \"%s\", \"workers\": %u, \"flows\": %u, \"packets\": %" PRIu64
+         ", \"ns_per_packet\": %.2f, \"cycles_per_packet\": %.1f, \"dropped\": %" PRIu64 "}\n",
+         maestro_main_nf->name, maestro_main_nf->strategy, settings->n_workers, n_flows, n * PARTS,
+         per_packet * 1e9 / (double)rte_get_tsc_hz(), per_packet, run->dropped);
+  fflush(stdout);
+  free(run->flows);
+}
+
+/* EAL without huge pages, with as many idle ports as the NF may ask for. */
+static void start_eal(const char *program, unsigned n_ports) {
+  char vdevs[MAESTRO_MAX_PORTS][32];
+  char *argv[16 + MAESTRO_MAX_PORTS] = {(char *)(uintptr_t)program, "--no-huge", "-m", "64", "--no-pci", "--no-shconf",
+                                        "--no-telemetry", "--log-level=error"};
+  int argc = 8;
+  for (unsigned i = 0; i < n_ports; i++) {
+    snprintf(vdevs[i], sizeof vdevs[i], "--vdev=net_null%u", i);
+    argv[argc++] = vdevs[i];
+  }
+  if (rte_eal_init(argc, argv) < 0) die("DPDK's EAL does not start", "");
+}
+
+static void run_size(const struct settings *settings, unsigned n_flows, int nf_argc, char **nf_argv) {
+  static struct run run;
+  char error[512];
+  start_eal(nf_argv[0], maestro_main_nf->n_ports);
+  run = (struct run){.settings = settings, .n_sides = maestro_main_nf->n_ports > 1 ? 2 : 1, .random = settings->seed};
+  if (maestro_create(maestro_main_nf, settings->n_workers, nf_argc, nf_argv, &run.instance, error, sizeof error) != 0) die(error, "");
+  struct rte_mempool *pool = rte_pktmbuf_pool_create("bench", BURSTS * BURST, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  if (pool == NULL || rte_pktmbuf_alloc_bulk(pool, run.mbufs, BURSTS * BURST) != 0) die("no memory for packets", "");
+  bench(&run, n_flows);
+  maestro_destroy(run.instance);
+  rte_eal_cleanup();
+}
+
+int main(int argc, char **argv) {
+  struct settings settings;
+  int own = 1;
+  while (own < argc && strcmp(argv[own], "--") != 0) own++;
+  parse(own, argv, &settings);
+  char **nf_argv = argv + (own < argc ? own : 0);
+  const int nf_argc = own < argc ? argc - own : 1;
+  nf_argv[0] = argv[0];
+  /* A process for each size: fresh memory, and a sequential build can be started only once. */
+  for (unsigned i = 0; i < settings.n_sizes; i++) {
+    int status = EXIT_FAILURE;
+    const pid_t child = fork();
+    if (child < 0) die("no process can be started", "");
+    if (child == 0) {
+      run_size(&settings, settings.flows[i], nf_argc, nf_argv);
+      return EXIT_SUCCESS;
+    }
+    if (waitpid(child, &status, 0) != child || status != 0) return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}
