@@ -2,7 +2,7 @@
 
 A phase asks for a key (made by ``fingerprint``) and computes only when nothing is there.  What an entry says is
 not trusted: it is strict JSON under a checksum, its reader validates the structure, and an RSS solution is checked
-against its constraints again (``pipeline``).  Anything wrong is a miss, never an error, and the bad file is moved aside.
+against its constraints again (``pipeline``).  Anything wrong is a miss, never an error; the bad file is moved aside.
 
 No library: diskcache and shelve unpickle what they read, so whoever may write the store may run code here;
 joblib does too.  A team's shared store (a URL) is another implementation of `Cache`.
@@ -10,6 +10,7 @@ joblib does too.  A team's shared store (a URL) is another implementation of `Ca
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -77,19 +78,15 @@ class FileCache:
 
     def put(self, key: str, value: Any) -> None:
         envelope = {"key": key, "sha256": canonical.digest(value), "value": value}
-        try:
+        with contextlib.suppress(OSError):
             canonical.write_files({self.path(key): canonical.compact(envelope)})
-        except OSError:
-            pass
 
     def reject(self, key: str) -> None:
         path = self.path(key)
-        try:
+        with contextlib.suppress(OSError):
             aside = self.folder / "rejected"
             aside.mkdir(parents=True, exist_ok=True)
             os.replace(path, aside / f"{key}.json")
-        except OSError:
-            pass
 
 
 def default_cache() -> FileCache:

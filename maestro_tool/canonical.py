@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -66,7 +67,5 @@ def write_files(contents: Mapping[Path, str | bytes]) -> None:
             staged.pop(0)
     finally:
         for name, _ in staged:
-            try:
+            with contextlib.suppress(OSError):
                 os.unlink(name)
-            except OSError:
-                pass

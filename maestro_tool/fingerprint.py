@@ -10,7 +10,6 @@ import hashlib
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from maestro_tool import canonical
 
@@ -56,8 +55,6 @@ def analysis_key(program: str, arguments: tuple[str, ...], ports: int, limits: s
     )
 
 
-def solution_key(constraints: Any, capabilities: Any, ports: int) -> str:
-    """Key of an RSS solution: JSON forms of the canonical constraints and of what the NIC can hash."""
-    return "rss-" + canonical.digest(
-        {"tool": tool(RSS_PHASES), "constraints": constraints, "capabilities": capabilities, "ports": ports}
-    )
+def solution_key(problem: str) -> str:
+    """Key of an RSS solution; ``problem`` is ``rss.Problem.digest``: constraints and what the NIC can hash."""
+    return "rss-" + canonical.digest({"tool": tool(RSS_PHASES), "problem": problem})

@@ -97,7 +97,7 @@ def _read(path: Path) -> dict[str, tuple[SourceLocation, Any]]:
         raise InputError(f"not YAML: {error}", SourceLocation(str(path), 1)) from error
     if root is None:
         return {}
-    if not isinstance(root, yaml.MappingNode):
+    if not isinstance(root, yaml.MappingNode) or root.tag != "tag:yaml.org,2002:map":
         raise InputError("expected a mapping", _place(path, root), hint=f"members: {', '.join(_MEMBERS)}")
     result: dict[str, tuple[SourceLocation, Any]] = {}
     for key, value in root.value:

@@ -22,10 +22,10 @@ from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, U
 
 if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
-    from maestro_tool.nic import NicProfile
+    from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss import RssSolution
-    from maestro_tool.sharding import Constraint, ShardingPlan
-    from maestro_tool.symex import Analysis
+    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.symex.callpath import Analysis
 
 ANALYSIS_SCHEMA = "maestro-analysis/1"
 
@@ -138,7 +138,7 @@ def analyse(request: Request, cache: Cache, watch: Stopwatch) -> Analysed:
 def generate(
     analysed: Analysed, profile: NicProfile, name: str, strategy: str, cache: Cache, watch: Stopwatch
 ) -> dict[str, str]:
-    """Call paths and a NIC -> the files of one NF: ``plan.json``, ``<nf>.h`` and ``gen/...`` by their relative names."""
+    """Call paths and a NIC -> the files of one NF by relative name: ``plan.json``, ``<nf>.h``, ``gen/...``."""
     from maestro_tool import codegen, plan_json
 
     # The sources once more: for line numbers, and because generated C mirrors them.
@@ -150,7 +150,7 @@ def generate(
     chosen = choose_strategy(plan, program, strategy)
     # Constraints and what the NIC hashes -> keys, tables, software steering.
     solution = solve(plan, profile, analysed.analysis.ports, cache, watch)
-    require_solution(solution, profile)
+    require_solution(solution, plan, program, profile)
     # All of it -> C, and the plan as other programs read it.
     with watch.phase("codegen"):
         files = codegen.generate(program, analysed.analysis, plan, solution, profile, name, chosen)
@@ -183,22 +183,27 @@ def derive(analysed: Analysed, watch: Stopwatch) -> ShardingPlan:
 
 def solve(plan: ShardingPlan, profile: NicProfile, ports: int, cache: Cache, watch: Stopwatch) -> RssSolution:
     """Constraints + profile -> RSS solution; one that is read from the cache is proved again before it is used."""
-    from maestro_tool import rss
+    from maestro_tool.rss import problem as make_problem
+    from maestro_tool.rss import solve_problem
+    from maestro_tool.rss.solution import from_json, to_json
+    from maestro_tool.rss.verify import check
 
     with watch.phase("rss") as mark:
-        key = fingerprint.solution_key(_canonical_problem(plan.constraints), rss.capabilities(profile), ports)
+        problem = make_problem(plan.constraints, profile, ports)
+        key = fingerprint.solution_key(problem.digest)
         stored = cache.get(key)
         if stored is not None:
             try:
-                solution = rss.solution_from_json(stored)
-                if rss.verify(solution, plan.constraints, profile, ports):
+                solution = from_json(stored)
+                if not check(problem, solution):
                     mark.reused = True
                     return solution
             except _MALFORMED:
                 pass
             cache.reject(key)
-        solution = rss.solve(plan.constraints, profile, ports)
-        cache.put(key, rss.solution_to_json(solution))
+        solution = solve_problem(problem)
+        if solution.satisfiable:  # what an unsatisfiable one says is about these constraints in this order
+            cache.put(key, to_json(solution))
         return solution
 
 
@@ -216,13 +221,16 @@ def choose_strategy(plan: ShardingPlan, program: Program, wanted: str) -> str:
     )
 
 
-def require_solution(solution: RssSolution, profile: NicProfile) -> None:
-    """Raise where no key of this NIC satisfies the constraints."""
-    if not solution.feasible:
-        raise UnsupportedError(
-            f"no RSS configuration of {profile.name} satisfies the constraints: {solution.reason}",
-            hint="nic=soft steers all packets in software",
-        )
+def require_solution(solution: RssSolution, plan: ShardingPlan, program: Program, profile: NicProfile) -> None:
+    """Raise where no key of this NIC satisfies the constraints without sending everything to one core."""
+    if solution.satisfiable:
+        return
+    locs = [loc for n in solution.conflict for loc in plan.constraints[n].locs]
+    raise UnsupportedError(
+        f"no RSS configuration of {profile.name} satisfies the constraints: {solution.reason}",
+        program.locations[locs[0]] if locs else None,
+        hint="shared-nothing is the only strategy so far; sharing what is in conflict (locks, tm) comes later",
+    )
 
 
 def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:
@@ -253,14 +261,3 @@ def _call_paths(program: Program, meaning: str, request: Request, cache: Cache, 
         analysis = symex.analyse(program, request.arguments, request.ports, limits)
         cache.put(key, symex.analysis_to_json(analysis))
         return analysis
-
-
-def _canonical_problem(constraints: tuple[Constraint, ...]) -> list[Any]:
-    """The constraints without what does not change the solution: rules, objects, places."""
-    from maestro_tool.sharding.serialise import constraint_to_json
-
-    problem = [constraint_to_json(c) for c in constraints]
-    for entry in problem:
-        for name in ("rule", "objects", "locs"):
-            del entry[name]
-    return sorted(problem, key=canonical.compact)

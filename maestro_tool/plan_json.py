@@ -12,10 +12,10 @@ from maestro_tool import canonical
 
 if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
-    from maestro_tool.nic import NicProfile
+    from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss import RssSolution
     from maestro_tool.sharding.plan import Constraint, FieldBits, ShardingPlan
-    from maestro_tool.symex import Analysis
+    from maestro_tool.symex.callpath import Analysis
 
 #: Grows when a reader that follows the documentation could break; new members alone do not.
 SCHEMA = "maestro-plan/1"
@@ -36,7 +36,7 @@ def document(
     strategy: str,
 ) -> dict[str, Any]:
     """The content of ``plan.json``."""
-    from maestro_tool import rss
+    from maestro_tool.rss.solution import ports_json
 
     names = {o.id: o.name for o in analysis.objects}
     kinds = {o.id: o.kind for o in analysis.objects}
@@ -79,7 +79,7 @@ def document(
             }
             for d in plan.decisions
         ],
-        "ports": rss.ports_json(solution, profile),
+        "ports": ports_json(solution),
         "relaxations": [{"kind": r.kind, "object": names[r.object], "text": r.text} for r in plan.relaxations],
         "notes": [{"location": places((loc,))[0], "text": text} for loc, text in analysis.notes],
     }

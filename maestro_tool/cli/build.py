@@ -78,8 +78,9 @@ def _analyse(args: argparse.Namespace) -> None:
 
 
 def _solve(args: argparse.Namespace) -> None:
-    from maestro_tool import pipeline, rss
+    from maestro_tool import pipeline
     from maestro_tool.cache import default_cache
+    from maestro_tool.rss.solution import to_json
 
     watch = pipeline.Stopwatch()
     analysed, profile = _read_inputs(args)
@@ -87,7 +88,7 @@ def _solve(args: argparse.Namespace) -> None:
     if not plan.shardable:
         raise UnsupportedError("not shardable: " + "; ".join(text for _, text, _ in plan.obstacles))
     solution = pipeline.solve(plan, profile, analysed.analysis.ports, default_cache(), watch)
-    text = canonical.dumps(rss.solution_to_json(solution))
+    text = canonical.dumps(to_json(solution))
     if args.output is None:
         print(text, end="")
     else:

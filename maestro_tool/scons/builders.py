@@ -17,12 +17,11 @@ PACKAGE = Path(__file__).resolve().parent.parent
 _MAESTRO = "$( $MAESTRO_PYTHON -P -m maestro_tool $)"
 
 #: What each step prints with verbose=0.  Phases print their own line, for they know what the cache gave.
-_VERBS = {
+VERBS = {
     "CCCOMSTR": "CC        $TARGET",
     "ARCOMSTR": "AR        $TARGET",
     "RANLIBCOMSTR": "RANLIB    $TARGET",
     "LINKCOMSTR": "LINK      $TARGET",
-    "INSTALLSTR": "INSTALL   $TARGET",
 }
 
 
@@ -30,12 +29,11 @@ def add(env: Any) -> None:
     """Register the builders in ``env``."""
     env.SetDefault(MAESTRO_ARGS=[], MAESTRO_HEADERS=[], MAESTRO_INCLUDES=[], MAESTRO_DEFINES=[])
     verbose = env["MAESTRO_VERBOSE"]
-    if not verbose:
-        env.SetDefault(**_VERBS)
     env.Append(
         BUILDERS={
             "MaestroAnalyse": _builder(
-                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_ARGS -o $TARGET $SOURCES",
+                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_ARGS"
+                " -o $TARGET $SOURCES",
                 "ANALYSE",
                 verbose,
             ),

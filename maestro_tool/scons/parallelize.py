@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from SCons.Action import Action
 from SCons.Errors import UserError
+from SCons.Subst import Literal
 from SCons.Util import flatten, is_List
 
 from maestro_tool import dpdk, fingerprint, nf, profiles, runtime
@@ -30,6 +32,7 @@ def add(env: Any) -> None:
     """Register the pseudo-builders in ``env``."""
     env.AddMethod(_parallelize, "Parallelize")
     env.AddMethod(_sequential, "SequentialNF")
+    env.AddMethod(_bench, "Bench")
     env.SetDefault(MAESTRO_PRODUCTS=[])
 
 
@@ -41,6 +44,7 @@ class Product:
     nic: str
     plan: Any
     program: Any
+    arguments: tuple[str, ...]
 
 
 def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
@@ -49,18 +53,18 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     ``sources``: default: the NF's folder below $MAESTRO_NFS.  NIC: a name, a .yaml file, or a list of these.
     NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of devices.  STRATEGY: auto, shared-nothing.
     """
-    function = _function(env, name, sources, overrides)
     strategy = str(overrides.pop("STRATEGY", env["STRATEGY"]))
     nics = overrides.pop("NIC", env["NIC"])
-    env = env.Override(overrides) if overrides else env
+    function = _function(env, name, sources, overrides)
     cc = _compiler(env)
+    configs = Path(env["MAESTRO_CONFIGS"])
     analysis = env.MaestroAnalyse(
         f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json", _files(env, function.sources), **_request(function)
     )
     env.Depends(analysis, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
     nodes = []
     for nic in nics if is_List(nics) else [nics]:
-        profile = _translated(profiles.resolve, str(nic), Path(env.Dir(f"#{env['MAESTRO_CONFIGS']}").abspath))
+        profile = _translated(profiles.resolve, str(nic), configs)
         folder = f"#{env['MAESTRO_BUILD']}/{profile.stem}/{name}"
         generated = env.MaestroGenerate(
             [f"{folder}/plan.json", *_outputs(env, function, folder)],
@@ -70,17 +74,17 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
             MAESTRO_HEADERS=builders.literal("--header", function.headers),
         )
         env.Depends(generated, _inputs(env, function, fingerprint.GENERATION_PHASES))
-        env.Depends(generated, _files(env, function.sources))
+        env.Depends(generated, _files(env, (*function.sources, *profiles.with_bases(profile, configs)[1:])))
         program, library = _compile(cc, function, folder, generated)
-        env["MAESTRO_PRODUCTS"].append(Product(name, profile.stem, generated[0], program[0]))
+        env["MAESTRO_PRODUCTS"].append(Product(name, profile.stem, generated[0], program[0], function.arguments))
         nodes += [program, library, generated[1], generated[0]]
     return flatten(nodes)
 
 
 def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
     """Nodes of the program of ``name`` for one core: executable, library, header.  Arguments as of Parallelize."""
-    function = _function(env, name, sources, overrides)
     cc = _compiler(env)
+    function = _function(env, name, sources, overrides)
     folder = f"#{env['MAESTRO_BUILD']}/sequential/{name}"
     generated = env.MaestroSequential(
         _outputs(env, function, folder),
@@ -94,12 +98,40 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
     return flatten([program, library, generated[0]])
 
 
+def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
+    """A node that measures the NFs ``names``: phases and packets, to $MAESTRO_BUILD/bench.json."""
+    cc, build = _compiler(env), f"#{env['MAESTRO_BUILD']}"
+    harness = cc.Object(f"{build}/bench/bench_nf.o", _file(env, runtime.RUNTIME / "bench" / "bench_nf.c"))
+    words, programs = [], []
+    for name in names:
+        env.Parallelize(name, NIC="soft", **overrides)
+        env.SequentialNF(name, **overrides)
+        folders = {"sequential": f"{build}/sequential/{name}", "parallel": f"{build}/soft/{name}"}
+        for kind, folder in folders.items():
+            parts = [harness, env.File(f"{folder}/gen/main_{name}.o"), env.File(f"{folder}/lib{name}.a")]
+            programs += cc.Program(f"{build}/bench/{name}/{kind}", parts)
+        analysis = env.File(f"{build}/analysis/{name}/analysis.json")
+        words += ["--nf", name, analysis.path, programs[-2].path, programs[-1].path]
+        programs.append(analysis)
+    node = env.Alias(
+        "bench-of-" + "-".join(names),
+        programs,
+        Action(builders.command("bench $MAESTRO_SUBJECTS -o $MAESTRO_BUILD/bench.json"), "BENCH"),
+        MAESTRO_SUBJECTS=[Literal(w) for w in words],
+    )
+    env.AlwaysBuild(node)
+    return node
+
+
 # --------------------------------------------------------------------------- the NF
 
 
 def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> nf.NetworkFunction:
     """The NF as its folder describes it, or as the call does; relative to the top folder where it is below that."""
     arguments, ports = overrides.pop("NF_ARGS", None), overrides.pop("PORTS", None)
+    overrides.pop("STRATEGY", None)
+    if overrides:
+        raise UserError(f"unknown argument for the NF {name}: {', '.join(sorted(overrides))}")
     if sources is None:
         function = _translated(nf.load, Path(env["MAESTRO_NFS"]) / name)
     else:
@@ -145,28 +177,22 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
     units = [n for n in generated if str(n).endswith(".c")]
     objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n) for n in units}
     library = cc.StaticLibrary(
-        f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + _runtime(cc)
+        f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + cc["MAESTRO_RUNTIME"]
     )
     program = cc.Program(f"{folder}/{function.name}", [objects[main], library])
     return program, library
 
 
-def _runtime(cc: Any) -> list[Any]:
-    """The runtime's objects, compiled once for all NFs."""
-    if not cc["MAESTRO_RUNTIME"]:
-        for source in sorted(runtime.SOURCE.glob("*.c")):
-            target = f"#{cc['MAESTRO_BUILD']}/runtime/{source.stem}.o"
-            cc["MAESTRO_RUNTIME"] += cc.Object(target, _file(cc, source))
-    return list(cc["MAESTRO_RUNTIME"])
-
-
 def _compiler(env: Any) -> Any:
     """An environment that compiles against DPDK; made once per environment, when the first NF is declared."""
-    if "MAESTRO_CC_ENV" in env:
-        return env["MAESTRO_CC_ENV"]
+    owner, cc = env.get("MAESTRO_CC_ENV", (None, None))
+    if owner is env:  # not of the environment that this one is a clone of
+        return cc
     _require_tools(env)
     found = _translated(dpdk.find)
-    cc = env.Clone(MAESTRO_RUNTIME=[], MAESTRO_DPDK_LIBS=list(found.libs))
+    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs))
+    if not env["MAESTRO_VERBOSE"]:
+        cc.SetDefault(**builders.VERBS)
     # DPDK's headers as -isystem: SCons does not scan them, its version stands for them (in a macro of the signature).
     system = " ".join(f"-isystem {d}" for d in found.include_dirs)
     cc.Append(
@@ -175,7 +201,11 @@ def _compiler(env: Any) -> Any:
         CPPPATH=[cc.Dir(str(runtime.INCLUDE))],
     )
     cc["_LIBFLAGS"] = f"{cc['_LIBFLAGS']} $MAESTRO_DPDK_LIBS -lm -lpthread"
-    env["MAESTRO_CC_ENV"] = cc
+    cc["MAESTRO_RUNTIME"] = [
+        cc.Object(f"#{cc['MAESTRO_BUILD']}/runtime/{source.stem}.o", _file(cc, source))
+        for source in sorted(runtime.SOURCE.glob("*.c"))
+    ]
+    env["MAESTRO_CC_ENV"] = (env, cc)
     return cc
 
 

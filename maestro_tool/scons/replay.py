@@ -1,9 +1,70 @@
-"""`env.Replay` and `env.Bench`: running what was built.  Both always run; what they run is built first."""
+"""`env.Replay`: run what was built over captures, whenever it is asked for."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
+
+from SCons.Action import Action
+from SCons.Errors import UserError
+from SCons.Subst import Literal
+
+from maestro_tool.scons import builders
+
+#: What `run` generates by default: enough flows to meet both workers, some odd frames, a second or so of work.
+_DEFAULT_TRAFFIC = "--flows 1000 --packets 20000 --unknown 0.05 --odd 0.02"
 
 
 def add(env: Any) -> None:
-    """Register the pseudo-builders in ``env``."""
+    """Register the pseudo-builder in ``env``."""
+    env.AddMethod(_replay, "Replay")
+
+
+def _replay(env: Any, name: str, *, WORKERS: int = 2, TRAFFIC: str = "", **options: Any) -> Any:
+    """A node that replays captures through the program of ``name`` for $NIC (one that needs no card).
+
+    TRAFFIC: a folder with port0.pcap, port1.pcap ...; or options of ``maestro traffic``.  What the NF sends
+    is written to build/run/<nic>/<nf>/.
+    """
+    nic = str(options.pop("NIC", "soft"))
+    program = env.Parallelize(name, NIC=nic, **options)[0]
+    out = f"{env['MAESTRO_BUILD']}/run/{nic}/{name}"
+    arguments = env["MAESTRO_PRODUCTS"][-1].arguments
+    node = env.Alias(
+        f"run-{name}-{nic}",
+        [program, *_captures(env, TRAFFIC)],
+        Action(
+            builders.command(
+                "run ${SOURCES[0]} --in ${SOURCES[1].dir} --out $MAESTRO_OUT --workers $WORKERS -- $NF_ARGS"
+            ),
+            f"{'RUN':<10}{program}",
+        ),
+        MAESTRO_OUT=out,
+        WORKERS=WORKERS,
+        NF_ARGS=[Literal(a) for a in arguments],
+    )
+    env.AlwaysBuild(node)
+    return node
+
+
+def _captures(env: Any, traffic: str) -> list[Any]:
+    if traffic and not traffic.startswith("-"):
+        folder = Path(traffic)
+        found = sorted(folder.glob("port*.pcap"))
+        if not found:
+            raise UserError(
+                f"traffic={traffic}: no port0.pcap, port1.pcap ... there; expected a folder of captures, "
+                "or options of `maestro traffic` such as traffic='--flows 1000'"
+            )
+        return [env.File(str(p.resolve())) for p in found]
+    options = shlex.split(traffic or _DEFAULT_TRAFFIC)
+    folder_name = f"{env['MAESTRO_BUILD']}/run/traffic"
+    return list(
+        env.Command(
+            [f"#{folder_name}/port0.pcap", f"#{folder_name}/port1.pcap"],
+            [],
+            Action(builders.command("traffic -o ${TARGET.dir} $MAESTRO_TRAFFIC"), f"{'TRAFFIC':<10}{folder_name}"),
+            MAESTRO_TRAFFIC=[Literal(o) for o in options],
+        )
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +28,8 @@ def _print(products: list[Product]) -> None:
         lines.append("")
         lines.append("Failed:")
         lines += [f"  {f.node!s}: {_reason(f)}" for f in failures]
-    try:
+    with contextlib.suppress(BrokenPipeError):
         print("\n".join(lines), flush=True)
-    except BrokenPipeError:
-        pass
 
 
 def _describe(product: Product, failed: set[str]) -> Iterator[str]:

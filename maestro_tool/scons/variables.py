@@ -53,7 +53,7 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
         ("args", "the NF's own options the analysis assumes, e.g. args='--expire 10'; default: its nf.yaml", "",
          lambda text: text.split() if text else None),
         ("workers", "run: number of workers", "2", _workers),
-        ("traffic", "run: captures, one per port, separated by commas, or a traffic specification (see docs/build.md)",
+        ("traffic", "run: a folder with port0.pcap, port1.pcap ..., or options of `maestro traffic`, as '--flows 50'",
          "", str),
     ):  # fmt: skip
         variables.Add(name, text, default, converter=_converter(convert))

@@ -1,0 +1,81 @@
+"""``profile`` and ``cache``: what is there."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maestro_tool import canonical, profiles
+from maestro_tool.cache import default_cache
+
+if TYPE_CHECKING:
+    from maestro_tool.nic.profile import NicProfile
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = subparsers.add_parser("profile", help="list NIC profiles, or check and print one")
+    p.add_argument("nic", nargs="?", help="name of a profile, or a YAML file; default: list all")
+    p.add_argument("--json", action="store_true", help="as JSON, complete")
+    p.set_defaults(run=_profile)
+
+    p = subparsers.add_parser("cache", help="say what the cache holds")
+    p.add_argument("--json", action="store_true", help="as JSON")
+    p.set_defaults(run=_cache)
+
+
+def _profile(args: argparse.Namespace) -> int:
+    from maestro_tool.diagnostics import MaestroError
+    from maestro_tool.nic import load_profile
+
+    if args.nic is not None:
+        profile = load_profile(profiles.resolve(args.nic), profiles.folders())
+        print(canonical.dumps(profile.model_dump(mode="json")) if args.json else _text(profile), end="")
+        return 0
+    status = 0
+    found = []
+    for path in profiles.known().values():
+        try:
+            found.append(load_profile(path, profiles.folders()))
+        except MaestroError as error:
+            print(error.render(), file=sys.stderr)
+            status = error.exit_status
+    if args.json:
+        print(canonical.dumps({p.name: p.description for p in found}), end="")
+    else:
+        print("".join(f"{p.name:<12}{p.description}\n" for p in found), end="")
+    return status
+
+
+def _text(profile: NicProfile) -> str:
+    rss = profile.rss
+    lines = [
+        f"{profile.name}: {profile.description}",
+        f"  driver       {profile.pmd}",
+        f"  RSS          {rss.kind}, key of {rss.key_length} bytes",
+        f"  table        {rss.tables.default} entries (possible: {', '.join(map(str, rss.tables.choices))})",
+        f"  queues       at most {rss.max_queues}",
+    ]
+    lines += [f"  {name:<20} {', '.join(c.fields)}" for name, c in rss.classes.items()]
+    lines += [f"  needs: {text}" for text in profile.needs] + [f"  note: {text}" for text in profile.quirks]
+    return "\n".join(lines) + "\n"
+
+
+def _cache(args: argparse.Namespace) -> int:
+    folder = default_cache().folder
+    kinds = {}
+    for kind in sorted(p for p in folder.glob("*") if p.is_dir()):
+        sizes = [f.stat().st_size for f in kind.rglob("*.json")]
+        kinds[kind.name] = {"entries": len(sizes), "bytes": sum(sizes)}
+    if args.json:
+        print(canonical.dumps({"folder": str(folder), "kinds": kinds}), end="")
+        return 0
+    print(f"cache: {folder}" + ("" if kinds else " (empty)"))
+    for name, k in kinds.items():
+        print(f"  {name:<12}{k['entries']:>6} entries {_size(k['bytes']):>12}")
+    return 0
+
+
+def _size(n: int) -> str:
+    return f"{n / 1024:.1f} KiB" if n < 1024 * 1024 else f"{n / 1024 / 1024:.1f} MiB"

@@ -1,0 +1,59 @@
+"""nf.yaml: what it may say, and where mistakes are shown."""
+
+from pathlib import Path
+
+import pytest
+
+from maestro_tool import nf
+from maestro_tool.diagnostics import InputError
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fw" / "sub").mkdir(parents=True)
+    for name in ("fw.c", "fw.h", "sub/tables.c", "sub/tables.inc", "notes.txt"):
+        (tmp_path / "fw" / name).write_text("")
+    return Path("fw")
+
+
+def test_without_description(folder: Path) -> None:
+    found = nf.load(folder)
+    assert found.sources == (Path("fw/fw.c"), Path("fw/sub/tables.c"))
+    assert found.headers == (Path("fw/fw.h"), Path("fw/sub/tables.inc"))
+    assert (found.arguments, found.ports) == ((), 2)
+
+
+def test_description(folder: Path) -> None:
+    (folder / "nf.yaml").write_text("sources: [fw.c]\narguments: [--wan, 1]\nports: 3\n")
+    found = nf.load(folder)
+    assert (found.sources, found.arguments, found.ports) == ((Path("fw/fw.c"),), ("--wan", "1"), 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("port: 2", "nf.yaml:1:1: error: unknown member 'port'"),
+        ("ports: 2\nports: 3", "nf.yaml:2:1: error: 'ports' is given twice"),
+        ("ports: many", "nf.yaml:1:8: error: 'ports' must be a number from 1 to 32"),
+        ("ports: 0", "nf.yaml:1:8: error: 'ports' must be"),
+        ("arguments: --wan", "nf.yaml:1:12: error: 'arguments' must be a list"),
+        ("arguments: [[1]]", "nf.yaml:1:13: error: 'arguments' must be a list of strings"),
+        ("sources: [nope.c]", "nf.yaml:1:10: error: source 'nope.c' does not exist"),
+        ("- 1", "nf.yaml:1:1: error: expected a mapping"),
+        ("a: [1", "error: not YAML"),
+        ("a: \x01", "error: not YAML"),
+        ("!!python/object:os.system {}", "error"),
+    ],
+)
+def test_mistakes_are_located(folder: Path, text: str, message: str) -> None:
+    (folder / "nf.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        nf.load(folder)
+    assert message in error.value.render()
+
+
+def test_names_become_c_identifiers(folder: Path) -> None:
+    assert nf.known(Path()) == ["fw"]
+    with pytest.raises(InputError, match="cannot name an NF"):
+        nf.check_name("my-fw")
