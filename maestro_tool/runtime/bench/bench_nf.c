@@ -5,13 +5,13 @@
  * Defaults: --flows 1000,10000,60000 --packets 4000000 --workers 1 --seed 1.  Needs neither root nor huge pages.
  * Flow i has LAN address 10.0.0.0 + i, WAN address 96.0.0.0 + a hash of i, and UDP ports.  First each flow sends one packet from port 0
  * (LAN), so that the NF knows it; then bursts of 32 with flows drawn uniformly at random, half from LAN, half replies
- * (all from port 0 if the NF has one port).  Only process_burst is timed: packets are written into their mbufs before, 16 bursts at a
+ * (all from port 0 if the NF has one port).  Only process_burst is timed: packets are written into their mbufs before, 4 bursts at a
  * time, which leaves them where a card with direct cache access would.
  * With --workers N, the packets are those that the plan's tables give to worker 0, which runs on this thread: the
  * cost of a packet on one of N cores, each holding its share of the flows.
  *
  * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", "ns_per_packet", "cycles_per_packet",
- * "dropped"}; the figures are of the least disturbed of ten parts of the run.  Exit status 1 and a message on error. */
+ * "dropped"}; the figures are of the least disturbed of forty parts of the run.  Exit status 1 and a message on error. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@
 
 extern const struct maestro_nf *const maestro_main_nf;
 
-enum { BURST = 32, BURSTS = 16, PARTS = 10, FRAME = 60, MAX_SIZES = 16 };
+enum { BURST = 32, BURSTS = 4, PARTS = 40, FRAME = 60, MAX_SIZES = 16 };
 
 /* 16 bytes per flow: the harness itself must not fill the caches. */
 struct flow {

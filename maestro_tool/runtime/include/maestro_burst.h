@@ -18,7 +18,7 @@
 /* How many packets ahead bytes are fetched: about the time one comes from memory. */
 #define MAESTRO_PREFETCH_AHEAD 4
 
-/* Starts a packet: cursor at its first byte. */
+/* Starts a packet: cursor at its first byte, no chunk borrowed (libVig returns all chunks after each packet instead). */
 static inline uint8_t *maestro_packet_begin(struct rte_mbuf *mbuf) {
   uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
   /* NFs read the Ethernet header without asking for the length: what is not there reads as 0, not as what was left of
@@ -26,9 +26,11 @@ static inline uint8_t *maestro_packet_begin(struct rte_mbuf *mbuf) {
   if (MAESTRO_UNLIKELY(mbuf->pkt_len < RTE_ETHER_HDR_LEN) &&
       mbuf->data_off + (uint32_t)RTE_ETHER_HDR_LEN <= mbuf->buf_len)
     memset(frame + mbuf->pkt_len, 0, RTE_ETHER_HDR_LEN - mbuf->pkt_len);
-  packet_state_total_length(frame, &mbuf->pkt_len);
-  maestro_frame_end = frame + mbuf->data_len;
-  chunks_borrowed_num = 0;
+  struct maestro_cursor *cursor = &maestro_cursor;
+  cursor->end = frame + mbuf->data_len;
+  cursor->total_length = mbuf->pkt_len;
+  cursor->read_length = 0;
+  cursor->n_chunks = 0;
   return frame;
 }
 
@@ -53,7 +55,6 @@ static inline uint16_t maestro_verdict(int result, uint16_t device) {
       const uint16_t device = mbuf->port;                                                                       \
       uint8_t *frame = maestro_packet_begin(mbuf);                                                              \
       const int result = nf_process(device, &frame, (uint16_t)mbuf->pkt_len, now, mbuf);                        \
-      nf_return_all_chunks(frame);                                                                              \
       verdicts[i] = maestro_verdict(result, device);                                                            \
     }                                                                                                           \
   }

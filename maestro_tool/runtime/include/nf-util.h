@@ -31,15 +31,10 @@
 #include "maestro_debug.h"
 #include "nf-log.h"
 
-#define MAX_N_CHUNKS 100
-
 /* No layouts outside of symbolic execution. */
 #define CHUNK_LAYOUT(...)
 #define CHUNK_LAYOUT_N(...)
 #define CHUNK_LAYOUT_IMPL(...)
-
-extern _Thread_local void *chunks_borrowed[MAX_N_CHUNKS];
-extern _Thread_local size_t chunks_borrowed_num;
 
 struct tcpudp_hdr {
   uint16_t src_port;

@@ -1,11 +1,7 @@
 /* The colder half of the packet helpers: what moves bytes, sums them up or prints them. */
 #include "nf-util.h"
 
-_Thread_local uint32_t global_total_length;
-_Thread_local uint32_t global_read_length;
-_Thread_local uint8_t *maestro_frame_end;
-_Thread_local void *chunks_borrowed[MAX_N_CHUNKS];
-_Thread_local size_t chunks_borrowed_num;
+_Thread_local struct maestro_cursor maestro_cursor;
 
 bool packet_shrink_chunk(uint8_t **p, size_t new_length, void **chunks, size_t n_chunks, struct rte_mbuf *mbuf) {
   if (n_chunks == 0) return false;
@@ -53,7 +49,7 @@ void *nf_insert_new_chunk(uint8_t **p, size_t length, struct rte_mbuf *mbuf) {
 
 void nf_set_rte_ipv4_udptcp_checksum(struct rte_ipv4_hdr *ip, void *l4, void *packet) {
   (void)packet;
-  const uint8_t *const end = maestro_frame_end;
+  const uint8_t *const end = maestro_cursor.end;
   const size_t header = rte_ipv4_hdr_len(ip);
   const size_t total = rte_be_to_cpu_16(ip->total_length);
   const size_t in_frame = (size_t)(end - (const uint8_t *)ip);

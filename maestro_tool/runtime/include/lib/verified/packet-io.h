@@ -8,15 +8,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern _Thread_local uint32_t global_total_length; /* of the frame, bytes */
-extern _Thread_local uint32_t global_read_length;  /* bytes before the cursor */
-extern _Thread_local uint8_t *maestro_frame_end;   /* behind the last contiguous byte */
+#define MAX_N_CHUNKS 100
+
+struct maestro_cursor {
+  uint8_t *end;          /* behind the last contiguous byte */
+  uint32_t total_length; /* of the frame, bytes */
+  uint32_t read_length;  /* bytes before the cursor */
+  size_t n_chunks;       /* the stack of nf-util.h */
+  void *chunks[MAX_N_CHUNKS];
+};
+extern _Thread_local struct maestro_cursor maestro_cursor;
+
+/* Their names in libVig, which NFs use. */
+#define global_total_length maestro_cursor.total_length
+#define global_read_length maestro_cursor.read_length
+#define chunks_borrowed maestro_cursor.chunks
+#define chunks_borrowed_num maestro_cursor.n_chunks
 
 /* The main loop calls this once per packet. */
 static inline void packet_state_total_length(void *p, uint32_t *length) {
   global_total_length = *length;
   global_read_length = 0;
-  maestro_frame_end = (uint8_t *)p + *length;
+  maestro_cursor.end = (uint8_t *)p + *length;
 }
 
 static inline void packet_borrow_next_chunk(void *p, size_t length, void **chunk) {
