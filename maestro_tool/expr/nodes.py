@@ -468,8 +468,10 @@ def compare(op: str, a: Expr, b: Expr) -> Expr:
 
 
 def _non_negative(e: Expr) -> bool:
-    return e.op == "zext" or (e.is_const and not e.const >> (e.width - 1)) or (
-        e.op == "ite" and _non_negative(e.args[1]) and _non_negative(e.args[2])
+    return (
+        e.op == "zext"
+        or (e.is_const and not e.const >> (e.width - 1))
+        or (e.op == "ite" and _non_negative(e.args[1]) and _non_negative(e.args[2]))
     )
 
 

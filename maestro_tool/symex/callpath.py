@@ -57,8 +57,8 @@ class Event:
     map_get            map               fields   -       value found         True found / False absent
     map_put            map               fields   -       value put           -
     map_erase          map               fields   -       -                   -
-    vector_read        vector            -        index   -                   -     bytes ``span`` were read
-    vector_write       vector            -        index   -                   -     bytes ``span`` written, with ``stored``
+    vector_read        vector            -        index   -                   -     ``span`` was read
+    vector_write       vector            -        index   -                   -     ``span`` written: ``stored``
     dchain_allocate    dchain            -        index   time                True index is fresh / False full
     dchain_rejuvenate  dchain            -        index   time                True / False not allocated
     dchain_free        dchain            -        index   -                   True / False
@@ -69,9 +69,10 @@ class Event:
     cht_find           vector (cht), dchain -     chosen  hash                True / False
     global_read        global            -        offset  -                   -
     global_write       global            -        offset  stored value        -
-    opaque             -                 -        -       -                   -     an unknown function; see Analysis.notes
+    opaque             -                 operands -       its symbol          -     a function that is not followed
 
-    ``key`` has one expression per `KeyField` of the map (field bytes concatenated, first byte in the
+    A result that the NF ignores is None.  ``key`` has one expression per `KeyField` of the map, or is None when
+    the map's `StateObject.key` is; in each the field's bytes are concatenated, first byte in the
     **most** significant place, so that a key field copied from a header equals the header field).
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
     """

@@ -1,0 +1,120 @@
+"""`analyse`: set-up, then nf_process once per port, until nothing new is learnt about the configuration."""
+
+from __future__ import annotations
+
+from maestro_tool.diagnostics import ResourceLimitError
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.frontend import ir
+from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, ObjectPointer, Pinned
+from maestro_tool.symex.keys import key_fields
+from maestro_tool.symex.limits import Limits
+from maestro_tool.symex.memory import PacketBytes
+from maestro_tool.symex.packet import ASSUMPTIONS, Findings, MutableFoundError, PacketMachine
+from maestro_tool.symex.places import Places
+from maestro_tool.symex.setup import SetUpResult, run_setup
+from maestro_tool.symex.solver import Solver
+from maestro_tool.symex.state import State
+from maestro_tool.symex.values import bytes_of
+
+_DEFAULT_LIMITS = Limits()
+
+_Note = tuple[int, str]
+
+
+def analyse(
+    program: ir.Program, arguments: tuple[str, ...] = (), ports: int = 2, limits: Limits = _DEFAULT_LIMITS
+) -> Analysis:
+    """All feasible call paths of ``nf_process`` after set-up with ``arguments`` (those behind ``--``).
+
+    Raises InputError when set-up stops or a path certainly misbehaves, UnsupportedError for what cannot be
+    followed, ResourceLimitError when a budget runs out; all with the place in the source.
+    """
+    solver = Solver(limits, ASSUMPTIONS)
+    known_keys: dict[str, tuple[KeyField, ...] | None] = {}
+    key_notes: set[_Note] = set()
+
+    def keys(equality: str, loc: int) -> tuple[KeyField, ...] | None:
+        if equality not in known_keys:
+            known_keys[equality] = key_fields(program, equality, solver, limits)
+        if known_keys[equality] is None:
+            key_notes.add((loc, f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"))
+        return known_keys[equality]
+
+    try:
+        result = run_setup(program, arguments, ports, solver, limits, keys)
+        return _explore(program, arguments, ports, limits, solver, result, key_notes)
+    except RecursionError:
+        raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
+
+
+def _explore(
+    program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, solver: Solver, result: SetUpResult,
+    notes: set[_Note],
+) -> Analysis:  # fmt: skip
+    places = Places(program, result)
+    findings = Findings()
+    while True:
+        found_notes: set[_Note] = set()
+        paths: list[CallPath] = []
+        try:
+            for port in range(ports):
+                machine = PacketMachine(program, result, places, findings, solver, limits, port, ports)
+                for end in machine.explore(machine.start()):
+                    if len(paths) >= limits.paths:
+                        machine.fail(ResourceLimitError, f"more than {limits.paths} call paths", end.end)
+                    paths.append(_call_path(machine, end))
+                found_notes |= machine.notes
+        except MutableFoundError:
+            continue
+        symbols = frozenset[Expr]().union(*(_symbols(path, solver) for path in paths))
+        if symbols.isdisjoint(findings.pinned):
+            break  # every path agrees on what is pinned
+    return Analysis(
+        ports,
+        arguments,
+        machine.state_objects() if ports else (),
+        tuple(paths),
+        _pinned(findings),
+        tuple(
+            ObjectPointer(place.text, place.access, number)
+            for place, number in sorted(findings.object_pointers.items(), key=lambda item: item[0].text)
+        ),
+        {str(s.value): findings.values[s][1] for s in sorted(symbols, key=str) if s in findings.values},
+        tuple(sorted(result.notes | notes | found_notes)),
+    )
+
+
+def _call_path(machine: PacketMachine, end: State) -> CallPath:
+    verdict = machine.verdict(end)
+    return CallPath(machine.port, end.conditions, tuple(end.events), _packet_writes(end), verdict, end.end)
+
+
+def _packet_writes(end: State) -> tuple[tuple[int, Expr], ...]:
+    """Bytes of the frame that differ from those that came in."""
+    assert end.cursor.block is not None
+    block = end.memory.get(end.cursor.block.block)
+    assert block is not None and isinstance(block.fill, PacketBytes)
+    writes = []
+    for offset, (_, value) in sorted(block.cells.items()):
+        assert isinstance(value, Expr)
+        for n, byte in enumerate(bytes_of(value), offset):
+            if byte is not nodes.sym(f"pkt.{n}", 8):
+                writes.append((n, byte))
+    return tuple(writes)
+
+
+def _symbols(path: CallPath, solver: Solver) -> frozenset[Expr]:
+    """Symbols anywhere in a path."""
+    expressions = [*path.condition, *(e for _, e in path.packet_writes)]
+    if isinstance(path.verdict, Expr):
+        expressions.append(path.verdict)
+    for event in path.events:
+        expressions += [*(event.key or ()), *(e for _, e in event.stored)]
+        expressions += [e for e in (event.index, event.value) if e is not None]
+    return frozenset[Expr]().union(*(solver.symbols(e) for e in expressions))
+
+
+def _pinned(findings: Findings) -> tuple[Pinned, ...]:
+    numbers = [Pinned(p.text, p.access, p.size, value, loc) for p, value, loc in findings.pinned.values()]
+    pointers = [Pinned(p.text, p.access, p.size, 0, loc) for p, loc in findings.null_pointers.items()]
+    return tuple(sorted(numbers + pointers, key=lambda p: (p.place, p.access)))

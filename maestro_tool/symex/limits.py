@@ -1,0 +1,26 @@
+"""Budgets of symbolic execution.  None is measured by the clock, so that results are repeatable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Reaching any of them is a `ResourceLimitError` (*could not decide*), never a wrong answer.
+
+    unroll      how often one path may decide one branch of one call by what it does not know
+    paths       call paths over all ports
+    steps       instructions of one path;  setup_steps: of nf_config_init and nf_init together
+    call_depth  nested calls
+    values      different values an address may take before it is given up
+    rlimit      z3's resource units per query; a query that exceeds it counts as "may happen"
+    """
+
+    unroll: int = 128
+    paths: int = 20_000
+    steps: int = 1_000_000
+    setup_steps: int = 20_000_000
+    call_depth: int = 200
+    values: int = 64
+    rlimit: int = 2_000_000

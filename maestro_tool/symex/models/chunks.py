@@ -1,0 +1,102 @@
+"""The packet cursor: borrowing and returning chunks of the frame.  Nothing here checks bounds, as in libVig."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from maestro_tool.diagnostics import InputError, UnsupportedError
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.symex.site import CallSite, Outcome
+from maestro_tool.symex.state import PacketCursor, State
+from maestro_tool.symex.values import Pointer
+
+PKT_LEN = nodes.sym("pkt_len", 16)
+
+
+def borrow(state: State, size: int, *, push: bool) -> Pointer:
+    """The next ``size`` bytes; ``push`` remembers the chunk for nf_return_chunk."""
+    cursor = state.cursor
+    assert cursor.block is not None
+    chunk = cursor.block.plus(nodes.const(cursor.read, 64))
+    chunks = (*cursor.chunks, cursor.read) if push else cursor.chunks
+    state.cursor = replace(cursor, read=cursor.read + size, chunks=chunks)
+    return chunk
+
+
+def has_unread(state: State, size: int) -> Expr:
+    """At least ``size`` bytes are left after the cursor (compared as libVig does: unsigned, 32 bits)."""
+    cursor = state.cursor
+    if cursor.minimum_length >= cursor.read:
+        end = cursor.read + size
+        return nodes.compare("ule", nodes.const(end, 16), PKT_LEN) if end <= 0xFFFF else nodes.FALSE
+    return nodes.compare("uge", unread(cursor), nodes.const(size, 32))
+
+
+def unread(cursor: PacketCursor) -> Expr:
+    return nodes.binary("sub", nodes.zext(PKT_LEN, 32), nodes.const(cursor.read, 32))
+
+
+def packet_borrow_next_chunk(site: CallSite) -> Outcome:
+    """void packet_borrow_next_chunk(void *p, size_t length, void **chunk)"""
+    size = site.number(1, "the length")
+    _check_size(site, size)
+    site.store(2, 8, borrow(site.state, size, push=False))
+    return None
+
+
+def packet_return_chunk(site: CallSite) -> Outcome:
+    """void packet_return_chunk(void *p, void *chunk): the cursor goes back to the chunk."""
+    site.state.cursor = replace(site.state.cursor, read=_offset(site, 1))
+    return None
+
+
+def packet_get_unread_length(site: CallSite) -> Outcome:
+    """uint32_t packet_get_unread_length(void *p)"""
+    return nodes.zext(unread(site.state.cursor), site.result_bits)
+
+
+def packet_get_chunk_length(site: CallSite) -> Outcome:
+    """size_t packet_get_chunk_length(void *p, void *chunk)"""
+    return site.answer(site.state.cursor.read - _offset(site, 1))
+
+
+def nf_borrow_next_chunk(site: CallSite) -> Outcome:
+    """void *nf_borrow_next_chunk(uint8_t **p, size_t n)"""
+    size = site.number(1, "the length")
+    _check_size(site, size)
+    return borrow(site.state, size, push=True)
+
+
+def nf_return_chunk(site: CallSite) -> Outcome:
+    """void nf_return_chunk(uint8_t **p)"""
+    cursor = site.state.cursor
+    if not cursor.chunks:
+        site.fail(InputError, "returns a chunk though none is borrowed")
+    site.state.cursor = replace(cursor, read=cursor.chunks[-1], chunks=cursor.chunks[:-1])
+    return None
+
+
+def nf_return_all_chunks(site: CallSite) -> Outcome:
+    """void nf_return_all_chunks(void *p)"""
+    site.state.cursor = replace(site.state.cursor, read=0, chunks=())
+    return None
+
+
+def nf_get_borrowed_chunk(site: CallSite) -> Outcome:
+    """void *nf_get_borrowed_chunk(uint32_t i)"""
+    i, cursor = site.number(0), site.state.cursor
+    if i >= len(cursor.chunks) or cursor.block is None:
+        site.fail(InputError, f"asks for chunk {i} of {len(cursor.chunks)}")
+    return cursor.block.plus(nodes.const(cursor.chunks[i], 64))
+
+
+def _offset(site: CallSite, i: int) -> int:
+    chunk, block = site.pointer(i), site.state.cursor.block
+    if block is None or chunk.block != block.block:
+        site.fail(InputError, f"'{site.name}' is given a pointer that is not into the packet")
+    return site.machine.concrete(site.state, chunk.offset_expr, site.loc, "a place in the packet")
+
+
+def _check_size(site: CallSite, size: int) -> None:
+    if site.state.cursor.read + size > 0xFFFF:
+        site.fail(UnsupportedError, f"borrows {size} bytes, more than a frame can have")

@@ -1,0 +1,58 @@
+"""Output is ignored while packets are handled; in set-up it is kept for error messages."""
+
+from __future__ import annotations
+
+import re
+
+from maestro_tool.diagnostics import MaestroError
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.symex.site import CallSite, Outcome
+
+_CONVERSION = re.compile(r"%(?:%|[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j|t)?([diuxXcsp]))")
+
+
+def formatted(site: CallSite, position: int) -> str:
+    """What printf would write, with ``?`` for what is not a plain number or string."""
+    rest = iter(range(position + 1, len(site.args)))
+
+    def one(match: re.Match[str]) -> str:
+        if match.group() == "%%":
+            return "%"
+        i = next(rest, None)
+        if i is None:
+            return "?"
+        value = site.args[i]
+        kind = match.group(1)
+        try:
+            if kind == "s":
+                return site.string(i)
+        except MaestroError:
+            return "?"
+        if not isinstance(value, Expr) or not value.is_const or value.width == 0:
+            return "?"
+        if kind in "di":
+            return str(nodes.signed(value.const, value.width))
+        return chr(value.const & 0x7F) if kind == "c" else format(value.const, kind if kind in "xX" else "d")
+
+    return _CONVERSION.sub(one, site.string(position)).strip()
+
+
+def _log(site: CallSite, position: int) -> Outcome:
+    if site.machine.in_setup:
+        site.machine.output.append(formatted(site, position))
+    return site.answer(0)
+
+
+def printf(site: CallSite) -> Outcome:
+    """int printf(const char *format, ...)"""
+    return _log(site, 0)
+
+
+def fprintf(site: CallSite) -> Outcome:
+    """int fprintf(FILE *, const char *format, ...)"""
+    return _log(site, 1)
+
+
+def ignored(site: CallSite) -> Outcome:
+    """Anything whose only effect is output."""
+    return site.answer(0) if site.result_bits else None

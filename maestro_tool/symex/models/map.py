@@ -1,0 +1,96 @@
+"""Hash maps from keys to integers."""
+
+from __future__ import annotations
+
+from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.symex import events
+from maestro_tool.symex.site import CallSite, Outcome
+from maestro_tool.symex.state import State
+from maestro_tool.symex.values import NullPointer
+
+
+def map_get(site: CallSite) -> Outcome:
+    """int map_get(struct Map *, void *key, int *value_out): found with an unknown value, or absent.
+
+    Asking again for the same key of an unchanged map gives the same answer.
+    """
+    number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
+    key = site.machine.key(site.state, number, site.args[1], site.loc)
+    fact = ("map_get", number, key)
+    before = site.state.facts.get(fact) if key is not None else None
+    if before is not None:
+        found = isinstance(before, Expr)
+        value = before if isinstance(before, Expr) else None
+        events.emit(site.state, "map_get", (number,), site.loc, key=key, value=value, result=found)
+        if value is not None:
+            site.store(2, 4, value)
+        return site.answer(int(found))
+    absent = site.state.fork()
+    events.emit(absent, "map_get", (number,), site.loc, key=key, result=False)
+    event = events.emit(site.state, "map_get", (number,), site.loc, key=key, result=True)
+    value = events.produced("map_get", event, "value", 32)
+    events.amend(site.state, event, value=value)
+    site.store(2, 4, value)
+    if key is not None:
+        site.state.facts[fact], absent.facts[fact] = value, 0.0
+    return [(site.state, site.answer(1)), (absent, site.answer(0))]
+
+
+def map_put(site: CallSite) -> Outcome:
+    """void map_put(struct Map *, void *key, int value)"""
+    number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
+    key = site.machine.key(site.state, number, site.args[1], site.loc)
+    events.emit(site.state, "map_put", (number,), site.loc, key=key, value=site.expr(2, 32))
+    forget(site.state, number)
+    return None
+
+
+def map_erase(site: CallSite) -> Outcome:
+    """void map_erase(struct Map *, void *key, void **trash): ``*trash`` is the stored key, which nobody may follow."""
+    number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
+    key = site.machine.key(site.state, number, site.args[1], site.loc)
+    events.emit(site.state, "map_erase", (number,), site.loc, key=key)
+    forget(site.state, number)
+    if not isinstance(site.args[2], NullPointer):
+        from maestro_tool.symex.memory import Block, External
+        from maestro_tool.symex.values import Pointer
+
+        site.store(2, 8, Pointer(site.state.memory.add(Block("the erased key", None, External()))))
+    return None
+
+
+def map_size(site: CallSite) -> Outcome:
+    """unsigned map_size(struct Map *)"""
+    site.fail(UnsupportedError, "map_size depends on all entries of the map at once")
+
+
+def forget(state: State, number: int) -> None:
+    """Answers about map ``number`` no longer hold."""
+    for fact in [f for f in state.facts if f[:2] == ("map_get", number)]:
+        del state.facts[fact]
+
+
+def map_get_setup(site: CallSite) -> Outcome:
+    """map_get in set-up: among the keys that set-up itself put in."""
+    info = site.machine.objects[site.machine.object_at(site.state, site.args[0], "map", site.loc)]
+    value = info.contents.get(_concrete_key(site))
+    if value is None:
+        return site.answer(0)
+    site.store(2, 4, nodes.const(value, 32))
+    return site.answer(1)
+
+
+def map_put_setup(site: CallSite) -> Outcome:
+    """map_put in set-up; a second put of a key does not hide the first."""
+    info = site.machine.objects[site.machine.object_at(site.state, site.args[0], "map", site.loc)]
+    info.contents.setdefault(_concrete_key(site), site.number(2, "the value"))
+    return None
+
+
+def _concrete_key(site: CallSite) -> object:
+    number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
+    key = site.machine.key(site.state, number, site.args[1], site.loc)
+    if key is None or not all(e.is_const for e in key):
+        site.fail(UnsupportedError, "set-up uses a map whose equality function is not understood")
+    return tuple(e.const for e in key)

@@ -1,0 +1,49 @@
+"""nf_parse_*: addresses, ports and devices from strings; numbers come out in network byte order (NF_API, section 2)."""
+
+from __future__ import annotations
+
+import re
+
+from maestro_tool.expr import nodes
+from maestro_tool.symex.site import CallSite, Outcome
+
+
+def _store(site: CallSite, data: bytes) -> Outcome:
+    site.store(1, len(data), nodes.const(int.from_bytes(data, "little"), 8 * len(data)))
+    return site.answer(1)
+
+
+def nf_parse_etheraddr(site: CallSite) -> Outcome:
+    """bool nf_parse_etheraddr(const char *, struct rte_ether_addr *)"""
+    match = re.match(r"\s*" + ":".join([r"\s*([0-9a-fA-F]{1,2})"] * 6), site.string(0))
+    return _store(site, bytes(int(g, 16) for g in match.groups())) if match else site.answer(0)
+
+
+def nf_parse_ipv4addr(site: CallSite) -> Outcome:
+    """bool nf_parse_ipv4addr(const char *, uint32_t *)"""
+    match = re.match(r"\s*(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})", site.string(0))
+    if not match or any(int(g) > 255 for g in match.groups()):
+        return site.answer(0)
+    return _store(site, bytes(int(g) for g in match.groups()))
+
+
+def nf_parse_port(site: CallSite) -> Outcome:
+    """bool nf_parse_port(const char *, uint16_t *)"""
+    match = re.match(r"\s*(\d{1,5})", site.string(0))
+    if not match or int(match.group(1)) > 65535:
+        return site.answer(0)
+    return _store(site, int(match.group(1)).to_bytes(2, "big"))
+
+
+def nf_parse_proto(site: CallSite) -> Outcome:
+    """bool nf_parse_proto(const char *, uint8_t *)"""
+    match = re.match(r"\s*(\d{1,3})", site.string(0))
+    return _store(site, bytes([int(match.group(1))])) if match and int(match.group(1)) < 256 else site.answer(0)
+
+
+def nf_parse_device(site: CallSite) -> Outcome:
+    """bool nf_parse_device(const char *, uint16_t *)"""
+    match = re.match(r"\s*(\d{1,5})", site.string(0))
+    if not match or int(match.group(1)) > 65535:
+        return site.answer(0)
+    return _store(site, int(match.group(1)).to_bytes(2, "little"))

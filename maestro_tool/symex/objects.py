@@ -1,0 +1,25 @@
+"""State objects as they come into being in set-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from maestro_tool.symex.callpath import KeyField, ObjectKind
+
+
+@dataclass(slots=True)
+class ObjectInfo:
+    """An allocated object; ``equality`` and ``initialise`` are names of the NF's functions.
+
+    ``contents`` is what set-up itself put in: of maps, key bytes -> value; of vectors, index -> block number;
+    of index allocators, the indexes in use.
+    """
+
+    kind: ObjectKind
+    loc: int
+    capacity: int | None = None
+    element_size: int | None = None
+    equality: str | None = None
+    initialise: str | None = None
+    key: tuple[KeyField, ...] | None = None
+    contents: dict[object, int] = field(default_factory=dict)

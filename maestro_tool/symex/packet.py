@@ -1,0 +1,336 @@
+"""Phase 2: nf_process on one unknown packet, on one input port, over the state that set-up left.
+
+Numbers that set-up stored are symbols ``cfg.<place>`` until something depends on them that the plan depends on:
+then they are *pinned*.  Bytes of set-up's memory that any path writes are state themselves (kind "global").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from maestro_tool.diagnostics import InputError, UnsupportedError
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.frontend import ir
+from maestro_tool.symex import events, floats
+from maestro_tool.symex.callpath import StateObject
+from maestro_tool.symex.limits import Limits
+from maestro_tool.symex.machine import Machine
+from maestro_tool.symex.memory import Block, External, Memory, PacketBytes, SetUp, StateObjectFill, VectorEntry, Zeros
+from maestro_tool.symex.models import PACKET
+from maestro_tool.symex.models.chunks import PKT_LEN
+from maestro_tool.symex.models.clock import NOW
+from maestro_tool.symex.places import Place, Places
+from maestro_tool.symex.setup import SetUpResult
+from maestro_tool.symex.solver import Solver
+from maestro_tool.symex.state import MINIMUM_LENGTH, State
+from maestro_tool.symex.values import NULL, FunctionPointer, NullPointer, Pointer, Undefined, Value, memory_order
+
+DEVICE = nodes.sym("device", 16)
+
+#: What holds on every path without being in its condition: the program drops shorter frames before nf_process
+#: runs, and its clock (CLOCK_MONOTONIC, or the capture's timestamps) is never negative.
+ASSUMPTIONS = (
+    nodes.compare("ule", nodes.const(MINIMUM_LENGTH, 16), PKT_LEN),
+    nodes.compare("sle", nodes.const(0, 64), NOW),
+)
+
+_LONGEST_FRAME = 65535
+
+
+class MutableFoundError(Exception):
+    """A path writes what earlier loads took for configuration: the analysis starts again, knowing that."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the paths showed about set-up's memory; only ever grows."""
+
+    pinned: dict[Expr, tuple[Place, int, int]] = field(default_factory=dict)  # symbol -> place, value, loc
+    null_pointers: dict[Place, int] = field(default_factory=dict)  # -> loc
+    object_pointers: dict[Place, int] = field(default_factory=dict)  # -> object
+    values: dict[Expr, tuple[Place, int]] = field(default_factory=dict)  # cfg symbols -> place, value
+    mutable: dict[int, set[int]] = field(default_factory=dict)  # block -> bytes
+    global_loc: dict[int, int] = field(default_factory=dict)  # block -> loc of the first write
+
+
+class PacketMachine(Machine):
+    """``port`` is the input port of the paths being explored."""
+
+    def __init__(
+        self, program: ir.Program, result: SetUpResult, places: Places, findings: Findings,
+        solver: Solver, limits: Limits, port: int, ports: int,
+    ) -> None:  # fmt: skip
+        super().__init__(program, result.globals, PACKET, solver, limits)
+        self.objects = list(result.objects)
+        self.port, self.ports = port, ports
+        self._result = result
+        self._places = places
+        self._findings = findings
+        self._globals = {block: len(result.objects) + i for i, block in enumerate(sorted(findings.mutable))}
+        self._base = {number: self._beneath(block) for number, block in result.memory.items()}
+
+    @staticmethod
+    def _beneath(block: Block) -> Block:
+        """Set-up's block as a path first sees it: constants and opaque objects as they are, the rest unread."""
+        if block.const or isinstance(block.fill, StateObjectFill | External):
+            return block
+        return Block(block.name, block.size, SetUp(), block.type_name)
+
+    def start(self) -> State:
+        """The state in which nf_process is entered."""
+        process = self.program.functions.get("nf_process")
+        if process is None:
+            raise InputError("the program has no nf_process()", hint="is the NF's main source file among the sources?")
+        state = State(Memory.of(self._base))
+        packet = Pointer(state.memory.add(Block("the packet", _LONGEST_FRAME, PacketBytes())))
+        state.cursor.block = packet
+        parameters = process.parameters
+        kinds = tuple(p.kind for p in parameters)
+        if kinds[:4] != ("int", "pointer", "int", "int") or len(kinds) > 5 or kinds[4:] not in ((), ("pointer",)):
+            self.fail(
+                UnsupportedError,
+                "nf_process has parameters that are not those of the API",
+                process.loc,
+                "int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, "
+                "struct rte_mbuf *mbuf)",
+            )
+        buffer = packet
+        if parameters[1].type_name.count("*") == 2:
+            holder = Block("the packet's pointer", 8, Zeros())
+            holder.cells[0] = (8, packet)
+            buffer = Pointer(state.memory.add(holder))
+        args: list[Value] = [
+            self._number(DEVICE, parameters[0].bits, False), buffer,
+            self._number(PKT_LEN, parameters[2].bits, False), self._number(NOW, parameters[3].bits, True),
+        ]  # fmt: skip
+        if len(parameters) == 5:
+            args.append(Pointer(state.memory.add(Block("the mbuf", None, External()))))
+        self.enter(state, "nf_process", args, None, process.loc)
+        return state
+
+    @staticmethod
+    def _number(symbol: Expr, bits: int, cut: bool) -> Expr:
+        if bits < symbol.width:
+            return nodes.extract(symbol, bits - 1, 0)
+        return nodes.sext(symbol, bits) if cut else nodes.zext(symbol, bits)
+
+    # ----------------------------------------------------------------------- decisions
+
+    def decide(self, state: State, condition: Expr, loc: int) -> Expr:
+        """The port is known; configuration that decides with the port, or alone, is pinned."""
+        symbols = self.solver.symbols(condition)
+        configuration = [s for s in symbols if s in self._findings.values]
+        known: dict[Expr, Expr] = {}
+        device = DEVICE in symbols
+        if device:
+            known[DEVICE] = nodes.const(self.port, DEVICE.width)
+        if configuration and (device or len(configuration) == len(symbols)):
+            for s in configuration:
+                self.pin(s, loc)
+        for s in configuration:
+            if s in self._findings.pinned:
+                known[s] = nodes.const(self._findings.values[s][1], s.width)
+        return nodes.substitute(condition, known) if known else condition
+
+    def pin(self, symbol: Expr, loc: int) -> None:
+        place, value = self._findings.values[symbol]
+        self._findings.pinned.setdefault(symbol, (place, value, loc))
+
+    def entry_index(self, state: State, index: Expr, loc: int) -> Expr:
+        index = self.decide(state, index, loc)
+        simpler = nodes.substitute(index, state.known)
+        return simpler if simpler.is_const else index
+
+    def verdict(self, state: State) -> int | Literal["drop", "flood"] | Expr:
+        """What the path returns: a port, "drop", "flood", or 16 bits that are not known."""
+        result = state.result
+        if isinstance(result, Undefined) or result is None:
+            self.fail(InputError, "nf_process ends without a return value on this path", state.end)
+        if not isinstance(result, Expr):
+            self.fail(UnsupportedError, "nf_process returns something that is not a port", state.end)
+        e = nodes.extract(self.as_integer(result, max(result.width, 32), state.end), 15, 0)
+        for s in sorted(self.solver.symbols(e), key=str):
+            if s in self._findings.values:
+                self.pin(s, state.end)
+        e = self.decide(state, e, state.end)
+        simpler = nodes.substitute(e, state.known)
+        if not simpler.is_const:
+            return e
+        return "drop" if simpler.const == self.port else "flood" if simpler.const == 0xFFFF else simpler.const
+
+    # ----------------------------------------------------------------------- memory
+
+    def missing(self, state: State, number: int, block: Block, offset: int, size: int, kind: str, loc: int) -> Value:
+        match block.fill:
+            case PacketBytes():
+                self._check_length(state, offset + size, loc)
+                return memory_order([nodes.sym(f"pkt.{n}", 8) for n in range(offset, offset + size)])
+            case VectorEntry(object_id, index):
+                value = events.read_bytes(state, "vector_read", object_id, index, offset, size, loc)
+                state.memory.writable(number).store(offset, size, value)
+                return value
+            case SetUp():
+                cells = list(self._set_up_cells(state, number, block, offset, size, loc))
+                if len(cells) == 1 and cells[0][:2] == (offset, size) and cells[0][2] is not None:
+                    return self._followed(number, cells[0], kind, loc)
+                return memory_order([self._bytes(block, cell, offset, size, loc) for cell in cells])
+        return super().missing(state, number, block, offset, size, kind, loc)
+
+    def _missing_cells(
+        self, state: State, number: int, block: Block, offset: int, size: int, loc: int
+    ) -> Iterable[tuple[int, int, Value | None]]:
+        if isinstance(block.fill, SetUp):
+            return list(self._set_up_cells(state, number, block, offset, size, loc))
+        return super()._missing_cells(state, number, block, offset, size, loc)
+
+    def _check_length(self, state: State, end: int, loc: int) -> None:
+        """Reading behind the frame's end gives bytes of the buffer that no packet determines; worth a note."""
+        if end <= state.cursor.minimum_length:
+            return
+        if self.may(state, nodes.compare("ult", PKT_LEN, nodes.const(end, 16)), loc):
+            self.note(loc, f"reads frame byte {end - 1} though the frame may be shorter; such bytes are arbitrary")
+        else:
+            state.cursor.minimum_length = end
+
+    def _set_up_cells(
+        self, state: State, number: int, block: Block, offset: int, size: int, loc: int
+    ) -> Iterable[tuple[int, int, Value | None]]:
+        """Cells that cover the range: pointers as set-up left them, numbers as configuration or as state."""
+        original = self._result.memory.get(number)
+        assert original is not None
+        mutable = self._findings.mutable.get(number, ())
+        position, end = offset, offset + size
+        while position < end:
+            if position in mutable:
+                stop = position
+                while stop < end and stop in mutable:
+                    stop += 1
+                index = nodes.const(position, 32)
+                value = events.read_bytes(
+                    state, "global_read", self._globals[number], index, position, stop - position, loc
+                )
+                state.memory.writable(number).store(position, stop - position, value)
+                yield position, stop - position, value
+                position = stop
+                continue
+            place = self._places.leaf(number, position)
+            first, last = max(place.offset, offset), min(place.offset + place.size, end)
+            if mutable:
+                first = position
+                last = next((n for n in range(first, last) if n in mutable), last)
+            yield self._set_up_cell(original, place, first, last)
+            position = last
+
+    def _set_up_cell(self, original: Block, place: Place, first: int, last: int) -> tuple[int, int, Value | None]:
+        segments = list(original.segments(place.offset, place.size))
+        if len(segments) == 1 and segments[0][2] is not None and not isinstance(segments[0][2], Expr):
+            return segments[0]
+        parts: list[Expr] = []
+        for _, s, v in segments:
+            if isinstance(v, Expr):
+                parts.append(v)
+            elif v is None and isinstance(original.fill, Zeros):
+                parts.append(nodes.const(0, 8 * s))
+            else:
+                return first, last - first, None
+        value = memory_order(parts)
+        if not value.is_const:
+            return first, last - first, value
+        symbol = nodes.sym(f"cfg.{place.text}", value.width)
+        self._findings.values.setdefault(symbol, (place, value.const))
+        if symbol in self._findings.pinned:
+            symbol = value
+        return first, last - first, nodes.extract(symbol, 8 * (last - place.offset) - 1, 8 * (first - place.offset))
+
+    def _followed(self, number: int, cell: tuple[int, int, Value | None], kind: str, loc: int) -> Value:
+        """Remember which pointers packets follow; a number read as a pointer must be NULL."""
+        offset, size, value = cell
+        place = self._places.leaf(number, offset)
+        assert value is not None
+        if isinstance(value, Pointer):
+            target = self._result.memory.get(value.block)
+            if target is not None and isinstance(target.fill, StateObjectFill):
+                self._findings.object_pointers.setdefault(place, target.fill.object)
+            return value
+        if kind == "int" or isinstance(value, FunctionPointer):
+            return nodes.const(floats.to_bits(value, 8 * size), 8 * size) if isinstance(value, float) else value
+        if isinstance(value, NullPointer):
+            self._findings.null_pointers.setdefault(place, loc)
+            return value
+        if isinstance(value, Expr):
+            symbols = self.solver.symbols(value)
+            if symbols and symbols <= self._findings.values.keys():
+                for s in symbols:
+                    self.pin(s, loc)
+                value = self._resolved(value)
+            if value.is_const and value.const == 0 and kind == "pointer":
+                self._findings.null_pointers.setdefault(place, loc)
+                return NULL
+        return value
+
+    def _resolved(self, value: Expr) -> Expr:
+        values = self._findings.values
+        return nodes.substitute(value, {s: nodes.const(values[s][1], s.width) for s in self.solver.symbols(value)})
+
+    def _bytes(self, block: Block, cell: tuple[int, int, Value | None], offset: int, size: int, loc: int) -> Expr:
+        first, length, value = cell
+        if value is None:
+            self.fail(InputError, f"reads '{block.name}' before it was written", loc)
+        if isinstance(value, NullPointer):
+            value = nodes.const(0, 64)
+        if not isinstance(value, Expr) or first < offset or first + length > offset + size:
+            self.fail(UnsupportedError, "reads a part of a pointer", loc)
+        return value
+
+    def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
+        super().stored(state, number, block, offset, size, value, loc)
+        match block.fill:
+            case VectorEntry(object_id, index):
+                if block.cells.get(offset) == (size, value):
+                    return  # what is there already
+                bits = self._plain(value, size, loc, "a vector's element")
+                self._forget_aliases(state, object_id, index)
+                events.write_bytes(state, "vector_write", object_id, index, offset, bits, loc)
+            case SetUp():
+                written = set(range(offset, offset + size))
+                mutable = self._findings.mutable.setdefault(number, set())
+                if not written <= mutable:
+                    mutable |= written
+                    self._findings.global_loc.setdefault(number, loc)
+                    raise MutableFoundError
+                bits = self._plain(value, size, loc, f"'{block.name}', which packets change")
+                index = nodes.const(offset, 32)
+                events.write_bytes(state, "global_write", self._globals[number], index, offset, bits, loc)
+
+    def _plain(self, value: Value, size: int, loc: int, where: str) -> Expr:
+        if isinstance(value, NullPointer):
+            return nodes.const(0, 8 * size)
+        if not isinstance(value, Expr):
+            self.fail(UnsupportedError, f"stores a pointer or floating-point number in {where}", loc)
+        return value
+
+    def _forget_aliases(self, state: State, object_id: int, index: Expr) -> None:
+        """A write to one element may change what another index names: its bytes are read anew."""
+        for (other, other_index), number in state.entries.items():
+            if other == object_id and other_index is not index and not (other_index.is_const and index.is_const):
+                state.memory.writable(number).cells.clear()
+
+    # ----------------------------------------------------------------------- results
+
+    def state_objects(self) -> tuple[StateObject, ...]:
+        """All objects, named as the NF reaches them."""
+        names: dict[int, str] = {}
+        for number, block in self._result.memory.items():
+            if isinstance(block.fill, StateObjectFill):
+                names[block.fill.object] = self._places.object_name(number) or f"{block.name[2:]}_{block.fill.object}"
+        allocated = [
+            StateObject(i, o.kind, names.get(i, f"{o.kind}_{i}"), o.loc, o.capacity, o.element_size, o.key)
+            for i, o in enumerate(self.objects)
+        ]
+        for number, object_id in sorted(self._globals.items(), key=lambda item: item[1]):
+            block = self._base[number]
+            name = self._places.object_name(number) or block.name
+            allocated.append(StateObject(object_id, "global", name, self._findings.global_loc[number], 1, block.size))
+        return tuple(allocated)

@@ -1,0 +1,267 @@
+"""The JSON form of an `Analysis`.  Reading checks everything: the data may come from a shared cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.text import Pool, read_pool
+from maestro_tool.symex.callpath import (
+    Analysis,
+    CallPath,
+    Event,
+    KeyField,
+    ObjectKind,
+    ObjectPointer,
+    Pinned,
+    StateObject,
+)
+
+SCHEMA = 1
+_T = TypeVar("_T")
+
+_OPERATIONS = frozenset({
+    "map_get", "map_put", "map_erase", "vector_read", "vector_write", "dchain_allocate", "dchain_rejuvenate",
+    "dchain_free", "dchain_is_allocated", "expire", "expire_range", "sketch_compute_hashes", "sketch_refresh",
+    "sketch_fetch", "sketch_touch_buckets", "sketch_expire", "cht_find", "global_read", "global_write", "opaque",
+})  # fmt: skip
+
+
+def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
+    """Plain data; expressions are indexes into the table ``expressions``."""
+    pool = Pool()
+
+    def optional(e: Expr | None) -> int | None:
+        return None if e is None else pool.add(e)
+
+    def event(e: Event) -> dict[str, Any]:
+        return {
+            "op": e.op, "objects": list(e.objects), "loc": e.loc,
+            "key": None if e.key is None else [pool.add(k) for k in e.key],
+            "index": optional(e.index), "value": optional(e.value), "result": e.result,
+            "span": None if e.span is None else list(e.span),
+            "stored": [[offset, pool.add(v)] for offset, v in e.stored],
+            "condition_length": e.condition_length,
+        }  # fmt: skip
+
+    def path(p: CallPath) -> dict[str, Any]:
+        return {
+            "port": p.port, "loc": p.loc,
+            "condition": [pool.add(c) for c in p.condition],
+            "events": [event(e) for e in p.events],
+            "packet_writes": [[offset, pool.add(v)] for offset, v in p.packet_writes],
+            "verdict": [pool.add(p.verdict)] if isinstance(p.verdict, Expr) else p.verdict,
+        }  # fmt: skip
+
+    paths = [path(p) for p in analysis.paths]
+    return {
+        "schema": SCHEMA,
+        "ports": analysis.ports,
+        "arguments": list(analysis.arguments),
+        "objects": [
+            {
+                "id": o.id, "kind": o.kind, "name": o.name, "loc": o.loc, "capacity": o.capacity,
+                "element_size": o.element_size,
+                "key": None if o.key is None else [[f.name, f.offset, f.size] for f in o.key],
+            }
+            for o in analysis.objects
+        ],
+        "paths": paths,
+        "pinned": [
+            {"place": p.place, "access": list(p.access), "size": p.size, "value": p.value, "loc": p.loc}
+            for p in analysis.pinned
+        ],
+        "object_pointers": [
+            {"place": p.place, "access": list(p.access), "object": p.object} for p in analysis.object_pointers
+        ],
+        "configuration": dict(analysis.configuration),
+        "notes": [[loc, text] for loc, text in analysis.notes],
+        "expressions": pool.entries,
+    }  # fmt: skip
+
+
+def analysis_from_json(data: Any) -> Analysis:
+    """Inverse of `analysis_to_json`; ValueError on anything else."""
+    top = _Record(data, "schema ports arguments objects paths pinned object_pointers configuration notes expressions")
+    if top.number("schema") != SCHEMA:
+        raise ValueError(f"schema {top['schema']!r:.40} is not {SCHEMA}")
+    known = read_pool(top["expressions"])
+    objects = top.each("objects", _object)
+    if [o.id for o in objects] != list(range(len(objects))):
+        raise ValueError("objects are not numbered in order")
+    reader = _Reader(known, len(objects), top.number("ports"))
+    configuration = top["configuration"]
+    if not isinstance(configuration, dict):
+        raise ValueError("configuration is not an object")
+    return Analysis(
+        top.number("ports"),
+        top.each("arguments", _text),
+        objects,
+        top.each("paths", reader.path),
+        top.each("pinned", _pinned),
+        top.each("object_pointers", reader.object_pointer),
+        {_text(name): _number(value) for name, value in configuration.items()},
+        top.each("notes", _note),
+    )
+
+
+class _Record:
+    """A JSON object with exactly the expected members."""
+
+    def __init__(self, data: Any, members: str) -> None:
+        expected = members.split()
+        if not isinstance(data, dict) or sorted(data) != sorted(expected):
+            raise ValueError(f"not an object with members {', '.join(expected)}")
+        self._data = data
+
+    def __getitem__(self, name: str) -> Any:
+        return self._data[name]
+
+    def number(self, name: str) -> int:
+        return _number(self._data[name])
+
+    def optional(self, name: str) -> int | None:
+        return None if self._data[name] is None else _number(self._data[name])
+
+    def text(self, name: str) -> str:
+        return _text(self._data[name])
+
+    def each(self, name: str, read: Callable[[Any], _T]) -> tuple[_T, ...]:
+        return tuple(read(item) for item in _list(self._data[name]))
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"not a number: {value!r:.40}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"not a string: {value!r:.40}")
+    return value
+
+
+def _list(value: Any, length: int | None = None) -> list[Any]:
+    if not isinstance(value, list) or (length is not None and len(value) != length):
+        raise ValueError(f"not a list of the right length: {value!r:.40}")
+    return value
+
+
+def _note(data: Any) -> tuple[int, str]:
+    loc, text = _list(data, 2)
+    return _number(loc), _text(text)
+
+
+def _key_field(data: Any) -> KeyField:
+    name, offset, size = _list(data, 3)
+    return KeyField(_text(name), _number(offset), _number(size))
+
+
+def _object(data: Any) -> StateObject:
+    r = _Record(data, "id kind name loc capacity element_size key")
+    if r["kind"] not in get_args(ObjectKind):
+        raise ValueError(f"unknown kind {r['kind']!r:.40}")
+    key = None if r["key"] is None else r.each("key", _key_field)
+    return StateObject(
+        r.number("id"),
+        r["kind"],
+        r.text("name"),
+        r.number("loc"),
+        r.optional("capacity"),
+        r.optional("element_size"),
+        key,
+    )
+
+
+def _access(value: Any) -> tuple[str | int, ...]:
+    name, *offsets = _list(value) or [None]
+    return (_text(name), *(_offset(o) for o in offsets))
+
+
+def _offset(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError(f"not an offset: {value!r:.40}")
+    return value
+
+
+def _pinned(data: Any) -> Pinned:
+    r = _Record(data, "place access size value loc")
+    return Pinned(r.text("place"), _access(r["access"]), r.number("size"), r.number("value"), r.number("loc"))
+
+
+class _Reader:
+    """Reads what refers to expressions, objects and ports."""
+
+    def __init__(self, expressions: list[Expr], objects: int, ports: int) -> None:
+        self._expressions, self._objects, self._ports = expressions, objects, ports
+
+    def expr(self, value: Any) -> Expr:
+        index = _number(value)
+        if index >= len(self._expressions):
+            raise ValueError("an expression that is not in the table")
+        return self._expressions[index]
+
+    def _condition(self, value: Any) -> Expr:
+        e = self.expr(value)
+        if e.width != 0:
+            raise ValueError("a condition that is not Boolean")
+        return e
+
+    def _object(self, value: Any) -> int:
+        if _number(value) >= self._objects:
+            raise ValueError("an object that does not exist")
+        return _number(value)
+
+    def _at(self, data: Any) -> tuple[int, Expr]:
+        offset, e = _list(data, 2)
+        return _number(offset), self.expr(e)
+
+    def object_pointer(self, data: Any) -> ObjectPointer:
+        r = _Record(data, "place access object")
+        return ObjectPointer(r.text("place"), _access(r["access"]), self._object(r["object"]))
+
+    def event(self, data: Any) -> Event:
+        r = _Record(data, "op objects loc key index value result span stored condition_length")
+        if r["op"] not in _OPERATIONS:
+            raise ValueError(f"unknown operation {r['op']!r:.40}")
+        if r["result"] not in (None, True, False) or (isinstance(r["result"], int) and type(r["result"]) is not bool):
+            raise ValueError("a result that is not true, false or null")
+        span = None
+        if r["span"] is not None:
+            first, end = _list(r["span"], 2)
+            span = (_number(first), _number(end))
+        return Event(
+            r["op"],
+            r.each("objects", self._object),
+            r.number("loc"),
+            None if r["key"] is None else r.each("key", self.expr),
+            None if r["index"] is None else self.expr(r["index"]),
+            None if r["value"] is None else self.expr(r["value"]),
+            r["result"],
+            span,
+            r.each("stored", self._at),
+            r.number("condition_length"),
+        )
+
+    def path(self, data: Any) -> CallPath:
+        r = _Record(data, "port loc condition events packet_writes verdict")
+        if r.number("port") >= self._ports:
+            raise ValueError("a port that does not exist")
+        condition = r.each("condition", self._condition)
+        events = r.each("events", self.event)
+        if any(e.condition_length > len(condition) for e in events):
+            raise ValueError("an event behind the end of its path's condition")
+        writes = r.each("packet_writes", self._at)
+        if any(e.width != 8 for _, e in writes):
+            raise ValueError("a packet write that is not a byte")
+        return CallPath(r.number("port"), condition, events, writes, self._verdict(r["verdict"]), r.number("loc"))
+
+    def _verdict(self, value: Any) -> Any:
+        if isinstance(value, list):
+            e = self.expr(_list(value, 1)[0])
+            if e.width != 16:
+                raise ValueError("a verdict that is not 16 bits wide")
+            return e
+        return value if value in ("drop", "flood") and isinstance(value, str) else _number(value)

@@ -1,0 +1,135 @@
+"""Phase 1: nf_config_init and nf_init run on concrete values, with the NF's own arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from maestro_tool.diagnostics import InputError, UnsupportedError
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.frontend import ir
+from maestro_tool.symex.callpath import KeyField
+from maestro_tool.symex.limits import Limits
+from maestro_tool.symex.machine import Machine, NeedsValueError
+from maestro_tool.symex.memory import Block, External, Memory, Zeros
+from maestro_tool.symex.models import SETUP
+from maestro_tool.symex.objects import ObjectInfo
+from maestro_tool.symex.solver import Solver
+from maestro_tool.symex.state import State
+from maestro_tool.symex.values import FunctionPointer, Pointer, Value
+
+KeyAnalysis = Callable[[str, int], tuple[KeyField, ...] | None]
+
+_STREAMS = frozenset({"stdin", "stdout", "stderr"})
+_GETOPT = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class SetUpResult:
+    """Memory after nf_init; nobody changes it any more."""
+
+    memory: Memory
+    globals: dict[str, int]
+    objects: tuple[ObjectInfo, ...]
+    notes: frozenset[tuple[int, str]]
+
+
+class SetUpMachine(Machine):
+    """All values are concrete; what is not is an error."""
+
+    def __init__(
+        self,
+        program: ir.Program,
+        globals_: dict[str, int],
+        solver: Solver,
+        limits: Limits,
+        ports: int,
+        keys: KeyAnalysis,
+    ) -> None:
+        super().__init__(program, globals_, SETUP, solver, limits)
+        self.in_setup = True
+        self.ports = ports
+        self.step_limit = limits.setup_steps
+        self._keys = keys
+
+    def key_fields(self, equality: str, loc: int) -> tuple[KeyField, ...] | None:
+        return self._keys(equality, loc)
+
+    def concrete(self, state: State, e: Expr, loc: int, purpose: str) -> int:
+        try:
+            return super().concrete(state, e, loc, purpose)
+        except NeedsValueError:
+            self.fail(UnsupportedError, f"{purpose} is not known in set-up", loc)
+
+
+def load_globals(program: ir.Program) -> tuple[Memory, dict[str, int]]:
+    """Memory with the program's variables at their initial values, and their block numbers by name."""
+    memory = Memory()
+    numbers: dict[str, int] = {}
+    for name, g in sorted(program.globals.items()):
+        const = g.const or g.scope == "literal"
+        known = g.defined or name in _GETOPT or name in _STREAMS
+        size = g.size if g.defined else max(g.size, 8)
+        block = Block(name, size, Zeros() if known else External(), g.type_name, const)
+        numbers[name] = memory.add(block)
+    for name, number in numbers.items():
+        block = memory.writable(number)
+        for initial in program.globals[name].initial:
+            size, value = _initial_value(initial, numbers)
+            block.store(initial.offset, size, value)
+        if name in _STREAMS and not program.globals[name].defined:
+            block.store(0, 8, Pointer(memory.add(Block(name, None, External()))))
+        elif name in _GETOPT and not program.globals[name].defined and name != "optarg":
+            block.store(0, 4, nodes.const(_GETOPT[name], 32))
+    return memory, numbers
+
+
+def _initial_value(initial: ir.Initial, numbers: dict[str, int]) -> tuple[int, Value]:
+    value = initial.value
+    match value:
+        case ir.Const(number, bits):
+            return (bits + 7) // 8, number if isinstance(number, float) else nodes.const(number, 8 * ((bits + 7) // 8))
+        case ir.GlobalAddress(name):
+            return 8, Pointer(numbers[name], initial.addend)
+        case ir.FunctionAddress(name):
+            return 8, FunctionPointer(name)
+        case bytes():
+            return len(value), nodes.const(int.from_bytes(value, "little"), 8 * len(value))
+    raise AssertionError(value)
+
+
+def run_setup(
+    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyAnalysis
+) -> SetUpResult:
+    """Run nf_config_init(argc, argv) where there is one, then nf_init().
+
+    Raises InputError when the NF stops or nf_init returns false.
+    """
+    memory, numbers = load_globals(program)
+    state = State(memory)
+    machine = SetUpMachine(program, numbers, solver, limits, ports, keys)
+    if "nf_init" not in program.functions:
+        raise InputError("the program has no nf_init()", hint="is the NF's main source file among the sources?")
+    if "nf_config_init" in program.functions:
+        loc = program.functions["nf_config_init"].loc
+        argc, argv = _command_line(machine, state, arguments)
+        machine.call(state, "nf_config_init", [argc, argv], loc)
+    init = program.functions["nf_init"]
+    result = machine.call(state, "nf_init", [], init.loc)
+    if isinstance(result, Expr) and not (nodes.extract(result, min(result.width, 8) - 1, 0).const):
+        output = " ".join(machine.output[-3:])
+        machine.fail(
+            InputError,
+            "nf_init() returned false" + (f" (last output: {output})" if output else ""),
+            init.loc,
+            "are the NF's arguments right? capacities of maps must be powers of two",
+        )
+    return SetUpResult(state.memory, numbers, tuple(machine.objects), frozenset(machine.notes))
+
+
+def _command_line(machine: SetUpMachine, state: State, arguments: tuple[str, ...]) -> tuple[Value, Value]:
+    words: list[Value] = [machine.new_string(state, word, "an argument") for word in ("nf", *arguments)]
+    block = Block("argv", 8 * (len(words) + 1), Zeros())
+    for i, word in enumerate(words):
+        block.cells[8 * i] = (8, word)
+    return nodes.const(len(words), 32), Pointer(state.memory.add(block))

@@ -1,0 +1,108 @@
+"""The state of one path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.frontend import ir
+from maestro_tool.symex.callpath import Event
+from maestro_tool.symex.memory import Memory
+from maestro_tool.symex.values import Pointer, Value
+
+#: Frames shorter than this do not reach nf_process: the program drops them.
+MINIMUM_LENGTH = 14
+
+
+class Frame:
+    """One active call.  ``decisions`` counts per block how often its branch was decided both ways."""
+
+    __slots__ = ("block", "decisions", "dst", "function", "locals", "pc", "temps")
+
+    def __init__(self, function: ir.Function, args: list[Value], dst: int | None) -> None:
+        self.function = function
+        self.temps: dict[int, Value] = dict(enumerate(args))
+        self.block = 0
+        self.pc = 0
+        self.dst = dst
+        self.locals: list[int] = []
+        self.decisions: dict[int, int] = {}
+
+    def copy(self) -> Frame:
+        other = Frame.__new__(Frame)
+        other.function = self.function
+        other.temps = dict(self.temps)
+        other.block, other.pc, other.dst = self.block, self.pc, self.dst
+        other.locals = list(self.locals)
+        other.decisions = dict(self.decisions)
+        return other
+
+
+@dataclass(slots=True)
+class PacketCursor:
+    """What the chunk helpers remember: bytes read so far and the borrowed chunks (their offsets)."""
+
+    read: int = 0
+    chunks: tuple[int, ...] = ()
+    minimum_length: int = MINIMUM_LENGTH
+    block: Pointer | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """``conditions`` hold on this path; ``known`` are values of (sub)terms that follow from them."""
+
+    memory: Memory
+    frames: list[Frame] = field(default_factory=list)
+    conditions: tuple[Expr, ...] = ()
+    known: dict[Expr, Expr] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    cursor: PacketCursor = field(default_factory=PacketCursor)
+    entries: dict[tuple[int, Expr], int] = field(default_factory=dict)  # borrowed elements: block numbers
+    facts: dict[tuple[object, ...], Value] = field(default_factory=dict)  # answers that still hold
+    steps: int = 0
+    result: Value | None = None
+    end: int = 0  # location of the return statement
+
+    def fork(self) -> State:
+        return State(
+            self.memory.fork(),
+            [f.copy() for f in self.frames],
+            self.conditions,
+            dict(self.known),
+            list(self.events),
+            PacketCursor(self.cursor.read, self.cursor.chunks, self.cursor.minimum_length, self.cursor.block),
+            dict(self.entries),
+            dict(self.facts),
+            self.steps,
+        )
+
+    def assume(self, condition: Expr) -> None:
+        """Add a condition (its conjuncts) and what follows from it at once."""
+        work = [condition]
+        added: list[Expr] = []
+        while work:
+            c = work.pop()
+            if c.op == "land":
+                work.extend(reversed(c.args))
+            elif c is not nodes.TRUE and c not in self.conditions:
+                added.append(c)
+                self._learn(c)
+        self.conditions += tuple(added)
+
+    def _learn(self, c: Expr) -> None:
+        self.known[c] = nodes.TRUE
+        negated = nodes.lnot(c)
+        self.known[negated] = nodes.FALSE
+        if c.op == "eq" and c.args[1].is_const and c.args[0].op in ("sym", "concat"):
+            left, value = c.args
+            self.known[left] = value
+            low = left.width
+            for part in left.args:
+                low -= part.width
+                if part.op == "sym":
+                    self.known[part] = nodes.extract(value, low + part.width - 1, low)
+        if c.op == "ule" and c.args[0].is_const and c.args[1].op == "sym" and c.args[1].value == "pkt_len":
+            self.cursor.minimum_length = max(self.cursor.minimum_length, c.args[0].const)
+        if c.op == "ult" and c.args[0].is_const and c.args[1].op == "sym" and c.args[1].value == "pkt_len":
+            self.cursor.minimum_length = max(self.cursor.minimum_length, c.args[0].const + 1)
