@@ -193,10 +193,11 @@ def _compiler(env: Any) -> Any:
     cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs))
     if not env["MAESTRO_VERBOSE"]:
         cc.SetDefault(**builders.VERBS)
-    # DPDK's headers as -isystem: SCons does not scan them, its version stands for them (in a macro of the signature).
-    system = " ".join(f"-isystem {d}" for d in found.include_dirs)
+    # DPDK's headers as -isystem: SCons does not scan them; its version, a macro, stands for them in the signature.
+    cc["MAESTRO_DPDK_INCLUDES"] = [word for folder in found.include_dirs for word in ("-isystem", folder)]
+    cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $( $MAESTRO_DPDK_INCLUDES $)"
     cc.Append(
-        CCFLAGS=[*_C_FLAGS, *found.cflags, *dpdk.RENAMES, f"$( {system} $)"],
+        CCFLAGS=[*_C_FLAGS, *found.cflags, *dpdk.RENAMES],
         CPPDEFINES={"MAESTRO_DPDK_VERSION": f'\\"{found.version}\\"'},
         CPPPATH=[cc.Dir(str(runtime.INCLUDE))],
     )

@@ -21,14 +21,14 @@ def add(env: Any) -> None:
     env.AddMethod(_replay, "Replay")
 
 
-def _replay(env: Any, name: str, *, WORKERS: int = 2, TRAFFIC: str = "", **options: Any) -> Any:
+def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFFIC: str = "", **options: Any) -> Any:
     """A node that replays captures through the program of ``name`` for $NIC (one that needs no card).
 
     TRAFFIC: a folder with port0.pcap, port1.pcap ...; or options of ``maestro traffic``.  What the NF sends
     is written to build/run/<nic>/<nf>/.
     """
     nic = str(options.pop("NIC", "soft"))
-    program = env.Parallelize(name, NIC=nic, **options)[0]
+    program = env.Parallelize(name, sources, NIC=nic, **options)[0]
     out = f"{env['MAESTRO_BUILD']}/run/{nic}/{name}"
     arguments = env["MAESTRO_PRODUCTS"][-1].arguments
     node = env.Alias(

@@ -1,0 +1,1 @@
+"""A toolpath for other repositories: ``Environment(tools=["default", "maestro"], toolpath=[PyPackageDir(...)])``."""
