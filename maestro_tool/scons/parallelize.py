@@ -55,8 +55,8 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     """
     strategy = str(overrides.pop("STRATEGY", env["STRATEGY"]))
     nics = overrides.pop("NIC", env["NIC"])
-    function = _function(env, name, sources, overrides)
     cc = _compiler(env)
+    function = _function(env, name, sources, overrides)
     configs = Path(env["MAESTRO_CONFIGS"])
     analysis = env.MaestroAnalyse(
         f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json", _files(env, function.sources), **_request(function)
