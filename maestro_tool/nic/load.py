@@ -182,8 +182,10 @@ def _plain(tree: _Located) -> Any:
 
 
 def _located_error(tree: _Located, error: ValidationError) -> InputError:
-    """The first finding of pydantic, in the words and at the place of the user's file."""
-    finding = error.errors(include_url=False)[0]
+    """The most telling finding of pydantic, in the words and at the place of the user's file."""
+    findings = error.errors(include_url=False)
+    # A misspelt field is also a missing one: the spelling is what to say.
+    finding = next((f for f in findings if f["type"] == "extra_forbidden"), findings[0])
     path = [p for p in finding["loc"] if p != "[key]"]
     location, key_location = tree.location, tree.location
     for part in path:

@@ -57,7 +57,8 @@ def port_model(entry: Mapping[str, Any]) -> PortModel:
         )
         if not isinstance(size, int) or size <= 0 or size & (size - 1):
             raise ValueError(f"table_size {size!r} is no power of two")
-        longest = max((sum(INPUT_BITS[f] for f in fs) for fs in (*model.hashed.values(), *software.values())), default=0)
+        inputs = (*model.hashed.values(), *software.values())
+        longest = max(sum(INPUT_BITS[f] for f in fields) for fields in inputs)
         if longest + HASH_BITS - 1 > 8 * len(key):
             raise ValueError(f"a key of {len(key)} bytes is too short for {longest} bits of input")
         return model

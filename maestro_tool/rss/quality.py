@@ -29,6 +29,8 @@ _PORT_BITS: Final = 10
 _ZIPF_FLOWS: Final = 512
 
 Columns = Mapping[str, Sequence[int]]
+#: Per kind of traffic a dimension of a space of indices.
+Dimensions = Mapping[str, int]
 
 
 def field_columns(key: bytes, fields: Sequence[str], index_bits: int) -> dict[str, list[int]]:
@@ -47,19 +49,22 @@ def field_ranks(columns: Columns) -> dict[str, int]:
     return {field: rank(c) for field, c in columns.items()}
 
 
-def cost(columns: Columns, table_size: int) -> float:
-    """What `solve` minimises: weighted excess over the best balance that so many varying bits allow; 0.0 is perfect."""
+def attainable(columns: Columns, table_size: int) -> Dimensions:
+    """Dimension of the indices each traffic could fill, given what tells the columns of all correct keys apart."""
+    full = table_size.bit_length() - 1
+    return {traffic: min(full, len(set(_varying(columns, traffic)) - {0})) for traffic in _WEIGHT}
+
+
+def cost(columns: Columns, table_size: int, ideal: Dimensions) -> float:
+    """What `solve` minimises: weighted excess over the balance of `attainable` dimensions; 0.0 is perfect."""
     total, full = 0.0, table_size.bit_length() - 1
     for traffic, weight in _WEIGHT.items():
-        varying = set(_varying(columns, traffic)) - {0}
+        varying = _varying(columns, traffic)
         if _fills(varying, full):
             continue
-        basis = _reduced(varying)
-        ideal = tuple(1 << i for i in range(min(full, len(varying))))
+        basis, best = _reduced(varying), tuple(1 << i for i in range(ideal[traffic]))
         for workers in WORKERS:
-            total += weight * max(0.0, _subspace_imbalance(basis, workers) - _subspace_imbalance(ideal, workers))
-        if not basis:
-            total += weight  # no spread at all is worse than little
+            total += weight * max(0.0, _subspace_imbalance(basis, workers) - _subspace_imbalance(best, workers))
     return round(total, 6)
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
 from maestro_tool.nic.profile import NicProfile
 from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
@@ -69,6 +71,7 @@ class _Attempt:
 
     layouts: tuple[Layout, ...]
     space: gf2.SolutionSpace
+    ideal: tuple[quality.Dimensions, ...]
     degenerate: tuple[int, ...]  # ports whose index is constant under every correct key
     software: int
     parameters: int
@@ -86,6 +89,7 @@ class _Solver:
         self._index_bits = table_size.bit_length() - 1
         self._bits = KeyBits.of(problem, agreeing)
         self._related = RelatedPairs()
+        self._tried: set[tuple[Layout, ...]] = set()
         self._seed = bytes.fromhex(problem.digest)
         self._constrained = sorted({p for c in problem.constraints for p in c.ports})
 
@@ -99,7 +103,8 @@ class _Solver:
         return self._contradiction(best) if best.degenerate else self._solution(self._improved(best))
 
     def _better(self, best: _Attempt, layouts: tuple[Layout, ...]) -> _Attempt:
-        if best.rank == (0, 0, 0.0) or layouts == best.layouts:
+        settled = not best.software or not any(p.setups for p in self._problem.ports)
+        if layouts in self._tried or (not best.degenerate and settled and not any(best.costs)):
             return best
         attempt = self._attempt(layouts)
         return attempt if attempt.rank < best.rank else best
@@ -157,12 +162,13 @@ class _Solver:
     # ----- keys
 
     def _attempt(self, layouts: tuple[Layout, ...]) -> _Attempt:
+        self._tried.add(layouts)
         space = self._space(layouts, self._problem.constraints)
         every = self._problem.constraints
         degenerate = tuple(p for p in self._constrained if not self._spreads(space, layouts, p, every))
         software = sum(dict(layout.steering)[c] == "software" for layout in layouts for c in ("tcp4", "udp4"))
-        parameters, costs = (0, ()) if degenerate else self._choose(space, layouts)
-        return _Attempt(layouts, space, degenerate, software, parameters, costs)
+        attempt = _Attempt(layouts, space, self._ideal(space, layouts), degenerate, software, 0, ())
+        return attempt if degenerate else self._choose(attempt)
 
     def _space(self, layouts: Sequence[Layout], constraints: Sequence[Constraint]) -> gf2.SolutionSpace:
         distinct = {e for c in constraints for e in equations(c, layouts, self._bits, self._related)}
@@ -185,35 +191,36 @@ class _Solver:
             for mode in modes(c, side, layouts[port])
         )
 
-    def _choose(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> tuple[int, tuple[float, ...]]:
-        """The parameters of the best of a few random keys, and the cost on each port."""
-        best, best_costs = 0, tuple(float("inf") for _ in layouts)
+    def _choose(self, attempt: _Attempt) -> _Attempt:
+        """The attempt with the best of a few random keys."""
+        drawn: list[_Attempt] = []
         for n in range(RANDOM_KEYS):
-            parameters = self._random(space.dimension, n)
-            costs = self._costs(space, parameters, layouts)
-            if sum(costs) < sum(best_costs):
-                best, best_costs = parameters, costs
-            if not any(costs):
+            parameters = self._random(attempt.space.dimension, n)
+            drawn.append(replace(attempt, parameters=parameters, costs=self._costs(attempt, parameters)))
+            if not any(drawn[-1].costs):
                 break
-        return best, best_costs
+        return min(drawn, key=lambda a: sum(a.costs))
 
     def _improved(self, attempt: _Attempt) -> _Attempt:
-        """Single parameters flipped while that helps."""
+        """Single parameters flipped while that helps, port by port, the worst port first."""
         best = attempt
-        for parameter in self._relevant(attempt)[:IMPROVEMENTS] if any(attempt.costs) else ():
-            parameters = best.parameters ^ (1 << parameter)
-            costs = self._costs(best.space, parameters, best.layouts)
-            if sum(costs) < sum(best.costs):
-                best = replace(best, parameters=parameters, costs=costs)
+        for port in sorted(range(len(attempt.costs)), key=lambda p: -attempt.costs[p]):
+            for parameter in self._relevant(best, port)[:IMPROVEMENTS]:
+                if not best.costs[port]:
+                    break
+                parameters = best.parameters ^ (1 << parameter)
+                costs = self._costs(best, parameters, 1 << parameter)
+                if sum(costs) < sum(best.costs):
+                    best = replace(best, parameters=parameters, costs=costs)
         return best
 
-    def _relevant(self, attempt: _Attempt) -> list[int]:
-        """Parameters that the index of ordinary traffic depends on, on ports that could be better."""
-        mask = 0
-        for port, port_layout in enumerate(attempt.layouts):
-            for v in self._traffic_bits(port, port_layout) if attempt.costs[port] else ():
-                mask |= attempt.space.forms[v]
+    def _relevant(self, attempt: _Attempt, port: int) -> list[int]:
+        """Parameters that the index of ordinary traffic of a port depends on."""
+        mask = self._dependence(attempt.space, attempt.layouts, port)
         return [i for i in range(attempt.space.dimension) if mask >> i & 1]
+
+    def _dependence(self, space: gf2.SolutionSpace, layouts: Sequence[Layout], port: int) -> int:
+        return reduce(or_, (space.forms[v] for v in self._traffic_bits(port, layouts[port])), 0)
 
     def _traffic_bits(self, port: int, port_layout: Layout) -> range:
         """Key bits (unknowns) that the index of ordinary traffic is computed from."""
@@ -232,11 +239,17 @@ class _Solver:
             keys.append(value.to_bytes(port.key_length, "big"))
         return tuple(keys)
 
-    def _costs(self, space: gf2.SolutionSpace, parameters: int, layouts: Sequence[Layout]) -> tuple[float, ...]:
-        """Cost of each port under the key that ``parameters`` select; only the key bits that matter are computed."""
+    def _costs(self, attempt: _Attempt, parameters: int, flipped: int = 0) -> tuple[float, ...]:
+        """Cost of each port under the key that ``parameters`` select; only the key bits that matter are computed.
+
+        ``flipped``: in what they differ from the attempt's own; its costs are kept where that changes nothing.
+        """
         costs = []
-        mask = self._table_size - 1
+        mask, space, layouts = self._table_size - 1, attempt.space, attempt.layouts
         for port, port_layout in enumerate(layouts):
+            if flipped and not self._dependence(space, layouts, port) & flipped:
+                costs.append(attempt.costs[port])
+                continue
             value = 0
             for v in self._traffic_bits(port, port_layout):
                 value = value << 1 | (space.forms[v] & parameters).bit_count() & 1
@@ -245,8 +258,23 @@ class _Solver:
             for field in port_layout.traffic:
                 columns[field] = [value >> (shift - 1 - i) & mask for i in range(INPUT_BITS[field])]
                 shift -= INPUT_BITS[field]
-            costs.append(quality.cost(columns, self._table_size))
+            costs.append(quality.cost(columns, self._table_size, attempt.ideal[port]))
         return tuple(costs)
+
+    def _ideal(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> tuple[quality.Dimensions, ...]:
+        """Per port what no correct key can exceed: columns that are one under all of them count once."""
+        result = []
+        for port, port_layout in enumerate(layouts):
+            offset, position = self._bits.offsets[port], 0
+            columns: dict[str, list[int]] = {}
+            for field in port_layout.traffic:
+                columns[field] = [
+                    sum(space.forms[offset + v] << (n * space.dimension) for n, v in enumerate(w))
+                    for w in (window(position + i, self._index_bits) for i in range(INPUT_BITS[field]))
+                ]
+                position += INPUT_BITS[field]
+            result.append(quality.attainable(columns, self._table_size))
+        return tuple(result)
 
     # ----- results
 

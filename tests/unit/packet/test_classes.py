@@ -47,7 +47,7 @@ EXAMPLES = {
     "ipv4_options_other": [ipv4(2, words=6, payload=0)],
     "ipv4_fragment": [ipv4(6, fragment=0x2000), ipv4(17, fragment=1), ipv4(6, fragment=0x2001, payload=0)],
     "tcp6": [ipv6(6)],
-    "udp6": [ipv6(17)],
+    "udp6": [ipv6(17), ipv6(17, payload=0)],
     "sctp6": [ipv6(132)],
     "ipv6_other": [ipv6(58), ipv6(59, payload=0)],
     "ipv6_fragment": [ipv6(44)],

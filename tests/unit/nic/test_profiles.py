@@ -1,0 +1,216 @@
+"""Profiles: the shipped ones are right in form, and each mistake is reported at its place."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from maestro_tool.diagnostics import InputError
+from maestro_tool.nic import find_profiles, load_profile, select_profile
+from maestro_tool.nic.load import MAX_BYTES, json_schema, to_json
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+ALL = sorted(p.stem for p in CONFIGS.glob("*.yaml"))
+
+GOOD = """\
+name: card
+description: a test card
+pmd: net_card
+drivers: [net_card]
+rss:
+  kind: hardware
+  key_length: 40
+  tables: {default: 128, choices: [128]}
+  max_queues: 16
+  flags_advertised: [RTE_ETH_RSS_IPV4, RTE_ETH_RSS_FRAG_IPV4]
+  flags_programmed: [RTE_ETH_RSS_IPV4]
+  classes:
+    ipv4_other: {flags: [RTE_ETH_RSS_IPV4], fields: [src_ip, dst_ip]}
+sources:
+  rss.key_length: made up
+"""
+
+
+def write(folder: Path, text: str | bytes, name: str = "card") -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_shipped_profile_is_valid_and_gives_sources(name: str) -> None:
+    profile = select_profile(name, [CONFIGS])
+    assert profile.name == name and profile.sources
+    if profile.rss.kind == "hardware":
+        needed = {"rss.key_length", "rss.tables", "rss.flags_advertised"}
+        assert needed <= set(profile.sources), f"{needed - set(profile.sources)} without a source"
+
+
+def test_flags_exist_in_dpdk(tmp_path: Path) -> None:
+    """Every flag of every profile is a symbol of rte_ethdev.h."""
+    compiler, pkg_config = shutil.which("gcc"), shutil.which("pkg-config")
+    if not compiler or not pkg_config or subprocess.run([pkg_config, "--exists", "libdpdk"], check=False).returncode:
+        pytest.skip("needs a C compiler and DPDK's headers")
+    profiles = [select_profile(n, [CONFIGS]).rss for n in ALL]
+    flags = sorted({f for p in profiles for f in p.flags_advertised})
+    source = tmp_path / "flags.c"
+    source.write_text("#include <rte_ethdev.h>\nuint64_t flags[] = {" + ", ".join(flags) + "};\n")
+    cflags = subprocess.run([pkg_config, "--cflags", "libdpdk"], capture_output=True, text=True, check=True).stdout
+    subprocess.run([compiler, "-fsyntax-only", *cflags.split(), source], check=True)
+
+
+def test_profile_outside_the_repository(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    assert select_profile("card", [tmp_path, CONFIGS]).rss.key_length == 40
+    assert {"card", "e810", "soft"} <= set(find_profiles([CONFIGS, tmp_path, tmp_path / "missing"]))
+
+
+def test_earlier_directories_win(tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace("name: card", "name: e810"), "e810")
+    assert select_profile("e810", [tmp_path, CONFIGS]).pmd == "net_card"
+
+
+def test_unknown_nic_lists_the_known_ones() -> None:
+    with pytest.raises(InputError, match="unknown NIC 'e801'") as caught:
+        select_profile("e801", [CONFIGS])
+    assert caught.value.hint is not None and "did you mean e810?" in caught.value.hint and "soft" in caught.value.hint
+
+
+def test_defaults_and_json_forms(tmp_path: Path) -> None:
+    profile = load_profile(write(tmp_path, GOOD))
+    assert profile.rss.passed == 40 and to_json(profile)["rss"]["settable"]["key"] == "always"
+    assert "rss" in json_schema()["properties"]
+    with pytest.raises(Exception, match="frozen"):
+        profile.rss.key_length = 52  # type: ignore[misc]
+
+
+MISTAKES = [  # (change to GOOD, line, column, message)
+    (("key_length: 40", "key_lenght: 40"), 7, 3, "unknown field 'rss.key_lenght'"),
+    (("key_length: 40", "key_length: forty"), 7, 15, "rss.key_length: .*integer"),
+    (("key_length: 40", "key_length: 4000"), 7, 15, "rss.key_length: .*128"),
+    (("key_length: 40", "key_length: 40.0"), 7, 15, "rss.key_length: .*integer"),
+    (("key_length: 40", "key_length: true"), 7, 15, "rss.key_length: .*integer"),
+    (("key_length: 40", "key_length: 8"), 6, 3, "need a longer key"),
+    (("kind: hardware", "kind: hardwear"), 6, 9, "unknown value 'hardwear'"),
+    (("ipv4_other:", "ipv4_othr:"), 13, 5, "unknown value 'ipv4_othr'"),
+    (("[src_ip, dst_ip]", "[src_ip, vlan_id]"), 13, 60, "unknown value 'vlan_id'"),
+    (("[src_ip, dst_ip]", "[src_ip, src_ip]"), 13, 17, "listed twice"),
+    (("choices: [128]", "choices: [128, 100]"), 8, 11, "100 is no power of two"),
+    (("default: 128", "default: 64"), 8, 11, "default 64 is not among"),
+    (("flags: [RTE_ETH_RSS_IPV4]", "flags: [RTE_ETH_RSS_FRAG_IPV4]"), 6, 3, "flags_programmed does not list"),
+    (("programmed: [RTE_ETH_RSS_IPV4]", "programmed: [RTE_ETH_RSS_IPV6]"), 6, 3, "flags_advertised does not"),
+    (("max_queues: 16", "key_length: 48"), 9, 3, "'key_length' is given twice"),
+    (("drivers: [net_card]", "drivers: [net_card"), 5, 4, "not YAML"),
+    (("pmd: net_card", "pmd: !!python/object/apply:os.system [x]"), 3, 6, "pmd: "),
+    (("pmd: net_card", "pmd: !!binary aGk="), 3, 6, "binary values are not allowed"),
+    (("name: card", "name: other"), 1, 7, "name is 'other'"),
+    (("rss.key_length: made up", "rss.key_len: made up"), 1, 1, "no field of a profile"),
+    (("  max_queues: 16\n", ""), 6, 3, "rss.max_queues is missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "line", "column", "message"), MISTAKES)
+def test_mistakes_are_located(tmp_path: Path, change: tuple[str, str], line: int, column: int, message: str) -> None:
+    assert change[0] in GOOD
+    path = write(tmp_path, GOOD.replace(*change))
+    with pytest.raises(InputError) as caught:
+        load_profile(path)
+    error = caught.value
+    assert re.search(message, error.message)
+    assert error.location is not None
+    assert (error.location.file, error.location.line, error.location.column) == (str(path), line, column)
+    assert path.read_text().splitlines()[line - 1] in error.render()
+
+
+def test_did_you_mean(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load_profile(write(tmp_path, GOOD.replace("key_length: 40", "key_lenght: 40")))
+    assert caught.value.hint == "did you mean key_length?"
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{c}: &{c} [{', '.join(['*' + p] * 10)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"- a\n- b\n",
+        b"just text",
+        b"a: b: c",
+        b"\tname: x",
+        b"name: \x00",
+        b"\xff\xfe\xff",
+        b"a: &a [*a]",
+        b"[" * 5000,
+        b"{a: " * 3000,
+        b"x: " + b"y" * (MAX_BYTES + 1),
+        b"1: 2",
+        b"? [a, b]\n: c",
+        b"a: 2001-99-99",
+        b"--- a\n--- b",
+        b"*nowhere",
+        BOMB.encode(),
+    ],
+)
+def test_hostile_files_are_errors_not_tracebacks(tmp_path: Path, text: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        load_profile(write(tmp_path, text))
+    assert caught.value.render()
+
+
+def test_missing_file_and_directory(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(InputError, match="cannot read profile"):
+            load_profile(path)
+
+
+# --------------------------------------------------------------------------- extends
+
+
+def test_extends_merges_mappings_and_takes_away_with_null(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    child = write(
+        tmp_path,
+        "extends: card\nname: child\nrss:\n  key_length: 52\n  flags_programmed: []\n  classes: {ipv4_other: null}\n",
+        "child",
+    )
+    profile = load_profile(child)
+    assert (profile.name, profile.pmd, profile.rss.key_length) == ("child", "net_card", 52)
+    assert profile.rss.classes == {} and profile.rss.max_queues == 16
+
+
+def test_an_inherited_mistake_is_reported_in_the_parent(tmp_path: Path) -> None:
+    parent = write(tmp_path, GOOD.replace("key_length: 40", "key_length: no"))
+    child = write(tmp_path, "extends: card\nname: child\n", "child")
+    with pytest.raises(InputError) as caught:
+        load_profile(child)
+    assert caught.value.location is not None
+    assert (caught.value.location.file, caught.value.location.line) == (str(parent), 7)
+
+
+@pytest.mark.parametrize(
+    ("parent", "message"),
+    [("child", "extends itself"), ("nothing", "no profile 'nothing'"), ("[1]", "name of a profile")],
+)
+def test_bad_parents(tmp_path: Path, parent: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_profile(write(tmp_path, f"extends: {parent}\nname: child\n", "child"))
+
+
+def test_circles_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "extends: b\nname: a\n", "a")
+    write(tmp_path, "extends: a\nname: b\n", "b")
+    with pytest.raises(InputError, match="extends itself"):
+        load_profile(tmp_path / "a.yaml")
+
+
+def test_a_user_card_extends_a_shipped_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: e810\nname: mine\nrss: {tables: {default: 128}}\n", "mine")
+    assert load_profile(path, [CONFIGS]).rss.tables.default == 128

@@ -1,0 +1,89 @@
+"""The linear algebra and the equations against brute force."""
+
+from __future__ import annotations
+
+import random
+
+from cases import bits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maestro_tool.rss import gf2
+from maestro_tool.rss.equations import KeyBits, equations
+from maestro_tool.rss.problem import HashSetup, PortCapability, Problem
+from maestro_tool.rss.related import RelatedPairs
+from maestro_tool.rss.steering import layout
+from maestro_tool.rss.toeplitz import toeplitz
+from maestro_tool.sharding.plan import Constraint, FieldBits
+
+UNKNOWNS = 9
+
+
+@given(st.lists(st.integers(0, (1 << UNKNOWNS) - 1), max_size=12))
+def test_solution_space_is_exact(system: list[int]) -> None:
+    expected = {x for x in range(1 << UNKNOWNS) if not any((x & e).bit_count() & 1 for e in system)}
+    space = gf2.solve(UNKNOWNS, system)
+    found = {sum(bit << v for v, bit in enumerate(space.point(p))) for p in range(1 << space.dimension)}
+    assert found == expected
+    assert len(found) == 1 << space.dimension == 1 << (UNKNOWNS - gf2.rank(system))
+
+
+@given(st.lists(st.integers(0, 255), max_size=10), st.integers(0, 255))
+def test_span_knows_its_members(vectors: list[int], probe: int) -> None:
+    members = {0}
+    for v in vectors:
+        members |= {m ^ v for m in members}
+    assert (gf2.Span(vectors).reduce(probe) == 0) == (probe in members)
+
+
+@st.composite
+def port_ranges(draw: st.DrawFn) -> tuple[FieldBits, FieldBits]:
+    """Two bit ranges of one width in a port field."""
+    width = draw(st.integers(1, 16))
+    low = st.integers(0, 16 - width)
+    a, b = draw(low), draw(low)
+    return bits("src_port", a + width - 1, a), bits("src_port", b + width - 1, b)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(port_ranges(), max_size=2), st.integers(0, 1000))
+def test_correct_keys_are_exactly_those_of_the_equations(pairs: list[tuple[FieldBits, FieldBits]], seed: int) -> None:
+    """One hashed field of 16 bits, a table of two entries: 16 key bits decide, and all 2**16 keys are tried."""
+    setup = HashSetup("test", ("RTE_ETH_RSS_NONFRAG_IPV4_TCP",), (("tcp4", ("src_port",)),))
+    constraint = Constraint((0, 0), tuple(pairs), (("tcp4",), ("tcp4",)), "R1", (), ())
+    problem = Problem((constraint,), (PortCapability(16, 16, (2,), (setup,)),))
+    chosen = layout(problem, 0, setup)
+    key_bits = KeyBits.of(problem, 1)
+    # The only set-up does not make the class `nic` when the constraint names nothing; the fields are the same.
+    system = [sum(1 << u for u in e) for e in equations(constraint, [chosen], key_bits, RelatedPairs())]
+    if dict(chosen.steering)["tcp4"] != "nic":
+        return
+    space = gf2.solve(key_bits.total, system)
+
+    random_bits = random.Random(seed)
+    differences = {_related_pair(pairs, random_bits) for _ in range(80)}  # spans all of them but for 2**-48 or so
+    # Index bit: XOR over input bits i (from the left) of key bit i + 31.
+    correct = [k for k in range(1 << 16) if not any((k & d).bit_count() & 1 for d in differences)]
+    relevant = range(31, 47)
+    assert len(correct) == 1 << gf2.rank(space.forms[v] for v in relevant)
+    for k in random_bits.sample(correct, min(20, len(correct))):
+        ones = {31 + i for i in range(16) if k >> (15 - i) & 1}
+        assert not any(sum(u in ones for u in relevant if e >> u & 1) & 1 for e in system)
+        key = sum(1 << (127 - v) for v in ones).to_bytes(16, "big")
+        assert all(toeplitz(key, d.to_bytes(2, "big")) & 1 == 0 for d in differences)
+
+
+def _related_pair(pairs: list[tuple[FieldBits, FieldBits]], r: random.Random) -> int:
+    """a ^ b of a random related pair (a, b) of ports: equal bits are merged until nothing changes."""
+    value = {(side, i): (side, i) for side in (0, 1) for i in range(16)}
+
+    def root(x: tuple[int, int]) -> tuple[int, int]:
+        while value[x] != x:
+            x = value[x]
+        return x
+
+    for left, right in pairs:
+        for i in range(left.high - left.low + 1):
+            value[root((0, left.low + i))] = root((1, right.low + i))
+    drawn = {x: r.getrandbits(1) for x in value if value[x] == x}
+    return sum((drawn[root((0, i))] ^ drawn[root((1, i))]) << i for i in range(16))

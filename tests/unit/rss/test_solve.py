@@ -1,0 +1,289 @@
+"""Known NFs on known NICs: keys that are right for all packets (z3), spread traffic, and honest refusals."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from cases import (
+    CASES,
+    FW,
+    L3,
+    NAT,
+    NOP,
+    POL,
+    SAME,
+    SWAPPED,
+    SYMMETRIC,
+    bits,
+    equal,
+    equal_xor,
+    ordered_pairs,
+    profile,
+    related,
+)
+
+from maestro_tool import canonical
+from maestro_tool.expr.nodes import boolean
+from maestro_tool.rss import RssSolution, problem, prove, solve, solve_problem, verify
+from maestro_tool.rss.solution import from_json, ports_json, to_json
+from maestro_tool.sharding.plan import Constraint
+
+NICS = ("e810", "soft")
+
+
+def balance(solution: RssSolution, port: int, traffic: str, workers: int = 16) -> float:
+    return {(t, w): r for t, w, r in solution.ports[port].balance}[traffic, workers]
+
+
+@pytest.mark.parametrize("nic", NICS)
+@pytest.mark.parametrize("case", CASES)
+def test_z3_proves_the_keys_for_all_packets(case: str, nic: str) -> None:
+    constraints = CASES[case]
+    task = problem(constraints, profile(nic), 2)
+    solution = solve_problem(task)
+    assert solution.satisfiable and not verify.check(task, solution)
+    assert all(prove.holds(c, solution) for c in constraints)
+
+
+@pytest.mark.parametrize("nic", NICS)
+def test_solving_is_deterministic(nic: str) -> None:
+    assert canonical.dumps(to_json(solve(FW, profile(nic), 2))) == canonical.dumps(to_json(solve(FW, profile(nic), 2)))
+
+
+def test_order_of_constraints_and_source_locations_do_not_matter() -> None:
+    moved = tuple(replace(c, locs=(99,), objects=(7,), rule="R2") for c in reversed(FW))
+    assert problem(moved, profile("e810"), 2).digest == problem(FW, profile("e810"), 2).digest
+
+
+@pytest.mark.parametrize("nic", NICS)
+@pytest.mark.parametrize("case", ("fw", "symmetric", "nop"))
+def test_tuple_sharding_balances_everywhere(case: str, nic: str) -> None:
+    solution = solve(CASES[case], profile(nic), 2)
+    for port in (0, 1):
+        for traffic in ("uniform", "/16", "/24", "ports"):
+            assert balance(solution, port, traffic) <= 1.05
+
+
+@pytest.mark.parametrize("nic", NICS)
+@pytest.mark.parametrize(("case", "port"), [("pol", 1), ("psd", 0), ("nat", 0), ("nat", 1), ("hhh", 1)])
+def test_address_sharding_balances_uniform_addresses_and_one_slash_16(case: str, port: int, nic: str) -> None:
+    solution = solve(CASES[case], profile(nic), 2)
+    assert balance(solution, port, "uniform") <= 1.10
+    assert balance(solution, port, "/16") <= 1.10
+
+
+@pytest.mark.parametrize(("case", "port"), [("pol", 1), ("psd", 0), ("nat", 0), ("nat", 1)])
+def test_software_hashes_only_what_helps_and_balances_one_slash_24(case: str, port: int) -> None:
+    assert balance(solve(CASES[case], profile("soft"), 2), port, "/24") <= 1.10
+
+
+def test_pol_on_soft_hashes_only_the_destination() -> None:
+    port = solve(POL, profile("soft"), 2).ports[1]
+    assert (port.software_l4, port.software_l3) == (("dst_ip",), ("dst_ip",))
+
+
+def test_unrelated_fields_do_not_reach_the_index() -> None:
+    ranks = dict(solve(POL, profile("e810"), 2).ports[1].field_ranks)
+    assert ranks == {"src_ip": 0, "dst_ip": 9, "src_port": 0, "dst_port": 0}
+
+
+def test_requiring_the_full_hash_costs_freedom() -> None:
+    index = solve(POL, profile("e810"), 2).ports[1].free_dimensions
+    task = problem(POL, profile("e810"), 2, full_hash=True)
+    solution = solve_problem(task)
+    assert solution.ports[1].free_dimensions == 1 < 24 == index
+    assert not verify.check(task, solution) and prove.holds(POL[0], solution)
+
+
+def test_steering_says_who_hashes() -> None:
+    fw = dict(solve(FW, profile("e810"), 2).ports[0].steering)
+    assert fw["tcp4"] == fw["udp4"] == "nic"
+    # Ports behind options or in fragments are not where the NF reads them.
+    assert fw["tcp4_options"] == fw["ipv4_fragment"] == fw["malformed"] == "software"
+    assert fw["sctp4"] == fw["tcp6"] == fw["vlan"] == "any"
+    pol = dict(solve(POL, profile("e810"), 2).ports[1].steering)
+    assert pol["tcp4_options"] == pol["ipv4_other"] == pol["sctp4"] == "nic"  # addresses are in one place
+    assert pol["ipv4_fragment"] == "software"  # ice programs no hash for fragments
+    soft = dict(solve(FW, profile("soft"), 2).ports[0].steering)
+    assert set(soft.values()) == {"software", "any"} and soft["tcp4"] == "software"
+
+
+def test_nop_steers_nothing() -> None:
+    for port in solve(NOP, profile("e810"), 2).ports:
+        assert set(dict(port.steering).values()) == {"any"}
+        assert len(port.key) == 52 and "RTE_ETH_RSS_NONFRAG_IPV4_TCP" in port.rss_hf
+
+
+# --------------------------------------------------------------------------- contradictions (R3)
+
+
+@pytest.mark.parametrize("nic", NICS)
+def test_disjoint_dependencies_contradict(nic: str) -> None:
+    source = equal(1, 1, ("src_ip", "src_ip"), classes=L3)
+    destination = equal(1, 1, ("dst_ip", "dst_ip"), classes=L3)
+    innocent = equal(1, 1, *SAME)
+    task = problem((innocent, source, FW[0], destination), profile(nic), 2)
+    solution = solve_problem(task)
+    assert not solution.satisfiable and not solution.ports
+    assert solution.conflict == (1, 3)
+    assert "port 1" in solution.reason and "R3" in solution.reason
+
+
+def test_each_half_of_a_contradiction_is_satisfiable() -> None:
+    for name in ("src_ip", "dst_ip"):
+        assert solve((equal(1, 1, (name, name), classes=L3),), profile("e810"), 2).satisfiable
+
+
+def test_one_constraint_may_be_a_contradiction() -> None:
+    everything = related(0, 0, boolean(True))
+    solution = solve((everything,), profile("e810"), 1)
+    assert not solution.satisfiable and solution.conflict == (0,)
+
+
+def test_contradiction_through_a_third_port() -> None:
+    """0 and 1 meet on the source, 1 and 2 on what 0 calls destination: no single constraint is to blame."""
+    chain = (
+        equal(0, 1, ("src_ip", "src_ip"), classes=L3),
+        equal(1, 2, ("dst_ip", "dst_ip"), classes=L3),
+    )
+    solution = solve(chain, profile("e810"), 3)
+    assert not solution.satisfiable and solution.conflict == (0, 1)
+
+
+# --------------------------------------------------------------------------- more than field equality
+
+
+@pytest.mark.parametrize("nic", NICS)
+def test_min_max_ordered_pairs_are_symmetric_hashing(nic: str) -> None:
+    constraint = related(0, 0, ordered_pairs())
+    started = time.process_time()
+    solution = solve((constraint,), profile(nic), 1)
+    assert time.process_time() - started < 3
+    assert solution.satisfiable and prove.holds(constraint, solution)
+    expected = solve(tuple(replace(c, ports=(0, 0)) for c in SYMMETRIC), profile(nic), 1)
+    assert solution.ports[0].free_dimensions == expected.ports[0].free_dimensions
+
+
+def test_equal_xor_of_addresses() -> None:
+    constraint = related(0, 0, equal_xor())
+    task = problem((constraint,), profile("soft"), 1)
+    solution = solve_problem(task)
+    ranks = dict(solution.ports[0].field_ranks)
+    assert ranks["src_ip"] == ranks["dst_ip"] == 9 and "src_port" not in ranks
+    assert not verify.check(task, solution)
+
+
+def test_prefix_leaves_the_host_part_out() -> None:
+    prefix = Constraint((0, 0), ((bits("src_ip", 31, 8), bits("src_ip", 31, 8)),), (L3, L3), "R1", (), ())
+    solution = solve((prefix,), profile("e810"), 1)
+    assert prove.holds(prefix, solution)
+    assert balance(solution, 0, "/24") == 16.0  # one prefix, one core: that is what was asked for
+
+
+def test_many_ports_agree() -> None:
+    ports = 8
+    constraints = tuple(equal(p, p + 1, *(SWAPPED if p % 2 else SAME)) for p in range(ports - 1))
+    task = problem(constraints, profile("e810"), ports)
+    solution = solve_problem(task)
+    assert solution.satisfiable and not verify.check(task, solution)
+    assert prove.holds(constraints[3], solution)
+
+
+def test_different_nics_on_the_ports() -> None:
+    task = problem(FW, (profile("e810"), profile("soft")), 2)
+    solution = solve_problem(task)
+    assert [len(p.key) for p in solution.ports] == [52, 40]
+    assert not verify.check(task, solution) and all(prove.holds(c, solution) for c in FW)
+
+
+# --------------------------------------------------------------------------- distrust
+
+
+@pytest.mark.parametrize(("case", "port"), [("fw", 0), ("fw", 1), ("pol", 1), ("nat", 1)])
+def test_a_wrong_key_bit_is_caught(case: str, port: int) -> None:
+    """Some of the key bits that an index of constrained packets may depend on."""
+    constraints = CASES[case]
+    task = problem(constraints, profile("e810"), 2)
+    solution = solve_problem(task)
+    for bit in range(23, 127, 17):
+        broken = with_flipped_bit(solution, port, bit)
+        proved = all(prove.holds(c, broken) for c in constraints)
+        assert bool(verify.check(task, broken)) != proved
+    assert verify.check(task, with_flipped_bit(solution, port, 60))
+
+
+def test_a_counterexample_is_two_packets() -> None:
+    broken = with_flipped_bit(solve(POL, profile("e810"), 2), 1, 30)
+    packets = prove.counterexample(POL[0], broken)
+    assert packets is not None
+    assert all(packets.get(f"a.pkt.{i}", 0) == packets.get(f"b.pkt.{i}", 0) for i in range(30, 34))
+
+
+def with_flipped_bit(solution: RssSolution, port: int, bit: int) -> RssSolution:
+    p = solution.ports[port]
+    value = int.from_bytes(p.key, "big") ^ 1 << (8 * len(p.key) - 1 - bit)
+    changed = replace(p, key=value.to_bytes(len(p.key), "big"))
+    return replace(solution, ports=(*solution.ports[:port], changed, *solution.ports[port + 1 :]))
+
+
+def test_a_cached_solution_is_checked_in_all_that_soundness_needs() -> None:
+    task = problem(FW, profile("e810"), 2)
+    good = solve_problem(task)
+    first = good.ports[0]
+    steering = tuple((c, "any" if c == "ipv4_fragment" else s) for c, s in first.steering)
+    hashed = tuple((c, f[:2]) for c, f in first.hashed)
+    bad_ports = [
+        replace(first, key=first.key[:40]),
+        replace(first, key_length_passed=40),
+        replace(first, table_size=64),
+        replace(first, steering=steering),
+        replace(first, hashed=hashed),
+        replace(first, rss_hf=first.rss_hf[1:]),
+        replace(first, setup="invented"),
+        replace(first, setup=None),
+        replace(first, software_l4=("src_ip6",)),
+        replace(first, software_l4=("src_ip",)),
+    ]
+    for p in bad_ports:
+        assert verify.check(task, replace(good, ports=(p, good.ports[1])))
+    assert verify.check(task, replace(good, agreeing_bits=3))
+    assert verify.check(task, replace(good, ports=good.ports[:1]))
+    assert verify.check(problem(NAT, profile("e810"), 2), good)
+
+
+def test_json_round_trip_is_strict() -> None:
+    data = to_json(solve(FW, profile("e810"), 2))
+    assert to_json(from_json(data)) == data
+    for key, value in (("satisfiable", 1), ("ports", None), ("extra", 1), ("agreeing_bits", "9")):
+        with pytest.raises(ValueError, match="not an RSS solution"):
+            from_json({**data, key: value})
+    port = data["ports"][0]
+    for key, value in (("key", "zz"), ("steering", {}), ("nic_hashed", {"tcp4": ["mac"]}), ("table_size", 1.5)):
+        with pytest.raises(ValueError):
+            from_json({**data, "ports": [{**port, key: value}, data["ports"][1]]})
+
+
+def test_plan_json_of_ports() -> None:
+    entry = ports_json(solve(FW, profile("e810"), 2))[0]
+    assert entry["key_length"] == 52 and len(entry["key"]) == 104 and entry["table_size"] == 512
+    assert entry["hashed"]["tcp4"] == ["src_ip", "dst_ip", "src_port", "dst_port"]
+    assert entry["software_input"] == {"l4": entry["hashed"]["tcp4"], "l3": ["src_ip", "dst_ip"]}
+    assert entry["steering"]["tcp4"] == "nic" and "ipv4_fragment" not in entry["hashed"]
+
+
+@pytest.mark.parametrize("nic", NICS)
+def test_field_only_problems_are_fast(nic: str) -> None:
+    card = profile(nic)
+    solve(FW, card, 2)  # not counted: what is computed once per process
+    for constraints in (FW, POL):
+        best = min(_seconds(lambda c=constraints: solve(c, card, 2)) for _ in range(5))  # type: ignore[misc]
+        assert best < 0.1  # 0.01 to 0.02 on a quiet machine; the margin is for busy ones
+
+
+def _seconds(call: object) -> float:
+    started = time.process_time()
+    assert callable(call)
+    call()
+    return time.process_time() - started

@@ -1,0 +1,107 @@
+"""The hash against Microsoft's published vectors and DPDK's rte_softrss; the classes against the runtime's C."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from maestro_tool.packet.classes import CLASSES, classify
+from maestro_tool.rss.toeplitz import columns, toeplitz
+
+ROOT = Path(__file__).parents[3]
+RUNTIME = ROOT / "maestro_tool" / "runtime"
+
+# "Verifying the RSS hash calculation", Microsoft driver documentation.
+MICROSOFT_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
+VECTORS = [  # destination, port, source, port, hash of addresses, hash with ports
+    ("161.142.100.80", 1766, "66.9.149.187", 2794, 0x323E8FC2, 0x51CCC178),
+    ("65.69.140.83", 4739, "199.92.111.2", 14230, 0xD718262A, 0xC626B0EA),
+    ("12.22.207.184", 38024, "24.19.198.95", 12898, 0xD2D0A5DE, 0x5C2B394A),
+    ("209.142.163.6", 2217, "38.27.205.30", 48228, 0x82989176, 0xAFC7327F),
+    ("202.188.127.2", 1303, "153.39.163.191", 44251, 0x5D1809C5, 0x10E828A2),
+    ("3ffe:2501:200:3::1", 1766, "3ffe:2501:200:1fff::7", 2794, 0x2CC18CD5, 0x40207D3D),
+    ("ff02::1", 4739, "3ffe:501:8::260:97ff:fe40:efab", 14230, 0x0F0C461C, 0xDDE51BBF),
+    (
+        "fe80::200:f8ff:fe21:67cf", 38024, "3ffe:1900:4545:3:200:f8ff:fe21:67cf", 44251,
+        0x4B61E985, 0x02D1FEEF,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dst", "dst_port", "src", "src_port", "addresses", "tuple4"), VECTORS)
+def test_microsoft_vector(dst: str, dst_port: int, src: str, src_port: int, addresses: int, tuple4: int) -> None:
+    data = ipaddress.ip_address(src).packed + ipaddress.ip_address(dst).packed
+    assert toeplitz(MICROSOFT_KEY, data) == addresses
+    assert toeplitz(MICROSOFT_KEY, data + src_port.to_bytes(2, "big") + dst_port.to_bytes(2, "big")) == tuple4
+
+
+def test_key_too_short_is_refused() -> None:
+    with pytest.raises(ValueError, match="hashes at most"):
+        toeplitz(bytes(15), bytes(12))
+
+
+def test_hash_is_the_xor_of_the_columns_of_set_bits() -> None:
+    r = random.Random(1)
+    for _ in range(20):
+        key, data = r.randbytes(40), r.randbytes(12)
+        index = 0
+        for i, column in enumerate(columns(key, 96, 9)):
+            if data[i // 8] >> (7 - i % 8) & 1:
+                index ^= column
+        assert index == toeplitz(key, data) & 511
+
+
+@pytest.fixture(scope="module")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], list[int]]:
+    """Answers of C: DPDK's software hash and the runtime's classes."""
+    compiler, pkg_config = shutil.which("gcc") or shutil.which("cc"), shutil.which("pkg-config")
+    if not compiler or not pkg_config or subprocess.run([pkg_config, "--exists", "libdpdk"], check=False).returncode:
+        pytest.skip("needs a C compiler and DPDK's headers")
+    flags = subprocess.run([pkg_config, "--cflags", "libdpdk"], capture_output=True, text=True, check=True).stdout
+    binary = tmp_path_factory.mktemp("oracle") / "oracle"
+    sources = [Path(__file__).with_name("oracle.c"), RUNTIME / "src" / "steering.c"]
+    includes = [f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'src'}"]
+    subprocess.run([compiler, "-O1", "-o", binary, *sources, *includes, *flags.split()], check=True)
+
+    def ask(questions: list[str]) -> list[int]:
+        run = subprocess.run([binary], input="\n".join(questions) + "\n", capture_output=True, text=True, check=True)
+        return [int(line) for line in run.stdout.split()]
+
+    return ask
+
+
+def test_agrees_with_rte_softrss(oracle: Callable[[list[str]], list[int]]) -> None:
+    """IPv4 (8 and 12 bytes) and IPv6 (32 and 36 bytes) tuples under keys of 40, 48 and 52 bytes."""
+    r = random.Random(2)
+    cases = [
+        (r.randbytes(key), r.randbytes(size)) for key in (40, 48, 52) for size in (8, 12, 32, 36) for _ in range(50)
+    ]
+    answers = oracle([f"h {key.hex()} {data.hex()}" for key, data in cases])
+    assert answers == [toeplitz(key, data) for key, data in cases]
+
+
+def test_runtime_classifies_alike(oracle: Callable[[list[str]], list[int]]) -> None:
+    r = random.Random(3)
+    frames = [b""]
+    for _ in range(4000):
+        frame = bytearray(r.randbytes(r.choice((10, 14, 20, 33, 34, 35, 37, 38, 42, 53, 54, 57, 58, 60, 74))))
+        if len(frame) > 13:
+            frame[12:14] = r.choice((0x0800, 0x0800, 0x0800, 0x86DD, 0x86DD, 0x8100, 0x88A8, 0x9100, 0x0806)).to_bytes(
+                2, "big"
+            )
+        if len(frame) > 23 and r.random() < 0.9:
+            frame[14] = r.choice((0x45, 0x45, 0x45, 0x46, 0x4A, 0x4F, 0x44, 0x65))
+            frame[20:22] = r.choice((0, 0, 0x4000, 0x2000, 0x0001)).to_bytes(2, "big")
+            frame[23] = r.choice((1, 6, 6, 17, 132))
+            if frame[12] == 0x86:
+                frame[20] = r.choice((6, 17, 44, 58, 132))
+        frames.append(bytes(frame))
+    answers = oracle([f"c {f.hex() or '-'}" for f in frames])
+    assert [CLASSES[a] for a in answers] == [classify(f) for f in frames]
+    assert {classify(f) for f in frames} == set(CLASSES)
