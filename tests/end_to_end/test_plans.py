@@ -1,0 +1,95 @@
+"""From our NFs' C sources to keys: the plans are the expected ones, and z3 proves the keys for all packets."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from maestro_tool import nf, rss, sharding, symex
+from maestro_tool.frontend import load_program
+from maestro_tool.nic import load_profile
+from maestro_tool.rss import prove
+from maestro_tool.sharding.bits import show_field
+from maestro_tool.sharding.plan import ShardingPlan
+from maestro_tool.symex import Analysis, Limits
+
+ROOT = Path(__file__).resolve().parents[2]
+LAN, WAN = 0, 1
+
+#: NF -> constraints: (port a, port b, pairs of equal fields).
+EXPECTED = {
+    "nop": set(),
+    "fw": {
+        (LAN, WAN, frozenset({("src_ip", "dst_ip"), ("dst_ip", "src_ip"), ("src_port", "dst_port"), ("dst_port", "src_port")}))
+    },
+    "pol": {(WAN, WAN, frozenset({("dst_ip", "dst_ip")}))},
+}  # fmt: skip
+
+
+@cache
+def analysis_of(name: str, arguments: tuple[str, ...] = ()) -> Analysis:
+    sources = nf.load(ROOT / "nfs" / name).sources
+    return symex.analyse(load_program(list(sources), [], []), arguments, 2, Limits())
+
+
+def plan_of(name: str, arguments: tuple[str, ...] = ()) -> ShardingPlan:
+    return sharding.derive_plan(analysis_of(name, arguments))
+
+
+def constraints(plan: ShardingPlan):
+    return {(*c.ports, frozenset((show_field(a), show_field(b)) for a, b in c.equal)) for c in plan.constraints}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_expected_constraints(name):
+    plan = plan_of(name)
+    assert plan.shardable, plan.obstacles
+    assert constraints(plan) == EXPECTED[name]
+
+
+def test_other_arguments_other_ports():
+    """--wan 0 turns the firewall around; the port is pinned, time-outs and sizes are not."""
+    plan = plan_of("fw", ("--wan", "0"))
+    [(a, b, pairs)] = constraints(plan)
+    assert (a, b) == (LAN, WAN) and ("src_ip", "dst_ip") in pairs
+    pinned = {p.place: p.value for p in analysis_of("fw", ("--wan", "0")).pinned}
+    assert pinned["config.wan_device"] == 0
+    assert not any("timeout" in place or "max" in place for place in pinned)
+    assert constraints(plan_of("fw", ("--expire", "5", "--max-flows", "64"))) == EXPECTED["fw"]
+
+
+@pytest.mark.parametrize("nic", ["e810", "soft"])
+@pytest.mark.parametrize("name", EXPECTED)
+def test_keys_hold_for_all_packets(name, nic):
+    plan = plan_of(name)
+    solution = rss.solve(plan.constraints, load_profile(ROOT / "configs" / f"{nic}.yaml"), 2)
+    assert solution.satisfiable
+    for c in plan.constraints:
+        assert prove.holds(c, solution)
+
+
+@pytest.mark.parametrize("name", ["fw", "pol"])
+def test_a_key_with_one_wrong_bit_is_refuted(name):
+    """The proof is one that can fail: flip the first key bit that the constrained fields meet."""
+    from dataclasses import replace
+
+    plan = plan_of(name)
+    solution = rss.solve(plan.constraints, load_profile(ROOT / "configs" / "e810.yaml"), 2)
+    port = plan.constraints[0].ports[1]
+    wrong = bytearray(solution.ports[port].key)
+    wrong[4] ^= 0x01  # key bit 39: meets the source address at the lowest index bits
+    ports = tuple(replace(p, key=bytes(wrong)) if p.port == port else p for p in solution.ports)
+    assert not all(prove.holds(c, replace(solution, ports=ports)) for c in plan.constraints)
+
+
+def test_what_the_nic_does_not_hash_is_steered_in_software():
+    """E810 does not hash fragments at port level, and takes ports after IP options from elsewhere than fw does."""
+    plan = plan_of("fw")
+    solution = rss.solve(plan.constraints, load_profile(ROOT / "configs" / "e810.yaml"), 2)
+    for port in solution.ports:
+        steering = dict(port.steering)
+        assert steering["tcp4"] == steering["udp4"] == "nic"
+        assert steering["ipv4_fragment"] == steering["tcp4_options"] == "software"
+        assert steering["tcp6"] == steering["non_ip"] == "any"
