@@ -33,10 +33,8 @@ static enum maestro_class classify_ipv4(const uint8_t *frame, uint32_t length) {
 
 static enum maestro_class classify_ipv6(const uint8_t *frame, uint32_t length) {
   if (length < ETHERNET + IPV6_HEADER) return MAESTRO_MALFORMED;
-  const uint8_t *ip = frame + ETHERNET;
-  const uint8_t next = ip[6];
+  const uint8_t next = frame[ETHERNET + 6];
   if (next == IPV6_FRAGMENT_HEADER) return MAESTRO_IPV6_FRAGMENT;
-  if (has_ports(next) && ETHERNET + IPV6_HEADER + PORTS > length) return MAESTRO_MALFORMED;
   return (enum maestro_class)(MAESTRO_TCP6 + transport(next));
 }
 

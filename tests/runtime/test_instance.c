@@ -1,0 +1,203 @@
+/* Instances: what is refused, variables of workers on threads, split capacities, verdicts. */
+#include <errno.h>
+#include <pthread.h>
+
+#include <rte_eal.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+
+#include "check.h"
+#include "maestro.h"
+
+extern const struct maestro_nf tiny_nf;
+
+static char error[256];
+static struct rte_mempool *pool;
+
+static int create(const struct maestro_nf *nf, unsigned n_workers, struct maestro_instance **instance, char *max, char *expire) {
+  char *argv[] = {(char *)(uintptr_t) "tiny", (char *)(uintptr_t) "--max", max, (char *)(uintptr_t) "--expire", expire, NULL};
+  return maestro_create(nf, n_workers, 5, argv, instance, error, sizeof error);
+}
+
+static int create_default(const struct maestro_nf *nf, unsigned n_workers, struct maestro_instance **instance) {
+  char max[] = "8", expire[] = "1000";
+  return create(nf, n_workers, instance, max, expire);
+}
+
+static struct rte_mbuf *packet(uint16_t port, uint32_t src, uint32_t dst, uint16_t src_port, uint16_t dst_port) {
+  struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pool);
+  CHECK(mbuf != NULL);
+  uint8_t *frame = (uint8_t *)rte_pktmbuf_append(mbuf, 60);
+  memset(frame, 0, 60);
+  struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
+  ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+  struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ether + 1);
+  ip->version_ihl = 0x45;
+  ip->next_proto_id = 17;
+  ip->src_addr = rte_cpu_to_be_32(src);
+  ip->dst_addr = rte_cpu_to_be_32(dst);
+  uint16_t *ports = (uint16_t *)(ip + 1);
+  ports[0] = rte_cpu_to_be_16(src_port);
+  ports[1] = rte_cpu_to_be_16(dst_port);
+  mbuf->port = port;
+  return mbuf;
+}
+
+static uint16_t process(struct maestro_instance *instance, unsigned worker, struct rte_mbuf *mbuf, int64_t now) {
+  uint16_t verdict = 0x1234;
+  CHECK_EQ(maestro_process_burst(instance, worker, &mbuf, 1, now, &verdict), 0);
+  rte_pktmbuf_free(mbuf);
+  return verdict;
+}
+
+static uint16_t lan(struct maestro_instance *i, unsigned worker, uint32_t host, int64_t now) {
+  return process(i, worker, packet(0, host, 99, 1000, 80), now);
+}
+
+static uint16_t wan(struct maestro_instance *i, unsigned worker, uint32_t host, int64_t now) {
+  return process(i, worker, packet(1, 99, host, 80, 1000), now);
+}
+
+static void refused(const struct maestro_nf *nf, int status, const char *message) {
+  struct maestro_instance *instance = NULL;
+  CHECK_EQ(create_default(nf, 2, &instance), status);
+  CHECK(instance == NULL);
+  if (strstr(error, message) == NULL) fprintf(stderr, "message: %s\n", error);
+  CHECK(strstr(error, message) != NULL);
+}
+
+static void refusals(void) {
+  struct maestro_object objects[4];
+  memcpy(objects, tiny_nf.objects, 3 * sizeof objects[0]);
+  objects[3] = objects[0];
+  struct maestro_nf nf = tiny_nf;
+  nf.objects = objects;
+  objects[1].treatment = MAESTRO_SHARED;
+  refused(&nf, -ENOTSUP, "'keys'");
+  objects[1].treatment = MAESTRO_SHARDED;
+  objects[1].kind = MAESTRO_DCHAIN;
+  refused(&nf, -EINVAL, "allocation 1 of nf_init is a vector, but the analysis saw the dchain 'keys'");
+  objects[1].kind = MAESTRO_VECTOR;
+  nf.n_objects = 2;
+  refused(&nf, -EINVAL, "more than the 2 objects");
+  nf.n_objects = 4;
+  refused(&nf, -EINVAL, "allocated 3 objects, but the analysis saw 4");
+  nf = tiny_nf;
+  struct maestro_instance *instance = NULL;
+  char max[] = "8", thirteen[] = "13", zero[] = "0";
+  CHECK_EQ(create(&nf, 2, &instance, max, thirteen), -EINVAL);
+  CHECK(strcmp(error, "tiny: not as analysed") == 0);
+  CHECK(create(&nf, 2, &instance, zero, thirteen) < 0);
+  CHECK(strstr(error, "nf_init failed") != NULL);
+  CHECK_EQ(create_default(&nf, 0, &instance), -EINVAL);
+  CHECK_EQ(create_default(&nf, MAESTRO_MAX_WORKERS + 1, &instance), -EINVAL);
+  nf.strategy = "sequential";
+  CHECK_EQ(create_default(&nf, 2, &instance), -EINVAL);
+  CHECK(instance == NULL);
+}
+
+/* Two workers of one instance, and a second instance, on one thread: nothing is shared. */
+static void separate_workers(void) {
+  struct maestro_instance *a = NULL, *b = NULL;
+  CHECK_EQ(create_default(&tiny_nf, 2, &a), 0);
+  CHECK_EQ(wan(a, 0, 1, 10), MAESTRO_DROP);
+  CHECK_EQ(lan(a, 0, 1, 20), 1);
+  CHECK_EQ(wan(a, 1, 1, 30), MAESTRO_DROP);
+  CHECK_EQ(wan(a, 0, 1, 40), 0);
+  CHECK_EQ(create_default(&tiny_nf, 1, &b), 0); /* while a worker of `a` is attached here */
+  CHECK_EQ(wan(b, 0, 1, 40), MAESTRO_DROP);
+  CHECK_EQ(wan(a, 0, 1, 50), 0);
+  maestro_destroy(b);
+  CHECK_EQ(wan(a, 0, 1, 1050), 0);             /* not older than 1000 */
+  CHECK_EQ(wan(a, 0, 1, 2051), MAESTRO_DROP); /* 1001 ns later */
+  maestro_destroy(a);
+}
+
+/* ceil(8 / 3) flows for each of 3 workers. */
+static void split_capacity(void) {
+  struct maestro_instance *instance = NULL;
+  CHECK_EQ(create_default(&tiny_nf, 3, &instance), 0);
+  for (unsigned worker = 0; worker < 3; worker++)
+    for (uint32_t host = 0; host < 5; host++) CHECK_EQ(lan(instance, worker, host, 0), host < 3 ? 1 : MAESTRO_DROP);
+  maestro_destroy(instance);
+}
+
+static void *other_thread(void *context) {
+  struct maestro_instance *instance = context;
+  struct rte_mbuf *mbuf = packet(1, 99, 1, 80, 1000);
+  uint16_t verdict;
+  CHECK_EQ(maestro_process_burst(instance, 0, &mbuf, 1, 30, &verdict), -EBUSY);
+  rte_pktmbuf_free(mbuf);
+  CHECK_EQ(lan(instance, 1, 7, 30), 1);
+  maestro_detach(instance);
+  return NULL;
+}
+
+static void *taking_over(void *context) {
+  CHECK_EQ(wan(context, 0, 1, 40), 0);
+  maestro_detach(context);
+  return NULL;
+}
+
+static void on_thread(void *(*function)(void *), void *context) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, function, context), 0);
+  pthread_join(thread, NULL);
+}
+
+static void threads(void) {
+  struct maestro_instance *instance = NULL;
+  CHECK_EQ(create_default(&tiny_nf, 2, &instance), 0);
+  CHECK_EQ(lan(instance, 0, 1, 20), 1);
+  on_thread(other_thread, instance);
+  maestro_detach(instance);
+  on_thread(taking_over, instance);
+  CHECK_EQ(wan(instance, 0, 1, 50), 0);
+  CHECK_EQ(wan(instance, 1, 7, 50), 0);
+  maestro_destroy(instance);
+}
+
+/* Bursts of all lengths, verdicts of all kinds. */
+static void bursts(void) {
+  struct maestro_instance *instance = NULL;
+  CHECK_EQ(create_default(&tiny_nf, 1, &instance), 0);
+  for (uint16_t n = 0; n <= 40; n++) {
+    struct rte_mbuf *mbufs[40];
+    uint16_t verdicts[41];
+    for (uint16_t i = 0; i < n; i++) {
+      mbufs[i] = packet(i % 2, i % 2 ? 99 : 1, i % 2 ? 1 : 99, i % 2 ? 80 : 1000, i % 2 ? 1000 : 80);
+      uint8_t *frame = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
+      if (i % 5 == 0) frame[13] = 6;                                             /* ARP */
+      if (i % 7 == 0) rte_pktmbuf_trim(mbufs[i], (uint16_t)(60 - 37 + i));       /* no ports, no IPv4, ... */
+      if (i == 35) frame[12] = 0xFF;
+    }
+    verdicts[n] = 0xABCD;
+    CHECK_EQ(maestro_process_burst(instance, 0, mbufs, n, 100 + n, verdicts), 0);
+    CHECK_EQ(verdicts[n], 0xABCD);
+    for (uint16_t i = 0; i < n; i++) {
+      const bool ether = mbufs[i]->pkt_len >= 14;
+      const uint16_t expected = i == 35 ? MAESTRO_DROP : i % 5 == 0 && ether ? MAESTRO_FLOOD : i % 7 == 0 ? MAESTRO_DROP : 1 - i % 2;
+      if (!(i == 1 && n == 2)) CHECK_EQ(verdicts[i], expected); /* the first reply comes before its flow */
+      rte_pktmbuf_free(mbufs[i]);
+    }
+    if (n == 0) CHECK_EQ(lan(instance, 0, 1, 100), 1);
+  }
+  maestro_destroy(instance);
+}
+
+int main(int argc, char **argv) {
+  (void)argc;
+  char *eal[] = {argv[0], (char *)(uintptr_t) "--no-huge", (char *)(uintptr_t) "-m", (char *)(uintptr_t) "32",
+                 (char *)(uintptr_t) "--no-pci", (char *)(uintptr_t) "--no-shconf", (char *)(uintptr_t) "--no-telemetry",
+                 (char *)(uintptr_t) "--log-level=error", NULL};
+  CHECK(rte_eal_init(8, eal) >= 0);
+  pool = rte_pktmbuf_pool_create("test", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  CHECK(pool != NULL);
+  refusals();
+  separate_workers();
+  split_capacity();
+  threads();
+  bursts();
+  rte_eal_cleanup();
+  return 0;
+}

@@ -1,0 +1,36 @@
+"""The C tests: each is a program that exits with 0; the sanitized variant finds what they do not look at."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.conftest import HERE, Toolchain
+
+#: Test program -> other files it is linked with.
+PROGRAMS: dict[str, tuple[str, ...]] = {
+    "test_map": (),
+    "test_dchain": (),
+    "test_steering": (),
+    "test_packet": (),
+    "test_instance": ("tiny_fw",),
+}
+
+#: DPDK itself keeps memory until the end.
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+
+
+def built(toolchain: Toolchain, name: str) -> Path:
+    parts = [toolchain.compile(HERE / f"{part}.c", part) for part in (name, *PROGRAMS[name])]
+    return toolchain.link(name, *parts)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_c(toolchain: Toolchain, name: str) -> None:
+    done = subprocess.run(
+        [built(toolchain, name)], capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
