@@ -11,26 +11,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from nf_runs import ROOT, Build
 
-ROOT = Path(__file__).resolve().parents[2]
 NFS = ("fw", "nop", "pol")
-
-
-@dataclass(frozen=True)
-class Build:
-    """A build folder with the sequential and the parallel program of each NF."""
-
-    folder: Path
-
-    def sequential(self, nf: str) -> Path:
-        return self.folder / "sequential" / nf / nf
-
-    def parallel(self, nf: str) -> Path:
-        return self.folder / "soft" / nf / nf
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import nf_models
 import pytest
-from conftest import Build
-from harness import Model, flows_in, make_captures, modelled, run
+from nf_runs import Build, Model, flows_in, make_captures, modelled, run
 
 from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.spec import IMIX, TrafficSpec
@@ -25,13 +24,12 @@ CASES: dict[str, tuple[str, Model]] = {
 
 TRAFFIC = {
     "uniform": TrafficSpec(
-        flows=12_000, packets=60_000, replies=0.4, unknown=0.1, odd=0.1, active=3000, gaps=3, gap_us=60_000, seed=11
+        flows=12_000, packets=40_000, replies=0.4, unknown=0.1, odd=0.1, active=3000, gaps=3, gap_us=60_000, seed=11
     ),
     "zipf-imix": TrafficSpec(
-        flows=10_000, packets=40_000, distribution="zipf", sizes=IMIX, replies=0.5, odd=0.05, gaps=2, gap_us=60_000
+        flows=10_000, packets=30_000, distribution="zipf", sizes=IMIX, replies=0.5, odd=0.05, gaps=2, gap_us=60_000
     ),
-    "one-slash-16": TrafficSpec(flows=10_000, packets=40_000, distribution="one-slash-16", replies=0.5, unknown=0.05),
-    "one-slash-24": TrafficSpec(flows=10_000, packets=40_000, distribution="one-slash-24", replies=0.6, odd=0.2),
+    "one-slash-24": TrafficSpec(flows=10_000, packets=30_000, distribution="one-slash-24", replies=0.6, odd=0.2),
 }
 
 
@@ -47,30 +45,26 @@ def test_parallel_equals_sequential(build: Build, captures: Path, tmp_path: Path
     arguments, model = CASES[nf]
     expected, _ = run(build.sequential(nf), captures, tmp_path / "sequential", arguments)
     assert expected == modelled(model, captures)
-    for workers in (1, 2, 3):
+    for workers in (2, 3):
         sent, result = run(build.parallel(nf), captures, tmp_path / f"parallel{workers}", arguments, workers)
         comparison = compare(expected, sent)
         assert comparison.equal, f"{workers} workers: {comparison.text()}"
-        assert len(result.workers) == workers
+        # Without a fair share for each, equality would say nothing about sharing.
+        shares = [worker["rx"] * workers / sum(result.received.values()) for worker in result.workers]
+        assert len(shares) == workers
+        assert min(shares) > 0.4, shares
 
 
-@pytest.mark.parametrize("nf", CASES)
-def test_every_worker_has_a_fair_share(build: Build, captures: Path, tmp_path: Path, nf: str) -> None:
-    """Without that, the comparison above would say nothing about sharing."""
-    _, result = run(build.parallel(nf), captures, tmp_path, CASES[nf][0], 3)
-    total = sum(result.received.values())
-    shares = [worker["rx"] / total for worker in result.workers]
-    assert min(shares) > 0.15, shares
-    assert max(shares) < 0.60, shares
-
-
-def test_runs_are_repeatable(build: Build, captures: Path, tmp_path: Path) -> None:
-    """Time comes from the capture, so even a loaded machine gives the same result."""
-    arguments, _ = CASES["fw"]
-    first, counts = run(build.parallel("fw"), captures, tmp_path / "a", arguments, 2)
-    second, again = run(build.parallel("fw"), captures, tmp_path / "b", arguments, 2)
-    assert compare(first, second).equal
-    assert [w["dropped"] for w in counts.workers] == [w["dropped"] for w in again.workers]
+def test_one_worker_is_the_sequential_program(build: Build, tmp_path: Path) -> None:
+    """Byte for byte, since nothing can overtake; and again with the same bytes, since time comes from the capture."""
+    captures = make_captures(tmp_path / "in", TrafficSpec(flows=2000, packets=10_000, odd=0.1, active=500))
+    run(build.sequential("fw"), captures, tmp_path / "sequential", "--expire 5000")
+    run(build.parallel("fw"), captures, tmp_path / "one", "--expire 5000", 1)
+    run(build.sequential("fw"), captures, tmp_path / "again", "--expire 5000")
+    for name in ("port0.pcap", "port1.pcap"):
+        expected = (tmp_path / "sequential" / name).read_bytes()
+        assert (tmp_path / "one" / name).read_bytes() == expected
+        assert (tmp_path / "again" / name).read_bytes() == expected
 
 
 def test_expiry_is_met(captures: Path) -> None:

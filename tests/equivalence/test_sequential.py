@@ -7,15 +7,15 @@ from pathlib import Path
 
 import nf_models
 import pytest
-from conftest import Build
-from harness import flows_in, make_captures, modelled, packets, run
+from nf_runs import Build, flows_in, make_captures, modelled, packets, run
 
 from maestro_tool.diagnostics import ToolError
 from maestro_tool.traffic.spec import IMIX, TrafficSpec
 
 #: 0.2 s of traffic in three bursts; many flows pause for longer than 20 ms even within a burst.
 TRAFFIC = TrafficSpec(
-    flows=4000, packets=20000, sizes=IMIX, replies=0.4, unknown=0.1, odd=0.15, active=1500, gaps=2, gap_us=30_000, seed=7
+    flows=4000, packets=20000, sizes=IMIX, replies=0.4, unknown=0.1, odd=0.15, active=1500, gaps=2, gap_us=30_000,
+    seed=7,
 )
 
 

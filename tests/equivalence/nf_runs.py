@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from nf_models import Packet, Verdict
@@ -14,9 +15,24 @@ from maestro_tool.traffic.generate import generate
 from maestro_tool.traffic.replay import ReplayResult, replay
 from maestro_tool.traffic.spec import TrafficSpec
 
+ROOT = Path(__file__).resolve().parents[2]
+
 Outputs = dict[int, list[bytes]]
 
 Model = Callable[[Iterable[Packet]], Iterator[Verdict]]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build folder with the sequential and the parallel program of each NF."""
+
+    folder: Path
+
+    def sequential(self, nf: str) -> Path:
+        return self.folder / "sequential" / nf / nf
+
+    def parallel(self, nf: str) -> Path:
+        return self.folder / "soft" / nf / nf
 
 
 def make_captures(folder: Path, spec: TrafficSpec) -> Path:

@@ -1,0 +1,116 @@
+"""Wrong steering is noticed: the tests of equivalence would fail if keys, hashed fields or classes were wrong.
+
+Each case rebuilds a parallel program with one thing changed in its generated tables.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from nf_runs import ROOT, Build, make_captures, run
+from test_equivalence import CASES
+
+from maestro_tool import dpdk
+from maestro_tool.traffic.compare import compare
+from maestro_tool.traffic.spec import TrafficSpec
+
+TRAFFIC = TrafficSpec(flows=1000, packets=10_000, replies=0.4, odd=0.1, seed=3)
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_captures(tmp_path_factory.mktemp("captures"), TRAFFIC)
+
+
+def rebuild(build: Build, nf: str, change: Callable[[str], str], folder: Path) -> Path:
+    """The parallel program of ``nf`` with the text of its generated tables changed."""
+    generated = build.parallel(nf).parent
+    tables = generated / "gen" / f"{nf}_parallel.c"
+    original = tables.read_text()
+    changed = change(original)
+    assert changed != original, "the mutation found nothing to change"
+    mutant = folder / tables.name
+    mutant.write_text(changed)
+    found = dpdk.find()
+    include_dirs = [generated / "gen", generated, ROOT / "maestro_tool/runtime/include", *found.include_dirs]
+    command = ["gcc", "-std=gnu11", "-O1", "-DMAESTRO_THREAD_LOCAL=_Thread_local", *found.cflags]
+    command += [f"-I{folder}" for folder in include_dirs]
+    # The library's own tables are not linked, because the mutant defines the same symbol before.
+    command += [str(mutant), str(generated / "gen" / f"main_{nf}.c"), str(generated / f"lib{nf}.a")]
+    command += [*found.libs, "-lm", "-lpthread", "-o", str(folder / nf)]
+    subprocess.run(command, check=True)
+    return folder / nf
+
+
+def key_of(text: str, port: int) -> re.Match[str]:
+    match = re.search(rf"key_{port}\[\] = \{{(.*?)\}};", text, re.DOTALL)
+    assert match
+    return match
+
+
+def another_key(port: int) -> Callable[[str], str]:
+    """An arbitrary key on that port."""
+
+    def change(text: str) -> str:
+        match = key_of(text, port)
+        count = match[1].count("0x")
+        key = ", ".join(f"0x{(37 * i * i + 91 * i + 5) & 0xFF:02x}" for i in range(count))
+        return text[: match.start(1)] + key + text[match.end(1) :]
+
+    return change
+
+
+def other_fields(port: int, wrong: str, view: str) -> Callable[[str], str]:
+    """Port ``port`` hashes ``wrong`` (C initialiser) for frames with the view."""
+
+    def change(text: str) -> str:
+        inputs = list(re.finditer(rf"\.{view} = (.*),\n", text))
+        match = inputs[port]
+        return text[: match.start(1)] + wrong + text[match.end(1) :]
+
+    return change
+
+
+def same(text: str) -> str:
+    return text + "\n/* nothing changed */\n"
+
+
+def differences(build: Build, nf: str, change: Callable[[str], str], captures: Path, folder: Path) -> int:
+    mutant = rebuild(build, nf, change, folder)
+    expected, _ = run(build.sequential(nf), captures, folder / "sequential", CASES[nf][0])
+    sent, result = run(mutant, captures, folder / "mutant", CASES[nf][0], 2)
+    assert min(worker["rx"] for worker in result.workers) > 0
+    return len(compare(expected, sent).differences)
+
+
+@pytest.mark.parametrize(("nf", "change"), [
+    pytest.param("fw", another_key(0), id="fw-lan-key"),
+    pytest.param("fw", another_key(1), id="fw-wan-key"),
+    # Source and destination of requests in the order of replies.
+    pytest.param("fw", other_fields(0, "{4, {{30, 4}, {26, 4}, {36, 2}, {34, 2}}}", "l4"), id="fw-lan-swapped"),
+    pytest.param("fw", other_fields(1, "{1, {{26, 4}}}", "l4"), id="fw-wan-source"),
+    pytest.param("pol", other_fields(1, "{1, {{26, 4}}}", "l4"), id="pol-source"),
+    pytest.param("pol", other_fields(1, "{1, {{26, 4}}}", "l3"), id="pol-source-without-ports"),
+])  # fmt: skip
+def test_wrong_steering_is_noticed(
+    build: Build, captures: Path, tmp_path: Path, nf: str, change: Callable[[str], str]
+) -> None:
+    assert differences(build, nf, change, captures, tmp_path) > 0
+
+
+@pytest.mark.parametrize(("nf", "change"), [
+    pytest.param("fw", same, id="fw"),
+    pytest.param("pol", same, id="pol"),
+    pytest.param("pol", another_key(0), id="pol-lan-key"),  # pol keeps no state about LAN frames
+    pytest.param("nop", another_key(0), id="nop-lan-key"),
+    pytest.param("nop", another_key(1), id="nop-wan-key"),
+])  # fmt: skip
+def test_what_is_allowed_is_not_reported(
+    build: Build, captures: Path, tmp_path: Path, nf: str, change: Callable[[str], str]
+) -> None:
+    """The way mutants are built changes nothing by itself."""
+    assert differences(build, nf, change, captures, tmp_path) == 0
