@@ -93,6 +93,11 @@ def _zero_memory(machine: Machine, state: State, frame: Frame, i: ir.ZeroMemory)
 
 
 def _binary(machine: Machine, state: State, frame: Frame, i: ir.Binary) -> Successors:
+    if i.op in ("add", "sub") and i.bits == 64:
+        moved = _address_arithmetic(machine, state, frame, i)
+        if moved is not None:
+            frame.temps[i.dst] = moved
+            return None
     left = machine.integer(state, frame, i.left, i.bits, i.loc)
     right = machine.integer(state, frame, i.right, i.bits, i.loc)
     if i.op in ("udiv", "sdiv", "urem", "srem"):
@@ -104,9 +109,23 @@ def _binary(machine: Machine, state: State, frame: Frame, i: ir.Binary) -> Succe
     return None
 
 
+def _address_arithmetic(machine: Machine, state: State, frame: Frame, i: ir.Binary) -> Value | None:
+    """Sums and differences of addresses that were cast to integers (RTE_PTR_ADD); None for plain numbers."""
+    left, right = machine.value(state, frame, i.left), machine.value(state, frame, i.right)
+    if i.op == "add" and isinstance(right, Pointer):
+        left, right = right, left
+    if not isinstance(left, Pointer):
+        return None
+    if isinstance(right, Expr):
+        return left.plus(right if i.op == "add" else nodes.neg(right))
+    if i.op == "sub" and isinstance(right, Pointer) and left.block == right.block:
+        return nodes.binary("sub", left.offset_expr, right.offset_expr)
+    return None
+
+
 def _require(machine: Machine, state: State, condition: Expr, violation: str, loc: int) -> None:
     """Report undefined behaviour of the NF when ``condition`` can fail on this path."""
-    if condition is nodes.TRUE:
+    if condition is nodes.TRUE or machine.settles(state, condition, loc):
         return
     if machine.may(state, nodes.lnot(condition), loc):
         certain = not machine.may(state, condition, loc)

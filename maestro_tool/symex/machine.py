@@ -81,6 +81,10 @@ class Machine:
         """``condition`` with all that is a constant in this phase replaced, before it is decided."""
         return condition
 
+    def settles(self, state: State, requirement: Expr, loc: int) -> bool:
+        """Does configuration alone fulfil the requirement, so that the path may rely on it?"""
+        return False
+
     def missing(self, state: State, number: int, block: Block, offset: int, size: int, kind: str, loc: int) -> Value:
         """The value of bytes that this path did not write (within the block)."""
         match block.fill:

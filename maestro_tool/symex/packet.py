@@ -134,6 +134,14 @@ class PacketMachine(Machine):
                 known[s] = nodes.const(self._findings.values[s][1], s.width)
         return nodes.substitute(condition, known) if known else condition
 
+    def settles(self, state: State, requirement: Expr, loc: int) -> bool:
+        """A divisor or shift that the options give: the NF itself fails in a run where it does not fit."""
+        symbols = self.solver.symbols(requirement)
+        if not symbols or not symbols <= self._findings.values.keys() or self._resolved(requirement) is not nodes.TRUE:
+            return False
+        state.assume(requirement)
+        return True
+
     def pin(self, symbol: Expr, loc: int) -> None:
         place, value = self._findings.values[symbol]
         self._findings.pinned.setdefault(symbol, (place, value, loc))
@@ -254,7 +262,11 @@ class PacketMachine(Machine):
             if target is not None and isinstance(target.fill, StateObjectFill):
                 self._findings.object_pointers.setdefault(place, target.fill.object)
             return value
-        if kind == "int" or isinstance(value, FunctionPointer):
+        if isinstance(value, FunctionPointer):
+            self.fail(
+                UnsupportedError, f"uses the function that set-up stored in {place.text}", loc, "call it directly"
+            )
+        if kind == "int":
             return nodes.const(floats.to_bits(value, 8 * size), 8 * size) if isinstance(value, float) else value
         if isinstance(value, NullPointer):
             self._findings.null_pointers.setdefault(place, loc)

@@ -21,11 +21,23 @@ from maestro_tool.symex.callpath import (
 SCHEMA = 1
 _T = TypeVar("_T")
 
-_OPERATIONS = frozenset({
-    "map_get", "map_put", "map_erase", "vector_read", "vector_write", "dchain_allocate", "dchain_rejuvenate",
-    "dchain_free", "dchain_is_allocated", "expire", "expire_range", "sketch_compute_hashes", "sketch_refresh",
-    "sketch_fetch", "sketch_touch_buckets", "sketch_expire", "cht_find", "global_read", "global_write", "opaque",
-})  # fmt: skip
+#: Kinds of the objects of each operation, and which members it must have.
+_SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "map_get": (("map",), ("result",)),
+    "map_put": (("map",), ("value",)),
+    "map_erase": (("map",), ()),
+    "vector_read": (("vector",), ("index", "span")),
+    "vector_write": (("vector",), ("index", "span")),
+    "dchain_allocate": (("dchain",), ("value", "result")),
+    "dchain_rejuvenate": (("dchain",), ("index", "value")),
+    "dchain_free": (("dchain",), ("index",)),
+    "dchain_is_allocated": (("dchain",), ("index",)),
+    "expire": (("dchain", "vector", "map"), ("value",)),
+    "expire_range": (("vector", "map"), ("index", "value")),
+    "global_read": (("global",), ("index", "span")),
+    "global_write": (("global",), ("index", "span")),
+    "opaque": ((), ("value",)),
+}
 
 
 def analysis_to_json(analysis: Analysis) -> dict[str, Any]:

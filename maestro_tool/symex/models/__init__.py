@@ -41,6 +41,7 @@ def _each(model: Model, *names: str) -> dict[str, Model]:
 COMMON: Final[Mapping[str, Model]] = {
     **_each(bytes.memcpy, "memcpy", "memmove", "rte_memcpy", "__builtin_memcpy", "__builtin_memmove"),
     **_each(bytes.memset, "memset", "__builtin_memset"),
+    **_each(bytes.bzero, "bzero"),
     **_each(bytes.memcmp, "memcmp", "bcmp", "__builtin_memcmp"),
     **_each(
         bits.swap_bytes,
@@ -57,11 +58,13 @@ COMMON: Final[Mapping[str, Model]] = {
         bits.ia32_crc32,
         "__builtin_ia32_crc32qi", "__builtin_ia32_crc32hi", "__builtin_ia32_crc32si", "__builtin_ia32_crc32di",
     ),
-    **_each(process.assert_fail, "__assert_fail", "__assert"),
+    **_each(process.assert_fail, "maestro_assert_failed", "__assert_fail", "__assert"),
     **_each(process.exit_process, "exit", "_exit", "abort", "__builtin_trap", "__builtin_abort", "rte_panic"),
     **_each(process.rte_exit, "rte_exit"),
+    **_each(bits.expect, "__builtin_expect"),
     **_each(log.printf, "printf"),
     **_each(log.fprintf, "fprintf"),
+    **_each(log.text, "nf_mac_to_str", "nf_rte_ipv4_to_str"),
     **_each(
         log.ignored,
         "fflush", "puts", "putchar", "fputs", "fputc", "vprintf", "perror", "rte_log", "nf_log_pkt",
@@ -94,6 +97,7 @@ SETUP: Final[Mapping[str, Model]] = {
     **_each(parse.nf_parse_proto, "nf_parse_proto"),
     **_each(parse.nf_parse_device, "nf_parse_device"),
     **_each(device.rte_eth_dev_count_avail, "rte_eth_dev_count_avail"),
+    **_each(device.rte_eth_dev_is_valid_port, "rte_eth_dev_is_valid_port"),
     **_each(device.rte_eth_macaddr_get, "rte_eth_macaddr_get"),
     **_each(device.zero, "rte_socket_id", "rte_eth_dev_socket_id", "rte_lcore_id"),
     **_each(allocate.map_allocate, "map_allocate"),
@@ -143,5 +147,6 @@ PACKET: Final[Mapping[str, Model]] = {
     **_each(
         headers.nf_has_transport_header, "nf_has_tcpudp_header", "nf_has_tcp_header", "nf_has_udp_header"
     ),
+    **_each(checksum.checksum, "rte_ipv4_cksum", "rte_ipv4_udptcp_cksum", "rte_raw_cksum"),
     **_each(checksum.nf_set_rte_ipv4_udptcp_checksum, "nf_set_rte_ipv4_udptcp_checksum"),
 }  # fmt: skip

@@ -38,3 +38,8 @@ def ia32_crc32(site: CallSite) -> Outcome:
 
     value = events.opaque(site.state, site.name, (crc, data), 32, site.loc)
     return nodes.zext(value, site.result_bits)
+
+
+def expect(site: CallSite) -> Outcome:
+    """long __builtin_expect(long, long): likely() and unlikely()"""
+    return site.expr(0, site.result_bits)

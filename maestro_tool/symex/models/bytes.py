@@ -35,3 +35,9 @@ def memcmp(site: CallSite) -> Outcome:
     operands = (nodes.concat(*left), nodes.concat(*right))
     order = events.opaque(site.state, "memcmp", operands, site.result_bits, site.loc)
     return nodes.ite(equal, site.answer(0), nodes.binary("or", order, site.answer(1)))
+
+
+def bzero(site: CallSite) -> Outcome:
+    """void bzero(void *, size_t)"""
+    site.machine.fill(site.state, site.args[0], site.number(1, "the size"), nodes.const(0, 8), site.loc)
+    return None

@@ -34,6 +34,14 @@ def nf_set_rte_ipv4_udptcp_checksum(site: CallSite) -> Outcome:
     return outcomes
 
 
+def checksum(site: CallSite) -> Outcome:
+    """uint16_t rte_ipv4_cksum(const struct rte_ipv4_hdr *) and its kin: a number that is not known."""
+    number = events.emit(site.state, "opaque", (), site.loc)
+    value = events.produced("opaque", number, "value", 16)
+    events.amend(site.state, number, value=value)
+    return value
+
+
 def _write(site: CallSite, state: State, argument: int, offset: int) -> None:
     number = events.emit(state, "opaque", (), site.loc)
     value = events.produced("opaque", number, "value", 16)

@@ -21,3 +21,8 @@ def rte_eth_macaddr_get(site: CallSite) -> Outcome:
 def zero(site: CallSite) -> Outcome:
     """A query whose answer is zero on every machine of interest (one NUMA node, success)."""
     return site.answer(0)
+
+
+def rte_eth_dev_is_valid_port(site: CallSite) -> Outcome:
+    """int rte_eth_dev_is_valid_port(uint16_t port)"""
+    return site.answer(int(site.number(0) < site.machine.ports))

@@ -6,7 +6,9 @@ import re
 
 from maestro_tool.diagnostics import MaestroError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.symex.memory import Block, External
 from maestro_tool.symex.site import CallSite, Outcome
+from maestro_tool.symex.values import Pointer
 
 _CONVERSION = re.compile(r"%(?:%|[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j|t)?([diuxXcsp]))")
 
@@ -56,3 +58,8 @@ def fprintf(site: CallSite) -> Outcome:
 def ignored(site: CallSite) -> Outcome:
     """Anything whose only effect is output."""
     return site.answer(0) if site.result_bits else None
+
+
+def text(site: CallSite) -> Outcome:
+    """char *nf_mac_to_str(...), char *nf_rte_ipv4_to_str(...): a string that only output functions may read."""
+    return Pointer(site.state.memory.add(Block("text for output", None, External())))

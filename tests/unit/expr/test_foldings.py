@@ -70,7 +70,9 @@ class Generator:
 
     def boolean(self, depth: int) -> Pair:
         r = self.random
-        kind = r.choice(("compare", "compare", "compare", "land", "lor", "lnot", "ite", "eq")) if depth > 1 else "compare"
+        kind = (
+            r.choice(("compare", "compare", "compare", "land", "lor", "lnot", "ite", "eq")) if depth > 1 else "compare"
+        )
         if kind == "compare":
             width = r.choice((1, 4, 8, 16))
             op = r.choice(COMPARISONS)

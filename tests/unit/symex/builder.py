@@ -15,7 +15,9 @@ Operand = ir.Operand | int
 class FunctionBuilder:
     """Appends instructions to the current block; ``loc`` counts up, so that every instruction has its line."""
 
-    def __init__(self, program: ProgramBuilder, name: str, parameters: Sequence[tuple[str, int, str]], result: int) -> None:
+    def __init__(
+        self, program: ProgramBuilder, name: str, parameters: Sequence[tuple[str, int, str]], result: int
+    ) -> None:
         self.program, self.name, self.result = program, name, result
         self.parameters = tuple(
             ir.Parameter(n, 64 if "*" in t else bits, "pointer" if "*" in t else "int", t) for n, bits, t in parameters
@@ -144,10 +146,10 @@ class ProgramBuilder:
             ("now", 64, "int64_t"), ("mbuf", 64, "struct rte_mbuf *"), result=32,
         )  # fmt: skip
 
-    def variable(self, name: str, size: int, type_name: str = "", initial: Sequence[ir.Initial] = (), const: bool = False) -> ir.GlobalAddress:
-        self.globals[name] = ir.Global(
-            name, name, "nf.c", "file", size, type_name, const, True, tuple(initial), (), 0
-        )
+    def variable(
+        self, name: str, size: int, type_name: str = "", initial: Sequence[ir.Initial] = (), const: bool = False
+    ) -> ir.GlobalAddress:
+        self.globals[name] = ir.Global(name, name, "nf.c", "file", size, type_name, const, True, tuple(initial), (), 0)
         return ir.GlobalAddress(name)
 
     def struct(self, name: str, size: int, *fields: tuple[str, int, int, str]) -> None:
