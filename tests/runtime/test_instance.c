@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <rte_eal.h>
+#include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 

@@ -3,15 +3,17 @@
  * -DTINY_SEQUENTIAL: the sequential build.  -DTINY_HARDWARE: for ports that do RSS.  Options: --max N, --expire NS. */
 #include <getopt.h>
 
-#include "lib/verified/expirator.h"
-#include "maestro_burst.h"
-#include "nf-parse.h"
-
 #ifdef TINY_SEQUENTIAL
 #define PER_WORKER
 #else
 #define PER_WORKER _Thread_local
 #endif
+#define MAESTRO_THREAD_LOCAL PER_WORKER
+
+#include "lib/unverified/util.h"
+#include "lib/verified/expirator.h"
+#include "maestro_burst.h"
+#include "nf-parse.h"
 
 struct nf_config {
   uint32_t max_flows;
