@@ -99,10 +99,13 @@ def analysis_from_json(data: Any) -> Analysis:
     if top.number("schema") != SCHEMA:
         raise ValueError(f"schema {top['schema']!r:.40} is not {SCHEMA}")
     known = read_pool(top["expressions"])
+    for e in known:
+        if e.op == "sym":
+            _check_symbol(str(e.value), e.width)
     objects = top.each("objects", _object)
     if [o.id for o in objects] != list(range(len(objects))):
         raise ValueError("objects are not numbered in order")
-    reader = _Reader(known, len(objects), top.number("ports"))
+    reader = _Reader(known, objects, top.number("ports"))
     configuration = top["configuration"]
     if not isinstance(configuration, dict):
         raise ValueError("configuration is not an object")
@@ -116,6 +119,14 @@ def analysis_from_json(data: Any) -> Analysis:
         {_text(name): _number(value) for name, value in configuration.items()},
         top.each("notes", _note),
     )
+
+
+def _check_symbol(name: str, width: int) -> None:
+    """Symbols of the packet have the widths that all phases rely on."""
+    origin, _, rest = name.partition(".")
+    expected = {"pkt_len": 16, "device": 16, "now": 64, "pkt": 8}.get(origin, width)
+    if width != expected or (origin == "pkt" and not (rest.isascii() and rest.isdigit() and len(rest) < 6)):
+        raise ValueError(f"bad symbol {name!r:.40}")
 
 
 class _Record:
@@ -206,7 +217,7 @@ def _pinned(data: Any) -> Pinned:
 class _Reader:
     """Reads what refers to expressions, objects and ports."""
 
-    def __init__(self, expressions: list[Expr], objects: int, ports: int) -> None:
+    def __init__(self, expressions: list[Expr], objects: tuple[StateObject, ...], ports: int) -> None:
         self._expressions, self._objects, self._ports = expressions, objects, ports
 
     def expr(self, value: Any) -> Expr:
@@ -222,7 +233,7 @@ class _Reader:
         return e
 
     def _object(self, value: Any) -> int:
-        if _number(value) >= self._objects:
+        if _number(value) >= len(self._objects):
             raise ValueError("an object that does not exist")
         return _number(value)
 
@@ -234,19 +245,33 @@ class _Reader:
         r = _Record(data, "place access object")
         return ObjectPointer(r.text("place"), _access(r["access"]), self._object(r["object"]))
 
+    def _check_key(self, r: _Record, objects: tuple[int, ...]) -> None:
+        """Operations of maps with a known key have one expression per field, of its width."""
+        if r.text("op") not in ("map_get", "map_put", "map_erase"):
+            return
+        fields = self._objects[objects[0]].key
+        widths = None if r["key"] is None else [self.expr(k).width for k in _list(r["key"])]
+        if widths != (None if fields is None else [8 * f.size for f in fields]):
+            raise ValueError("a key that is not one of its map")
+
     def event(self, data: Any) -> Event:
         r = _Record(data, "op objects loc key index value result span stored condition_length")
-        if r["op"] not in _OPERATIONS:
-            raise ValueError(f"unknown operation {r['op']!r:.40}")
-        if r["result"] not in (None, True, False) or (isinstance(r["result"], int) and type(r["result"]) is not bool):
+        kinds, required = _SHAPES.get(r.text("op"), (None, ()))
+        objects = r.each("objects", self._object)
+        if kinds is None or tuple(self._objects[i].kind for i in objects) != kinds:
+            raise ValueError(f"no operation {r['op']!r:.40} on such objects")
+        if any(r[name] is None for name in required):
+            raise ValueError(f"{r['op']} without {' or '.join(required)}")
+        if r["result"] is not None and type(r["result"]) is not bool:
             raise ValueError("a result that is not true, false or null")
+        self._check_key(r, objects)
         span = None
         if r["span"] is not None:
             first, end = _list(r["span"], 2)
             span = (_number(first), _number(end))
         return Event(
-            r["op"],
-            r.each("objects", self._object),
+            r.text("op"),
+            objects,
             r.number("loc"),
             None if r["key"] is None else r.each("key", self.expr),
             None if r["index"] is None else self.expr(r["index"]),
@@ -263,8 +288,9 @@ class _Reader:
             raise ValueError("a port that does not exist")
         condition = r.each("condition", self._condition)
         events = r.each("events", self.event)
-        if any(e.condition_length > len(condition) for e in events):
-            raise ValueError("an event behind the end of its path's condition")
+        lengths = [e.condition_length for e in events]
+        if lengths != sorted(lengths) or any(n > len(condition) for n in lengths):
+            raise ValueError("events that do not fit their path's condition")
         writes = r.each("packet_writes", self._at)
         if any(e.width != 8 for _, e in writes):
             raise ValueError("a packet write that is not a byte")
