@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,27 +15,29 @@ from typing import Any
 
 from maestro_tool.diagnostics import InputError, SourceLocation
 
-#: Files that an NF may include from its own folder; the build follows these.
-HEADER_SUFFIXES = (".h", ".inc", ".def")
-
 #: DPDK's compile-time limit is 32 (RTE_MAX_ETHPORTS); so is MAESTRO_MAX_PORTS.
 MAX_PORTS = 32
 
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MEMBERS = ("sources", "arguments", "ports")
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkFunction:
-    """An NF's files, relative as ``folder`` is; ``description`` is its nf.yaml, if it has one."""
+    """An NF's files; ``description`` is its nf.yaml, if it has one."""
 
     name: str
-    folder: Path
     sources: tuple[Path, ...]
     headers: tuple[Path, ...]
     arguments: tuple[str, ...] = ()
     ports: int = 2
     description: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds all sources; code generation mirrors what is below it."""
+        return _common_folder(self.sources)
 
 
 def known(folder: Path) -> list[str]:
@@ -56,18 +59,39 @@ def load(folder: Path) -> NetworkFunction:
     sources = _sources(folder, values, description)
     return NetworkFunction(
         name=folder.name,
-        folder=folder,
         sources=sources,
-        headers=headers_below([folder]),
+        headers=headers_of(sources),
         arguments=values.get("arguments", (None, ()))[1],
         ports=values.get("ports", (None, 2))[1],
         description=description if values else None,
     )
 
 
-def headers_below(folders: list[Path]) -> tuple[Path, ...]:
-    """Everything below ``folders`` that sources may include."""
-    return tuple(sorted({p for f in folders for p in f.rglob("*") if p.suffix in HEADER_SUFFIXES}))
+def headers_of(sources: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The NF's own headers: files below its sources' common folder that these include, under any condition.
+
+    By text, as build tools do: what is found too much costs a copy, and a name made by a macro is an error later.
+    """
+    root = _common_folder(sources)
+    todo, found = list(sources), set[Path]()
+    while todo:
+        file = todo.pop()
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # the phases say so
+        for name in _INCLUDE.findall(text):
+            for folder in (file.parent, root):
+                header = Path(os.path.normpath(folder / name))
+                below = not os.path.relpath(header, root).startswith("..")
+                if below and header not in found and header.is_file():
+                    found.add(header)
+                    todo.append(header)
+    return tuple(sorted(found - set(sources)))
+
+
+def _common_folder(sources: tuple[Path, ...]) -> Path:
+    return Path(os.path.commonpath([s.parent for s in sources]))
 
 
 def _sources(folder: Path, values: dict[str, Any], description: Path) -> tuple[Path, ...]:

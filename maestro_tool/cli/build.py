@@ -49,7 +49,7 @@ def _add_request(p: argparse.ArgumentParser) -> None:
 def _add_generated(p: argparse.ArgumentParser) -> None:
     p.add_argument("--name", required=True, help="the NF's name: part of C names and file names")
     p.add_argument("--header", action="append", default=[], type=Path, metavar="FILE",
-                   help="a header of the NF that a build system expects below gen/, read or not")  # fmt: skip
+                   help="all headers of the NF, given by a build system that expects each below gen/")  # fmt: skip
     p.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
 
 
@@ -128,19 +128,20 @@ def _read_inputs(args: argparse.Namespace) -> tuple[Analysed, Any]:
 
 
 def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) -> None:
-    """Write all files or none; headers that the NF does not read are copied, so that what is declared exists."""
-    from maestro_tool.nf import HEADER_SUFFIXES
+    """Write all files or none: with --header, exactly those that the build declares."""
     from maestro_tool.pipeline import mirrored_name
 
-    for header in args.header:
-        files.setdefault(mirrored_name(request, header), header.read_text(encoding="utf-8", errors="surrogateescape"))
-    sources = {mirrored_name(request, s) for s in request.sources}
-    for name in files:
-        if name.startswith("gen/") and name not in sources and not name.endswith((".c", *HEADER_SUFFIXES)):
-            raise InputError(
-                f"the NF includes {name.removeprefix('gen/')}, which the build would not follow",
-                hint=f"name it with one of {' '.join(HEADER_SUFFIXES)}",
-            )
+    declared = {mirrored_name(request, header): header for header in args.header}
+    for name, header in declared.items():
+        if name not in files:  # included under another condition only
+            files[name] = header.read_text(encoding="utf-8", errors="surrogateescape")
+    own = {mirrored_name(request, s) for s in request.sources}
+    own |= {"plan.json", f"{args.name}.h", f"gen/{args.name}_parallel.c", f"gen/main_{args.name}.c"}
+    if declared and (unknown := sorted(files.keys() - declared.keys() - own)):
+        raise InputError(
+            f"{unknown[0].removeprefix('gen/')} is included by a macro's name, so the build cannot follow it",
+            hint='write #include "..." with the name',
+        )
     canonical.write_files({args.output / n: t.encode("utf-8", "surrogateescape") for n, t in files.items()})
 
 

@@ -117,7 +117,7 @@ def _number(text: str, name: str, most: int) -> int:
 
 def _checksum(header: bytes) -> int:
     """Internet checksum (RFC 1071)."""
-    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from SCons.Action import Action
+from SCons.Defaults import processDefines
 from SCons.Errors import UserError
 from SCons.Subst import Literal
 from SCons.Util import flatten, is_List
@@ -50,7 +51,7 @@ class Product:
 def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
     """Nodes of the parallel program of ``name``, per NIC: executable, library, header, plan.
 
-    ``sources``: default: the NF's folder below $MAESTRO_NFS.  NIC: a name, a .yaml file, or a list of these.
+    ``sources``: default: the NF's folder below $MAESTRO_NFS.  NIC: a name, a .yaml file, or a list.
     NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of devices.  STRATEGY: auto, shared-nothing.
     """
     strategy = str(overrides.pop("STRATEGY", env["STRATEGY"]))
@@ -59,7 +60,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     function = _function(env, name, sources, overrides)
     configs = Path(env["MAESTRO_CONFIGS"])
     analysis = env.MaestroAnalyse(
-        f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json", _files(env, function.sources), **_request(function)
+        f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json", _files(env, function.sources), **_request(env, function)
     )
     env.Depends(analysis, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
     nodes = []
@@ -91,7 +92,7 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
         _files(env, function.sources),
         MAESTRO_NF=name,
         MAESTRO_HEADERS=builders.literal("--header", function.headers),
-        **_request(function),
+        **_request(env, function),
     )
     env.Depends(generated, _inputs(env, function, (*fingerprint.ANALYSIS_PHASES, *fingerprint.GENERATION_PHASES)))
     program, library = _compile(cc, function, folder, generated)
@@ -137,11 +138,9 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
     else:
         _translated(nf.check_name, name)
         files = tuple(Path(n.get_path()) for n in env.arg2nodes(sources, env.fs.File))
-        root = Path(os.path.commonpath([f.parent for f in files]))
-        function = nf.NetworkFunction(name, root, files, nf.headers_below([root]))
+        function = nf.NetworkFunction(name, files, nf.headers_of(files))
     return nf.NetworkFunction(
         name,
-        function.folder,
         function.sources,
         function.headers,
         function.arguments if arguments is None else tuple(str(a) for a in flatten([arguments])),
@@ -150,8 +149,15 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
     )
 
 
-def _request(function: nf.NetworkFunction) -> dict[str, Any]:
-    return {"PORTS": function.ports, "MAESTRO_ARGS": builders.literal("--arg", function.arguments)}
+def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
+    """Overrides for a builder that reads the sources: it must see the macros and headers that the compiler sees."""
+    includes = [function.root, *(env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])]))]
+    return {
+        "PORTS": function.ports,
+        "MAESTRO_ARGS": builders.literal("--arg", function.arguments),
+        "MAESTRO_INCLUDES": builders.literal("--include", includes),
+        "MAESTRO_DEFINES": builders.literal("--define", processDefines(env.get("CPPDEFINES", []))),
+    }
 
 
 def _inputs(env: Any, function: nf.NetworkFunction, phases: tuple[str, ...]) -> list[Any]:
@@ -161,8 +167,7 @@ def _inputs(env: Any, function: nf.NetworkFunction, phases: tuple[str, ...]) -> 
 
 def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
     """Everything that code generation writes, by name: ``<nf>.h`` first."""
-    root = Path(os.path.commonpath([s.parent for s in function.sources]))
-    mirrored = [f"gen/{os.path.relpath(f, root)}" for f in (*function.sources, *function.headers)]
+    mirrored = [f"gen/{os.path.relpath(f, function.root)}" for f in (*function.sources, *function.headers)]
     own = [f"{function.name}.h", f"gen/{function.name}_parallel.c", f"gen/main_{function.name}.c"]
     return [f"{folder}/{name}" for name in (*own, *mirrored)]
 

@@ -7,13 +7,22 @@ import pytest
 from maestro_tool import nf
 from maestro_tool.diagnostics import InputError
 
+FILES = {
+    "fw.c": '#include "fw.h"\n#include <stdio.h>\n  #  include "missing.h"\n#include "../outside.h"\n',
+    "fw.h": '#ifdef X\n#include "sub/tables.inc"\n#endif\n#include "fw.h"\n',
+    "sub/tables.c": '#include "tables.inc"\n',
+    "sub/tables.inc": "",
+    "unused.h": "",
+}
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fw" / "sub").mkdir(parents=True)
-    for name in ("fw.c", "fw.h", "sub/tables.c", "sub/tables.inc", "notes.txt"):
-        (tmp_path / "fw" / name).write_text("")
+    (tmp_path / "outside.h").write_text("")
+    for name, text in FILES.items():
+        (tmp_path / "fw" / name).write_text(text)
     return Path("fw")
 
 
