@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import FW, POL, profile
+from cases import CONFIGS, FW, POL, profile
 
 from maestro_tool.diagnostics import InputError
+from maestro_tool.nic import load_profile
 from maestro_tool.rss import solve
 from maestro_tool.rss.commands import queue_command, table_command
 from maestro_tool.rss.solution import ports_json
@@ -63,15 +65,27 @@ def test_pol_packets_of_one_destination_meet_whatever_their_class(nic: str) -> N
         assert len({x["index"] for x in found}) == 1
 
 
-def test_the_nic_follows_options_and_software_reads_as_the_nf_does() -> None:
-    p = plan(FW, "e810")
+OPTIONS_CARD = """\
+extends: e810
+name: options
+rss:
+  classes:
+    tcp4_options: {flags: [RTE_ETH_RSS_NONFRAG_IPV4_TCP], fields: [src_ip, dst_ip, src_port, dst_port]}
+"""
+
+
+def test_the_nic_follows_options_and_software_reads_as_the_nf_does(tmp_path: Path) -> None:
+    (tmp_path / "options.yaml").write_text(OPTIONS_CARD)
+    card = load_profile(tmp_path / "options.yaml", [CONFIGS])
+    p = {"ports": ports_json(solve(FW, card, 2))}
     options = packet("1.2.3.4", "5.6.7.8", 1000, 80, words=6)
     found = queue_command(p, 0, [options], 4)[0]
     assert found["class"] == "tcp4_options" and found["steering"] == "software"
     key = bytes.fromhex(p["ports"][0]["key"])
     assert found["hash"] == f"{toeplitz(key, options[26:38]):08x}"
-    found = queue_command(plan(POL, "e810"), 1, [options], 4)[0]
-    key = bytes.fromhex(plan(POL, "e810")["ports"][1]["key"])
+    p = {"ports": ports_json(solve(POL, card, 2))}
+    found = queue_command(p, 1, [options], 4)[0]
+    key = bytes.fromhex(p["ports"][1]["key"])
     assert found["steering"] == "nic" and found["hash"] == f"{toeplitz(key, options[26:34] + options[38:42]):08x}"
 
 

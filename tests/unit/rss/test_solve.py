@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from cases import (
     CASES,
+    CONFIGS,
     FW,
     L3,
     NAT,
@@ -31,6 +32,7 @@ from maestro_tool.rss.solution import from_json, ports_json, to_json
 from maestro_tool.sharding.plan import Constraint
 
 NICS = ("e810", "soft")
+ALL = sorted(p.stem for p in CONFIGS.glob("*.yaml"))
 
 
 def balance(solution: RssSolution, port: int, traffic: str, workers: int = 16) -> float:
@@ -45,6 +47,26 @@ def test_z3_proves_the_keys_for_all_packets(case: str, nic: str) -> None:
     solution = solve_problem(task)
     assert solution.satisfiable and not verify.check(task, solution)
     assert all(prove.holds(c, solution) for c in constraints)
+
+
+@pytest.mark.parametrize("nic", [n for n in ALL if n not in NICS])
+@pytest.mark.parametrize("case", ("fw", "pol"))
+def test_every_profile_gets_checked_keys_that_spread(case: str, nic: str) -> None:
+    task = problem(CASES[case], profile(nic), 2)
+    solution = solve_problem(task)
+    assert solution.satisfiable and not verify.check(task, solution)
+    assert balance(solution, 1, "uniform") <= 1.05 and balance(solution, 1, "/16") <= 1.10
+    assert len(solution.ports[0].key) == profile(nic).rss.key_length
+
+
+def test_what_may_refuse_its_key_is_steered_by_software() -> None:
+    port = solve(FW, profile("ena"), 2).ports[0]
+    assert port.rss_hf == () and dict(port.steering)["tcp4"] == "software"
+
+
+def test_vmxnet3_takes_its_key_with_length_zero() -> None:
+    port = solve(FW, profile("vmxnet3"), 2).ports[0]
+    assert (len(port.key), port.key_length_passed) == (40, 0)
 
 
 @pytest.mark.parametrize("nic", NICS)
@@ -104,8 +126,10 @@ def test_steering_says_who_hashes() -> None:
     assert fw["tcp4_options"] == fw["ipv4_fragment"] == fw["malformed"] == "software"
     assert fw["sctp4"] == fw["tcp6"] == fw["vlan"] == "any"
     pol = dict(solve(POL, profile("e810"), 2).ports[1].steering)
-    assert pol["tcp4_options"] == pol["ipv4_other"] == pol["sctp4"] == "nic"  # addresses are in one place
+    assert pol["ipv4_other"] == pol["sctp4"] == "nic"
     assert pol["ipv4_fragment"] == "software"  # ice programs no hash for fragments
+    assert dict(solve(POL, profile("82599"), 2).ports[1].steering)["ipv4_fragment"] == "nic"  # by addresses
+    assert dict(solve(FW, profile("82599"), 2).ports[1].steering)["ipv4_fragment"] == "software"  # no ports
     soft = dict(solve(FW, profile("soft"), 2).ports[0].steering)
     assert set(soft.values()) == {"software", "any"} and soft["tcp4"] == "software"
 
