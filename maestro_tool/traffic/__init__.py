@@ -1,8 +1,8 @@
 """Captures: generate them, replay them through a built program, compare what came out.
 
-    numbers, spec, frames, odd, generate   `TrafficSpec` -> pcap bytes, the same for the same spec
-    capture                                pcap files <-> frames
-    replay                                 captures -> built program -> captures
-    compare                                outputs of two runs -> differences
-    commands                               ``maestro traffic``, ``maestro run``, ``maestro compare``
+numbers, spec, frames, odd, generate   `TrafficSpec` -> pcap bytes, the same for the same spec
+capture                                pcap files <-> frames
+replay                                 captures -> built program -> captures
+compare                                outputs of two runs -> differences
+commands                               ``maestro traffic``, ``maestro run``, ``maestro compare``
 """

@@ -13,8 +13,9 @@ _ETHERNET = 14
 _IPV4 = 20
 
 
-def _ipv4(frame: bytes, *, options: bytes = b"", protocol: int | None = None, fragment: int = 0,
-          payload: bytes | None = None) -> bytes:
+def _ipv4(
+    frame: bytes, *, options: bytes = b"", protocol: int | None = None, fragment: int = 0, payload: bytes | None = None
+) -> bytes:
     """``frame`` with another IPv4 header; its total length and checksum are right."""
     header = bytearray(frame[_ETHERNET : _ETHERNET + _IPV4] + options)
     body = frame[_ETHERNET + _IPV4 :] if payload is None else payload
