@@ -73,7 +73,7 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         nic="none",
         strategy="sequential",
         objects=[],
-        ports=[{"table_size": 1, "rss_hf": 0, "software_classes": 0, "l4": "{0}", "l3": "{0}"}] * ports,
+        ports=[{"key": b"", "table_size": 1, "rss_hf": 0, "software_classes": 0, "l4": "{0}", "l3": "{0}"}] * ports,
         saved=[],
         per_worker=False,
         checks=[],
