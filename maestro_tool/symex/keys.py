@@ -52,7 +52,7 @@ def _as_formula(program: ir.Program, function: ir.Function, solver: Solver, limi
     machine.enter(start, function.name, list(sides), None, function.loc)
     equal = nodes.FALSE
     for end in machine.explore(start):
-        if not isinstance(end.result, Expr) or end.events:
+        if not isinstance(end.result, Expr) or any(event.op != "opaque" for event in end.events):
             return None
         holds = to_bool(end.result)
         for condition in reversed(end.conditions):

@@ -19,7 +19,7 @@ from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import Block, External, StateObjectFill, Symbols, Uninitialised, Zeros
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.site import Model
-from maestro_tool.symex.solver import Solver
+from maestro_tool.symex.solver import Answer, Solver, Witness
 from maestro_tool.symex.state import Frame, State
 from maestro_tool.symex.values import (
     NULL,
@@ -212,6 +212,7 @@ class Machine:
             constant = nodes.const(value, need.expr.width)
             successor.assume(nodes.eq(need.expr, constant))
             successor.known[need.expr] = constant
+            successor.witness = None
             result.append(successor)
         return result
 
@@ -225,10 +226,13 @@ class Machine:
         if condition.is_const:
             return (state, None) if condition is nodes.TRUE else (None, state)
         negation = nodes.lnot(condition)
-        holds = self.solver.may_hold(state.conditions, condition)
+        witness = state.witness
+        known_true = witness is not None and self.solver.holds_under(witness, condition)
+        holds, when_true = ("yes", witness) if known_true else self._find(state, condition)
         if holds == "no":
             return None, state
-        fails = self.solver.may_hold(state.conditions, negation)
+        known_false = witness is not None and not known_true
+        fails, when_false = ("yes", witness) if known_false else self._find(state, negation)
         if fails == "no":
             return state, None
         if "unknown" in (holds, fails):
@@ -236,7 +240,15 @@ class Machine:
         other = state.fork()
         state.assume(condition)
         other.assume(negation)
+        state.witness, other.witness = when_true, when_false
         return state, other
+
+    def _find(self, state: State, condition: Expr) -> tuple[Answer, Witness | None]:
+        """Whether the condition can hold here, and values for the whole path under which it does."""
+        answer, values = self.solver.find(state.conditions, condition)
+        if answer != "yes" or state.witness is None:
+            return answer, None
+        return answer, {**state.witness, **values}
 
     def may(self, state: State, condition: Expr, loc: int) -> bool:
         """Can the condition hold here?  (Unknown counts as yes.)"""

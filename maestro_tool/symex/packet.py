@@ -86,6 +86,7 @@ class PacketMachine(Machine):
         state = State(Memory.of(self._base))
         packet = Pointer(state.memory.add(Block("the packet", _LONGEST_FRAME, PacketBytes())))
         state.cursor.block = packet
+        state.witness = self.solver.first_witness()
         parameters = process.parameters
         kinds = tuple(p.kind for p in parameters)
         if kinds[:4] != ("int", "pointer", "int", "int") or len(kinds) > 5 or kinds[4:] not in ((), ("pointer",)):
@@ -140,6 +141,8 @@ class PacketMachine(Machine):
         if not symbols or not symbols <= self._findings.values.keys() or self._resolved(requirement) is not nodes.TRUE:
             return False
         state.assume(requirement)
+        if state.witness is not None and not self.solver.holds_under(state.witness, requirement):
+            state.witness = None
         return True
 
     def pin(self, symbol: Expr, loc: int) -> None:

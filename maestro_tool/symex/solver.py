@@ -17,19 +17,22 @@ from maestro_tool.symex.limits import Limits
 
 Answer = Literal["yes", "no", "unknown"]
 
+#: Values of symbols under which conditions hold; symbols that are missing may have any value (zero, if asked).
+Witness = dict[Expr, Expr]
+
 
 class Solver:
     """Decides whether conditions can hold together; one per analysis, with its own z3 context."""
 
     def __init__(self, limits: Limits, assumptions: Iterable[Expr] = ()) -> None:
         self.queries = 0
-        self._limits = limits
         self._translate = Translator(z3.Context())
         self._z3 = z3.SolverFor("QF_BV", ctx=self._translate.context)
         self._z3.set("rlimit", limits.rlimit)
+        self._asserted: list[Expr] = []  # z3's stack, one level each; consecutive queries share most of it
         self._assumptions = tuple(assumptions)
         self._symbols: dict[Expr, frozenset[Expr]] = {}
-        self._answers: dict[tuple[Expr, ...], Answer] = {}
+        self._answers: dict[tuple[Expr, ...], tuple[Answer, Witness]] = {}
 
     def symbols(self, e: Expr) -> frozenset[Expr]:
         found = self._symbols.get(e)
@@ -37,8 +40,24 @@ class Solver:
             found = self._symbols[e] = nodes.symbols(e)
         return found
 
+    def first_witness(self) -> Witness:
+        """Values under which the assumptions hold."""
+        witness: Witness = {}
+        for assumption in self._assumptions:
+            witness.update(self.find((), assumption)[1])
+        return witness
+
+    def holds_under(self, witness: Witness, condition: Expr) -> bool:
+        """Is the condition true for these values (and zero for all others)?"""
+        values = {s: witness.get(s) or nodes.const(0, s.width) for s in self.symbols(condition) if s.width}
+        return nodes.substitute(condition, values) is nodes.TRUE
+
     def may_hold(self, conditions: tuple[Expr, ...], condition: Expr) -> Answer:
         """Can ``condition`` hold where ``conditions``, which are satisfiable, do?"""
+        return self.find(conditions, condition)[0]
+
+    def find(self, conditions: tuple[Expr, ...], condition: Expr) -> tuple[Answer, Witness]:
+        """As `may_hold`, and for "yes" the values of the symbols that matter, for which it does."""
         query = (*self._slice(conditions, condition), condition)
         answer = self._answers.get(query)
         if answer is None:
@@ -47,11 +66,9 @@ class Solver:
 
     def values(self, conditions: tuple[Expr, ...], e: Expr, limit: int) -> list[int] | None:
         """All values ``e`` can take, sorted; None when there are more than ``limit`` or z3 gives up."""
-        relevant = self._slice(conditions, e)
+        self._assert(self._slice(conditions, e))
         self._z3.push()
         try:
-            for c in relevant:
-                self._z3.add(self._translate(c))
             term = self._translate(e)
             found: list[int] = []
             while True:
@@ -68,6 +85,7 @@ class Solver:
             self._z3.pop()
 
     def _slice(self, conditions: tuple[Expr, ...], about: Expr) -> list[Expr]:
+        """The conditions that share symbols with ``about``, directly or through others."""
         wanted = set(self.symbols(about))
         rest = [*self._assumptions, *conditions]
         chosen: set[Expr] = set()
@@ -79,13 +97,31 @@ class Solver:
                 chosen.add(c)
                 wanted |= self.symbols(c)
 
-    def _check(self, query: tuple[Expr, ...]) -> Answer:
+    def _assert(self, conditions: list[Expr]) -> None:
+        """Make z3's stack hold exactly these conditions."""
+        common = 0
+        for old, new in zip(self._asserted, conditions, strict=False):
+            if old is not new:
+                break
+            common += 1
+        if common < len(self._asserted):
+            self._z3.pop(len(self._asserted) - common)
+            del self._asserted[common:]
+        for c in conditions[common:]:
+            self._z3.push()
+            self._z3.add(self._translate(c))
+            self._asserted.append(c)
+
+    def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness]:
         self.queries += 1
-        self._z3.push()
-        try:
-            for c in query:
-                self._z3.add(self._translate(c))
-            answer = self._z3.check()
-        finally:
-            self._z3.pop()
-        return "yes" if answer == z3.sat else "no" if answer == z3.unsat else "unknown"
+        self._assert(list(query))
+        answer = self._z3.check()
+        if answer != z3.sat:
+            return ("no" if answer == z3.unsat else "unknown"), {}
+        model = self._z3.model()
+        witness: Witness = {}
+        for s in frozenset[Expr]().union(*(self.symbols(c) for c in query)):
+            if s.width:
+                value = model.eval(self._translate(s), model_completion=True)
+                witness[s] = nodes.const(value.as_long(), s.width)
+        return "yes", witness

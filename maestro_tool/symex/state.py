@@ -60,6 +60,7 @@ class State:
     cursor: PacketCursor = field(default_factory=PacketCursor)
     entries: dict[tuple[int, Expr], int] = field(default_factory=dict)  # borrowed elements: block numbers
     facts: dict[tuple[object, ...], Value] = field(default_factory=dict)  # answers that still hold
+    witness: dict[Expr, Expr] | None = None  # values under which all conditions hold, when they are known
     steps: int = 0
     result: Value | None = None
     end: int = 0  # location of the return statement
@@ -74,6 +75,7 @@ class State:
             PacketCursor(self.cursor.read, self.cursor.chunks, self.cursor.minimum_length, self.cursor.block),
             dict(self.entries),
             dict(self.facts),
+            self.witness,
             self.steps,
         )
 
