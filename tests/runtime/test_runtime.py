@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.conftest import HERE, Toolchain
+from tests.runtime.toolchain import HERE, Toolchain
 
 #: Test program -> other files it is linked with.
 PROGRAMS: dict[str, tuple[str, ...]] = {

@@ -134,11 +134,13 @@ static const uint8_t KEY[] = {K20, K20};
     .software_classes = 0x1FFFF, .l4 = {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}}, .l3 = {2, {{26, 4}, {30, 4}}} \
   }
 static const struct maestro_port PORTS[] = {PORT, PORT};
+#ifndef TINY_SEQUENTIAL
 static const struct maestro_object OBJECTS[] = {
     {"flows", MAESTRO_MAP, MAESTRO_SHARDED, false},
     {"keys", MAESTRO_VECTOR, MAESTRO_SHARDED, false},
     {"ages", MAESTRO_DCHAIN, MAESTRO_SHARDED, true},
 };
+#endif
 
 extern const struct maestro_nf tiny_nf;
 const struct maestro_nf tiny_nf = {

@@ -1,0 +1,279 @@
+"""The DPDK program on captures: parallel and sequential runs against a model in Python; what is refused, and how."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dpkt
+import pytest
+
+from tests.runtime.toolchain import HERE, Toolchain
+
+EXPIRE_US = 50_000
+MAX_FLOWS = 65536
+
+
+@dataclass(frozen=True)
+class Packet:
+    """``time`` in microseconds; ``port`` where it arrives."""
+
+    time: int
+    port: int
+    frame: bytes
+
+
+def frame(src: int, dst: int, src_port: int, dst_port: int, number: int, ether_type: int = 0x0800) -> bytes:
+    """UDP over IPv4 with a serial number as its payload."""
+    l4 = struct.pack("!HHHHI", src_port, dst_port, 12, 0, number) + bytes(14)
+    ip = struct.pack("!BBHHHBBHII", 0x45, 0, 20 + len(l4), 0, 0, 64, 17, 0, src, dst)
+    return bytes(6) + bytes(6) + struct.pack("!H", ether_type) + ip + l4
+
+
+def traffic(n: int, n_flows: int, seed: int) -> list[Packet]:
+    """Both directions, replies to nobody, ARP, runts; one packet each 10 us, some at the same time."""
+    rng = random.Random(seed)
+    flows = [
+        (0x0A000000 + rng.randrange(65536), rng.randrange(1 << 32), rng.randrange(1024, 65536), rng.randrange(1, 1024))
+        for _ in range(n_flows)
+    ]
+    packets = []
+    now = 1_000_000
+    for number in range(n):
+        now += rng.choice((0, 10, 20))
+        lan, wan, lan_port, wan_port = rng.choice(flows)
+        port = rng.randrange(2)
+        args = (lan, wan, lan_port, wan_port) if port == 0 else (wan, lan, wan_port, lan_port)
+        kind = rng.random()
+        text = frame(*args, number, 0x0806 if kind < 0.02 else 0x0800)
+        if 0.02 < kind < 0.05:
+            text = text[: rng.randrange(1, 42)]
+        packets.append(Packet(now, port, text))
+    return packets
+
+
+def write(path: Path, packets: list[Packet]) -> None:
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for p in packets:
+            file.write(struct.pack("<IIII", p.time // 1_000_000, p.time % 1_000_000, len(p.frame), len(p.frame)))
+            file.write(p.frame)
+
+
+def read(path: Path) -> list[bytes]:
+    with path.open("rb") as file:
+        return [bytes(data) for _, data in dpkt.pcap.Reader(file)]
+
+
+def expected(packets: list[Packet]) -> tuple[list[bytes], list[bytes], dict[str, int]]:
+    """The tiny firewall: frames out of ports 0 and 1, and counts."""
+    last: dict[bytes, int] = {}
+    out: tuple[list[bytes], list[bytes]] = ([], [])
+    counts: dict[str, int] = defaultdict(int)
+    for p in sorted(packets, key=lambda p: (p.time, p.port)):
+        if p.frame[12:14] == b"\x08\x06":
+            counts["flooded"] += 1
+            out[1 - p.port].append(p.frame)
+            continue
+        key = p.frame[26:38] if p.port == 0 else p.frame[30:34] + p.frame[26:30] + p.frame[36:38] + p.frame[34:36]
+        readable = p.frame[12:14] == b"\x08\x00" and len(p.frame) >= 38
+        known = readable and p.time - last.get(key, -EXPIRE_US - 1) <= EXPIRE_US
+        if readable and (known or p.port == 0):
+            last[key] = p.time
+            counts["forwarded"] += 1
+            out[1 - p.port].append(p.frame)
+        else:
+            counts["dropped"] += 1
+    return *out, counts
+
+
+def by_flow(frames: list[bytes]) -> dict[bytes, list[bytes]]:
+    """Frames in order, per flow."""
+    flows: dict[bytes, list[bytes]] = defaultdict(list)
+    for f in frames:
+        flows[f[12:14] + f[26:38]].append(f)
+    return flows
+
+
+@pytest.fixture(scope="session")
+def programs(plain: Toolchain) -> dict[str, Path]:
+    variants = {"soft": (), "sequential": ("-DTINY_SEQUENTIAL",), "hardware": ("-DTINY_HARDWARE",)}
+    main = plain.folder / "main.o"
+    return {
+        name: plain.link(f"tiny-{name}", main, plain.compile(HERE / "tiny_fw.c", f"tiny-{name}", *flags))
+        for name, flags in variants.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def packets() -> list[Packet]:
+    return traffic(60_000, 10_000, seed=1)
+
+
+@pytest.fixture(scope="session")
+def captures(packets: list[Packet], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("captures")
+    paths = (folder / "lan.pcap", folder / "wan.pcap")
+    for port, path in enumerate(paths):
+        write(path, [p for p in packets if p.port == port])
+    return paths
+
+
+def vdevs(captures: tuple[Path, Path], folder: Path) -> Iterator[str]:
+    for port, capture in enumerate(captures):
+        yield f"--vdev=net_pcap{port},rx_pcap={capture},tx_pcap={folder / f'out{port}.pcap'}"
+
+
+def run(program: Path, *words: str, timeout: int = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=timeout)
+
+
+def replay(program: Path, captures: tuple[Path, Path], folder: Path, *words: str) -> dict[str, object]:
+    stats = folder / "stats.json"
+    nf = ["--", "--expire", str(EXPIRE_US * 1000), "--max", str(MAX_FLOWS)]
+    done = run(program, *words, "--replay", "--stats", str(stats), *vdevs(captures, folder), *nf)
+    assert done.returncode == 0, done.stderr
+    assert "total" in done.stdout
+    result: dict[str, object] = json.loads(stats.read_text())
+    return result
+
+
+@pytest.mark.parametrize(
+    ("variant", "workers"), [("sequential", 1), ("soft", 1), ("soft", 2), ("soft", 3), ("soft", 7)]
+)
+def test_replay(
+    variant: str,
+    workers: int,
+    programs: dict[str, Path],
+    packets: list[Packet],
+    captures: tuple[Path, Path],
+    tmp_path: Path,
+) -> None:
+    words = [] if variant == "sequential" else ["--workers", str(workers)]
+    stats = replay(programs[variant], captures, tmp_path, *words)
+    lan, wan, counts = expected(packets)
+    got = read(tmp_path / "out0.pcap"), read(tmp_path / "out1.pcap")
+    for frames, wanted in zip(got, (lan, wan), strict=True):
+        if variant == "sequential":
+            assert frames == wanted
+        assert by_flow(frames) == by_flow(wanted)
+    per_worker, total = stats["workers"], stats["total"]
+    assert isinstance(per_worker, list) and isinstance(total, dict)
+    assert len(per_worker) == workers
+    assert all(w["processed"] > len(packets) / workers / 4 for w in per_worker)
+    assert total["rx"] == total["processed"] == len(packets)
+    assert {k: total[k] for k in counts} == counts
+    assert total["unsent"] == total["lost"] == stats["lost_by_dispatcher"] == 0
+
+
+def test_replays_are_repeatable(programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path) -> None:
+    counts = [replay(programs["soft"], captures, tmp_path, "--workers", "2") for _ in range(2)]
+    assert counts[0] == counts[1]
+
+
+def test_unsorted_capture(programs: dict[str, Path], tmp_path: Path) -> None:
+    """Time does not run backwards: the second packet has the time of the first."""
+    captures = tmp_path / "lan.pcap", tmp_path / "wan.pcap"
+    opened, reply = frame(1, 2, 3, 4, 0), frame(2, 1, 4, 3, 1)
+    write(captures[0], [Packet(9_000_000, 0, opened), Packet(1_000_000, 0, opened)])
+    write(captures[1], [Packet(9_000_000 + EXPIRE_US, 1, reply), Packet(9_000_001 + EXPIRE_US, 1, reply)])
+    replay(programs["sequential"], captures, tmp_path)
+    assert read(tmp_path / "out0.pcap") == [reply, reply]
+
+
+def test_large_frames(programs: dict[str, Path], tmp_path: Path) -> None:
+    captures = tmp_path / "lan.pcap", tmp_path / "wan.pcap"
+    large = frame(1, 2, 3, 4, 0) + bytes(9000)
+    write(captures[0], [Packet(1_000_000 + i, 0, large) for i in range(50)])
+    write(captures[1], [])
+    replay(programs["soft"], captures, tmp_path, "--workers", "2")
+    assert read(tmp_path / "out1.pcap") == [large] * 50
+
+
+def test_help(programs: dict[str, Path]) -> None:
+    done = run(programs["soft"], "--help")
+    assert done.returncode == 0
+    assert "--workers N" in done.stdout and "--replay" in done.stdout
+
+
+def bad_captures(folder: Path) -> Iterator[tuple[str, bytes | None, str]]:
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    record = struct.pack("<IIII", 1, 0, 60, 60)
+    yield "absent", None, "No such file"
+    yield "empty", b"", "it is empty"
+    yield "text", b"hello, this is not a capture", "not a capture"
+    yield "cut-header", header[:10], "ends within its header"
+    yield "cut-record", header + record[:9], "truncated"
+    yield "cut-packet", header + record + bytes(59), "truncated"
+    yield "wifi", header[:20] + struct.pack("<I", 105), "not Ethernet"
+
+
+def test_bad_captures(programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path) -> None:
+    for name, content, message in bad_captures(tmp_path):
+        path = tmp_path / f"{name}.pcap"
+        if content is not None:
+            path.write_bytes(content)
+        stats = tmp_path / "stats.json"
+        done = run(programs["soft"], "--replay", "--stats", str(stats), *vdevs((path, captures[1]), tmp_path))
+        assert done.returncode == 1, name
+        assert f"{name}.pcap" in done.stderr and message in done.stderr, done.stderr
+        assert not stats.exists()
+
+
+@pytest.mark.parametrize(
+    ("variant", "words", "message"),
+    [
+        ("soft", ["--workers", "0"], "'0' is not a number from 1"),
+        ("soft", ["--workers", "two"], "'two' is not a number"),
+        ("soft", ["--workers"], "--workers needs a value"),
+        ("soft", ["--no-pci"], "no ports: give 2 with --vdev"),
+        ("soft", ["--vdev=net_null0"], "1 ports found, but the analysis assumed 2"),
+        ("soft", ["--vdev=net_null0", "--vdev=net_null1", "--replay"], "carry no timestamps"),
+        ("soft", ["--vdev=net_null0", "--vdev=net_null1", "--lcores=0@0,1@0", "--workers", "2"], "need 3 lcores"),
+        ("soft", ["--vdev=net_null0", "--vdev=net_null1", "--", "--frobnicate"], "unknown option"),
+        ("soft", ["--vdev=net_null0", "--vdev=net_null1", "--", "--expire", "x"], "'x' is not a number"),
+        ("soft", ["--vdev=net_null0", "--vdev=net_null1", "--", "--expire", "13"], "not as analysed"),
+        ("sequential", ["--workers", "2"], "this is the sequential build"),
+        ("hardware", ["--no-pci"], "built for nic=card, and DPDK found no such card"),
+        ("hardware", ["--vdev=net_null0", "--vdev=net_null1", "--replay"], "--replay needs a build for nic=soft"),
+        ("hardware", ["--vdev=net_ring0", "--vdev=net_ring1"], "takes RSS keys of 0 bytes"),
+        ("hardware", ["--vdev=net_null0", "--vdev=net_null1"], ""),
+    ],
+)
+def test_refusals(variant: str, words: list[str], message: str, programs: dict[str, Path]) -> None:
+    done = run(programs[variant], *words)
+    assert done.returncode == 1, done.stdout
+    assert message in done.stderr, done.stderr
+    assert len(done.stderr.splitlines()) <= 5, done.stderr
+
+
+def test_stops_on_signal(programs: dict[str, Path], tmp_path: Path) -> None:
+    """Live mode: ports that always have packets, until SIGINT."""
+    stats = tmp_path / "stats.json"
+    words = ["--workers", "2", "--stats", str(stats), "--vdev=net_null0,size=60", "--vdev=net_null1,size=60"]
+    with subprocess.Popen([programs["soft"], *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(1.5)
+        os.kill(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    total = json.loads(stats.read_text())["total"]
+    assert total["rx"] == total["processed"] > 0
+    assert total["dropped"] == total["processed"]  # zeros are not IPv4
+
+
+def test_statistics_that_cannot_be_written(
+    programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path
+) -> None:
+    stats = tmp_path / "absent" / "stats.json"
+    done = run(programs["soft"], "--replay", "--stats", str(stats), *vdevs(captures, tmp_path))
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
