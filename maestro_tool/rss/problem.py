@@ -45,7 +45,10 @@ class PortCapability:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``full_hash``: all 32 bits of the hashes of related packets agree, not just those that index the table."""
+    """``constraints`` in canonical order, so that equal problems have equal solutions.
+
+    ``full_hash``: all 32 bits of the hashes of related packets agree, not just those that index the table.
+    """
 
     constraints: tuple[Constraint, ...]
     ports: tuple[PortCapability, ...]
@@ -73,7 +76,8 @@ def problem(
         for a, b in c.equal:
             if a.high - a.low != b.high - b.low:
                 raise ValueError(f"a constraint equates {a} and {b}, of different widths")
-    return Problem(constraints, tuple(capability(p) for p in profiles), full_hash)
+    ordered = tuple(sorted(constraints, key=lambda c: canonical.compact(_constraint_json(c))))
+    return Problem(ordered, tuple(capability(p) for p in profiles), full_hash)
 
 
 def capability(profile: NicProfile) -> PortCapability:
@@ -108,19 +112,19 @@ def reads(constraint: Constraint, side: int) -> frozenset[str]:
     return named_fields(constraint, side) & frozenset(HASHABLE)
 
 
-def to_json(value: Problem) -> dict[str, Any]:
-    """Canonical: constraints are sorted, without rules, objects and locations (which change no solution)."""
-    constraints = [
-        {
-            "ports": list(c.ports),
-            "equal": [[[f.field, f.high, f.low] for f in pair] for pair in c.equal],
-            "classes": [list(names) for names in c.classes],
-            "relation": None if c.relation is None else text.to_json(c.relation),
-        }
-        for c in value.constraints
-    ]
+def _constraint_json(c: Constraint) -> dict[str, Any]:
     return {
-        "constraints": sorted(constraints, key=canonical.compact),
+        "ports": list(c.ports),
+        "equal": [[[f.field, f.high, f.low] for f in pair] for pair in c.equal],
+        "classes": [list(names) for names in c.classes],
+        "relation": None if c.relation is None else text.to_json(c.relation),
+    }
+
+
+def to_json(value: Problem) -> dict[str, Any]:
+    """Canonical: constraints without rules, objects and locations (which change no solution)."""
+    return {
+        "constraints": [_constraint_json(c) for c in value.constraints],
         "full_hash": value.full_hash,
         "ports": [
             {

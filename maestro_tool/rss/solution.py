@@ -41,8 +41,8 @@ class PortSolution:
 class RssSolution:
     """``satisfiable`` False: only degenerate keys exist, which send all packets of a port to one core.
 
-    Then ``ports`` is empty, ``conflict`` numbers the constraints (of the problem) of an irreducible contradiction,
-    and ``reason`` says it in words.  ``problem``: digest of the problem.  ``agreeing_bits``: hash bits that related
+    Then ``ports`` is empty, ``conflict`` numbers the constraints (of `Problem.constraints`) of an irreducible
+    contradiction, and ``reason`` says it in words.  ``problem``: digest of the problem.  ``agreeing_bits``: hash bits that related
     packets share.
     """
 

@@ -39,12 +39,18 @@ def solve(
     *,
     full_hash: bool = False,
 ) -> RssSolution:
-    """``profile``: of all ports, or one per port.  Deterministic.  ResourceLimitError if z3 gives up on a relation."""
-    return solve_problem(make_problem(constraints, profile, ports, full_hash=full_hash))
+    """``profile``: of all ports, or one per port; ``conflict`` of the result numbers ``constraints`` as given.
+
+    Deterministic.  ResourceLimitError if z3 gives up on a relation.
+    """
+    problem = make_problem(constraints, profile, ports, full_hash=full_hash)
+    solution = solve_problem(problem)
+    given = [next(n for n, c in enumerate(constraints) if c is problem.constraints[i]) for i in solution.conflict]
+    return replace(solution, conflict=tuple(sorted(given)))
 
 
 def solve_problem(problem: Problem) -> RssSolution:
-    """Solves a canonical problem; see `solve`."""
+    """Solves a canonical problem; ``conflict`` numbers its constraints.  See `solve`."""
     table_size = common_table(problem)
     index_bits = (table_size or 1).bit_length() - 1
     agreeing = HASH_BITS if problem.full_hash else index_bits

@@ -129,7 +129,7 @@ def frames(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))]) if draw(st.booleans()) else bytes(data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(frames())
 def test_predicates_agree_with_the_functions(data: bytes) -> None:
     assert [name for name in classes.CLASSES if holds(classes.predicate(name), data)] == [classes.classify(data)]

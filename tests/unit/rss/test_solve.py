@@ -29,6 +29,7 @@ from maestro_tool import canonical
 from maestro_tool.expr.nodes import boolean
 from maestro_tool.rss import RssSolution, problem, prove, solve, solve_problem, verify
 from maestro_tool.rss.solution import from_json, ports_json, to_json
+from maestro_tool.rss.steering import views
 from maestro_tool.sharding.plan import Constraint
 
 NICS = ("e810", "soft")
@@ -134,6 +135,13 @@ def test_steering_says_who_hashes() -> None:
     assert set(soft.values()) == {"software", "any"} and soft["tcp4"] == "software"
 
 
+def test_views_that_a_constraint_concerns() -> None:
+    assert views(FW[0], 0, "ipv4_fragment") == ("l4",)  # ports are read from TCP and UDP only
+    assert views(POL[0], 0, "ipv4_fragment") == views(POL[0], 0, "malformed") == ("l4", "l3")
+    assert views(FW[0], 0, "sctp4") == ("l3",)  # no plan says so; then every view of the class counts
+    assert views(related(0, 0, boolean(True)), 0, "malformed") == ("l4", "l3", None)
+
+
 def test_nop_steers_nothing() -> None:
     for port in solve(NOP, profile("e810"), 2).ports:
         assert set(dict(port.steering).values()) == {"any"}
@@ -148,10 +156,12 @@ def test_disjoint_dependencies_contradict(nic: str) -> None:
     source = equal(1, 1, ("src_ip", "src_ip"), classes=L3)
     destination = equal(1, 1, ("dst_ip", "dst_ip"), classes=L3)
     innocent = equal(1, 1, *SAME)
-    task = problem((innocent, source, FW[0], destination), profile(nic), 2)
-    solution = solve_problem(task)
+    constraints = (innocent, source, FW[0], destination)
+    solution = solve(constraints, profile(nic), 2)
     assert not solution.satisfiable and not solution.ports
     assert solution.conflict == (1, 3)
+    task = problem(constraints[::-1], profile(nic), 2)  # what a cache holds numbers the constraints of the problem
+    assert {task.constraints[i] for i in solve_problem(task).conflict} == {source, destination}
     assert "port 1" in solution.reason and "R3" in solution.reason
 
 
