@@ -42,8 +42,8 @@ class RssSolution:
     """``satisfiable`` False: only degenerate keys exist, which send all packets of a port to one core.
 
     Then ``ports`` is empty, ``conflict`` numbers the constraints (of `Problem.constraints`) of an irreducible
-    contradiction, and ``reason`` says it in words.  ``problem``: digest of the problem.  ``agreeing_bits``: hash bits that related
-    packets share.
+    contradiction, and ``reason`` says it in words.  ``problem``: digest of the problem.  ``agreeing_bits``: hash
+    bits that related packets share.
     """
 
     satisfiable: bool
