@@ -59,9 +59,8 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     cc = _compiler(env)
     function = _function(env, name, sources, overrides)
     configs = Path(env["MAESTRO_CONFIGS"])
-    analysis = env.MaestroAnalyse(
-        f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json", _files(env, function.sources), **_request(env, function)
-    )
+    artifact = f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json"
+    analysis = env.MaestroAnalyse(artifact, _files(env, function.sources), **_request(env, function))
     env.Depends(analysis, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
     nodes = []
     for nic in nics if is_List(nics) else [nics]:

@@ -100,7 +100,7 @@ def test_plan_of_the_firewall(firewall: Tree) -> None:
     ("words", "message"),
     [
         (["nf=lb"], "unknown nf=lb; known: nop, all"),
-        (["nic=x99"], "unknown nic=x99; known: e810, soft, all"),
+        (["nic=x99"], "unknown nic=x99; known: "),
         (["nfs=nop"], "unknown variable: nfs; known: args, nf,"),
         (["strategy=fast"], "unknown strategy=fast; known: auto, shared-nothing"),
         (["strategy=locks"], "strategy=locks is not built yet"),
@@ -114,13 +114,14 @@ def test_mistakes_on_the_command_line(tree: Tree, words: list[str], message: str
     result = tree.scons(*words)
     assert result.status == 2
     assert message in result.err
+    assert message != "unknown nic=x99; known: " or {"e810,", "soft,"} <= set(result.err.split())
     assert not (tree.root / "build/analysis").exists()
 
 
 def test_help_explains_every_variable_and_target(tree: Tree) -> None:
     result = tree.built("-h")
     for word in ("nf:", "nic:", "strategy:", "ports:", "args:", "workers:", "traffic:", "verbose:", "run ", "bench ",
-                 "sequential ", "Known: nop", "Known: e810, soft"):  # fmt: skip
+                 "sequential ", "Known: nop", " e810,", " soft,"):  # fmt: skip
         assert word in result.out, word
 
 

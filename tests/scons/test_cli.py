@@ -81,7 +81,7 @@ def test_closed_pipe_is_no_crash(firewall: Tree) -> None:
 
 
 def test_profiles(tree: Tree) -> None:
-    assert set(json.loads(tree.maestro("profile", "--json").out)) == {"e810", "soft"}
+    assert {"e810", "soft"} <= set(json.loads(tree.maestro("profile", "--json").out))
     assert json.loads(tree.maestro("profile", "e810", "--json").out)["pmd"] == "net_ice"
     tree.write("configs/bad.yaml", "name: bad\n")
     result = tree.maestro("profile")

@@ -1,4 +1,4 @@
-"""The list of files in maestro_tool/meson.build: `python tests/wheel/manifest.py` writes it from git's list."""
+"""The lists of files in both meson.build: `python tests/wheel/manifest.py` writes them from git's list."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MESON = ROOT / "maestro_tool" / "meson.build"
+TOP_MESON = ROOT / "meson.build"
 
 
 def committed(folder: str) -> list[str]:
@@ -22,7 +23,16 @@ def listed(meson: Path) -> list[str]:
     return sorted(re.findall(r"^  '([^']+)',$", meson.read_text(encoding="utf-8"), re.MULTILINE))
 
 
+def profiles() -> list[str]:
+    """The NIC profiles, relative to the root."""
+    return [f"configs/{n}" for n in committed("configs") if n.endswith(".yaml")]
+
+
 def write() -> None:
+    top = TOP_MESON.read_text(encoding="utf-8")
+    names = "".join(f"  '{n}',\n" for n in profiles())
+    top = re.sub(r"install_sources\(\n(?:  'configs/.*',\n)*", f"install_sources(\n{names}", top)
+    TOP_MESON.write_text(top, encoding="utf-8")
     names = "".join(f"  '{n}',\n" for n in committed("maestro_tool"))
     MESON.write_text(
         "# Every file of the package; tests/wheel/manifest.py writes this list, tests/wheel compares it with git's.\n"
