@@ -1,0 +1,49 @@
+"""C sources -> the typed program (`ir.Program`).
+
+    preprocess   run the compiler's preprocessor over our small headers, keep a table of lines
+    spellings    GNU keywords and attributes that the parser does not know
+    parse        text -> syntax tree (pycparser)
+    link         units -> program: names, linkage, globals; calls the lowering
+    functions, statements, expressions, calls, conversions, initialisers, declarations
+                 the lowering: C's implicit rules made explicit
+    c_types, layout, literals, fold, builder
+                 what the lowering builds on
+    show         the program as text
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from maestro_tool.frontend.ir import Program
+from maestro_tool.frontend.link import ProgramBuilder
+from maestro_tool.frontend.parse import parse
+from maestro_tool.frontend.preprocess import preprocess
+
+__all__ = ["fingerprint", "load_program"]
+
+
+def load_program(sources: Sequence[Path], include_dirs: Sequence[Path] = (), defines: Sequence[str] = ()) -> Program:
+    """Read an NF's C files.  ``defines``: ``NAME`` or ``NAME=VALUE``, as after ``-D``.
+
+    Raises `InputError` for what no C compiler would take, `UnsupportedError` for what this frontend cannot follow, both
+    with the place in the user's file; `ToolError` if there is no C compiler to preprocess with.
+    """
+    units = [parse(s) for s in preprocess([Path(s) for s in sources], include_dirs, defines)]
+    return ProgramBuilder(units).build()
+
+
+def fingerprint(program: Program) -> str:
+    """SHA-256 (hex) of what the program means: everything but the files' paths, lines and columns."""
+    h = hashlib.sha256()
+    for function in program.functions.values():
+        h.update(repr(function).encode())
+    for found in program.globals.values():
+        h.update(repr(replace(found, file=Path(found.file).name, declarations=())).encode())
+    for layout in program.structs.values():
+        h.update(repr(layout).encode())
+    h.update(repr(program.externals).encode())
+    return h.hexdigest()

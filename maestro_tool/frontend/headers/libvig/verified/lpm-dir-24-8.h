@@ -1,0 +1,2 @@
+#pragma once
+#include "lib/verified/lpm-dir-24-8.h"

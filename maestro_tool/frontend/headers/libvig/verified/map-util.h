@@ -1,0 +1,2 @@
+#pragma once
+#include "lib/verified/map-util.h"

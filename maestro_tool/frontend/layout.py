@@ -1,0 +1,68 @@
+"""Where gcc puts the members of structs and unions (System V ABI for x86-64, section 3.1.2, and gcc's packed).
+
+Proven equal to gcc's by tests with random structs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from maestro_tool.frontend.c_types import ArrayType, BitPlace, CType, Member, RecordLayout, align_of, size_of
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A member before it has a place.  ``width``: of a bit-field; ``align``: what ``_Alignas`` asks for, or 0."""
+
+    name: str | None
+    type: CType
+    width: int | None = None
+    align: int = 0
+
+
+def lay_out(declarations: Iterable[Declaration], *, union: bool, packed: bool, align: int = 1) -> RecordLayout:
+    """Places for all members; ``align`` is the least alignment that the struct's attributes ask for."""
+    members: list[Member] = []
+    position = 0  # in bits
+    end = 0
+    for declared in declarations:
+        if union:
+            position = 0
+        if declared.width is None:
+            natural = 1 if packed else align_of(declared.type)
+            natural = max(natural, declared.align)
+            position = _up(position, 8 * natural)
+            members.append(Member(declared.name, declared.type, position // 8))
+            position += 8 * _member_size(declared.type)
+            align = max(align, natural)
+        else:
+            unit = 8 * size_of(declared.type)
+            if declared.width == 0:  # "no further bit-field in this unit"
+                position = _up(position, 8 * align_of(declared.type))
+                continue
+            crosses = position // unit != (position + declared.width - 1) // unit
+            if crosses and not packed:
+                position = _up(position, unit)
+            if declared.name is not None:
+                members.append(Member(declared.name, declared.type, position // 8, _place(position % 8, declared.width)))
+                if not packed:
+                    align = max(align, align_of(declared.type))
+            position += declared.width
+        end = max(end, position)
+    return RecordLayout(tuple(members), _up(end, 8 * align) // 8, align)
+
+
+def _place(bit: int, width: int) -> BitPlace:
+    """The fewest whole bytes that hold the bit-field."""
+    return BitPlace(_up(bit + width, 8), bit, width)
+
+
+def _member_size(type_: CType) -> int:
+    if isinstance(type_, ArrayType) and type_.length is None:
+        return 0  # a flexible array member
+    return size_of(type_)
+
+
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple

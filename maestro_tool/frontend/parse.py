@@ -1,0 +1,86 @@
+"""Preprocessed text -> syntax tree (pycparser), with errors at the user's lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pycparser import c_ast, c_parser
+
+from maestro_tool.diagnostics import InputError, SourceLocation
+from maestro_tool.frontend.preprocess import Source
+from maestro_tool.frontend.spellings import Position, RecordAttributes, rewrite
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A parsed translation unit."""
+
+    source: Source
+    tree: Any
+    attributes: dict[Position, RecordAttributes]
+
+    def location(self, node: Any) -> SourceLocation:
+        line, column = position(node)
+        return self.source.location(line, column)
+
+
+def position(node: Any) -> Position:
+    """Line and column of a node in the preprocessed text; of its first part that has one."""
+    coord = node.coord
+    if coord is not None:
+        return coord.line, coord.column or 0
+    for _, child in node.children():
+        found = position(child)
+        if found != (0, 0):
+            return found
+    return 0, 0
+
+
+class _SyntaxError(Exception):
+    def __init__(self, message: str, line: int, column: int) -> None:
+        super().__init__(message)
+        self.message, self.line, self.column = message, line, column
+
+
+class _Parser(c_parser.CParser):  # type: ignore[misc]
+    """pycparser's, with positions for all errors as values and not as text."""
+
+    def _parse_error(self, msg: str, coord: Any) -> NoReturn:
+        line, column = getattr(coord, "line", None), getattr(coord, "column", None)
+        if line is None:  # some of pycparser's errors name the file only
+            token = self._peek()
+            line, column = (token.lineno, token.column) if token is not None else (self.clex.lineno, 0)
+        raise _SyntaxError(msg, line, column or 0)
+
+
+def parse(source: Source) -> Unit:
+    """Raises `InputError` at a syntax error, `UnsupportedError` at GNU C that the parser cannot read."""
+    parsable = rewrite(source)
+    try:
+        tree = _Parser().parse(parsable.text)
+    except _SyntaxError as error:
+        raise _syntax_error(error.message, error.line, error.column, source) from None
+    except c_parser.ParseError as error:
+        raise _syntax_error(str(error), len(source.numbers), 0, source) from None
+    except (RecursionError, ValueError) as error:
+        text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"cannot be parsed: {text}", SourceLocation(str(source.path), 1)) from None
+    return Unit(source, tree, parsable.attributes)
+
+
+def _syntax_error(message: str, line: int, column: int, source: Source) -> InputError:
+    if message.startswith("before: "):
+        message = f"before '{message.removeprefix('before: ')}'"
+    elif message.startswith("At end of input"):
+        message = "unexpected end of file"
+    else:
+        message = message[:1].lower() + message[1:]
+    return InputError(
+        f"syntax error: {message}",
+        source.location(line, column),
+        hint="C11 is read, and of GNU C what the documentation lists; see that the file compiles with gcc",
+    )
+
+
+__all__ = ["Unit", "c_ast", "parse", "position"]

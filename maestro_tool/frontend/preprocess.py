@@ -1,0 +1,148 @@
+"""C sources -> preprocessed text, with a table that says where each of its lines comes from.
+
+The compiler's preprocessor does the work, but sees only this folder's small ``headers/`` and the NF's own files: the
+real headers of DPDK and glibc are 50,000 lines a file, full of what no C parser but the compilers' own accepts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
+from maestro_tool.frontend.columns import Columns
+
+HEADERS = Path(__file__).parent / "headers"
+
+# As NFs are compiled (NF_API.md section 1): GNU C11, a CPU with SSE4.2, DPDK's old names of the Ethernet addresses.
+_FLAGS = (
+    "-E",
+    "-x",
+    "c",
+    "-std=gnu11",
+    "-O3",
+    "-msse4.2",
+    "-nostdinc",
+    "-fdiagnostics-color=never",
+    "-Dd_addr=dst_addr",
+    "-Ds_addr=src_addr",
+    "-DCAPACITY_POW2",
+)
+_COMPILERS = ("gcc", "cc", "clang")
+_MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"[ \d]*')
+_DIAGNOSTIC = re.compile(r"(?P<file>[^\n:]+):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<text>.*)")
+_MISSING = re.compile(r"'?(?P<name>[^':]+)'?(?:: No such file or directory| file not found)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A preprocessed translation unit.  ``text`` has no line markers; line N of it (from 1) is line
+    ``numbers[N-1]`` of ``files[N-1]``."""
+
+    path: Path
+    text: str
+    files: tuple[str, ...]
+    numbers: tuple[int, ...]
+    columns: Columns
+
+    def location(self, line: int, column: int) -> SourceLocation:
+        """Where a position of ``text`` is in the user's files."""
+        if not 0 < line <= len(self.files):
+            return SourceLocation(str(self.path), 1)
+        file, number = self.files[line - 1], self.numbers[line - 1]
+        return SourceLocation(file, number, self.columns.restore(file, number, self._line(line), column))
+
+    def file(self, line: int) -> str:
+        return self.files[line - 1] if 0 < line <= len(self.files) else str(self.path)
+
+    def _line(self, line: int) -> str:
+        return self.columns.preprocessed_line(id(self), self.text, line)
+
+
+def is_own(file: str) -> bool:
+    """Whether a file is the user's: neither one of our headers nor the compiler's ``<built-in>``."""
+    return not file.startswith("<") and not file.startswith(str(HEADERS) + os.sep)
+
+
+def preprocess(sources: Sequence[Path], include_dirs: Sequence[Path], defines: Sequence[str]) -> list[Source]:
+    """Run the preprocessor over each source; raises what is wrong with the first wrong one."""
+    compiler = next((c for c in map(shutil.which, _COMPILERS) if c), None)
+    if compiler is None:
+        raise ToolError("no C compiler found", hint="install gcc (Debian: apt-get install gcc)")
+    for path in sources:
+        if not path.is_file():
+            raise InputError(f"source '{path}' does not exist")
+    # headers/lib is there for "../nf-log.h", which NFs include from a folder below nf.h's.
+    directories = [HEADERS, HEADERS / "lib", *include_dirs]
+    command = [compiler, *_FLAGS, *(f"-D{d}" for d in defines), *(f"-I{d}" for d in directories)]
+    columns = Columns()
+    with ThreadPoolExecutor(max_workers=min(8, len(sources) or 1)) as pool:
+        return list(pool.map(lambda path: _run(command, path, columns), sources))
+
+
+def _run(command: Sequence[str], path: Path, columns: Columns) -> Source:
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run([*command, str(path)], capture_output=True, env=environment, check=False)
+    except OSError as error:
+        raise ToolError(f"cannot run {command[0]}: {error.strerror}") from error
+    if done.returncode != 0:
+        raise _error(done.stderr.decode(errors="replace"), path)
+    return _without_markers(done.stdout.decode(errors="replace"), path, columns)
+
+
+def _error(stderr: str, path: Path) -> InputError | UnsupportedError | ToolError:
+    """What the preprocessor complains about, as one of our errors."""
+    match = _DIAGNOSTIC.search(stderr)
+    if match is None:
+        return ToolError(f"the C preprocessor failed on {path}: {stderr.strip() or 'no message'}")
+    location = SourceLocation(os.path.normpath(match["file"]), int(match["line"]), int(match["column"] or 0))
+    missing = _MISSING.fullmatch(match["text"])
+    if missing is None:
+        return InputError(match["text"], location)
+    error = InputError(f"header '{missing['name']}' not found", location)
+    line = error._read_source_line() or ""
+    if re.search(r"#\s*include\s*<", line):
+        return UnsupportedError(
+            f"header <{missing['name']}> is not known to the analysis",
+            location,
+            hint=f"it reads small headers of its own instead of the system's; known: those in {HEADERS.name}/ of the frontend",
+        )
+    error.hint = "headers are looked for beside the file that includes them and in the include folders given"
+    return error
+
+
+def _without_markers(output: str, path: Path, columns: Columns) -> Source:
+    """Blank the ``# 12 "file.c"`` lines and remember what they say."""
+    lines = output.split("\n")
+    files: list[str] = []
+    numbers: list[int] = []
+    file, number = str(path), 1
+    names: dict[str, str] = {}
+    for index, line in enumerate(lines):
+        files.append(file)
+        numbers.append(number)
+        number += 1
+        if line[:1] != "#":
+            continue
+        match = _MARKER.fullmatch(line.rstrip())
+        if match is not None:
+            number = int(match[1])
+            file = names.get(match[2]) or names.setdefault(match[2], _file_name(match[2]))
+            lines[index] = ""
+        elif line.startswith(("#ident", "#sccs")):
+            lines[index] = ""
+        elif not re.match(r"#\s*pragma\b", line):
+            raise InputError("this line marker is malformed", SourceLocation(file, number - 1), source_line=line)
+    return Source(path, "\n".join(lines), tuple(files), tuple(numbers), columns)
+
+
+def _file_name(quoted: str) -> str:
+    name = re.sub(r'\\([\\"]|[0-7]{3})', lambda m: m[1] if len(m[1]) == 1 else chr(int(m[1], 8)), quoted)
+    return name if name.startswith("<") else os.path.normpath(name)

@@ -1,0 +1,225 @@
+"""GNU spellings that the parser does not know, rewritten in place so that positions stay.
+
+``__inline__`` becomes ``inline`` and so on.  Attributes are blanked; those that change a layout are remembered by the
+position of the struct they belong to, those that change nothing the analysis sees are dropped, all others are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.frontend.preprocess import Source
+
+Position = tuple[int, int]  # line and column in the preprocessed text, from 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAttributes:
+    """What attributes say about a struct or union; ``align`` 0: nothing, -1: the largest that is useful (16)."""
+
+    packed: bool = False
+    align: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Parsable:
+    """Text for the parser; ``attributes`` by the position of the struct's name, or of its brace if it has none."""
+
+    text: str
+    attributes: dict[Position, RecordAttributes]
+
+
+_RENAMED = {
+    "__extension__": "",
+    "__inline": "inline",
+    "__inline__": "inline",
+    "__restrict": "restrict",
+    "__restrict__": "restrict",
+    "__const": "const",
+    "__const__": "const",
+    "__volatile": "volatile",
+    "__volatile__": "volatile",
+    "__signed": "signed",
+    "__signed__": "signed",
+    "__alignof__": "_Alignof",
+    "__alignof": "_Alignof",
+    "__builtin_offsetof": "offsetof",
+}
+_REFUSED = {
+    **dict.fromkeys(("asm", "__asm", "__asm__"), "inline assembly is not supported"),
+    **dict.fromkeys(("typeof", "__typeof", "__typeof__", "__auto_type"), "typeof is not supported"),
+    **dict.fromkeys(("__thread", "_Thread_local"), "thread-local variables are not supported: an NF is sequential"),
+    **dict.fromkeys(("_Complex", "__complex__", "__real__", "__imag__"), "complex numbers are not supported"),
+    **dict.fromkeys(("__int128", "__int128_t", "__uint128_t"), "128-bit integers are not supported"),
+    "__label__": "local labels are not supported",
+    "_Atomic": "atomic types are not supported: an NF is sequential",
+    "_Generic": "_Generic is not supported",
+    "__builtin_va_arg": "functions with a variable argument list can be called, not defined",
+    "__builtin_types_compatible_p": "__builtin_types_compatible_p is not supported",
+    "__builtin_choose_expr": "__builtin_choose_expr is not supported",
+}
+# Change neither a layout nor what the program computes.
+_HARMLESS = frozenset(
+    "unused used always_inline noinline noreturn format format_arg const pure hot cold nonnull returns_nonnull malloc "
+    "warn_unused_result deprecated visibility nothrow leaf flatten may_alias fallthrough sentinel alloc_size artificial "
+    "gnu_inline noclone optimize unavailable access".split()
+)
+_WORDS = re.compile(
+    r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|\b(?:'
+    + "|".join(sorted((*_RENAMED, *_REFUSED, "__attribute__", "__attribute"), key=len, reverse=True))
+    + r")\b|^[ \t]*#[ \t]*pragma[^\n]*",
+    re.M,
+)
+_TOKENS = re.compile(
+    r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|\b(?:__attribute__|__attribute)\b|[A-Za-z_]\w*|[{};]|^[ \t]*#[^\n]*', re.M
+)
+
+
+def rewrite(source: Source) -> Parsable:
+    """Raises `UnsupportedError` at spellings of things that are not supported."""
+    text = source.text
+    attributed = False
+    pieces: list[str] = []
+    last = 0
+    for match in _WORDS.finditer(text):
+        word = match[0]
+        new = _RENAMED.get(word)
+        if new is not None:
+            pieces += (text[last : match.start()], new.ljust(len(word)))
+            last = match.end()
+        elif word in _REFUSED:
+            raise _unsupported(_REFUSED[word], source, match.start())
+        elif word.startswith("__attribute"):
+            attributed = True
+        elif word.lstrip()[:1] == "#":
+            _check_pragma(word, source, match.start())
+    text = "".join(pieces) + text[last:]
+    return _without_attributes(text, source) if attributed else Parsable(text, {})
+
+
+def _check_pragma(line: str, source: Source, offset: int) -> None:
+    words = re.findall(r"\w+", line)[1:]
+    if words[:1] in (["pack"], ["scalar_storage_order"], ["ms_struct"]):
+        raise _unsupported(f"#pragma {words[0]} is not supported", source, offset, "use __attribute__((packed))")
+
+
+@dataclass(slots=True)
+class _Open:
+    """An open brace; ``key`` and ``found`` if it is that of a struct or union."""
+
+    key: Position | None
+    found: list[str]
+
+
+def _without_attributes(text: str, source: Source) -> Parsable:
+    starts = [0, *(m.end() for m in re.finditer("\n", text))]
+    attributes: dict[Position, RecordAttributes] = {}
+    pieces: list[str] = []
+    last = 0
+    stack: list[_Open] = []
+    head: _Open | None = None  # struct or union seen, brace not yet
+    closed: _Open | None = None  # its brace was just closed: attributes may follow
+    typedef = False
+    line = 0  # index into starts
+
+    def position(offset: int) -> Position:
+        nonlocal line
+        while line + 1 < len(starts) and starts[line + 1] <= offset:
+            line += 1
+        return line + 1, offset - starts[line] + 1
+
+    def finish(record: _Open) -> None:
+        if record.key is not None and record.found:
+            attributes[record.key] = _record_attributes(record.found, source, record.key)
+
+    offset = 0
+    while (match := _TOKENS.search(text, offset)) is not None:
+        offset, token = match.end(), match[0]
+        if token.startswith("__attribute"):
+            names, offset = _attribute_list(text, match.end(), source)
+            pieces += (text[last : match.start()], re.sub(r"[^\n]", " ", text[match.start() : offset]))
+            last = offset
+            if head is not None or closed is not None:
+                owner = head or closed
+                assert owner is not None
+                owner.found += names
+            else:
+                in_record = bool(stack) and stack[-1].key is not None
+                _check_elsewhere(names, in_record or typedef, source, match.start())
+            continue
+        if closed is not None:
+            finish(closed)
+            closed = None
+        if token in ("struct", "union"):
+            head = _Open(None, [])
+        elif token == "{":
+            opened = head or _Open(None, [])
+            if head is not None and head.key is None:
+                head.key = position(match.start())
+            stack.append(opened)
+            head = None
+        elif token == "}":
+            record = stack.pop() if stack else _Open(None, [])
+            closed = record if record.key is not None else None
+        elif token == ";":
+            typedef = typedef and bool(stack)
+            head = None
+        elif head is not None and head.key is None and re.match(r"\w", token):
+            head.key = position(match.start())
+        else:
+            if head is not None and head.found:
+                raise _unsupported("attributes of a struct belong to its definition", source, match.start())
+            head = None
+            if token == "typedef" and not stack:
+                typedef = True
+    if closed is not None:
+        finish(closed)
+    return Parsable("".join(pieces) + text[last:], attributes)
+
+
+def _attribute_list(text: str, offset: int, source: Source) -> tuple[list[str], int]:
+    """``((packed, aligned(4)))`` at ``offset`` -> its parts, where it ends."""
+    depth, start = 0, offset
+    for match in re.compile(r'"(?:[^"\\\n]|\\.)*"|[()]').finditer(text, offset):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if depth == 0:
+            inner = text[start : match.end()].strip()[2:-2]
+            return [p.strip() for p in re.findall(r"[^,()]+(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?", inner) if p.strip()], match.end()
+    raise _unsupported("an attribute without closing parenthesis", source, offset)
+
+
+def _name(attribute: str) -> str:
+    return attribute.split("(")[0].strip().removeprefix("__").removesuffix("__")
+
+
+def _record_attributes(found: list[str], source: Source, key: Position) -> RecordAttributes:
+    packed, align = False, 1
+    for attribute in found:
+        name = _name(attribute)
+        if name == "packed":
+            packed = True
+        elif name == "aligned":
+            number = re.fullmatch(r"\w+\s*(?:\(\s*(\d+)\s*\))?", attribute)
+            if number is None:
+                raise UnsupportedError(f"alignment '{attribute}' is not a number", source.location(*key))
+            align = max(align, int(number[1] or 16))
+        elif name not in _HARMLESS:
+            raise UnsupportedError(f"attribute '{name}' is not supported", source.location(*key))
+    return RecordAttributes(packed, align)
+
+
+def _check_elsewhere(names: list[str], layout_matters: bool, source: Source, offset: int) -> None:
+    for attribute in names:
+        name = _name(attribute)
+        if name in _HARMLESS or (name in ("aligned", "section") and not layout_matters):
+            continue
+        hint = "packed and aligned are supported on whole structs" if name in ("packed", "aligned") else None
+        raise _unsupported(f"attribute '{name}' is not supported here", source, offset, hint)
+
+
+def _unsupported(message: str, source: Source, offset: int, hint: str | None = None) -> UnsupportedError:
+    line = source.text.count("\n", 0, offset) + 1
+    column = offset - (source.text.rfind("\n", 0, offset) + 1) + 1
+    return UnsupportedError(message, source.location(line, column), hint=hint)
