@@ -14,6 +14,7 @@ from tests.runtime.toolchain import HERE, Toolchain
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "test_map": (),
     "test_dchain": (),
+    "test_sketch_cht": (),
     "test_steering": (),
     "test_packet": (),
     "test_instance": ("tiny_fw",),

@@ -1,0 +1,131 @@
+/* The sketch of libVig, with its quirk: one map serves all rows, keyed by the hash value alone, so rows whose values agree share a
+ * bucket.  It is one object for the plan, though made of a map, two vectors and a chain per row. */
+#include "lib/unverified/sketch.h"
+
+#include "lib/verified/boilerplate-util.h"
+#include "lib/verified/double-chain.h"
+#include "lib/verified/expirator.h"
+#include "objects.h"
+
+enum { ROWS = 4 };
+static const uint32_t SALTS[ROWS] = {0x9b78350f, 0x9bcf144c, 0x8ab29a3e, 0x34d48bf5};
+
+struct row {
+  uint32_t hash;
+  int bucket; /* -1: not there */
+};
+
+struct Sketch {
+  struct Map *buckets;    /* hash value -> bucket */
+  struct Vector *keys;    /* bucket -> hash value */
+  struct Vector *counts;  /* bucket -> packets */
+  struct DoubleChain *allocators[ROWS]; /* bucket = row * capacity + index */
+  uint32_t capacity;
+  uint16_t threshold;
+  map_key_hash *hash;
+  struct row rows[ROWS]; /* of the key at hand */
+};
+
+static bool hash_equal(void *a, void *b) { return *(uint32_t *)a == *(uint32_t *)b; }
+static unsigned hash_itself(void *key) { return *(uint32_t *)key; }
+
+int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, struct Sketch **sketch_out) {
+  maestro_number_object(MAESTRO_SKETCH);
+  if (capacity == 0 || capacity > INT32_MAX / (2 * ROWS)) return 0;
+  uint32_t total = 1;
+  while (total < ROWS * capacity) total *= 2;
+  struct Sketch *sketch = maestro_object_memory(sizeof *sketch);
+  if (sketch == NULL) return 0;
+  *sketch = (struct Sketch){.buckets = maestro_map_new(hash_equal, hash_itself, total),
+                            .keys = maestro_vector_new(sizeof(uint32_t), total, null_init),
+                            .counts = maestro_vector_new(sizeof(uint32_t), total, null_init),
+                            .capacity = capacity,
+                            .threshold = threshold,
+                            .hash = hash};
+  if (sketch->buckets == NULL || sketch->keys == NULL || sketch->counts == NULL) return 0;
+  for (unsigned i = 0; i < ROWS; i++) {
+    sketch->allocators[i] = maestro_dchain_new(capacity);
+    if (sketch->allocators[i] == NULL) return 0;
+  }
+  maestro_made_object(sketch);
+  *sketch_out = sketch;
+  return 1;
+}
+
+static uint32_t *borrow(struct Vector *vector, int index) {
+  void *element;
+  vector_borrow(vector, index, &element);
+  return element;
+}
+
+static void look_up(struct Sketch *sketch, struct row *row) {
+  row->bucket = -1;
+  map_get(sketch->buckets, &row->hash, &row->bucket);
+}
+
+void sketch_compute_hashes(struct Sketch *sketch, void *key) {
+  const unsigned hash = sketch->hash(key);
+  for (unsigned i = 0; i < ROWS; i++) {
+    struct row *row = &sketch->rows[i];
+    row->hash = __builtin_ia32_crc32si(__builtin_ia32_crc32si(0, SALTS[i]), hash) % sketch->capacity;
+    look_up(sketch, row);
+  }
+}
+
+/* The shared map may lead to another row's bucket: the chain that it came from keeps its age. */
+static bool rejuvenate(struct Sketch *sketch, int bucket, vigor_time_t now) {
+  if (bucket < 0) return false;
+  const int capacity = (int)sketch->capacity;
+  return dchain_rejuvenate_index(sketch->allocators[bucket / capacity], bucket % capacity, now) != 0;
+}
+
+void sketch_refresh(struct Sketch *sketch, vigor_time_t now) {
+  for (unsigned i = 0; i < ROWS; i++) {
+    look_up(sketch, &sketch->rows[i]);
+    rejuvenate(sketch, sketch->rows[i].bucket, now);
+  }
+}
+
+int sketch_fetch(struct Sketch *sketch) {
+  bool found = false;
+  uint32_t least = UINT32_MAX;
+  for (unsigned i = 0; i < ROWS; i++) {
+    struct row *row = &sketch->rows[i];
+    look_up(sketch, row);
+    if (row->bucket < 0) continue;
+    const uint32_t count = *borrow(sketch->counts, row->bucket);
+    found = true;
+    if (count < least) least = count;
+  }
+  return found && least > sketch->threshold;
+}
+
+int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {
+  for (unsigned i = 0; i < ROWS; i++) {
+    struct row *row = &sketch->rows[i];
+    look_up(sketch, row);
+    if (row->bucket >= 0) {
+      ++*borrow(sketch->counts, row->bucket);
+      rejuvenate(sketch, row->bucket, now);
+      continue;
+    }
+    int index;
+    if (!dchain_allocate_new_index(sketch->allocators[i], &index, now)) return 0;
+    row->bucket = (int)(i * sketch->capacity) + index;
+    uint32_t *key = borrow(sketch->keys, row->bucket);
+    *key = row->hash;
+    *borrow(sketch->counts, row->bucket) = 0;
+    map_put(sketch->buckets, key, row->bucket);
+  }
+  return 1;
+}
+
+void sketch_expire(struct Sketch *sketch, vigor_time_t time) {
+  for (unsigned i = 0; i < ROWS; i++) {
+    int index;
+    while (dchain_expire_one_index(sketch->allocators[i], &index, time)) {
+      void *key = borrow(sketch->keys, (int)(i * sketch->capacity) + index);
+      map_erase(sketch->buckets, key, &key);
+    }
+  }
+}
