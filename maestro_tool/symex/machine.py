@@ -1,126 +1,33 @@
 """Runs the typed program over symbolic values: one instruction after the other, one path after the other.
 
-`Machine` knows instructions, memory and decisions; what the bytes beneath a block are, what a store means and
-which library functions exist is what its subclasses say: ``setup`` (concrete), ``packet`` and ``keys``.
+`Machine` knows frames, decisions and forks; ``instructions`` what an instruction does; `Access` memory and values.
+Its subclasses are the phases: ``setup`` (concrete), ``packet`` and ``keys``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NoReturn
+from collections.abc import Iterator
 
-from maestro_tool.diagnostics import InputError, MaestroError, ResourceLimitError, SourceLocation, UnsupportedError
+from maestro_tool.diagnostics import InputError, ResourceLimitError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
-from maestro_tool.symex import floats
-from maestro_tool.symex.callpath import KeyField, ObjectKind
+from maestro_tool.symex.access import Access, NeedsValueError
 from maestro_tool.symex.instructions import HANDLERS, Successors
-from maestro_tool.symex.limits import Limits
-from maestro_tool.symex.memory import Block, External, StateObjectFill, Symbols, Uninitialised, Zeros
-from maestro_tool.symex.objects import ObjectInfo
-from maestro_tool.symex.site import Model
-from maestro_tool.symex.solver import Answer, Solver, Witness
+from maestro_tool.symex.solver import Answer, Witness
 from maestro_tool.symex.state import Frame, State
 from maestro_tool.symex.values import (
-    NULL,
     UNDEFINED,
-    FunctionPointer,
-    NullPointer,
-    Pointer,
-    Undefined,
     Value,
-    bytes_of,
-    from_bool,
-    memory_order,
     to_bool,
 )
-
-
-class NeedsValueError(Exception):
-    """Raised by an instruction (before it changed anything) that can only go on with ``expr`` a constant."""
-
-    def __init__(self, expr: Expr, loc: int, purpose: str) -> None:
-        super().__init__(purpose)
-        self.expr, self.loc, self.purpose = expr, loc, purpose
 
 
 class PathEndedError(Exception):
     """The path ends without a verdict: a failed assertion, exit()."""
 
 
-class Machine:
-    """Subclasses override the methods of the section "policy"."""
-
-    step_limit: int
-
-    def __init__(
-        self,
-        program: ir.Program,
-        globals_: Mapping[str, int],
-        models: Mapping[str, Model],
-        solver: Solver,
-        limits: Limits,
-    ) -> None:
-        self.program = program
-        self.globals = globals_
-        self.models = models
-        self.solver = solver
-        self.limits = limits
-        self.step_limit = limits.steps
-        self.objects: list[ObjectInfo] = []
-        self.ports = 0
-        self.in_setup = False
-        self.output: list[str] = []  # what set-up printed
-        self.getopt_index = self.getopt_position = 0  # inside a word of short options: which, where
-        self.notes: set[tuple[int, str]] = set()
-        self.used_temps: dict[str, frozenset[int]] = {}
-
-    # ----------------------------------------------------------------------- policy
-
-    def decide(self, state: State, condition: Expr, loc: int) -> Expr:
-        """``condition`` with all that is a constant in this phase replaced, before it is decided."""
-        return condition
-
-    def settles(self, state: State, requirement: Expr, loc: int) -> bool:
-        """Does configuration alone fulfil the requirement, so that the path may rely on it?"""
-        return False
-
-    def missing(self, state: State, number: int, block: Block, offset: int, size: int, kind: str, loc: int) -> Value:
-        """The value of bytes that this path did not write (within the block)."""
-        match block.fill:
-            case Zeros():
-                return NULL if kind == "pointer" and size == 8 else nodes.const(0, 8 * size)
-            case Symbols(prefix):
-                return memory_order([nodes.sym(f"{prefix}.{n}", 8) for n in range(offset, offset + size)])
-            case Uninitialised():
-                self.fail(InputError, f"reads '{block.name}' before it was written", loc)
-        self.fail(UnsupportedError, f"follows a pointer into {block.name}, which only the library knows", loc)
-
-    def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
-        """Called before bytes of a block change."""
-        if block.const:
-            self.fail(InputError, f"writes to the constant '{block.name}'", loc)
-        if isinstance(block.fill, StateObjectFill | External):
-            self.fail(UnsupportedError, f"writes into {block.name}, which only the library knows", loc)
-
-    def entry_index(self, state: State, index: Expr, loc: int) -> Expr:
-        """An index of a vector or index allocator, in the form by which entries are told apart."""
-        return index
-
-    def key_fields(self, equality: str, loc: int) -> tuple[KeyField, ...] | None:
-        """What a key equality function compares (set-up only)."""
-        return None
-
-    # ----------------------------------------------------------------------- errors
-
-    def location(self, loc: int) -> SourceLocation:
-        return self.program.locations[loc]
-
-    def fail(self, kind: type[MaestroError], message: str, loc: int, hint: str | None = None) -> NoReturn:
-        raise kind(message, self.location(loc) if loc < len(self.program.locations) else None, hint=hint)
-
-    def note(self, loc: int, text: str) -> None:
-        self.notes.add((loc, text))
+class Machine(Access):
+    """Explores functions of the program; a subclass says what memory and decisions mean (`Access`)."""
 
     # ----------------------------------------------------------------------- paths
 
@@ -256,192 +163,6 @@ class Machine:
         if condition.is_const:
             return condition is nodes.TRUE
         return self.solver.may_hold(state.conditions, condition) != "no"
-
-    # ----------------------------------------------------------------------- values
-
-    def value(self, state: State, frame: Frame, operand: ir.Operand) -> Value:
-        match operand:
-            case ir.Temp(number):
-                return frame.temps.get(number, UNDEFINED)
-            case ir.Const(value, bits):
-                return nodes.const(value, bits) if isinstance(value, int) else value
-            case ir.GlobalAddress(name):
-                return Pointer(self.globals[name])
-            case ir.FunctionAddress(name):
-                return FunctionPointer(name)
-        return NULL
-
-    def integer(self, state: State, frame: Frame, operand: ir.Operand, bits: int, loc: int) -> Expr:
-        """An operand as an integer expression ``bits`` wide."""
-        return self.as_integer(self.value(state, frame, operand), bits, loc)
-
-    def as_integer(self, value: Value, bits: int, loc: int) -> Expr:
-        if isinstance(value, Expr):
-            if value.width == bits:
-                return value
-            if value.width == 0:
-                return from_bool(value, bits)
-            raise AssertionError((value, bits))
-        if isinstance(value, NullPointer):
-            return nodes.const(0, bits)
-        if isinstance(value, Undefined):
-            self.fail(InputError, "uses the result of a function that returned nothing", loc)
-        self.fail(UnsupportedError, "calculates with the number of an address", loc, "use pointer arithmetic instead")
-
-    def concrete(self, state: State, e: Expr, loc: int, purpose: str) -> int:
-        """The value of ``e``; when it has several on this path, the path forks."""
-        if not e.is_const:
-            e = self.decide(state, e, loc)
-            if not e.is_const:
-                e = nodes.substitute(e, state.known)
-                if not e.is_const:
-                    raise NeedsValueError(e, loc, purpose)
-        return e.const
-
-    def place(self, state: State, value: Value, size: int, loc: int, doing: str) -> tuple[int, Block, int]:
-        """(block number, block, offset) of an access of ``size`` bytes, checked."""
-        if isinstance(value, NullPointer):
-            self.fail(InputError, f"{doing} through a null pointer", loc, "a check for NULL is missing on this path")
-        if not isinstance(value, Pointer):
-            self.fail(UnsupportedError, f"{doing} at an address that is not known", loc)
-        block = state.memory.get(value.block)
-        if block is None:
-            self.fail(InputError, f"{doing} memory that is gone: freed, or a local of a function that ended", loc)
-        offset = value.offset
-        if not isinstance(offset, int):
-            offset = nodes.signed(self.concrete(state, offset, loc, f"an address in '{block.name}'"), 64)
-        if offset < 0 or (block.size is not None and offset + size > block.size):
-            count = f"{size} byte{'s' if size > 1 else ''}"
-            self.fail(InputError, f"{doing} {count} at offset {offset} of '{block.name}', which has {block.size}", loc)
-        return value.block, block, offset
-
-    def object_at(self, state: State, value: Value, kind: ObjectKind, loc: int) -> int:
-        """Number of the state object that a pointer leads to."""
-        if isinstance(value, NullPointer):
-            self.fail(InputError, f"uses a null pointer as a {kind}", loc)
-        if isinstance(value, Pointer):
-            block = state.memory.get(value.block)
-            fill = block.fill if block is not None else None
-            if isinstance(fill, StateObjectFill) and value.offset == 0 and self.objects[fill.object].kind == kind:
-                return fill.object
-        self.fail(UnsupportedError, f"this is not a {kind} that set-up allocated", loc)
-
-    def key(self, state: State, number: int, address: Value, loc: int) -> tuple[Expr, ...] | None:
-        """The compared fields of the key at ``address``, first byte most significant; None when not known."""
-        fields = self.objects[number].key
-        if fields is None:
-            return None
-        if not isinstance(address, Pointer):
-            self.place(state, address, 1, loc, "reads a key")
-            raise AssertionError(address)
-        return tuple(
-            nodes.concat(*self.load_bytes(state, address.plus(nodes.const(f.offset, 64)), f.size, loc)) for f in fields
-        )
-
-    # ----------------------------------------------------------------------- memory
-
-    def load(self, state: State, address: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
-        number, block, offset = self.place(state, address, size, loc, "reads")
-        cell = block.cells.get(offset)
-        if cell is not None and cell[0] == size:
-            return self._as_kind(cell[1], size, kind, loc)
-        parts: list[Expr] = []
-        for o, s, v in list(block.segments(offset, size)):
-            value = v if v is not None else self.missing(state, number, block, o, s, kind, loc)
-            if (o, s) == (offset, size):
-                return self._as_kind(value, size, kind, loc)
-            parts.append(self.part(value, loc))
-        return self._as_kind(memory_order(parts), size, kind, loc)
-
-    def part(self, value: Value, loc: int) -> Expr:
-        if isinstance(value, NullPointer):
-            return nodes.const(0, 64)
-        if isinstance(value, Expr):
-            return value
-        self.fail(UnsupportedError, "reads a part of a pointer or floating-point number", loc)
-
-    def _as_kind(self, value: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
-        if kind == "int":
-            if isinstance(value, float):
-                return nodes.const(floats.to_bits(value, 8 * size), 8 * size)
-            return nodes.const(0, 64) if isinstance(value, NullPointer) else value
-        if isinstance(value, Expr):
-            if not value.is_const:
-                self.fail(UnsupportedError, f"reads a {kind} from bytes that are not known", loc)
-            if kind == "float":
-                return floats.from_bits(value.const, 8 * size)
-            if value.const == 0:
-                return NULL
-            self.fail(UnsupportedError, "makes a pointer from a number", loc)
-        return value
-
-    def store(self, state: State, address: Value, size: int, value: Value, loc: int) -> None:
-        if isinstance(value, Undefined):
-            self.fail(InputError, "uses the result of a function that returned nothing", loc)
-        if isinstance(value, Expr) and value.width == 0:
-            value = from_bool(value, 8 * size)
-        number, block, offset = self.place(state, address, size, loc, "writes")
-        self.stored(state, number, block, offset, size, value, loc)
-        if not state.memory.writable(number).store(offset, size, value):
-            self.fail(UnsupportedError, "overwrites a part of a pointer", loc)
-
-    def load_bytes(self, state: State, address: Value, size: int, loc: int) -> list[Expr]:
-        """``size`` bytes, lowest address first."""
-        if size == 0:
-            return []
-        value = self.load(state, address, size, "int", loc)
-        return bytes_of(self.as_integer(value, 8 * size, loc))
-
-    def copy(self, state: State, destination: Value, source: Value, size: int, loc: int) -> None:
-        """memmove: unwritten bytes stay unwritten, pointers stay pointers."""
-        if size == 0:
-            return
-        from_number, from_block, from_offset = self.place(state, source, size, loc, "reads")
-        to_number, _, to_offset = self.place(state, destination, size, loc, "writes")
-        moved: list[tuple[int, int, Value | None]] = []
-        for o, s, v in list(from_block.segments(from_offset, size)):
-            if v is None and not isinstance(from_block.fill, Uninitialised):
-                moved.extend(self._missing_cells(state, from_number, from_block, o, s, loc))
-            else:
-                moved.append((o, s, v))
-        for o, s, v in moved:
-            if o < from_offset or o + s > from_offset + size:
-                self.fail(UnsupportedError, "copies a part of a pointer", loc)
-            target = o - from_offset + to_offset
-            if v is None:
-                if not state.memory.writable(to_number).clear(target, s):
-                    self.fail(UnsupportedError, "overwrites a part of a pointer", loc)
-            else:
-                self.store(state, Pointer(to_number, target), s, v, loc)
-
-    def _missing_cells(
-        self, state: State, number: int, block: Block, offset: int, size: int, loc: int
-    ) -> Iterable[tuple[int, int, Value | None]]:
-        return [(offset, size, self.missing(state, number, block, offset, size, "int", loc))]
-
-    def fill(self, state: State, destination: Value, size: int, byte: Expr, loc: int) -> None:
-        """memset."""
-        if size:
-            self.store(state, destination, size, nodes.concat(*[byte] * size), loc)
-
-    def string(self, state: State, address: Value, loc: int) -> str:
-        """A concrete C string."""
-        characters = bytearray()
-        pointer = address
-        while True:
-            value = self.load(state, pointer, 1, "int", loc)
-            code = self.concrete(state, self.as_integer(value, 8, loc), loc, "a character of a string")
-            if code == 0:
-                return characters.decode("latin-1")
-            characters.append(code)
-            assert isinstance(pointer, Pointer)
-            pointer = pointer.plus(nodes.const(1, 64))
-
-    def new_string(self, state: State, text: str, name: str) -> Pointer:
-        data = text.encode("latin-1", "replace") + b"\0"
-        block = Block(name, len(data), Zeros())
-        block.cells[0] = (len(data), nodes.const(int.from_bytes(data, "little"), 8 * len(data)))
-        return Pointer(state.memory.add(block))
 
     # ----------------------------------------------------------------------- control flow
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
+from maestro_tool.symex.access import NeedsValueError
 from maestro_tool.symex.callpath import KeyField
 from maestro_tool.symex.limits import Limits
-from maestro_tool.symex.machine import Machine, NeedsValueError
+from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, Zeros
 from maestro_tool.symex.models import SETUP
 from maestro_tool.symex.objects import ObjectInfo
