@@ -75,7 +75,8 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
         )
         env.Depends(generated, _inputs(env, function, fingerprint.GENERATION_PHASES))
         env.Depends(generated, _files(env, (*function.sources, *profiles.with_bases(profile, configs)[1:])))
-        program, library = _compile(cc, function, folder, generated)
+        per_worker = {"MAESTRO_THREAD_LOCAL": "_Thread_local"}  # for the declaration of `config` in nf.h
+        program, library = _compile(cc, function, folder, generated, per_worker)
         env["MAESTRO_PRODUCTS"].append(Product(name, profile.stem, generated[0], program[0], function.arguments))
         nodes += [program, library, generated[1], generated[0]]
     return flatten(nodes)
@@ -174,10 +175,13 @@ def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
 # --------------------------------------------------------------------------- compiling
 
 
-def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any]) -> tuple[Any, Any]:
+def _compile(
+    cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any], defines: dict[str, str] | None = None
+) -> tuple[Any, Any]:
     """(program, library) of generated C."""
     main = f"main_{function.name}.c"
-    cc = cc.Override({"CPPPATH": [f"{folder}/gen", folder, *cc["CPPPATH"]]})
+    cc = cc.Clone(CPPPATH=[f"{folder}/gen", folder, *cc["CPPPATH"]])
+    cc.Append(CPPDEFINES=defines or {})
     units = [n for n in generated if str(n).endswith(".c")]
     objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n) for n in units}
     library = cc.StaticLibrary(

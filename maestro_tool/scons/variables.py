@@ -124,6 +124,8 @@ def targets(env: Any) -> Asked:
     parallel: dict[str, list[str]] = {}
     sequential = list(functions) if "sequential" in words else []
     run = list(functions) if "run" in words else []
+    if run and "soft" not in env["nic"]:
+        raise UserError("run replays captures, which needs no card: nic=soft")
     bench = list(functions) if "bench" in words else []
     # Aliases bring what they need along; any other word may mean the programs of nf= and nic=.
     if not words or set(words) - {"sequential", "run", "bench"}:
