@@ -77,10 +77,10 @@ def _of_path(analysis: Analysis, number: int, path: CallPath) -> list[Access]:
 
 def _index_origin(path: CallPath, e: Event) -> tuple[str, tuple[Expr, ...], int | None]:
     index = e.index
-    if index is None:
-        return "unknown", (), None
     if e.op == "dchain_allocate":
         return "fresh", (), e.objects[0]
+    if index is None:
+        return "unknown", (), None
     found = symbols(index)
     source = strip_extension(index)
     if source.op == "sym":
