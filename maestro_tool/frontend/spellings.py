@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.preprocess import Source
+from maestro_tool.frontend.prune import prune
 
 Position = tuple[int, int]  # line and column in the preprocessed text, from 1
 
@@ -72,14 +73,13 @@ _WORDS = re.compile(
     + r")\b|^[ \t]*#[ \t]*pragma[^\n]*",
     re.M,
 )
-_TOKENS = re.compile(
-    r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|\b(?:__attribute__|__attribute)\b|[A-Za-z_]\w*|[{};]|^[ \t]*#[^\n]*', re.M
-)
+_TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|[A-Za-z_]\w*|[{};]|^[ \t]*#[^\n]*', re.M)
+_ATTRIBUTE = re.compile(r"[^,()]+(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?")
 
 
 def rewrite(source: Source) -> Parsable:
     """Raises `UnsupportedError` at spellings of things that are not supported."""
-    text = source.text
+    text = prune(source)
     attributed = False
     pieces: list[str] = []
     last = 0
@@ -90,19 +90,19 @@ def rewrite(source: Source) -> Parsable:
             pieces += (text[last : match.start()], new.ljust(len(word)))
             last = match.end()
         elif word in _REFUSED:
-            raise _unsupported(_REFUSED[word], source, match.start())
+            raise _unsupported(_REFUSED[word], source, text, match.start())
         elif word.startswith("__attribute"):
             attributed = True
         elif word.lstrip()[:1] == "#":
-            _check_pragma(word, source, match.start())
+            _check_pragma(word, source, text, match.start())
     text = "".join(pieces) + text[last:]
     return _without_attributes(text, source) if attributed else Parsable(text, {})
 
 
-def _check_pragma(line: str, source: Source, offset: int) -> None:
+def _check_pragma(line: str, source: Source, text: str, offset: int) -> None:
     words = re.findall(r"\w+", line)[1:]
     if words[:1] in (["pack"], ["scalar_storage_order"], ["ms_struct"]):
-        raise _unsupported(f"#pragma {words[0]} is not supported", source, offset, "use __attribute__((packed))")
+        raise _unsupported(f"#pragma {words[0]} is not supported", source, text, offset, "use __attribute__((packed))")
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ def _without_attributes(text: str, source: Source) -> Parsable:
                 owner.found += names
             else:
                 in_record = bool(stack) and stack[-1].key is not None
-                _check_elsewhere(names, in_record or typedef, source, match.start())
+                _check_elsewhere(names, in_record or typedef, source, text, match.start())
             continue
         if closed is not None:
             finish(closed)
@@ -170,7 +170,7 @@ def _without_attributes(text: str, source: Source) -> Parsable:
             head.key = position(match.start())
         else:
             if head is not None and head.found:
-                raise _unsupported("attributes of a struct belong to its definition", source, match.start())
+                raise _unsupported("attributes of a struct belong to its definition", source, text, match.start())
             head = None
             if token == "typedef" and not stack:
                 typedef = True
@@ -186,8 +186,8 @@ def _attribute_list(text: str, offset: int, source: Source) -> tuple[list[str], 
         depth += {"(": 1, ")": -1}.get(match[0], 0)
         if depth == 0:
             inner = text[start : match.end()].strip()[2:-2]
-            return [p.strip() for p in re.findall(r"[^,()]+(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?", inner) if p.strip()], match.end()
-    raise _unsupported("an attribute without closing parenthesis", source, offset)
+            return [p.strip() for p in _ATTRIBUTE.findall(inner) if p.strip()], match.end()
+    raise _unsupported("an attribute without closing parenthesis", source, text, offset)
 
 
 def _name(attribute: str) -> str:
@@ -210,16 +210,16 @@ def _record_attributes(found: list[str], source: Source, key: Position) -> Recor
     return RecordAttributes(packed, align)
 
 
-def _check_elsewhere(names: list[str], layout_matters: bool, source: Source, offset: int) -> None:
+def _check_elsewhere(names: list[str], layout_matters: bool, source: Source, text: str, offset: int) -> None:
     for attribute in names:
         name = _name(attribute)
         if name in _HARMLESS or (name in ("aligned", "section") and not layout_matters):
             continue
         hint = "packed and aligned are supported on whole structs" if name in ("packed", "aligned") else None
-        raise _unsupported(f"attribute '{name}' is not supported here", source, offset, hint)
+        raise _unsupported(f"attribute '{name}' is not supported here", source, text, offset, hint)
 
 
-def _unsupported(message: str, source: Source, offset: int, hint: str | None = None) -> UnsupportedError:
-    line = source.text.count("\n", 0, offset) + 1
-    column = offset - (source.text.rfind("\n", 0, offset) + 1) + 1
+def _unsupported(message: str, source: Source, text: str, offset: int, hint: str | None = None) -> UnsupportedError:
+    line = text.count("\n", 0, offset) + 1
+    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
     return UnsupportedError(message, source.location(line, column), hint=hint)
