@@ -8,12 +8,14 @@ import itertools
 from collections import Counter
 
 import dpkt
+import numpy as np
 import pytest
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.traffic import odd
 from maestro_tool.traffic.capture import read_capture
 from maestro_tool.traffic.compare import flow_of
+from maestro_tool.traffic.frames import UDP, Headers, build
 from maestro_tool.traffic.generate import LAN, WAN, generate
 from maestro_tool.traffic.spec import IMIX, TrafficSpec
 
@@ -195,3 +197,17 @@ def test_one_packet() -> None:
     content = generate(TrafficSpec(flows=1, packets=1, replies=1))
     assert len(content[LAN]) == 24 + 16 + 60
     assert len(content[WAN]) == 24
+
+
+def test_a_udp_checksum_is_never_zero() -> None:
+    """Zero means "no checksum" (RFC 768); 65536 consecutive numbers in the payload meet every sum."""
+    count = 0x10000
+    column = np.zeros(count, dtype=np.int64)
+    headers = Headers(
+        port=column, src_ip=column + 1, dst_ip=column + 2, src_port=column, dst_port=column, protocol=column + UDP,
+        number=np.arange(count, dtype=np.int64),
+    )  # fmt: skip
+    rows = build(headers, 60)
+    sums = rows[:, 40].astype(int) * 256 + rows[:, 41]
+    assert sums.min() > 0
+    assert np.count_nonzero(sums == 0xFFFF) == 1
