@@ -73,6 +73,9 @@ static void short_frames_end_in_zeros(void) {
   for (uint16_t length = 0; length < 14; length++) {
     struct rte_mbuf *mbuf = begin(length, 0xEE);
     for (uint16_t i = 0; i < 14; i++) CHECK_EQ(frame[i], i < length ? 0xEE : 0);
+    uint8_t *p = frame;
+    nf_then_get_rte_ether_header(&p);
+    CHECK_EQ(packet_get_unread_length(&p), 0);
     rte_pktmbuf_free(mbuf);
   }
 }

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import dpkt
+import dpkt  # type: ignore[import-untyped]
 import pytest
 
 from tests.runtime.toolchain import HERE, Toolchain

@@ -52,9 +52,8 @@ void nf_set_rte_ipv4_udptcp_checksum(struct rte_ipv4_hdr *ip, void *l4, void *pa
   const uint8_t *const end = maestro_cursor.end;
   const size_t header = rte_ipv4_hdr_len(ip);
   const size_t total = rte_be_to_cpu_16(ip->total_length);
-  const size_t in_frame = (size_t)(end - (const uint8_t *)ip);
   const size_t l4_length = total - header; /* used only if total >= header */
-  const bool whole = total >= header && total <= in_frame && l4_length <= (size_t)(end - (const uint8_t *)l4);
+  const bool whole = total >= header && l4_length <= (size_t)(end - (const uint8_t *)l4);
   ip->hdr_checksum = 0;
   if (whole && ip->next_proto_id == IPPROTO_TCP && l4_length >= sizeof(struct rte_tcp_hdr)) {
     struct rte_tcp_hdr *tcp = l4;
@@ -65,7 +64,7 @@ void nf_set_rte_ipv4_udptcp_checksum(struct rte_ipv4_hdr *ip, void *l4, void *pa
     udp->dgram_cksum = 0;
     udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
   }
-  if (header <= in_frame) ip->hdr_checksum = rte_ipv4_cksum(ip);
+  if (header <= (size_t)(end - (const uint8_t *)ip)) ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
 static const char *mac_text(const struct rte_ether_addr *address, char text[RTE_ETHER_ADDR_FMT_SIZE]) {
