@@ -299,9 +299,14 @@ def extract(e: Expr, high: int, low: int) -> Expr:
         return bv_not(extract(e.args[0], high, low))
     if e.op == "ite":
         return ite(e.args[0], extract(e.args[1], high, low), extract(e.args[2], high, low))
-    if low == 0 and e.op in ("add", "sub", "mul"):
+    if low == 0 and e.op in ("add", "sub", "mul") and all(_fits(a, width) for a in e.args):
         return binary(e.op, extract(e.args[0], high, 0), extract(e.args[1], high, 0))
     return _make("extract", width, (e,), (high, low))
+
+
+def _fits(e: Expr, width: int) -> bool:
+    """Was ``e`` widened from at most ``width`` bits?  Then cutting it again undoes C's integer promotion."""
+    return e.is_const or (e.op in ("zext", "sext") and e.args[0].width <= width)
 
 
 def zext(e: Expr, width: int) -> Expr:

@@ -54,6 +54,8 @@ def _show(e: Expr, room: list[int]) -> str:
                 return f"le(pkt[{span[0]}..{span[1] - 1}])"
             if (read := _byte_run(e)) is not None:
                 return read
+            if all(a.width == 8 for a in e.args) and (turned := _reversed(e)).op != "concat":
+                return f"le({_show(turned, room)})"
             return "(" + " ++ ".join(_show(a, room) for a in e.args) + ")"
         case "extract":
             high, low = e.bounds

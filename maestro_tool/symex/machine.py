@@ -153,7 +153,7 @@ class Machine(Access):
     def _find(self, state: State, condition: Expr) -> tuple[Answer, Witness | None]:
         """Whether the condition can hold here, and values for the whole path under which it does."""
         answer, values = self.solver.find(state.conditions, condition)
-        if answer != "yes" or state.witness is None:
+        if values is None or state.witness is None:
             return answer, None
         return answer, {**state.witness, **values}
 

@@ -2,6 +2,9 @@
 
 A query about a condition concerns only the conjuncts that share symbols with it, directly or through
 others; paths have such slices in common, so most answers come from the table.
+
+Products and quotients of two unknowns are left open: bit-blasting them takes seconds, and no path of a network
+function is known to be infeasible because of one.  "no" stays a proof; "yes" may then be too generous.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from maestro_tool.expr.smt import Translator
 from maestro_tool.symex.limits import Limits
 
 Answer = Literal["yes", "no", "unknown"]
+
+_NONLINEAR = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
 
 #: Values of symbols under which conditions hold; symbols that are missing may have any value (zero, if asked).
 Witness = dict[Expr, Expr]
@@ -32,7 +37,8 @@ class Solver:
         self._asserted: list[Expr] = []  # z3's stack, one level each; consecutive queries share most of it
         self._assumptions = tuple(assumptions)
         self._symbols: dict[Expr, frozenset[Expr]] = {}
-        self._answers: dict[tuple[Expr, ...], tuple[Answer, Witness]] = {}
+        self._open: dict[Expr, Expr] = {}  # terms with their nonlinear parts replaced by symbols
+        self._answers: dict[tuple[Expr, ...], tuple[Answer, Witness | None]] = {}
 
     def symbols(self, e: Expr) -> frozenset[Expr]:
         found = self._symbols.get(e)
@@ -44,7 +50,7 @@ class Solver:
         """Values under which the assumptions hold."""
         witness: Witness = {}
         for assumption in self._assumptions:
-            witness.update(self.find((), assumption)[1])
+            witness.update(self.find((), assumption)[1] or {})
         return witness
 
     def holds_under(self, witness: Witness, condition: Expr) -> bool:
@@ -56,8 +62,8 @@ class Solver:
         """Can ``condition`` hold where ``conditions``, which are satisfiable, do?"""
         return self.find(conditions, condition)[0]
 
-    def find(self, conditions: tuple[Expr, ...], condition: Expr) -> tuple[Answer, Witness]:
-        """As `may_hold`, and for "yes" the values of the symbols that matter, for which it does."""
+    def find(self, conditions: tuple[Expr, ...], condition: Expr) -> tuple[Answer, Witness | None]:
+        """As `may_hold`, and for "yes" values of the symbols that matter, for which it does (if some are known)."""
         query = (*self._slice(conditions, condition), condition)
         answer = self._answers.get(query)
         if answer is None:
@@ -69,7 +75,7 @@ class Solver:
         self._assert(self._slice(conditions, e))
         self._z3.push()
         try:
-            term = self._translate(e)
+            term = self._translate(self._opened(e))
             found: list[int] = []
             while True:
                 self.queries += 1
@@ -109,19 +115,39 @@ class Solver:
             del self._asserted[common:]
         for c in conditions[common:]:
             self._z3.push()
-            self._z3.add(self._translate(c))
+            self._z3.add(self._translate(self._opened(c)))
             self._asserted.append(c)
 
-    def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness]:
+    def _opened(self, e: Expr) -> Expr:
+        """``e`` with products and quotients of two unknowns replaced by symbols of their own."""
+        stack = [e]
+        while stack:
+            x = stack[-1]
+            missing = [a for a in x.args if a not in self._open]
+            if x in self._open or not missing:
+                stack.pop()
+                if x not in self._open:
+                    self._open[x] = self._opened_node(x, tuple(self._open[a] for a in x.args))
+            else:
+                stack.extend(missing)
+        return self._open[e]
+
+    def _opened_node(self, e: Expr, args: tuple[Expr, ...]) -> Expr:
+        if e.op in _NONLINEAR and not args[1].is_const:
+            return nodes.sym(f"nonlinear.{len(self._open)}", e.width)
+        return nodes.rebuild(e, args) if args != e.args else e
+
+    def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness | None]:
         self.queries += 1
         self._assert(list(query))
         answer = self._z3.check()
         if answer != z3.sat:
-            return ("no" if answer == z3.unsat else "unknown"), {}
+            return ("no" if answer == z3.unsat else "unknown"), None
         model = self._z3.model()
         witness: Witness = {}
         for s in frozenset[Expr]().union(*(self.symbols(c) for c in query)):
             if s.width:
                 value = model.eval(self._translate(s), model_completion=True)
                 witness[s] = nodes.const(value.as_long(), s.width)
-        return "yes", witness
+        exact = all(self._opened(c) is c or self.holds_under(witness, c) for c in query)
+        return "yes", witness if exact else None

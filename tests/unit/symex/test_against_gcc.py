@@ -28,7 +28,15 @@ class CProgram:
     def expression(self, depth: int) -> str:
         r = self.random
         if depth == 0:
-            return r.choice([f"v{r.randrange(8)}", f"s.m{r.randrange(4)}", f"a[{r.randrange(6)}]", str(r.randrange(300)), "0x80000001u"])
+            return r.choice(
+                [
+                    f"v{r.randrange(8)}",
+                    f"s.m{r.randrange(4)}",
+                    f"a[{r.randrange(6)}]",
+                    str(r.randrange(300)),
+                    "0x80000001u",
+                ]
+            )
         x, y = self.expression(depth - 1), self.expression(depth - 1)
         kind = r.randrange(9)
         if kind == 0:
@@ -53,7 +61,15 @@ class CProgram:
     def statement(self, n: int) -> str:
         r = self.random
         e = self.expression(r.randint(1, 3))
-        target = r.choice([f"v{r.randrange(8)}", f"s.m{r.randrange(4)}", f"a[(uint32_t)({self.expression(0)}) % 6u]", f"p->m{r.randrange(4)}", "s.bits"])
+        target = r.choice(
+            [
+                f"v{r.randrange(8)}",
+                f"s.m{r.randrange(4)}",
+                f"a[(uint32_t)({self.expression(0)}) % 6u]",
+                f"p->m{r.randrange(4)}",
+                "s.bits",
+            ]
+        )
         kind = r.randrange(5)
         if kind == 0:
             return f"if ({self.expression(1)}) {{ {target} = {e}; }} else {{ v{r.randrange(8)}++; }}"
