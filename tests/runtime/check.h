@@ -16,13 +16,13 @@
     }                                                                           \
   } while (0)
 
-#define CHECK_EQ(a, b)                                                                                              \
-  do {                                                                                                              \
-    const long long a_ = (long long)(a), b_ = (long long)(b);                                                       \
-    if (a_ != b_) {                                                                                                 \
-      fprintf(stderr, "%s:%d: %s is %lld, but %s is %lld\n", __FILE__, __LINE__, #a, a_, #b, b_);                   \
-      exit(EXIT_FAILURE);                                                                                           \
-    }                                                                                                               \
+#define CHECK_EQ(a, b)                                                                            \
+  do {                                                                                            \
+    const long long a_ = (long long)(a), b_ = (long long)(b);                                     \
+    if (a_ != b_) {                                                                               \
+      fprintf(stderr, "%s:%d: %s is %lld, but %s is %lld\n", __FILE__, __LINE__, #a, a_, #b, b_); \
+      exit(EXIT_FAILURE);                                                                         \
+    }                                                                                             \
   } while (0)
 
 /* splitmix64 */

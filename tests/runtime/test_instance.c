@@ -15,8 +15,10 @@ extern const struct maestro_nf tiny_nf;
 static char error[256];
 static struct rte_mempool *pool;
 
-static int create(const struct maestro_nf *nf, unsigned n_workers, struct maestro_instance **instance, char *max, char *expire) {
-  char *argv[] = {(char *)(uintptr_t) "tiny", (char *)(uintptr_t) "--max", max, (char *)(uintptr_t) "--expire", expire, NULL};
+static int create(const struct maestro_nf *nf, unsigned n_workers, struct maestro_instance **instance, char *max,
+                  char *expire) {
+  char *argv[] = {
+      (char *)(uintptr_t) "tiny", (char *)(uintptr_t) "--max", max, (char *)(uintptr_t) "--expire", expire, NULL};
   return maestro_create(nf, n_workers, 5, argv, instance, error, sizeof error);
 }
 
@@ -109,7 +111,7 @@ static void separate_workers(void) {
   CHECK_EQ(wan(b, 0, 1, 40), MAESTRO_DROP);
   CHECK_EQ(wan(a, 0, 1, 50), 0);
   maestro_destroy(b);
-  CHECK_EQ(wan(a, 0, 1, 1050), 0);             /* not older than 1000 */
+  CHECK_EQ(wan(a, 0, 1, 1050), 0);            /* not older than 1000 */
   CHECK_EQ(wan(a, 0, 1, 2051), MAESTRO_DROP); /* 1001 ns later */
   maestro_destroy(a);
 }
@@ -168,8 +170,8 @@ static void bursts(void) {
     for (uint16_t i = 0; i < n; i++) {
       mbufs[i] = packet(i % 2, i % 2 ? 99 : 1, i % 2 ? 1 : 99, i % 2 ? 80 : 1000, i % 2 ? 1000 : 80);
       uint8_t *frame = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
-      if (i % 5 == 0) frame[13] = 6;                                             /* ARP */
-      if (i % 7 == 0) rte_pktmbuf_trim(mbufs[i], (uint16_t)(60 - 37 + i));       /* no ports, no IPv4, ... */
+      if (i % 5 == 0) frame[13] = 6;                                       /* ARP */
+      if (i % 7 == 0) rte_pktmbuf_trim(mbufs[i], (uint16_t)(60 - 37 + i)); /* no ports, no IPv4, ... */
       if (i == 35) frame[12] = 0xFF;
     }
     verdicts[n] = 0xABCD;
@@ -177,7 +179,10 @@ static void bursts(void) {
     CHECK_EQ(verdicts[n], 0xABCD);
     for (uint16_t i = 0; i < n; i++) {
       const bool ether = mbufs[i]->pkt_len >= 14;
-      const uint16_t expected = i == 35 ? MAESTRO_DROP : i % 5 == 0 && ether ? MAESTRO_FLOOD : i % 7 == 0 ? MAESTRO_DROP : 1 - i % 2;
+      const uint16_t expected = i == 35               ? MAESTRO_DROP
+                                : i % 5 == 0 && ether ? MAESTRO_FLOOD
+                                : i % 7 == 0          ? MAESTRO_DROP
+                                                      : 1 - i % 2;
       if (!(i == 1 && n == 2)) CHECK_EQ(verdicts[i], expected); /* the first reply comes before its flow */
       rte_pktmbuf_free(mbufs[i]);
     }
@@ -188,9 +193,15 @@ static void bursts(void) {
 
 int main(int argc, char **argv) {
   (void)argc;
-  char *eal[] = {argv[0], (char *)(uintptr_t) "--no-huge", (char *)(uintptr_t) "-m", (char *)(uintptr_t) "32",
-                 (char *)(uintptr_t) "--no-pci", (char *)(uintptr_t) "--no-shconf", (char *)(uintptr_t) "--no-telemetry",
-                 (char *)(uintptr_t) "--log-level=error", NULL};
+  char *eal[] = {argv[0],
+                 (char *)(uintptr_t) "--no-huge",
+                 (char *)(uintptr_t) "-m",
+                 (char *)(uintptr_t) "32",
+                 (char *)(uintptr_t) "--no-pci",
+                 (char *)(uintptr_t) "--no-shconf",
+                 (char *)(uintptr_t) "--no-telemetry",
+                 (char *)(uintptr_t) "--log-level=error",
+                 NULL};
   CHECK(rte_eal_init(8, eal) >= 0);
   pool = rte_pktmbuf_pool_create("test", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);

@@ -107,7 +107,8 @@ static void shrink_and_insert(void) {
   uint8_t *c = nf_insert_new_chunk(&p, 8, mbuf);
   CHECK(c != NULL && p == rte_pktmbuf_mtod(mbuf, uint8_t *) && p == frame - 8);
   CHECK_EQ(mbuf->pkt_len, 68);
-  CHECK(nf_get_borrowed_chunk(0) == p && nf_get_borrowed_chunk(1) == p + 14 && nf_get_borrowed_chunk(2) == p + 34 && c == p + 34);
+  CHECK(nf_get_borrowed_chunk(0) == p && nf_get_borrowed_chunk(1) == p + 14 && nf_get_borrowed_chunk(2) == p + 34 &&
+        c == p + 34);
   memset(c, 0xCC, 8);
   for (uint8_t i = 0; i < 60; i++) CHECK_EQ(p[i < 34 ? i : i + 8], i);
   CHECK_EQ(packet_get_unread_length(&p), 26);
@@ -185,7 +186,8 @@ static void text(void) {
   uint16_t port = 0;
   CHECK(nf_parse_port("80", &port));
   CHECK_EQ(port, RTE_BE16(80));
-  CHECK(!nf_parse_port("65536", &port) && !nf_parse_port("-1", &port) && !nf_parse_port("8x", &port) && !nf_parse_port("", &port));
+  CHECK(!nf_parse_port("65536", &port) && !nf_parse_port("-1", &port) && !nf_parse_port("8x", &port) &&
+        !nf_parse_port("", &port));
   CHECK(nf_parse_device("3", &port));
   CHECK_EQ(port, 3);
   uint8_t protocol = 0;
@@ -198,7 +200,8 @@ static void text(void) {
 }
 
 static void hashes(void) {
-  /* CRC32C ("123456789") is 0xE3069283 with all bits inverted at both ends; ours starts at 0 and feeds a word per byte. */
+  /* CRC32C ("123456789") is 0xE3069283 with all bits inverted at both ends; ours starts at 0 and feeds a word per byte.
+   */
   uint8_t bytes[6] = {1, 2, 3, 4, 5, 6};
   unsigned expected = 0;
   for (int i = 0; i < 6; i++) expected = __builtin_ia32_crc32si(expected, bytes[i]);
@@ -221,9 +224,15 @@ static void verdicts(void) {
 
 int main(int argc, char **argv) {
   (void)argc;
-  char *eal[] = {argv[0], (char *)(uintptr_t) "--no-huge", (char *)(uintptr_t) "-m", (char *)(uintptr_t) "32",
-                 (char *)(uintptr_t) "--no-pci", (char *)(uintptr_t) "--no-shconf", (char *)(uintptr_t) "--no-telemetry",
-                 (char *)(uintptr_t) "--log-level=error", NULL};
+  char *eal[] = {argv[0],
+                 (char *)(uintptr_t) "--no-huge",
+                 (char *)(uintptr_t) "-m",
+                 (char *)(uintptr_t) "32",
+                 (char *)(uintptr_t) "--no-pci",
+                 (char *)(uintptr_t) "--no-shconf",
+                 (char *)(uintptr_t) "--no-telemetry",
+                 (char *)(uintptr_t) "--log-level=error",
+                 NULL};
   CHECK(rte_eal_init(8, eal) >= 0);
   pool = rte_pktmbuf_pool_create("test", 63, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);

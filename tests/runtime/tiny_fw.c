@@ -73,7 +73,8 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_
 }
 
 void nf_config_init(int argc, char **argv) {
-  static const struct option OPTIONS[] = {{"max", required_argument, NULL, 'm'}, {"expire", required_argument, NULL, 'e'}, {0}};
+  static const struct option OPTIONS[] = {
+      {"max", required_argument, NULL, 'm'}, {"expire", required_argument, NULL, 'e'}, {0}};
   config = (struct nf_config){.max_flows = 65536, .expire = 1000000000};
   for (int o; (o = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
     if (o == 'm')
@@ -128,10 +129,13 @@ static const uint8_t KEY[] = {K20, K20};
 #else
 #define HF 0
 #endif
-#define PORT                                                                                          \
-  {                                                                                                   \
-    .key = KEY, .key_length = 40, .key_length_passed = 40, .table_size = 128, .rss_hf = HF,           \
-    .software_classes = 0x1FFFF, .l4 = {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}}, .l3 = {2, {{26, 4}, {30, 4}}} \
+#define PORT                                                                                \
+  {                                                                                         \
+    .key = KEY, .key_length = 40, .key_length_passed = 40, .table_size = 128, .rss_hf = HF, \
+    .software_classes = 0x1FFFF, .l4 = {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}}, .l3 = {   \
+      2,                                                                                    \
+      {{26, 4}, {30, 4}}                                                                    \
+    }                                                                                       \
   }
 static const struct maestro_port PORTS[] = {PORT, PORT};
 #ifndef TINY_SEQUENTIAL

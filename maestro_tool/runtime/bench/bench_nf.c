@@ -1,17 +1,19 @@
-/* ns per packet of one NF, in memory, without I/O.  Link it with lib<nf>.a and the generated main_<nf>.c in place of main.o.
+/* ns per packet of one NF, in memory, without I/O.  Link it with lib<nf>.a and the generated main_<nf>.c in place of
+ * main.o.
  *
  *     bench_nf [--flows N[,N...]] [--packets N] [--workers N] [--seed N] [-- NF options]
  *
  * Defaults: --flows 1000,10000,60000 --packets 4000000 --workers 1 --seed 1.  Needs neither root nor huge pages.
- * Flow i has LAN address 10.0.0.0 + i, WAN address 96.0.0.0 + a hash of i, and UDP ports.  First each flow sends one packet from port 0
- * (LAN), so that the NF knows it; then bursts of 32 with flows drawn uniformly at random, half from LAN, half replies
- * (all from port 0 if the NF has one port).  Only process_burst is timed: packets are written into their mbufs before, 4 bursts at a
- * time, which leaves them where a card with direct cache access would.
- * With --workers N, the packets are those that the plan's tables give to worker 0, which runs on this thread: the
- * cost of a packet on one of N cores, each holding its share of the flows.
+ * Flow i has LAN address 10.0.0.0 + i, WAN address 96.0.0.0 + a hash of i, and UDP ports.  First each flow sends one
+ * packet from port 0 (LAN), so that the NF knows it; then bursts of 32 with flows drawn uniformly at random, half from
+ * LAN, half replies (all from port 0 if the NF has one port).  Only process_burst is timed: packets are written into
+ * their mbufs before, 4 bursts at a time, which leaves them where a card with direct cache access would. With --workers
+ * N, the packets are those that the plan's tables give to worker 0, which runs on this thread: the cost of a packet on
+ * one of N cores, each holding its share of the flows.
  *
- * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", "ns_per_packet", "cycles_per_packet",
- * "dropped"}; the figures are of the least disturbed of forty parts of the run.  Exit status 1 and a message on error. */
+ * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", "ns_per_packet",
+ * "cycles_per_packet", "dropped"}; the figures are of the least disturbed of forty parts of the run.  Exit status 1 and
+ * a message on error. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +77,8 @@ static uint64_t number(const char *text, char **end) {
 }
 
 static void parse(int argc, char **argv, struct settings *settings) {
-  *settings = (struct settings){.flows = {1000, 10000, 60000}, .n_sizes = 3, .n_workers = 1, .packets = 4000000, .seed = 1};
+  *settings =
+      (struct settings){.flows = {1000, 10000, 60000}, .n_sizes = 3, .n_workers = 1, .packets = 4000000, .seed = 1};
   for (int i = 1; i < argc; i++) {
     char *end = NULL;
     if (i + 1 >= argc) die("a value is missing after ", argv[i]);
@@ -231,8 +234,9 @@ static void bench(struct run *run, unsigned n_flows) {
 /* EAL without huge pages, with as many idle ports as the NF may ask for. */
 static void start_eal(const char *program, unsigned n_ports) {
   char vdevs[MAESTRO_MAX_PORTS][32];
-  char *argv[16 + MAESTRO_MAX_PORTS] = {(char *)(uintptr_t)program, "--no-huge", "-m", "64", "--no-pci", "--no-shconf",
-                                        "--no-telemetry", "--log-level=error"};
+  char *argv[16 + MAESTRO_MAX_PORTS] = {
+      (char *)(uintptr_t)program, "--no-huge",        "-m", "64", "--no-pci", "--no-shconf",
+      "--no-telemetry",           "--log-level=error"};
   int argc = 8;
   for (unsigned i = 0; i < n_ports; i++) {
     snprintf(vdevs[i], sizeof vdevs[i], "--vdev=net_null%u", i);
@@ -246,8 +250,10 @@ static void run_size(const struct settings *settings, unsigned n_flows, int nf_a
   char error[512];
   start_eal(nf_argv[0], maestro_main_nf->n_ports);
   run = (struct run){.settings = settings, .n_sides = maestro_main_nf->n_ports > 1 ? 2 : 1, .random = settings->seed};
-  if (maestro_create(maestro_main_nf, settings->n_workers, nf_argc, nf_argv, &run.instance, error, sizeof error) != 0) die(error, "");
-  struct rte_mempool *pool = rte_pktmbuf_pool_create("bench", BURSTS * BURST, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  if (maestro_create(maestro_main_nf, settings->n_workers, nf_argc, nf_argv, &run.instance, error, sizeof error) != 0)
+    die(error, "");
+  struct rte_mempool *pool =
+      rte_pktmbuf_pool_create("bench", BURSTS * BURST, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   if (pool == NULL || rte_pktmbuf_alloc_bulk(pool, run.mbufs, BURSTS * BURST) != 0) die("no memory for packets", "");
   bench(&run, n_flows);
   maestro_destroy(run.instance);

@@ -98,7 +98,7 @@ enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length);
 uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length);
 /* Index of a frame into the port's table, over the NF's view; 0 for frames without a view. */
 uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, uint32_t length);
-/* Fills the port's table: table[i] = worker. */
+/* Fills the port's table: table[i] = worker; each worker has consecutive entries (why: rss/table.py). */
 void maestro_fill_table(const struct maestro_port *port, unsigned n_workers, uint16_t *table);
 
 #endif

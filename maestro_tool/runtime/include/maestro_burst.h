@@ -18,7 +18,8 @@
 /* How many packets ahead bytes are fetched: about the time one comes from memory. */
 #define MAESTRO_PREFETCH_AHEAD 4
 
-/* Starts a packet: cursor at its first byte, no chunk borrowed (libVig returns all chunks after each packet instead). */
+/* Starts a packet: cursor at its first byte, no chunk borrowed (libVig returns all chunks after each packet instead).
+ */
 static inline uint8_t *maestro_packet_begin(struct rte_mbuf *mbuf) {
   uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
   /* NFs read the Ethernet header without asking for the length: what is not there reads as 0, not as what was left of
@@ -42,21 +43,21 @@ static inline uint16_t maestro_verdict(int result, uint16_t device) {
 
 /* Written out as a macro: nf_process must be a name in the same translation unit to be inlined.  `flatten` asks for
  * that whatever its size. */
-#define MAESTRO_DEFINE_BURST(name)                                                                              \
-  __attribute__((flatten)) void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts);   \
-  void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts) {                           \
-    maestro_now = now;                                                                                          \
-    for (uint16_t i = 0; i < n && i < MAESTRO_PREFETCH_AHEAD; i++)                                              \
-      rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));                                                      \
-    for (uint16_t i = 0; i < n; i++) {                                                                          \
-      if (i + MAESTRO_PREFETCH_AHEAD < n)                                                                       \
-        rte_prefetch0(rte_pktmbuf_mtod(packets[i + MAESTRO_PREFETCH_AHEAD], void *));                           \
-      struct rte_mbuf *mbuf = packets[i];                                                                       \
-      const uint16_t device = mbuf->port;                                                                       \
-      uint8_t *frame = maestro_packet_begin(mbuf);                                                              \
-      const int result = nf_process(device, &frame, (uint16_t)mbuf->pkt_len, now, mbuf);                        \
-      verdicts[i] = maestro_verdict(result, device);                                                            \
-    }                                                                                                           \
+#define MAESTRO_DEFINE_BURST(name)                                                                            \
+  __attribute__((flatten)) void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts); \
+  void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts) {                         \
+    maestro_now = now;                                                                                        \
+    for (uint16_t i = 0; i < n && i < MAESTRO_PREFETCH_AHEAD; i++)                                            \
+      rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));                                                    \
+    for (uint16_t i = 0; i < n; i++) {                                                                        \
+      if (i + MAESTRO_PREFETCH_AHEAD < n)                                                                     \
+        rte_prefetch0(rte_pktmbuf_mtod(packets[i + MAESTRO_PREFETCH_AHEAD], void *));                         \
+      struct rte_mbuf *mbuf = packets[i];                                                                     \
+      const uint16_t device = mbuf->port;                                                                     \
+      uint8_t *frame = maestro_packet_begin(mbuf);                                                            \
+      const int result = nf_process(device, &frame, (uint16_t)mbuf->pkt_len, now, mbuf);                      \
+      verdicts[i] = maestro_verdict(result, device);                                                          \
+    }                                                                                                         \
   }
 
 #endif

@@ -12,10 +12,10 @@
   } while (0)
 
 #ifdef ENABLE_LOG
-#define NF_DEBUG(text, ...)                             \
-  do {                                                  \
+#define NF_DEBUG(text, ...)                              \
+  do {                                                   \
     fprintf(stderr, "DEBUG: " text "\n", ##__VA_ARGS__); \
-    fflush(stderr);                                     \
+    fflush(stderr);                                      \
   } while (0)
 #else
 #define NF_DEBUG(...) ((void)0)

@@ -1,4 +1,5 @@
-/* Parsing of the values that NFs take on the command line.  Each returns false, the output untouched, on anything else. */
+/* Parsing of the values that NFs take on the command line.  Each returns false, the output untouched, on anything else.
+ */
 #ifndef MAESTRO_NF_PARSE_H
 #define MAESTRO_NF_PARSE_H
 

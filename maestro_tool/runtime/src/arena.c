@@ -39,7 +39,8 @@ void *maestro_arena_alloc(struct maestro_arena *arena, size_t size) {
 #else
 /* Maps `size` bytes (whole huge pages) at an address that is a multiple of the huge page's size. */
 static void *map_block(size_t size) {
-  char *memory = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  char *memory =
+      mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return NULL;
   char *start = (char *)round_up((uintptr_t)memory, HUGE_PAGE);
   if (start > memory) munmap(memory, (size_t)(start - memory));

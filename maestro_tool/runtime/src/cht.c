@@ -12,7 +12,8 @@ int cht_fill_cht(struct Vector *cht, uint32_t cht_height, uint32_t backend_capac
       /* The i-th row in the permutation of backend j. */
       const uint64_t offset = 31 * (uint64_t)j % cht_height, step = j % (cht_height - 1) + 1;
       const uint32_t row = (uint32_t)((offset + step * i) % cht_height);
-      if (filled[row] == backend_capacity) continue; /* only if the height is no prime: the step then meets rows twice */
+      if (filled[row] == backend_capacity)
+        continue; /* only if the height is no prime: the step then meets rows twice */
       uint32_t *entry;
       vector_borrow(cht, (int)(row * backend_capacity + filled[row]++), (void **)&entry);
       *entry = j;

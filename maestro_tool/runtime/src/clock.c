@@ -1,4 +1,5 @@
-/* Monotonic time in nanoseconds from the time stamp counter: a clock_gettime per burst would cost as much as a packet. */
+/* Monotonic time in nanoseconds from the time stamp counter: a clock_gettime per burst would cost as much as a packet.
+ */
 #include <time.h>
 
 #include <rte_cycles.h>

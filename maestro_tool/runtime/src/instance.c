@@ -99,8 +99,8 @@ static int check_plan(const struct creation *c, unsigned n_workers) {
     return fail(c, -EINVAL, "%s: this is the sequential build: it runs on 1 worker, not %u", nf->name, n_workers);
   for (unsigned i = 0; i < nf->n_objects; i++)
     if (nf->objects[i].treatment == MAESTRO_SHARED)
-      return fail(c, -ENOTSUP, "%s: the plan shares '%s' between workers (strategy %s), which this runtime cannot do", nf->name,
-                  nf->objects[i].name, nf->strategy);
+      return fail(c, -ENOTSUP, "%s: the plan shares '%s' between workers (strategy %s), which this runtime cannot do",
+                  nf->name, nf->objects[i].name, nf->strategy);
   return 0;
 }
 
@@ -131,7 +131,8 @@ static void *save_pristine(void *context) {
   return NULL;
 }
 
-/* Loads the variables' initial values: the calling thread's may come from another instance, those of a new thread do not. */
+/* Loads the variables' initial values: the calling thread's may come from another instance, those of a new thread do
+ * not. */
 static int load_pristine(const struct creation *c) {
   if (c->nf->globals_size == 0) return 0;
   pthread_t thread;
@@ -149,8 +150,8 @@ static int init_and_check(const struct creation *c, unsigned number) {
   if (c->error[0] != '\0') return -EINVAL;
   if (!initialised) return fail(c, -ENOMEM, "%s: nf_init failed on worker %u", nf->name, number);
   if (!maestro_is_sequential(nf) && maestro_builder->n_allocations != nf->n_objects)
-    return fail(c, -EINVAL, "%s: nf_init allocated %u objects, but the analysis saw %u", nf->name, maestro_builder->n_allocations,
-                nf->n_objects);
+    return fail(c, -EINVAL, "%s: nf_init allocated %u objects, but the analysis saw %u", nf->name,
+                maestro_builder->n_allocations, nf->n_objects);
   if (nf->check != NULL && !nf->check(c->error, c->error_size)) return -EINVAL;
   return 0;
 }

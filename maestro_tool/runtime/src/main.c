@@ -45,8 +45,8 @@ static bool create_pool(struct program *program) {
 static bool check_lcores(const struct program *program) {
   const unsigned needed = program->n_workers + (program->dispatched ? 1 : 0);
   if (rte_lcore_count() >= needed) return true;
-  program_error(program->nf, "%u workers need %u lcores%s, but EAL has %u: leave --lcores out, or name more", program->n_workers, needed,
-                program->dispatched ? " (one dispatches)" : "", rte_lcore_count());
+  program_error(program->nf, "%u workers need %u lcores%s, but EAL has %u: leave --lcores out, or name more",
+                program->n_workers, needed, program->dispatched ? " (one dispatches)" : "", rte_lcore_count());
   return false;
 }
 
@@ -71,7 +71,8 @@ static bool run_and_count(struct program *program) {
     program_error(program->nf, "--replay needs a build for nic=soft: captures have no RSS");
     return false;
   }
-  if (!check_lcores(program) || (options->replay && !program_replay_init(program)) || !create_pool(program)) return false;
+  if (!check_lcores(program) || (options->replay && !program_replay_init(program)) || !create_pool(program))
+    return false;
   if (!create(program)) return false;
   if (!program_ports_start(program)) return false;
   if (!program_workers_init(program)) {

@@ -12,9 +12,11 @@
 _Thread_local struct maestro_builder *maestro_builder;
 _Thread_local vigor_time_t maestro_now;
 
-static const char *const KIND_NAMES[] = {
-    [MAESTRO_MAP] = "map", [MAESTRO_VECTOR] = "vector", [MAESTRO_DCHAIN] = "dchain",
-    [MAESTRO_SKETCH] = "sketch", [MAESTRO_CHT] = "cht"};
+static const char *const KIND_NAMES[] = {[MAESTRO_MAP] = "map",
+                                         [MAESTRO_VECTOR] = "vector",
+                                         [MAESTRO_DCHAIN] = "dchain",
+                                         [MAESTRO_SKETCH] = "sketch",
+                                         [MAESTRO_CHT] = "cht"};
 
 #ifdef MAESTRO_DEBUG
 void maestro_misuse(const char *function, const char *why, long long value) {
@@ -43,8 +45,9 @@ const struct maestro_object *maestro_number_object(enum maestro_object_kind kind
   if (known && builder->nf->objects[number].kind == kind) return &builder->nf->objects[number];
   if (builder->error[0] == '\0') {
     if (known)
-      snprintf(builder->error, builder->error_size, "allocation %u of nf_init is a %s, but the analysis saw the %s '%s' there",
-               number, KIND_NAMES[kind], KIND_NAMES[builder->nf->objects[number].kind], builder->nf->objects[number].name);
+      snprintf(builder->error, builder->error_size,
+               "allocation %u of nf_init is a %s, but the analysis saw the %s '%s' there", number, KIND_NAMES[kind],
+               KIND_NAMES[builder->nf->objects[number].kind], builder->nf->objects[number].name);
     else
       snprintf(builder->error, builder->error_size, "nf_init allocates more than the %u objects that the analysis saw",
                builder->nf->n_objects);
@@ -59,7 +62,8 @@ void maestro_made_object(const void *object) {
 
 const void *maestro_allocated(unsigned number) {
   const struct maestro_builder *builder = maestro_builder;
-  return builder != NULL && number < builder->n_allocations && number < MAESTRO_MAX_OBJECTS ? builder->objects[number] : NULL;
+  return builder != NULL && number < builder->n_allocations && number < MAESTRO_MAX_OBJECTS ? builder->objects[number]
+                                                                                            : NULL;
 }
 
 struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsigned capacity) {
@@ -69,8 +73,8 @@ struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsign
   struct Map *map = maestro_object_memory(sizeof *map);
   struct map_slot *slots = maestro_object_memory(n_slots * sizeof *slots);
   if (map == NULL || slots == NULL) return NULL;
-  *map = (struct Map){
-      .slots = slots, .mask = (uint32_t)(n_slots - 1), .capacity = capacity, .equal = equal, .hash = hash};
+  *map =
+      (struct Map){.slots = slots, .mask = (uint32_t)(n_slots - 1), .capacity = capacity, .equal = equal, .hash = hash};
   return map;
 }
 

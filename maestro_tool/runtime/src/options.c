@@ -28,7 +28,8 @@ void program_options_usage(const struct maestro_nf *nf) {
       "Usage: %s [--workers N] [--replay] [--stats FILE] [EAL options] -- [NF options]\n\n"
       "The network function '%s' for nic=%s, strategy %s; it expects %u ports.\n\n"
       "  --workers N    parallel workers, 1 to %d (default: one per CPU; the sequential build has 1)\n"
-      "  --replay       merge the packets of all ports by timestamp, take time from them, end when all captures are read\n"
+      "  --replay       merge the packets of all ports by timestamp, take time from them, end when all captures are "
+      "read\n"
       "                 (ports: net_pcap with rx_pcap=)\n"
       "  --stats FILE   write packet counts per worker to FILE, as JSON\n"
       "  --help         this text\n\n"
@@ -40,7 +41,8 @@ void program_options_usage(const struct maestro_nf *nf) {
       nf->name, nf->name, nf->nic, nf->strategy, nf->n_ports, MAESTRO_MAX_WORKERS, nf->name);
 }
 
-/* The value of option `name` at argv[*i] ("--name value" or "--name=value"); NULL if it is another option or has none. */
+/* The value of option `name` at argv[*i] ("--name value" or "--name=value"); NULL if it is another option or has none.
+ */
 static const char *value_of(const char *name, int argc, char **argv, int *i) {
   const size_t length = strlen(name);
   if (strncmp(argv[*i], name, length) != 0) return NULL;
@@ -57,7 +59,8 @@ static bool is_option(const char *argument, const char *name) {
 static bool given(const struct options *options, const char *name) {
   const bool short_name = name[1] != '-'; /* -l1,2 */
   for (int i = 1; i < options->eal_argc; i++)
-    if (is_option(options->eal_argv[i], name) || (short_name && strncmp(options->eal_argv[i], name, 2) == 0)) return true;
+    if (is_option(options->eal_argv[i], name) || (short_name && strncmp(options->eal_argv[i], name, 2) == 0))
+      return true;
   return false;
 }
 
@@ -122,7 +125,8 @@ unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers) {
 static void add_defaults(const struct maestro_nf *nf, struct options *options) {
   static const char *const LCORES[] = {"-l", "-c", "--lcores", "-s", "-S", NULL};
   static const char *const MEMORY[] = {"--no-huge", "-m", "--socket-mem", "--huge-dir", "--legacy-mem", NULL};
-  static const char *const SHARED[] = {"--in-memory", "--file-prefix", "--proc-type", "--huge-dir", "--no-shconf", NULL};
+  static const char *const SHARED[] = {"--in-memory", "--file-prefix", "--proc-type",
+                                       "--huge-dir",  "--no-shconf",   NULL};
   static const char *const DEVICES[] = {"-a", "--allow", "-b", "--block", "--no-pci", NULL};
   if (!any_given(options, LCORES)) add_lcores(options, options->n_workers + (nf->software_rss ? 1 : 0));
   if (!any_given(options, MEMORY) && !huge_pages_free()) {
@@ -131,8 +135,8 @@ static void add_defaults(const struct maestro_nf *nf, struct options *options) {
     add(options, "-m");
     add(options, "%u", 96 + program_pool_size(nf, options->n_workers) / 400);
   }
-  /* Nothing of ours is shared with other processes: several programs may run side by side.  --no-huge implies --legacy-mem, which
-   * EAL 22.11 does not combine with --in-memory. */
+  /* Nothing of ours is shared with other processes: several programs may run side by side.  --no-huge implies
+   * --legacy-mem, which EAL 22.11 does not combine with --in-memory. */
   const bool no_huge = given(options, "--no-huge") || given(options, "--legacy-mem");
   if (!any_given(options, SHARED)) add(options, no_huge ? "--no-shconf" : "--in-memory");
   if (!given(options, "--telemetry") && !given(options, "--no-telemetry")) add(options, "--no-telemetry");

@@ -12,18 +12,21 @@ static bool check_rss(const struct program *program, uint16_t id, const struct r
   const struct maestro_nf *nf = program->nf;
   const struct maestro_port *plan = program->ports[id].plan;
   if (plan->key_length_passed != info->hash_key_size) {
-    program_error(nf, "port %u (%s) takes RSS keys of %u bytes, but the plan's key for nic=%s has %u: " NEVER_STARTED, id,
-                  info->driver_name, info->hash_key_size, nf->nic, plan->key_length_passed);
+    program_error(nf, "port %u (%s) takes RSS keys of %u bytes, but the plan's key for nic=%s has %u: " NEVER_STARTED,
+                  id, info->driver_name, info->hash_key_size, nf->nic, plan->key_length_passed);
     return false;
   }
   if (info->reta_size != plan->table_size) {
-    program_error(nf, "port %u (%s) has an indirection table of %u entries, but the plan for nic=%s assumes %u: " NEVER_STARTED, id,
-                  info->driver_name, info->reta_size, nf->nic, plan->table_size);
+    program_error(
+        nf, "port %u (%s) has an indirection table of %u entries, but the plan for nic=%s assumes %u: " NEVER_STARTED,
+        id, info->driver_name, info->reta_size, nf->nic, plan->table_size);
     return false;
   }
   const uint64_t missing = plan->rss_hf & ~info->flow_type_rss_offloads;
   if (missing != 0) {
-    program_error(nf, "port %u (%s) cannot hash what the plan for nic=%s needs: RSS types 0x%" PRIx64 " are missing: " NEVER_STARTED,
+    program_error(nf,
+                  "port %u (%s) cannot hash what the plan for nic=%s needs: RSS types 0x%" PRIx64
+                  " are missing: " NEVER_STARTED,
                   id, info->driver_name, nf->nic, missing);
     return false;
   }
@@ -81,8 +84,10 @@ static bool setup_queues(struct program *program, uint16_t id, const struct rte_
   struct rte_eth_txconf tx = info->default_txconf;
   /* One mbuf may be on several ports (flood): each must count down its references. */
   tx.offloads &= ~(uint64_t)RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-  for (uint16_t q = 0; status == 0 && q < port->n_tx_queues; q++) status = rte_eth_tx_queue_setup(id, q, n_tx, node, &tx);
-  if (status != 0) program_error(program->nf, "port %u (%s): its queues cannot be set up: %s", id, info->driver_name, reason(status));
+  for (uint16_t q = 0; status == 0 && q < port->n_tx_queues; q++)
+    status = rte_eth_tx_queue_setup(id, q, n_tx, node, &tx);
+  if (status != 0)
+    program_error(program->nf, "port %u (%s): its queues cannot be set up: %s", id, info->driver_name, reason(status));
   return status == 0;
 }
 
@@ -139,14 +144,19 @@ static bool check_number(const struct program *program) {
   const struct maestro_nf *nf = program->nf;
   const unsigned n = rte_eth_dev_count_avail();
   if (n == 0 && nf->software_rss)
-    program_error(nf, "no ports: give %u with --vdev=..., for example --vdev=net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap, "
-                  "or bind network cards with dpdk-devbind.py", nf->n_ports);
+    program_error(nf,
+                  "no ports: give %u with --vdev=..., for example --vdev=net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap, "
+                  "or bind network cards with dpdk-devbind.py",
+                  nf->n_ports);
   else if (n == 0)
-    program_error(nf, "no ports: this program was built for nic=%s, and DPDK found no such card. Bind %u of its ports to vfio-pci "
-                  "(dpdk-devbind.py --bind=vfio-pci <address>), or build with nic=soft to run without the card", nf->nic, nf->n_ports);
+    program_error(
+        nf,
+        "no ports: this program was built for nic=%s, and DPDK found no such card. Bind %u of its ports to vfio-pci "
+        "(dpdk-devbind.py --bind=vfio-pci <address>), or build with nic=soft to run without the card",
+        nf->nic, nf->n_ports);
   else if (n != nf->n_ports)
-    program_error(nf, "%u ports found, but the analysis assumed %u (nic=%s): choose them with -a <address> or --vdev", n, nf->n_ports,
-                  nf->nic);
+    program_error(nf, "%u ports found, but the analysis assumed %u (nic=%s): choose them with -a <address> or --vdev",
+                  n, nf->n_ports, nf->nic);
   if (n != nf->n_ports) return false;
   for (uint16_t id = 0; id < n; id++) {
     if (rte_eth_dev_is_valid_port(id)) continue;

@@ -34,7 +34,8 @@ int64_t program_replay_time(const struct program *program, const struct rte_mbuf
   return (int64_t)*timestamp(program, packet) * 1000;
 }
 
-/* net_pcap returns nothing at the end of the capture, but also when the pool is empty: then packets that are under way come back soon. */
+/* net_pcap returns nothing at the end of the capture, but also when the pool is empty: then packets that are under way
+ * come back soon. */
 static bool pool_is_low(const struct program *program) { return rte_mempool_avail_count(program->pool) < 4 * BURST; }
 
 static void refill(struct program *program, struct source *source, uint16_t id) {
@@ -49,7 +50,8 @@ static void refill(struct program *program, struct source *source, uint16_t id) 
   source->ended = source->n == 0;
   for (uint16_t i = 0; i < source->n; i++) {
     if ((source->held[i]->ol_flags & program->timestamp_flag) != 0) continue;
-    program_error(program->nf, "port %u: its packets carry no timestamps; --replay needs captures (net_pcap with rx_pcap=)", id);
+    program_error(program->nf,
+                  "port %u: its packets carry no timestamps; --replay needs captures (net_pcap with rx_pcap=)", id);
     atomic_store(&program->failed, true);
     atomic_store(&program_stopped, true);
     break;
@@ -63,8 +65,8 @@ static int oldest(struct program *program, struct source *sources) {
     struct source *source = &sources[id];
     if (!source->ended && source->next == source->n) refill(program, source, id);
     if (source->ended) continue;
-    if (best < 0 || *timestamp(program, source->held[source->next]) <
-                        *timestamp(program, sources[best].held[sources[best].next]))
+    if (best < 0 ||
+        *timestamp(program, source->held[source->next]) < *timestamp(program, sources[best].held[sources[best].next]))
       best = id;
   }
   return best;
@@ -119,8 +121,8 @@ static uint32_t field(const uint8_t *bytes, bool swapped) {
   return swapped ? rte_bswap32(value) : value;
 }
 
-/* Walks over the records of a capture; NULL if it is whole, else what is wrong.  libpcap stops at a broken record without a word,
- * which would look like the end. */
+/* Walks over the records of a capture; NULL if it is whole, else what is wrong.  libpcap stops at a broken record
+ * without a word, which would look like the end. */
 static const char *check_records(FILE *file) {
   uint8_t header[PCAP_FILE_HEADER];
   const size_t n = fread(header, 1, sizeof header, file);

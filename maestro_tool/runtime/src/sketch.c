@@ -1,5 +1,5 @@
-/* The sketch of libVig, with its quirk: one map serves all rows, keyed by the hash value alone, so rows whose values agree share a
- * bucket.  It is one object for the plan, though made of a map, two vectors and a chain per row. */
+/* The sketch of libVig, with its quirk: one map serves all rows, keyed by the hash value alone, so rows whose values
+ * agree share a bucket.  It is one object for the plan, though made of a map, two vectors and a chain per row. */
 #include "lib/unverified/sketch.h"
 
 #include "lib/verified/boilerplate-util.h"
@@ -16,9 +16,9 @@ struct row {
 };
 
 struct Sketch {
-  struct Map *buckets;    /* hash value -> bucket */
-  struct Vector *keys;    /* bucket -> hash value */
-  struct Vector *counts;  /* bucket -> packets */
+  struct Map *buckets;                  /* hash value -> bucket */
+  struct Vector *keys;                  /* bucket -> hash value */
+  struct Vector *counts;                /* bucket -> packets */
   struct DoubleChain *allocators[ROWS]; /* bucket = row * capacity + index */
   uint32_t capacity;
   uint16_t threshold;

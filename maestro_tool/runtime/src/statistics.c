@@ -48,13 +48,14 @@ void program_statistics_print(const struct program *program) {
   printf("\n%-8s", "total");
   for (unsigned c = 0; c < N_COLUMNS; c++) printf("%12" PRIu64, total(program, c));
   printf("\n");
-  if (program->unsteered > 0) printf("lost by the dispatcher, because a worker's ring was full: %" PRIu64 "\n", program->unsteered);
+  if (program->unsteered > 0)
+    printf("lost by the dispatcher, because a worker's ring was full: %" PRIu64 "\n", program->unsteered);
   fflush(stdout);
 }
 
 static void write_json(const struct program *program, FILE *file) {
-  fprintf(file, "{\n  \"schema\": 1,\n  \"nf\": \"%s\",\n  \"nic\": \"%s\",\n  \"strategy\": \"%s\",\n  \"workers\": [", program->nf->name,
-          program->nf->nic, program->nf->strategy);
+  fprintf(file, "{\n  \"schema\": 1,\n  \"nf\": \"%s\",\n  \"nic\": \"%s\",\n  \"strategy\": \"%s\",\n  \"workers\": [",
+          program->nf->name, program->nf->nic, program->nf->strategy);
   for (unsigned i = 0; i < program->n_workers; i++) {
     fprintf(file, "%s\n    {\"worker\": %u", i > 0 ? "," : "", i);
     for (unsigned c = 0; c < N_COLUMNS; c++)
@@ -62,7 +63,8 @@ static void write_json(const struct program *program, FILE *file) {
     fprintf(file, "}");
   }
   fprintf(file, "\n  ],\n  \"total\": {");
-  for (unsigned c = 0; c < N_COLUMNS; c++) fprintf(file, "%s\"%s\": %" PRIu64, c > 0 ? ", " : "", COLUMNS[c].name, total(program, c));
+  for (unsigned c = 0; c < N_COLUMNS; c++)
+    fprintf(file, "%s\"%s\": %" PRIu64, c > 0 ? ", " : "", COLUMNS[c].name, total(program, c));
   fprintf(file, "},\n  \"lost_by_dispatcher\": %" PRIu64 "\n}\n", program->unsteered);
 }
 

@@ -43,16 +43,15 @@ enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length) {
   switch (be16(frame + 12)) {
     case 0x8100: /* 802.1Q */
     case 0x88A8: /* 802.1ad */
-    case 0x9100: /* the QinQ of before */
-      return MAESTRO_VLAN;
+    case 0x9100: return MAESTRO_VLAN; /* the QinQ of before */
     case 0x0800: return classify_ipv4(frame, length);
     case 0x86DD: return classify_ipv6(frame, length);
     default: return MAESTRO_NON_IP;
   }
 }
 
-/* Bit by bit, as Microsoft defines it ("RSS hashing functions"): the result is the XOR, over the input bits that are set, of the 32
- * key bits that start at the bit's position.  Reads length + 4 key bytes. */
+/* Bit by bit, as Microsoft defines it ("RSS hashing functions"): the result is the XOR, over the input bits that are
+ * set, of the 32 key bits that start at the bit's position.  Reads length + 4 key bytes. */
 uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length) {
   uint32_t hash = 0;
   for (uint32_t i = 0; i < length; i++) {
@@ -89,7 +88,7 @@ uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, ui
 }
 
 void maestro_fill_table(const struct maestro_port *port, unsigned n_workers, uint16_t *table) {
-  for (unsigned i = 0; i < port->table_size; i++) table[i] = (uint16_t)(i % n_workers);
+  for (unsigned i = 0; i < port->table_size; i++) table[i] = (uint16_t)(i * n_workers / port->table_size);
 }
 
 static uint32_t input_length(const struct maestro_hash_input *input) {
@@ -120,7 +119,8 @@ uint16_t maestro_steering_index(const struct maestro_steering *steering, const u
   uint32_t hash = 0;
   for (unsigned i = 0; i < input->n_fields; i++) {
     const uint8_t *bytes = frame + input->fields[i].offset;
-    for (unsigned j = 0; j < input->fields[i].length; j++, row += 2) hash ^= row[0][bytes[j] >> 4] ^ row[1][bytes[j] & 15];
+    for (unsigned j = 0; j < input->fields[i].length; j++, row += 2)
+      hash ^= row[0][bytes[j] >> 4] ^ row[1][bytes[j] & 15];
   }
   return (uint16_t)(hash & (port->table_size - 1u));
 }

@@ -136,7 +136,8 @@ static void dispatch_ports(struct program *program) {
         shares[owner][n_shares[owner]++] = received[i];
       }
       for (unsigned owner = 0; n > 0 && owner < program->n_workers; owner++) {
-        if (n_shares[owner] > 0) program->unsteered += program_ring_put(program, owner, shares[owner], n_shares[owner], false);
+        if (n_shares[owner] > 0)
+          program->unsteered += program_ring_put(program, owner, shares[owner], n_shares[owner], false);
         n_shares[owner] = 0;
       }
     }
@@ -244,7 +245,8 @@ bool program_workers_init(struct program *program) {
     worker->program = program;
     worker->outputs = rte_zmalloc(NULL, nf->n_ports * sizeof *worker->outputs, RTE_CACHE_LINE_SIZE);
     if (worker->outputs == NULL) return false;
-    for (uint16_t id = 0; id < nf->n_ports; id++) worker->outputs[id].queue = program->ports[id].tx_shared ? 0 : (uint16_t)i;
+    for (uint16_t id = 0; id < nf->n_ports; id++)
+      worker->outputs[id].queue = program->ports[id].tx_shared ? 0 : (uint16_t)i;
     if (program->sequential) continue;
     char name[RTE_RING_NAMESIZE];
     snprintf(name, sizeof name, "worker-%u", i);

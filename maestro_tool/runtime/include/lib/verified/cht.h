@@ -9,8 +9,9 @@
 
 #define MAX_CHT_HEIGHT 40000
 
-/* Fills a vector of cht_height * backend_capacity uint32_t: row r lists all backends, the preferred first.  The height should be a
- * prime and greater than the number of backends.  Returns 1; 0 without memory or if the vector is too small. */
+/* Fills a vector of cht_height * backend_capacity uint32_t: row r lists all backends, the preferred first.  The height
+ * should be a prime and greater than the number of backends.  Returns 1; 0 without memory or if the vector is too
+ * small. */
 int cht_fill_cht(struct Vector *cht, uint32_t cht_height, uint32_t backend_capacity);
 
 /* 1 and the first backend of the hash's row that is allocated in `active`, else 0. */

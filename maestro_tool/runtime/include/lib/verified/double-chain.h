@@ -1,7 +1,7 @@
 /* Double chain: an allocator of indices that knows which was used longest ago.
  *
- * A cell is 16 bytes (four in a cache line): time and both links.  The oldest and the newest index are the neighbours of a
- * sentinel cell behind the last index; free cells are chained through `next`, last freed first.
+ * A cell is 16 bytes (four in a cache line): time and both links.  The oldest and the newest index are the neighbours
+ * of a sentinel cell behind the last index; free cells are chained through `next`, last freed first.
  */
 #ifndef MAESTRO_DOUBLE_CHAIN_H
 #define MAESTRO_DOUBLE_CHAIN_H

@@ -17,6 +17,8 @@ static inline bool rte_ether_addr_eq(void *a, void *b) {
   return rte_is_same_ether_addr((const struct rte_ether_addr *)a, (const struct rte_ether_addr *)b);
 }
 
-static inline void rte_ether_addr_allocate(void *object) { *(struct rte_ether_addr *)object = (struct rte_ether_addr){{0}}; }
+static inline void rte_ether_addr_allocate(void *object) {
+  *(struct rte_ether_addr *)object = (struct rte_ether_addr){{0}};
+}
 
 #endif

@@ -22,7 +22,8 @@ static inline int expire_items_single_map(struct DoubleChain *chain, struct Vect
   return count;
 }
 
-/* Erases keys[start .. end-1] from the map; returns how many those are.  (libVig calls `end` n_elems and treats it so.) */
+/* Erases keys[start .. end-1] from the map; returns how many those are.  (libVig calls `end` n_elems and treats it so.)
+ */
 static inline int expire_items_single_map_iteratively(struct Vector *keys, struct Map *map, int start, int end) {
   for (int i = start; i < end; i++) {
     void *key;

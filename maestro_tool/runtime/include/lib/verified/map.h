@@ -1,8 +1,9 @@
 /* Map: key -> int, open addressing with linear probing.
  *
- * Slots are 16 bytes (four in a cache line) in a 64-byte aligned power-of-two array, at most half full, so that a look-up
- * reads one line of it as a rule.  A slot keeps the key's hash: keys (which live in a vector, another line) are compared
- * only when all 32 bits agree.  Deletion shifts back what follows, so there are no tombstones and probes stay short.
+ * Slots are 16 bytes (four in a cache line) in a 64-byte aligned power-of-two array, at most half full, so that a
+ * look-up reads one line of it as a rule.  A slot keeps the key's hash: keys (which live in a vector, another line) are
+ * compared only when all 32 bits agree.  Deletion shifts back what follows, so there are no tombstones and probes stay
+ * short.
  */
 #ifndef MAESTRO_MAP_H
 #define MAESTRO_MAP_H

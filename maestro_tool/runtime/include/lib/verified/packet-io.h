@@ -38,7 +38,9 @@ static inline void packet_borrow_next_chunk(void *p, size_t length, void **chunk
 }
 
 /* Moves the cursor back to the start of the chunk. */
-static inline void packet_return_chunk(void *p, void *chunk) { global_read_length = (uint32_t)((char *)chunk - (char *)p); }
+static inline void packet_return_chunk(void *p, void *chunk) {
+  global_read_length = (uint32_t)((char *)chunk - (char *)p);
+}
 
 /* Bytes behind the cursor; 0 if it is beyond the end (a frame shorter than the headers read so far). */
 static inline uint32_t packet_get_unread_length(void *p) {
