@@ -65,7 +65,7 @@ class Access:
         self.ports = 0
         self.in_setup = False
         self.output: list[str] = []  # what set-up printed
-        self.getopt_index = self.getopt_position = 0  # inside a word of short options: which, where
+        self.getopt_progress = (0, 0, 0)  # in a word of short options: optind then, which word, which letter
         self.notes: set[tuple[int, str]] = set()
         self.used_temps: dict[str, frozenset[int]] = {}
 

@@ -79,42 +79,35 @@ def _next(site: CallSite, table: list[_LongOption]) -> Outcome:
         machine.load(state, argv.plus(nodes.const(8 * i, 64)), 8, "pointer", site.loc) for i in range(site.number(0))
     ]
     words = [machine.string(state, p, site.loc) for p in pointers]
-    index = max(variables.get("optind", 1), 1)
-    inside = machine.getopt_position if variables.get("optind", 1) == machine.getopt_index else 0
-    if inside == 0:
-        found = next((i for i in range(index, len(words)) if len(words[i]) > 1 and words[i][0] == "-"), None)
+    start = max(variables.get("optind", 1), 1)
+    in_progress, at, inside = machine.getopt_progress
+    if inside == 0 or in_progress != start:
+        found = next((i for i in range(start, len(words)) if len(words[i]) > 1 and words[i][0] == "-"), None)
         if found is None:
             return site.answer(-1)
-        if found > index:  # permute: operands go behind the options
-            pointers.insert(index, pointers.pop(found))
-            words.insert(index, words.pop(found))
-            if words[index] != "--":
-                _move_argument_too(pointers, words, index, found, site.string(2), table)
-            for i, p in enumerate(pointers):
-                machine.store(state, argv.plus(nodes.const(8 * i, 64)), 8, p, site.loc)
-        if words[index] == "--":
-            variables.set("optind", 4, nodes.const(index + 1, 32))
-            return site.answer(-1)
+        at, inside = found, 0
+    if words[at] == "--" and inside == 0:
+        _consume(site, pointers, start, at, at + 1, variables)
+        return site.answer(-1)
     variables.set("optarg", 8, NULL)
-    if words[index].startswith("--") and table and inside == 0:
-        return _long(site, table, pointers, words, index, variables)
-    return _short(site, pointers, words, index, inside or 1, variables)
-
-
-def _move_argument_too(
-    pointers: list[Value], words: list[str], index: int, found: int, short: str, table: list[_LongOption]
-) -> None:
-    """An option that was moved takes the word behind it along when that is its argument."""
-    word = words[index]
-    if word.startswith("--") and table:
-        option, _ = _find(table, word[2:])
-        separate = option is not None and option.argument == 1 and "=" not in word
+    if words[at].startswith("--") and table and inside == 0:
+        result, following = _long(site, table, pointers, words, at, variables)
+        inside = 0
     else:
-        at = next((k for k in range(1, len(word)) if short.partition(word[k])[2].startswith(":")), None)
-        separate = at == len(word) - 1 and not short.partition(word[-1])[2].startswith("::")
-    if separate and found + 1 < len(words):
-        pointers.insert(index + 1, pointers.pop(found + 1))
-        words.insert(index + 1, words.pop(found + 1))
+        result, following, inside = _short(site, pointers, words, at, inside or 1, variables)
+    machine.getopt_progress = (start, at, inside)
+    if inside == 0:
+        _consume(site, pointers, start, at, following, variables)
+    return site.answer(result)
+
+
+def _consume(site: CallSite, pointers: list[Value], start: int, at: int, following: int, variables: _Variables) -> None:
+    """Words at..following-1 are done: they move before the operands start..at-1 that were passed over."""
+    order = [*pointers[at:following], *pointers[start:at]]
+    for i, p in enumerate(order, start):
+        place = site.pointer(1).plus(nodes.const(8 * i, 64))
+        site.machine.store(site.state, place, 8, p, site.loc)
+    variables.set("optind", 4, nodes.const(start + min(following, len(pointers)) - at, 32))
 
 
 def _find(table: list[_LongOption], word: str) -> tuple[_LongOption | None, int]:
@@ -127,62 +120,61 @@ def _find(table: list[_LongOption], word: str) -> tuple[_LongOption | None, int]
 
 
 def _long(
-    site: CallSite, table: list[_LongOption], pointers: list[Value], words: list[str], index: int, variables: _Variables
-) -> Outcome:
-    word = words[index][2:]
+    site: CallSite, table: list[_LongOption], pointers: list[Value], words: list[str], at: int, variables: _Variables
+) -> tuple[int, int]:
+    """(result, index of the next word) for the long option at ``at``."""
+    word = words[at][2:]
     option, position = _find(table, word)
-    following = index + 1
+    following = at + 1
     name, equals, _ = word.partition("=")
     if option is None or (equals and option.argument == 0):
         site.machine.output.append(f"unrecognized option '--{name}'")
-        variables.set("optind", 4, nodes.const(following, 32))
-        return site.answer(ord("?"))
+        return ord("?"), following
     if equals:
-        value = pointers[index]
+        value = pointers[at]
         assert isinstance(value, Pointer)
         variables.set("optarg", 8, value.plus(nodes.const(2 + len(name) + 1, 64)))
     elif option.argument == 1:
         if following >= len(words):
             site.machine.output.append(f"option '--{option.name}' requires an argument")
-            variables.set("optind", 4, nodes.const(following, 32))
-            return site.answer(ord(":" if site.string(2).startswith(":") else "?"))
+            return _missing(site), following
         variables.set("optarg", 8, pointers[following])
         following += 1
-    variables.set("optind", 4, nodes.const(following, 32))
-    if not isinstance(site.args[4], NullPointer):
+    if len(site.args) > 4 and not isinstance(site.args[4], NullPointer):
         site.store(4, 4, nodes.const(position, 32))
     if isinstance(option.flag, NullPointer):
-        return site.answer(option.value)
+        return option.value, following
     site.machine.store(site.state, option.flag, 4, nodes.const(option.value, 32), site.loc)
-    return site.answer(0)
+    return 0, following
 
 
 def _short(
-    site: CallSite, pointers: list[Value], words: list[str], index: int, inside: int, variables: _Variables
-) -> Outcome:
-    machine, word, letter = site.machine, words[index], words[index][inside]
+    site: CallSite, pointers: list[Value], words: list[str], at: int, inside: int, variables: _Variables
+) -> tuple[int, int, int]:
+    """(result, index of the next word, where to go on in this word or 0) for the letter at ``inside``."""
+    machine, word, letter = site.machine, words[at], words[at][inside]
     known = site.string(2).lstrip("+-:")
     rest = known.partition(letter)[2]
-    result, following, inside = ord(letter), index, inside + 1
+    result, following, inside = ord(letter), at + 1, inside + 1
     if letter == ":" or letter not in known:
         machine.output.append(f"invalid option -- '{letter}'")
         variables.set("optopt", 4, nodes.const(ord(letter), 32))
         result = ord("?")
     elif rest.startswith(":"):
-        value = pointers[index]
+        value = pointers[at]
         assert isinstance(value, Pointer)
         if inside < len(word):
             variables.set("optarg", 8, value.plus(nodes.const(inside, 64)))
         elif not rest.startswith("::"):
-            following += 1
             if following < len(words):
                 variables.set("optarg", 8, pointers[following])
+                following += 1
             else:
                 machine.output.append(f"option requires an argument -- '{letter}'")
-                result = ord(":" if site.string(2).startswith(":") else "?")
+                result = _missing(site)
         inside = len(word)
-    if inside >= len(word):
-        following, inside = following + 1, 0
-    machine.getopt_index, machine.getopt_position = following, inside
-    variables.set("optind", 4, nodes.const(min(following, len(words)), 32))
-    return site.answer(result)
+    return result, following, 0 if inside >= len(word) else inside
+
+
+def _missing(site: CallSite) -> int:
+    return ord(":" if site.string(2).startswith(":") else "?")

@@ -74,7 +74,8 @@ class CProgram:
         if kind == 0:
             return f"if ({self.expression(1)}) {{ {target} = {e}; }} else {{ v{r.randrange(8)}++; }}"
         if kind == 1:
-            return f"for (int i{n} = 0; i{n} < {r.randint(1, 5)}; i{n}++) {{ {target} = {e}; if (v1 & 1) continue; v2 += i{n}; }}"
+            head = f"for (int i{n} = 0; i{n} < {r.randint(1, 5)}; i{n}++)"
+            return f"{head} {{ {target} = {e}; if (v1 & 1) continue; v2 += i{n}; }}"
         if kind == 2:
             return f"switch ((uint8_t)({e}) & 3) {{ case 0: v3 ^= 5; break; case 1: v4 = 7; default: v5 -= 3; }}"
         if kind == 3:
@@ -114,7 +115,8 @@ def test_random_programs(seed: int, tmp_path: Path) -> None:
     main.write_text(
         "#include <stdio.h>\n#include <stdint.h>\n#include <stdbool.h>\n"
         f"extern uint64_t out[{RESULTS}]; bool nf_init(void);\n"
-        f'int main(void) {{ nf_init(); for (int i = 0; i < {RESULTS}; i++) printf("%llu\\n", (unsigned long long)out[i]); }}\n'
+        f"int main(void) {{ nf_init(); for (int i = 0; i < {RESULTS}; i++)"
+        ' printf("%llu\\n", (unsigned long long)out[i]); }\n'
     )
     subprocess.run(["gcc", "-std=gnu11", "-w", "-O1", source, main, "-o", executable], check=True)
     printed = subprocess.run([executable], check=True, capture_output=True, text=True).stdout.split()
