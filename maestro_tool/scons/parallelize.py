@@ -178,9 +178,12 @@ def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
 def _compile(
     cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any], defines: dict[str, str] | None = None
 ) -> tuple[Any, Any]:
-    """(program, library) of generated C."""
+    """(program, library) of generated C; declared once, however often it is asked for."""
+    if folder in cc["MAESTRO_DECLARED"]:
+        declared: tuple[Any, Any] = cc["MAESTRO_DECLARED"][folder]
+        return declared
     main = f"main_{function.name}.c"
-    cc = cc.Clone(CPPPATH=[f"{folder}/gen", folder, *cc["CPPPATH"]])
+    cc = cc.Clone(CPPPATH=[f"{folder}/gen", folder, *cc["CPPPATH"]], MAESTRO_DECLARED=cc["MAESTRO_DECLARED"])
     cc.Append(CPPDEFINES=defines or {})
     units = [n for n in generated if str(n).endswith(".c")]
     objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n) for n in units}
@@ -188,6 +191,7 @@ def _compile(
         f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + cc["MAESTRO_RUNTIME"]
     )
     program = cc.Program(f"{folder}/{function.name}", [objects[main], library])
+    cc["MAESTRO_DECLARED"][folder] = (program, library)
     return program, library
 
 
@@ -198,7 +202,7 @@ def _compiler(env: Any) -> Any:
         return cc
     _require_tools(env)
     found = _translated(dpdk.find)
-    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs))
+    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={})
     if not env["MAESTRO_VERBOSE"]:
         cc.SetDefault(**builders.VERBS)
     # DPDK's headers as -isystem: SCons does not scan them; its version, a macro, stands for them in the signature.

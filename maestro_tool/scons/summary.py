@@ -23,7 +23,7 @@ def at_end(env: Any) -> None:
 def _print(products: list[Product]) -> None:
     failures = list(GetBuildFailures())
     failed = {str(f.node) for f in failures}
-    lines = [line for p in products for line in _describe(p, failed)]
+    lines = [line for p in {(p.nf, p.nic): p for p in products}.values() for line in _describe(p, failed)]
     if failures:
         lines.append("")
         lines.append("Failed:")

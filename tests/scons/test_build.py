@@ -32,7 +32,7 @@ def test_comment_edit_analyses_and_links_nothing(tree: Tree) -> None:
 
 def test_change_of_meaning_analyses_again(tree: Tree) -> None:
     tree.built("-j2")
-    tree.edit("nfs/nop/nop_main.c", "return", "device = device; return")
+    tree.edit("nfs/nop/nop_main.c", "return device ^ 1", "return 1 - device")
     assert "(cached)" not in next(line for line in tree.built().out.splitlines() if line.startswith("ANALYSE"))
 
 
