@@ -89,7 +89,7 @@ def place(model: PortModel, frame: bytes, workers: int) -> Placement:
         data = view_input(frame, fields)
     hashed = toeplitz(model.key, data) if fields else None
     index = (hashed or 0) & (model.table_size - 1)
-    return Placement(name, steering, fields, hashed, index, worker_of(index, workers))
+    return Placement(name, steering, fields, hashed, index, worker_of(index, workers, model.table_size))
 
 
 def view_input(frame: bytes, fields: Sequence[str]) -> bytes:

@@ -62,9 +62,11 @@ def cost(columns: Columns, table_size: int, ideal: Dimensions) -> float:
         varying = _varying(columns, traffic)
         if _fills(varying, full):
             continue
-        basis, best = _reduced(varying), tuple(1 << i for i in range(ideal[traffic]))
+        basis, best = _reduced(varying), tuple(1 << full - 1 - i for i in range(ideal[traffic]))
         for workers in WORKERS:
-            total += weight * max(0.0, _subspace_imbalance(basis, workers) - _subspace_imbalance(best, workers))
+            total += weight * max(
+                0.0, _subspace_imbalance(basis, workers, table_size) - _subspace_imbalance(best, workers, table_size)
+            )
     return round(total, 6)
 
 
@@ -74,8 +76,8 @@ def report(columns: Columns, table_size: int) -> dict[str, dict[int, float]]:
     result = {}
     for traffic in REPORTED:
         basis = () if traffic == "zipf" else _reduced(set(_varying(columns, traffic)))
-        result[traffic] = {n: round(_subspace_imbalance(basis, n), 4) for n in counts}
-    result["zipf"] = _zipf(columns, counts)
+        result[traffic] = {n: round(_subspace_imbalance(basis, n, table_size), 4) for n in counts}
+    result["zipf"] = _zipf(columns, counts, table_size)
     return result
 
 
@@ -111,13 +113,13 @@ def _reduced(vectors: Iterable[int]) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _subspace_imbalance(basis: tuple[int, ...], workers: int) -> float:
+def _subspace_imbalance(basis: tuple[int, ...], workers: int, table_size: int) -> float:
     indices = [0]
     for b in basis:
         indices += [i ^ b for i in indices]
     loads = [0] * workers
     for i in indices:
-        loads[worker_of(i, workers)] += 1
+        loads[worker_of(i, workers, table_size)] += 1
     return max(loads) * workers / len(indices)
 
 
@@ -136,7 +138,7 @@ def _zipf_flows() -> tuple[tuple[dict[str, int], float], ...]:
     return tuple(flows)
 
 
-def _zipf(columns: Columns, counts: Sequence[int]) -> dict[int, float]:
+def _zipf(columns: Columns, counts: Sequence[int], table_size: int) -> dict[int, float]:
     tables = {field: _byte_tables(c) for field, c in columns.items() if field in ("src_ip", "dst_ip", *_PORTS)}
     load: dict[int, float] = {}
     for values, weight in _zipf_flows():
@@ -151,7 +153,7 @@ def _zipf(columns: Columns, counts: Sequence[int]) -> dict[int, float]:
     for workers in counts:
         loads = [0.0] * workers
         for index, weight in load.items():
-            loads[worker_of(index, workers)] += weight
+            loads[worker_of(index, workers, table_size)] += weight
         result[workers] = round(max(loads) * workers / sum(loads), 4)
     return result
 

@@ -84,8 +84,13 @@ class _Attempt:
     costs: tuple[float, ...]
 
     @property
-    def rank(self) -> tuple[int, int, float]:
-        return (len(self.degenerate), self.software, sum(self.costs))
+    def hashed_in_software(self) -> int:
+        """Fields; of equally good choices the one that costs the program less is taken."""
+        return sum(len(layout.l4) for layout in self.layouts if layout.setup is None)
+
+    @property
+    def rank(self) -> tuple[int, int, float, int]:
+        return (len(self.degenerate), self.software, sum(self.costs), self.hashed_in_software)
 
 
 class _Solver:
@@ -110,7 +115,9 @@ class _Solver:
 
     def _better(self, best: _Attempt, layouts: tuple[Layout, ...]) -> _Attempt:
         settled = not best.software or not any(p.setups for p in self._problem.ports)
-        if layouts in self._tried or (not best.degenerate and settled and not any(best.costs)):
+        perfect = not best.degenerate and settled and not any(best.costs)
+        fewer = sum(len(x.l4) for x in layouts if x.setup is None) < best.hashed_in_software
+        if layouts in self._tried or (perfect and not fewer):
             return best
         attempt = self._attempt(layouts)
         return attempt if attempt.rank < best.rank else best

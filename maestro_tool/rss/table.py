@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 
-def worker_of(index: int, workers: int) -> int:
-    """The worker that handles packets of ``index``; the same rule as ``maestro_fill_table`` of the runtime."""
-    return index % workers
+def worker_of(index: int, workers: int, size: int) -> int:
+    """The worker that handles packets of ``index`` in a table of ``size``; as ``maestro_fill_table`` of the runtime.
+
+    Workers own consecutive indices.  Where a NIC hashes fields that must not matter, the key bits next to them are
+    zero, and the last bits of a field that does matter reach only the high bits of the index: those have to decide.
+    """
+    return index * workers // size
 
 
 def table(size: int, workers: int) -> list[int]:
@@ -14,4 +18,4 @@ def table(size: int, workers: int) -> list[int]:
         raise ValueError(f"a table has a power of two of entries, not {size}")
     if not 1 <= workers <= size:
         raise ValueError(f"a table of {size} entries serves 1 to {size} workers, not {workers}")
-    return [worker_of(i, workers) for i in range(size)]
+    return [worker_of(i, workers, size) for i in range(size)]
