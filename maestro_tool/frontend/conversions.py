@@ -56,11 +56,16 @@ def load(ctx: Context, place: Place, node: Any) -> Value:
     if field.width > 32 and field.width < type_.bits:
         # gcc computes with such a field's own width (C11 leaves it open).
         ctx.unsupported("reading a bit-field of 33 to 63 bits is not supported", node)
-    result = type_ if field.width > 32 else INT if type_.signed or field.width < 32 else UINT
+    result = field_type(type_, field.width)
     operand = ctx.builder.load_bits(
         place.address, field.unit, field.bit, field.width, type_.signed, result.bits, loc
     )
     return Value(operand, result)
+
+
+def field_type(type_: IntType, width: int) -> IntType:
+    """Type of a bit-field's value, promoted (C11 6.3.1.1 p2)."""
+    return type_ if width > 32 else INT if type_.signed or width < 32 else UINT
 
 
 def store(ctx: Context, place: Place, value: Value, node: Any) -> None:

@@ -230,7 +230,7 @@ def _alignas(ctx: Context, node: Any) -> int:
 
 
 def _enum(ctx: Context, node: Any) -> IntType:
-    if node.underlying_type is not None:
+    if getattr(node, "underlying_type", None) is not None:
         ctx.unsupported("enumerations with a given type are not supported", node)
     if node.values is None:
         found = ctx.lookup_tag(node.name)
@@ -244,6 +244,8 @@ def _enum(ctx: Context, node: Any) -> IntType:
             continue
         if child.value is not None:
             following = evaluate.constant_integer(ctx, child.value, "the value of an enumerator")
+        elif not _fits(following, 32):
+            ctx.unsupported("an enumerator behind the largest int needs a value of its own", child)
         values.append((child.name, following))
         # Visible to the next enumerators' values already; its type is final below.
         ctx.declare(child.name, Enumerator(following, INT if _fits(following, 32) else LONG))

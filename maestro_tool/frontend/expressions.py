@@ -508,12 +508,12 @@ def _stored(ctx: Context, target: Place, value: Value, node: Any) -> Value:
         return value
     assert isinstance(target.type, IntType)
     bits, width, loc = target.type.bits, target.bits.width, ctx.loc(node)
+    if 32 < width < bits:
+        ctx.unsupported("reading a bit-field of 33 to 63 bits is not supported", node)
     distance = Const(bits - width, bits)
     raised = ctx.builder.binary("shl", value.operand, distance, bits, loc)
     operand = ctx.builder.binary("ashr" if target.type.signed else "lshr", raised, distance, bits, loc)
-    if 32 < width < bits:
-        ctx.unsupported("reading a bit-field of 33 to 63 bits is not supported", node)
-    return Value(operand, target.type)
+    return convert(ctx, Value(operand, target.type), conversions.field_type(target.type, width), node)
 
 
 def _step(ctx: Context, node: Any, *, used: bool) -> Value:
