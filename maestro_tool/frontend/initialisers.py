@@ -61,9 +61,27 @@ class _Elements:
         self._nodes[self._next] = self._nodes[self._next].expr
 
 
+class _Parts(list[Item]):
+    """What is initialised so far.  ``chosen``: which member of each union (by offset and type) is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chosen: dict[tuple[int, int], int] = {}
+
+    def forget(self, offset: int, size: int) -> None:
+        """An object is initialised anew as a whole: what was said about its parts no longer counts."""
+        self[:] = [i for i in self if not offset <= i.offset < offset + size]
+
+    def choose(self, union: RecordType, offset: int, index: int) -> None:
+        """A member of a union is initialised: what was said about another one no longer counts."""
+        if self.chosen.setdefault((offset, id(union)), index) != index:
+            self.forget(offset, size_of(union))
+            self.chosen[offset, id(union)] = index
+
+
 def items_of(ctx: Context, type_: CType, node: Any) -> tuple[CType, list[Item]]:
     """All parts that ``node`` initialises; the type comes back with its length if it had none."""
-    items: list[Item] = []
+    items = _Parts()
     if isinstance(type_, ArrayType) and type_.length is None:
         length = _whole(ctx, type_, 0, node, items)
         return ArrayType(type_.element, length), items
@@ -71,7 +89,7 @@ def items_of(ctx: Context, type_: CType, node: Any) -> tuple[CType, list[Item]]:
     return type_, items
 
 
-def _whole(ctx: Context, type_: CType, offset: int, node: Any, items: list[Item]) -> int:
+def _whole(ctx: Context, type_: CType, offset: int, node: Any, items: _Parts) -> int:
     """One object by one initialiser of its own; returns the number of elements an array needs."""
     text = _char_array_text(ctx, type_, node)
     if text is not None:
@@ -90,6 +108,8 @@ def _whole(ctx: Context, type_: CType, offset: int, node: Any, items: list[Item]
         if len(node.exprs) != 1 or isinstance(node.exprs[0], c_ast.NamedInitializer):
             ctx.input_error(f"one value is needed to initialise '{type_name(type_)}'", node)
         return _whole(ctx, type_, offset, node.exprs[0], items)
+    if isinstance(type_, RecordType) or type_.length is not None:  # type: ignore[union-attr]
+        items.forget(offset, ctx.size(type_, node))
     elements = _Elements(list(node.exprs))
     length = _parts(ctx, type_, offset, elements, items, braced=True)
     excess = elements.peek()
@@ -117,7 +137,7 @@ def _parts(
     type_: CType,
     base: int,
     elements: _Elements,
-    items: list[Item],
+    items: _Parts,
     *,
     braced: bool,
     designators: tuple[Any, ...] = (),
@@ -146,6 +166,8 @@ def _parts(
         if part is None:
             return reached
         offset = base + part.offset
+        if isinstance(type_, RecordType) and type_.is_union:
+            items.choose(type_, base, index)
         if rest:
             _parts(ctx, part.type, offset, elements, items, braced=False, designators=rest)
         elif part.bits is not None:
@@ -165,7 +187,7 @@ def _unbraced(node: Any) -> Any:
     return node
 
 
-def _part_from(ctx: Context, type_: CType, offset: int, elements: _Elements, items: list[Item]) -> None:
+def _part_from(ctx: Context, type_: CType, offset: int, elements: _Elements, items: _Parts) -> None:
     """The next part: by an initialiser of its own, or, braces elided, by as many elements as it has parts."""
     node = elements.peek()
     own = isinstance(node, c_ast.InitList) or is_scalar(type_) or _char_array_text(ctx, type_, node) is not None
@@ -201,9 +223,7 @@ def _designated(
     """Number of the part that the first designator names, and the designators for inside it."""
     first, rest = designators[0], designators[1:]
     if isinstance(type_, ArrayType):
-        if not isinstance(first, c_ast.ArrayDesignator):
-            ctx.input_error("an element of an array is named by [index]", node)
-        index = evaluate.constant_integer(ctx, first.expr, "an index")
+        index = evaluate.constant_integer(ctx, _index_of(first), "the index that names an element of an array")
         if index < 0 or (type_.length is not None and index >= type_.length):
             ctx.input_error(f"index {index} is outside of the array", node)
         return index, rest
@@ -213,6 +233,11 @@ def _designated(
     assert type_.layout is not None
     # A member of an anonymous struct is reached through it, by the same name.
     return type_.layout.members.index(path[0]), designators if len(path) > 1 else rest
+
+
+def _index_of(designator: Any) -> Any:
+    """``[index]``: pycparser before 3.12 has the bare expression here."""
+    return designator.expr if type(designator).__name__ == "ArrayDesignator" else designator
 
 
 # --------------------------------------------------------------------------- locals

@@ -84,11 +84,13 @@ char s[] = "ab\\"c\\x41\\101\\n", t[3] = "xyz", u[8] = "hi", v[2][4] = { "one", 
 struct S { int a; struct { char b; short c[3]; } in; int *ptr; union { long l; char q; }; char tail[3]; } g = { .in.c[1] = 5, 6, &a[2], .q = 7, "ok" };
 struct S arr[] = { [1].a = 3, [1].in = { 4, { 5 } }, [0] = { 1, 2, 3, 4, 5, 0, { 9 } }, { .tail = { 1, 2 } } };
 int *pa = a + 3, **ppa = &pa; long diff = &a[4] - &a[1]; int (*fp)(int); static int twice(int x) { return 2 * x; } int (*table[])(int) = { twice, &twice, 0 };
+union W { long l; struct { char a, b; } s; char q; } w[] = { { .l = -1, .q = 7 }, { .q = 1, .s.a = 2, .s.b = 3 }, [0].s.a = 4, [0].s.b = 5, [1] = { .s = { 8 } } };
 struct S *lit = &(struct S){ .a = 42 }; int *il = (int[]){ 4, 5, 6 }; unsigned long sz = sizeof(a) / sizeof a[0];
 struct opt { const char *name; int has; int *flag; int val; } opts[] = { { "wan", 1, NULL, 'w' }, { "x", 0, &a[1], 300 }, { NULL, 0, NULL, 0 } };
 struct bits { unsigned x : 3, y : 9; int z : 20; } bf = { 5, 300, -2 }; enum { K = 3, L } en = L; int neg = -1, sh = 1 << K; _Bool bo = 0x100;
 static void dump(void *q, int n) { unsigned char *b = q; while (n--) out(*b++); }
 void run(void) {
+  dump(w, sizeof w); union W lw[] = { { .l = -1, .q = 7 }, { .s.b = 2, .s.a = 3 } }; out(lw[0].q); out(lw[1].s.a); out(lw[1].s.b);
   dump(a, sizeof a); dump(m, sizeof m); dump(z, sizeof z); dump(s, sizeof s); dump(t, 3); dump(u, 8); dump(v, 8); out(strlen(p)); out(*p);
   out(g.in.c[1]); out(g.in.c[2]); out(*g.ptr); out(g.l); out(g.tail[1]); out(g.a);
   out(sizeof arr / sizeof *arr); for (int i = 0; i < 3; i++) { out(arr[i].a); out(arr[i].in.b); dump(arr[i].in.c, 6); out(arr[i].ptr == 0); out(arr[i].l); dump(arr[i].tail, 3); }
