@@ -6,6 +6,7 @@ the runtime, with the same order as ``enum maestro_class``.  docs/architecture.m
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final, Literal
 
 from maestro_tool.expr import Expr
@@ -88,12 +89,12 @@ def predicate(name: str, prefix: str = "") -> Expr:
 
     KeyError if there is no such class.  Bytes at and beyond the length are unconstrained and irrelevant.
     """
-    return _Predicates(prefix).of[name]
+    return _predicates(prefix).of[name]
 
 
 def view_predicate(name: View | None, prefix: str = "") -> Expr:
     """The frame offers the fields of this view: "l3" also holds for frames that offer "l4"; None for neither."""
-    p = _Predicates(prefix)
+    p = _predicates(prefix)
     ipv4 = land(p.at_least(L3_VIEW_LENGTH), eq(p.ether_type, const(IPV4, 16)))
     if name is None:
         return lnot(ipv4)
@@ -107,6 +108,11 @@ def exact_view_predicate(name: View | None, prefix: str = "") -> Expr:
     """`view` returns exactly ``name``: the three of them partition all frames."""
     offered = view_predicate(name, prefix)
     return land(offered, lnot(view_predicate("l4", prefix))) if name == "l3" else offered
+
+
+@cache
+def _predicates(prefix: str) -> _Predicates:
+    return _Predicates(prefix)
 
 
 class _Predicates:
