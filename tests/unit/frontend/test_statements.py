@@ -93,7 +93,7 @@ void run(void) {
   dump(w, sizeof w); union W lw[] = { { .l = -1, .q = 7 }, { .s.b = 2, .s.a = 3 } }; out(lw[0].q); out(lw[1].s.a); out(lw[1].s.b);
   dump(a, sizeof a); dump(m, sizeof m); dump(z, sizeof z); dump(s, sizeof s); dump(t, 3); dump(u, 8); dump(v, 8); out(strlen(p)); out(*p);
   out(g.in.c[1]); out(g.in.c[2]); out(*g.ptr); out(g.l); out(g.tail[1]); out(g.a);
-  out(sizeof arr / sizeof *arr); for (int i = 0; i < 3; i++) { out(arr[i].a); out(arr[i].in.b); dump(arr[i].in.c, 6); out(arr[i].ptr == 0); out(arr[i].l); dump(arr[i].tail, 3); }
+  out(sizeof arr / sizeof *arr); for (int i = 0; i < 2; i++) { out(arr[i].a); out(arr[i].in.b); dump(arr[i].in.c, 6); out(arr[i].ptr == 0); out(arr[i].l); dump(arr[i].tail, 3); }
   out(*pa); out(**ppa); out(diff); out(table[0](4)); out(table[1](5)); out(!table[2]); out(!fp); out(lit->a); out(il[2]); out(sz);
   for (int i = 0; opts[i].name; i++) { out(opts[i].name[0]); out(opts[i].has); out(opts[i].flag ? *opts[i].flag : -1); out(opts[i].val); }
   out(bf.x); out(bf.y); out(bf.z); out(en); out(neg); out(sh); out(bo);
