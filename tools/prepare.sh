@@ -41,6 +41,18 @@ prepare_packages() {
   have_python || die "Python 3.11 or newer is needed; Debian 12 and newer have it"
 }
 
+# DPDK counts CPUs in /sys and reads /proc; a bare chroot has neither.
+prepare_kernel_folders() {
+  for pair in proc:/proc/self/status sysfs:/sys/devices/system/cpu; do
+    type=${pair%%:*} probe=${pair#*:}
+    folder=/$(echo "$probe" | cut -d/ -f2)
+    [ -e "$probe" ] && continue
+    echo "== mounting $folder, which is empty here"
+    mount -t "$type" "$type" "$folder" 2>/dev/null ||
+      die "$folder is empty and DPDK needs it; as root, run: mount -t $type $type $folder"
+  done
+}
+
 prepare_python() {
   stamp=.venv/installed-$1
   cmp -s "$1" "$stamp" && return 0
@@ -54,6 +66,7 @@ prepare_python() {
 prepare() {
   requirements=$1
   shift
+  prepare_kernel_folders
   prepare_packages "$@"
   prepare_python "$requirements"
   PATH=$PWD/.venv/bin:$PATH
