@@ -38,8 +38,9 @@ def lay_out(declarations: Iterable[Declaration], *, union: bool, packed: bool, a
             align = max(align, natural)
         else:
             unit = 8 * size_of(declared.type)
-            if declared.width == 0:  # "no further bit-field in this unit"
+            if declared.width == 0:  # "no further bit-field in this unit": padding, even at the end
                 position = _up(position, 8 * align_of(declared.type))
+                end = max(end, position)
                 continue
             crosses = position // unit != (position + declared.width - 1) // unit
             if crosses and not packed:
