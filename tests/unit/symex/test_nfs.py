@@ -252,3 +252,101 @@ def test_getopt_long_is_glibcs(seed: int, tmp_path: Path) -> None:
         for _, size, value in block.segments(0, 4096):
             data += value.const.to_bytes(size, "little") if isinstance(value, Expr) else bytes(size)
         assert data.split(b"\0")[0].decode() == real, arguments
+
+
+def test_header_conditions_are_those_of_the_wire() -> None:
+    shown = show_analysis(repository_nf("fw"))
+    for condition in (
+        "(pkt[12..13] == 0x800)",
+        "(34 <= pkt_len)",
+        "((pkt[23] == 6) || (pkt[23] == 17))",
+        "(38 <= pkt_len)",
+    ):
+        assert f"if {condition}" in shown
+
+
+STATE = """
+struct Map *table; struct Vector *keys; struct DoubleChain *ages;
+bool nf_init(void) {
+  return map_allocate(rte_ether_addr_eq, rte_ether_addr_hash, 8, &table)
+      && vector_allocate(sizeof(struct rte_ether_addr), 8, rte_ether_addr_allocate, &keys)
+      && dchain_allocate(8, &ages);
+}
+"""
+STATE_HEADERS = (
+    '#include "lib/verified/ether.h"\n#include "lib/verified/double-chain.h"\n#include "lib/verified/expirator.h"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("between", "independent"),
+    [
+        (";", False),
+        ("expire_items_single_map(ages, keys, table, now);", True),
+        ("if (!dchain_allocate_new_index(ages, &x, now)) return device;", True),
+        ("dchain_free_index(ages, 3);", True),
+        ("dchain_rejuvenate_index(ages, 4, now);", False),
+    ],
+)
+def test_answers_of_an_index_allocator_hold_until_it_changes(tmp_path: Path, between: str, independent: bool) -> None:
+    text = f"""{STATE_HEADERS}{STATE}
+    {PROCESS} {{
+      int x = 0;
+      int before = dchain_is_index_allocated(ages, 3);
+      {between}
+      int after = dchain_is_index_allocated(ages, 3);
+      return 10 + 2 * before + after;
+    }}
+    """
+    verdicts = {p.verdict for p in c_nf(tmp_path, text).paths} - {"drop"}
+    assert verdicts == ({10, 11, 12, 13} if independent else {10, 13})
+
+
+@pytest.mark.parametrize(
+    ("between", "independent"),
+    [
+        (";", False),
+        ("expire_items_single_map(ages, keys, table, now);", True),
+        ("expire_items_single_map_iteratively(keys, table, 0, 3);", True),
+        ("map_erase(table, key, &trash);", True),
+        ("dchain_allocate_new_index(ages, &x, now);", False),
+    ],
+)
+def test_answers_of_a_map_hold_until_it_changes(tmp_path: Path, between: str, independent: bool) -> None:
+    text = f"""{STATE_HEADERS}#include "lib/unverified/expirator.h"
+    {STATE}
+    {PROCESS} {{
+      int x = 0;
+      void *trash, *key = *buffer;
+      int before = map_get(table, key, &x);
+      {between}
+      int after = map_get(table, key, &x);
+      return 10 + 2 * before + after;
+    }}
+    """
+    verdicts = {p.verdict for p in c_nf(tmp_path, text).paths}
+    assert verdicts == ({10, 11, 12, 13} if independent else {10, 13})
+
+
+def test_conditions_that_are_linked_by_others_count(tmp_path: Path) -> None:
+    """a < b, b < c and c < d leave no way for d < a; the middle one shares no symbol with it."""
+    text = f"""
+    bool nf_init(void) {{ return true; }}
+    {PROCESS} {{
+      uint8_t *p = *buffer;
+      if (p[0] < p[1]) if (p[1] < p[2]) if (p[2] < p[3]) return p[3] < p[0] ? 7 : 8;
+      return 9;
+    }}
+    """
+    assert {p.verdict for p in c_nf(tmp_path, text).paths} == {8, 9}
+
+
+def test_option_inside_a_verdict_is_pinned(tmp_path: Path) -> None:
+    text = f"""
+    static uint16_t base;
+    bool nf_init(void) {{ base = 20; return true; }}
+    {PROCESS} {{ return base + (*buffer)[0]; }}
+    """
+    analysis = c_nf(tmp_path, text)
+    assert [(p.place, p.value) for p in analysis.pinned] == [("base", 20)]
+    assert analysis.configuration == {}
