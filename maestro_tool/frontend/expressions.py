@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from maestro_tool.frontend import calls, conversions, declarations, evaluate, initialisers, literals, statements
+from maestro_tool.frontend.builder import Builder
 from maestro_tool.frontend.c_types import (
     BOOL,
     CHAR,
@@ -381,6 +382,8 @@ def _unary(ctx: Context, node: Any) -> Value:
             return Value(build.cast("zext", condition(ctx, node), 1, 32, loc), INT)
         case "sizeof" | "_Alignof":
             named = isinstance(node.expr, c_ast.Typename)
+            if not named:
+                _refuse_bit_field(ctx, node.expr)
             type_ = declarations.type_named(ctx, node.expr) if named else evaluate.type_of(ctx, node.expr)
             size, align = declarations.size_and_align(ctx, type_, node)
             return Value(Const(size if node.op == "sizeof" else align, 64), ULONG)
@@ -395,6 +398,17 @@ def _unary(ctx: Context, node: Any) -> Value:
         case "~", IntType(bits=bits):
             return Value(build.binary("xor", value.operand, Const((1 << bits) - 1, bits), bits, loc), value.type)
     ctx.input_error(f"'{node.op}' does not apply to '{type_name(value.type)}'", node)
+
+
+def _refuse_bit_field(ctx: Context, node: Any) -> None:
+    """sizeof of a bit-field is an error; of ``(a, s.field)`` or ``s.field = 1`` it depends on the compiler."""
+    while isinstance(node, c_ast.ExprList | c_ast.Assignment) or getattr(node, "op", None) in ("p++", "p--", "++", "--"):
+        inner = node.exprs[-1] if isinstance(node, c_ast.ExprList) else None
+        node = inner or (node.lvalue if isinstance(node, c_ast.Assignment) else node.expr)
+    if isinstance(node, c_ast.StructRef):
+        with ctx.building(Builder(), scratch=True):
+            if place(ctx, node).bits is not None:
+                ctx.unsupported("the size of a bit-field is not supported", node)
 
 
 def _binary(ctx: Context, node: Any) -> Value:

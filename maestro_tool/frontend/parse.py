@@ -50,7 +50,7 @@ class _Parser(c_parser.CParser):  # type: ignore[misc]
         line, column = getattr(coord, "line", None), getattr(coord, "column", None)
         if line is None:  # some of pycparser's errors name the file only
             token = self._peek()
-            line, column = (token.lineno, token.column) if token is not None else (self.clex.lineno, 0)
+            line, column = (token.lineno, token.column) if token is not None else (0, 0)
         raise _SyntaxError(msg, line, column or 0)
 
 
@@ -61,8 +61,6 @@ def parse(source: Source) -> Unit:
         tree = _Parser().parse(parsable.text)
     except _SyntaxError as error:
         raise _syntax_error(error.message, error.line, error.column, source) from None
-    except c_parser.ParseError as error:
-        raise _syntax_error(str(error), len(source.numbers), 0, source) from None
     except (RecursionError, ValueError) as error:
         text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise InputError(f"cannot be parsed: {text}", SourceLocation(str(source.path), 1)) from None
@@ -70,6 +68,7 @@ def parse(source: Source) -> Unit:
 
 
 def _syntax_error(message: str, line: int, column: int, source: Source) -> InputError:
+    line = line or source.last_line()
     if message.startswith("before: "):
         message = f"before '{message.removeprefix('before: ')}'"
     elif message.startswith("At end of input"):

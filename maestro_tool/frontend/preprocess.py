@@ -58,6 +58,10 @@ class Source:
         file, number = self.files[line - 1], self.numbers[line - 1]
         return SourceLocation(file, number, self.columns.restore(file, number, self._line(line), column))
 
+    def last_line(self) -> int:
+        """The last line of the text that has anything on it."""
+        return self.text.rstrip().count("\n") + 1
+
     def file(self, line: int) -> str:
         return self.files[line - 1] if 0 < line <= len(self.files) else str(self.path)
 
@@ -94,7 +98,7 @@ def _run(command: Sequence[str], path: Path, columns: Columns) -> Source:
         raise ToolError(f"cannot run {command[0]}: {error.strerror}") from error
     if done.returncode != 0:
         raise _error(done.stderr.decode(errors="replace"), path)
-    return _without_markers(done.stdout.decode(errors="replace"), path, columns)
+    return without_markers(done.stdout.decode(errors="replace"), path, columns)
 
 
 def _error(stderr: str, path: Path) -> InputError | UnsupportedError | ToolError:
@@ -118,7 +122,7 @@ def _error(stderr: str, path: Path) -> InputError | UnsupportedError | ToolError
     return error
 
 
-def _without_markers(output: str, path: Path, columns: Columns) -> Source:
+def without_markers(output: str, path: Path, columns: Columns) -> Source:
     """Blank the ``# 12 "file.c"`` lines and remember what they say."""
     lines = output.split("\n")
     files: list[str] = []

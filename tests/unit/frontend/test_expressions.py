@@ -40,7 +40,7 @@ class Generator:
         if pick < 0.2:
             return self.random.choice(["RED", "GREEN", "BLUE"])
         if pick < 0.3:
-            return f"sizeof({self.expression(1)})"
+            return f"sizeof(+{self.expression(1)})"
         value = self.number()
         decimal = ["{}"] if value < 1 << 63 else []  # gcc makes an __int128 of larger ones
         form = self.random.choice(["{:#x}", "0{:o}", "0b{:b}", *decimal])

@@ -1,0 +1,148 @@
+"""What is wrong or not supported is said with the place in the user's file and its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from maestro_tool.diagnostics import InputError, MaestroError, ToolError, UnsupportedError
+from maestro_tool.frontend import load_program
+from maestro_tool.frontend.columns import Columns
+from maestro_tool.frontend.preprocess import without_markers
+
+# source (the place is marked by @), kind, words of the message
+CASES = {
+    "missing semicolon": ("int f(void) {\n  int x = 1\n  @return x;\n}", InputError, "before 'return'"),
+    "end of file": ("int f(void) {\n  return 1;\n", InputError, "end of file"),
+    "stray bracket": ("int f(void) {\n  return @];\n}", InputError, "syntax error"),
+    "missing header": ('int a;\n#include @"absent.h"\n', InputError, "'absent.h' not found"),
+    "unknown system header": ("#include @<math.h>\n", UnsupportedError, "<math.h> is not known"),
+    "error directive": ("#@error not for you\n", InputError, "not for you"),
+    "undeclared variable": ("int f(int a) {\n  return a + @b;\n}", InputError, "'b' is not declared"),
+    "undeclared after a comment": ("int f(int a) { /* x */ return a   +   @b; }", InputError, "'b' is not declared"),
+    "undeclared in a macro's argument": ("#define TWICE(x) ((x) + (x))\nint f(void) { return TWICE(@b); }", InputError, "'b'"),
+    "undeclared inside a macro": ("#define BAD (1 + b)\nint f(void) { return @BAD; }", InputError, "'b' is not declared"),
+    "undeclared function": ("int f(void) { return @g(1); }", InputError, "function 'g' is not declared"),
+    "unknown type": ("int f(void) { return 0; }\n@flow_t x;", InputError, "syntax error"),
+    "unknown member": ("struct S { int a; };\nint f(struct S *s) { return s->@b; }", InputError, "has no member 'b'"),
+    "opaque struct": ("struct S;\nint f(struct S *s) { return s->@b; }", InputError, "only declared"),
+    "too few arguments": ("int g(int, int);\nint f(void) { return @g(1); }", InputError, "1 arguments for a function that takes 2"),
+    "struct as int": ("struct S { int a; } s;\nint f(void) { int x = @s; return x; }", InputError, "cannot be converted"),
+    "duplicate case": ("int f(int x) { switch (x) { case 1: return 1; @case 1: return 2; } return 0; }", InputError, "second case"),
+    "unknown label": ("int f(void) { @goto out; }", InputError, "label 'out'"),
+    "static assertion": ("struct S { char c; int i; };\n@_Static_assert(sizeof(struct S) == 5, \"packed?\");", InputError, "packed?"),
+    "defined twice": ("int x = 1;\nint @x = 2;", InputError, "defined twice"),
+    "declared differently": ("extern int x;\nlong @x;", InputError, "declared as 'long' here"),
+    "not a constant": ("int f(void);\nint x = @f();", InputError, "not a constant"),
+    "too many initialisers": ("int x[2] = { 1, 2, @3 };", InputError, "more initialisers"),
+    "value of void": ("void g(void);\nint f(void) { return @g(); }", InputError, "has none"),
+    "incomplete variable": ("struct S;\nstruct S @s;", InputError, "no known size"),
+    "array of variable length": ("int f(int n) { int a[@n]; return a[0]; }", UnsupportedError, "variable length"),
+    "assembly": ('void f(void) {\n  @__asm__ volatile("nop");\n}', UnsupportedError, "assembly"),
+    "128 bits": ("@__int128 x;", UnsupportedError, "128-bit"),
+    "long double": ("@long double x;", UnsupportedError, "long double"),
+    "complex": ("double @_Complex x;", UnsupportedError, "complex"),
+    "typeof": ("int f(int x) { @typeof(x) y = x; return y; }", UnsupportedError, "typeof"),
+    "generic": ("int f(int x) { return @_Generic(x, int: 1); }", UnsupportedError, "_Generic"),
+    "thread-local": ("@_Thread_local int x;", UnsupportedError, "thread-local"),
+    "atomic": ("@_Atomic int x;", UnsupportedError, "atomic"),
+    "variable arguments": ("int @f(int n, ...) { return n; }", UnsupportedError, "variable argument list"),
+    "K&R": ("int f(@a) int a; { return a; }", UnsupportedError, "K&R"),
+    "pragma pack": ("@#pragma pack(1)\nstruct S { char c; int i; };", UnsupportedError, "pack"),
+    "packed member": ("struct S { char c; int i @__attribute__((packed)); };", UnsupportedError, "'packed'"),
+    "packed typedef": ("typedef struct { char c; int i; } S @__attribute__((packed));", UnsupportedError, "'packed'"),
+    "vector type": ("typedef int v4 @__attribute__((vector_size(16)));", UnsupportedError, "vector_size"),
+    "wide string": ('int *p = @L"x";', UnsupportedError, "wide"),
+    "128-bit constant": ("unsigned long x = @9223372036854775808;", UnsupportedError, "too large"),
+    "flexible initialiser": ("struct S { int n; int a[]; } s = { 1, { @2 } };", UnsupportedError, "flexible"),
+    "alloca": ("#include <stddef.h>\nvoid *f(int n) { return @__builtin_alloca(n); }", UnsupportedError, "alloca"),
+    "size of a bit-field": (
+        "struct S { int a : 3; } s;\nint f(void) { return sizeof(1, @s.a); }", UnsupportedError, "bit-field"),
+    "undecided builtin": ("int f(int n) { return @__builtin_constant_p(n); }", UnsupportedError, "__builtin_constant_p"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_error(tmp_path: Path, name: str) -> None:
+    marked, kind, words = CASES[name]
+    source = tmp_path / "nf.c"
+    source.write_text(marked.replace("@", ""))
+    with pytest.raises(MaestroError) as caught:
+        load_program([source])
+    error = caught.value
+    assert type(error) is kind, error
+    assert words in error.message
+    assert error.location is not None and error.location.file == str(source)
+    if "@" in marked:
+        before, after = marked.split("@")
+        assert error.location.line == before.count("\n") + 1
+        assert error.location.column == len(before) - (before.rfind("\n") + 1) + 1
+        # As a compiler would print it: place, message, line.
+        line = (before + after).split("\n")[error.location.line - 1]
+        assert f"nf.c:{error.location.line}:{error.location.column}: error: " in error.render()
+        assert line in error.render()
+
+
+def test_error_in_an_own_header(tmp_path: Path) -> None:
+    (tmp_path / "state.h").write_text("struct State {\n  int n\n};\n")
+    source = tmp_path / "nf.c"
+    source.write_text('#include "state.h"\nint x;\n')
+    with pytest.raises(InputError) as caught:
+        load_program([source])
+    assert caught.value.location is not None
+    assert (caught.value.location.file, caught.value.location.line) == (str(tmp_path / "state.h"), 3)
+
+
+def test_conflicts_between_files(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.c", tmp_path / "two.c"
+    for first, second, words in (
+        ("int f(void) { return 1; }", "int f(void) { return 2; }", "defined twice"),
+        ("int x;", "int x;", "defined twice"),
+        ("int f(int a) { return a; }", "long f(int);\nlong g(void) { return f(1); }", "declared as"),
+        ("int x;", "extern long x;\nlong g(void) { return x; }", "declared as"),
+    ):
+        one.write_text(first)
+        two.write_text(second)
+        with pytest.raises(InputError, match=words) as caught:
+            load_program([one, two])
+        assert caught.value.location is not None and caught.value.location.file == str(two)
+        assert "one.c:1" in (caught.value.hint or "")
+
+
+def test_structs_of_one_name_may_differ_between_files(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.c", tmp_path / "two.c"
+    one.write_text("struct S { int a; };\nint f(void) { struct S s = { 1 }; return s.a; }")
+    two.write_text("struct S { long b; };\nlong g(void) { struct S s = { 1 }; return s.b; }")
+    program = load_program([one, two])
+    assert {n: s.size for n, s in program.structs.items()} == {"struct S": 4, "struct S#2": 8}
+
+
+def test_absent_source(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        load_program([tmp_path / "absent.c"])
+
+
+def test_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "nf.c"
+    source.write_text("int x;\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError) as caught:
+        load_program([source])
+    assert "install gcc" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("marker", ["# nonsense", '# 12 "open', "# 99999999999999 x"])
+def test_malformed_line_marker(tmp_path: Path, marker: str) -> None:
+    with pytest.raises(InputError, match="malformed"):
+        without_markers(f'# 1 "nf.c"\nint x;\n{marker}\n', tmp_path / "nf.c", Columns())
+
+
+def test_line_directives_are_followed(tmp_path: Path) -> None:
+    source = tmp_path / "nf.c"
+    source.write_text('#line 70 "generated from \\"x\\".y"\nint f(void) {\n  return b;\n}\n')
+    with pytest.raises(InputError) as caught:
+        load_program([source])
+    assert caught.value.location is not None
+    assert (caught.value.location.file, caught.value.location.line) == ('generated from "x".y', 71)
+    assert "error: 'b' is not declared" in caught.value.render()
