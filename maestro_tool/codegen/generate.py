@@ -33,8 +33,9 @@ def generate(
     profile: NicProfile,
     name: str,
     strategy: str,
+    weights: tuple[int, ...] = (),
 ) -> dict[str, str]:
-    """File name (relative to the build folder of this NF and NIC) -> text.
+    """File name (relative to the build folder of this NF and NIC) -> text; ``weights``: packets measured per index.
 
     Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.
     """
@@ -56,6 +57,7 @@ def generate(
             if o.kind != "global"
         ],
         ports=[_port(p) for p in solution.ports],
+        weights=weights,
         saved=_saved(program),
         per_worker=bool(per_worker_globals(program)),
         checks=_check_functions(program, analysis),
@@ -77,6 +79,7 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         saved=[],
         per_worker=False,
         checks=[],
+        weights=(),
         software_rss="false",
     )
     return files

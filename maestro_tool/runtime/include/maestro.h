@@ -51,7 +51,8 @@ struct maestro_port {
   uint8_t key_length;          /* of the key array; 40, 48, 52 */
   uint8_t key_length_passed;   /* rss_key_len given to ethdev (0 for vmxnet3) */
   uint64_t rss_hf;             /* RTE_ETH_RSS_* to ask for; 0: this port does not hash */
-  uint16_t table_size;         /* entries; a power of two */
+  uint16_t table_size;         /* entries; a power of two.  A NIC's larger table repeats them. */
+  const uint32_t *weights;     /* table_size packets per index, of measured traffic; NULL: none was */
   uint32_t software_classes;   /* bit per enum maestro_class: steered in software */
   struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
 };
@@ -98,7 +99,8 @@ enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length);
 uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length);
 /* Index of a frame into the port's table, over the NF's view; 0 for frames without a view. */
 uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, uint32_t length);
-/* Fills the port's table: table[i] = worker; each worker has consecutive entries (why: rss/table.py). */
+/* Fills the port's table: table[i] = worker.  Each worker has consecutive entries, or what balances the weights
+ * (why: rss/table.py). */
 void maestro_fill_table(const struct maestro_port *port, unsigned n_workers, uint16_t *table);
 
 #endif

@@ -87,10 +87,6 @@ uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, ui
   return (uint16_t)(maestro_toeplitz(port->key, bytes, n) & (port->table_size - 1u));
 }
 
-void maestro_fill_table(const struct maestro_port *port, unsigned n_workers, uint16_t *table) {
-  for (unsigned i = 0; i < port->table_size; i++) table[i] = (uint16_t)(i * n_workers / port->table_size);
-}
-
 static uint32_t input_length(const struct maestro_hash_input *input) {
   uint32_t n = 0;
   for (unsigned i = 0; i < input->n_fields; i++) n += input->fields[i].length;
