@@ -1,14 +1,14 @@
 """C sources -> the typed program (`ir.Program`).
 
-    preprocess   run the compiler's preprocessor over our small headers, keep a table of lines
-    spellings    GNU keywords and attributes that the parser does not know
-    parse        text -> syntax tree (pycparser)
-    link         units -> program: names, linkage, globals; calls the lowering
-    functions, statements, expressions, calls, conversions, initialisers, declarations
-                 the lowering: C's implicit rules made explicit
-    c_types, layout, literals, fold, builder
-                 what the lowering builds on
-    show         the program as text
+preprocess   run the compiler's preprocessor over our small headers, keep a table of lines
+spellings    GNU keywords and attributes that the parser does not know
+parse        text -> syntax tree (pycparser)
+link         units -> program: names, linkage, globals; calls the lowering
+functions, statements, expressions, calls, conversions, initialisers, declarations
+             the lowering: C's implicit rules made explicit
+c_types, layout, literals, fold, builder
+             what the lowering builds on
+show         the program as text
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from maestro_tool.frontend.show import show
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m maestro_tool.frontend", description="print the typed program of C files")
+    parser = argparse.ArgumentParser(
+        prog="python -m maestro_tool.frontend", description="print the typed program of C files"
+    )
     parser.add_argument("sources", nargs="+", type=Path, metavar="FILE.c")
     parser.add_argument("-I", dest="include_dirs", action="append", default=[], type=Path, metavar="DIR")
     parser.add_argument("-D", dest="defines", action="append", default=[], metavar="NAME[=VALUE]")

@@ -84,7 +84,8 @@ class Builder:
         order = sorted(self._reachable())
         number = {old: new for new, old in enumerate(order)}
         return tuple(
-            ir.Block(tuple(b.instructions), _renumber(_terminator(b), number)) for b in map(self._blocks.__getitem__, order)
+            ir.Block(tuple(b.instructions), _renumber(_terminator(b), number))
+            for b in map(self._blocks.__getitem__, order)
         )
 
     def _reachable(self) -> set[int]:
@@ -111,7 +112,7 @@ class Builder:
         return Temp(dst)
 
     def slot(self, size: int, name: str, type_name: str, loc: int) -> Temp:
-        """An object that exists from the function's start: values of ``?:``, struct results, variables that jumps skip."""
+        """An object that exists from the function's start: value of ``?:``, struct result, variable that jumps skip."""
         dst = self._temp()
         self._slots.append(ir.Alloca(dst, size, name, type_name, loc))
         return Temp(dst)
@@ -131,7 +132,9 @@ class Builder:
         self._emit(ir.LoadBits(dst, address, unit, bit, width, signed, bits, loc))
         return Temp(dst)
 
-    def store_bits(self, address: Operand, value: Operand, unit: int, bit: int, width: int, bits: int, loc: int) -> None:
+    def store_bits(
+        self, address: Operand, value: Operand, unit: int, bit: int, width: int, bits: int, loc: int
+    ) -> None:
         self._emit(ir.StoreBits(address, value, unit, bit, width, bits, loc))
 
     def copy(self, destination: Operand, source: Operand, size: int, loc: int) -> None:
@@ -259,7 +262,7 @@ class ConstantBuilder(Builder):
     def branch(self, condition: Operand, then: int, otherwise: int, loc: int, *, loop: bool = False) -> None:
         raise NotConstantError
 
-    def pointer_add(self, base: Operand | AddressConstant, offset: Operand, loc: int) -> Operand:
+    def pointer_add(self, base: Operand, offset: Operand, loc: int) -> Operand:
         if isinstance(offset, Const):
             step = fold.signed(int(offset.value), 64)
             if isinstance(base, GlobalAddress):

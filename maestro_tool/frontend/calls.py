@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from maestro_tool.frontend import evaluate, expressions
+from maestro_tool.frontend import evaluate, expressions, places
 from maestro_tool.frontend.c_types import (
     INT,
     LONG,
@@ -59,7 +59,7 @@ def call(ctx: Context, node: Any) -> Value:
     if isinstance(node.name, c_ast.ID):
         name = node.name.name
         if name == "offsetof":
-            return expressions.offset_in(ctx, node)
+            return places.offset_in(ctx, node)
         builtin = _BUILTINS.get(name)
         if builtin is not None:
             return builtin(ctx, node)

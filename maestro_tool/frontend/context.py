@@ -170,7 +170,7 @@ class Context:
 
     @contextmanager
     def building(self, builder: Builder, *, scratch: bool) -> Iterator[None]:
-        """Within: instructions go to ``builder``; ``scratch``: nothing that is seen there becomes part of the program."""
+        """Within: instructions go to ``builder``; ``scratch``: nothing seen there becomes part of the program."""
         outer = self.builder, self.scratch, self.function
         self.builder, self.scratch = builder, scratch or self.scratch
         if self.function is not None:  # jumps, too, stay apart

@@ -57,9 +57,7 @@ def load(ctx: Context, place: Place, node: Any) -> Value:
         # gcc computes with such a field's own width (C11 leaves it open).
         ctx.unsupported("reading a bit-field of 33 to 63 bits is not supported", node)
     result = field_type(type_, field.width)
-    operand = ctx.builder.load_bits(
-        place.address, field.unit, field.bit, field.width, type_.signed, result.bits, loc
-    )
+    operand = ctx.builder.load_bits(place.address, field.unit, field.bit, field.width, type_.signed, result.bits, loc)
     return Value(operand, result)
 
 
@@ -80,9 +78,7 @@ def store(ctx: Context, place: Place, value: Value, node: Any) -> None:
         field = place.bits
         if field.unit > 64:
             ctx.unsupported("a bit-field that spans 9 bytes is not supported", node)
-        ctx.builder.store_bits(
-            place.address, value.operand, field.unit, field.bit, field.width, bits_of(type_), loc
-        )
+        ctx.builder.store_bits(place.address, value.operand, field.unit, field.bit, field.width, bits_of(type_), loc)
 
 
 def convert(ctx: Context, value: Value, type_: CType, node: Any) -> Value:

@@ -272,7 +272,9 @@ def _enum_type(name: str, values: list[int]) -> IntType | None:
         bits = 32 if high < 1 << 32 else 64
         return IntType(name, bits, False, INT.rank if bits == 32 else ULONG.rank) if high < 1 << 64 else None
     bits = 32 if _fits(low, 32) and _fits(high, 32) else 64
-    return IntType(name, bits, True, INT.rank if bits == 32 else LONG.rank) if _fits(low, 64) and _fits(high, 64) else None
+    return (
+        IntType(name, bits, True, INT.rank if bits == 32 else LONG.rank) if _fits(low, 64) and _fits(high, 64) else None
+    )
 
 
 # --------------------------------------------------------------------------- small things

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from maestro_tool.frontend import expressions, fold
+from maestro_tool.frontend import expressions, fold, places
 from maestro_tool.frontend.builder import Builder, ConstantBuilder, NotConstantError
 from maestro_tool.frontend.c_types import CType, IntType
 from maestro_tool.frontend.context import Context
@@ -15,7 +15,7 @@ from maestro_tool.frontend.ir import Const
 def type_of(ctx: Context, node: Any) -> CType:
     """Type of an expression that is not evaluated; arrays and functions do not decay."""
     with ctx.building(Builder(), scratch=True):
-        place = expressions.try_place(ctx, node)
+        place = places.try_place(ctx, node)
         return place.type if place is not None else expressions.rvalue(ctx, node).type
 
 

@@ -1,4 +1,4 @@
-"""Arithmetic on constants, as the instructions define it.  Each function returns None where C leaves the result undefined."""
+"""Arithmetic on constants, as the instructions define it; None where C leaves the result undefined."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from maestro_tool.frontend import declarations, evaluate, expressions, literals
+from maestro_tool.frontend import declarations, evaluate, expressions, literals, places
 from maestro_tool.frontend.builder import AddressConstant, NotConstantError
 from maestro_tool.frontend.c_types import (
     ArrayType,
@@ -229,7 +229,7 @@ def _designated(
         return index, rest
     if not isinstance(first, c_ast.ID):
         ctx.input_error(f"a member of '{type_.name}' is named by .member", node)
-    path = expressions.member_path(ctx, type_, first.name, first)
+    path = places.member_path(ctx, type_, first.name, first)
     assert type_.layout is not None
     # A member of an anonymous struct is reached through it, by the same name.
     return type_.layout.members.index(path[0]), designators if len(path) > 1 else rest
@@ -339,4 +339,4 @@ def _scalar(ctx: Context, item: Item) -> Initial | None:
         case Const(number, bits):
             zero = number == 0 and not (isinstance(number, float) and str(number).startswith("-"))
             return None if zero else Initial(item.offset, Const(number, bits))
-    assert False, f"{operand} ({kind_of(item.type)}, {bits_of(item.type)} bits) is no constant"
+    raise AssertionError(f"{operand} ({kind_of(item.type)}, {bits_of(item.type)} bits) is no constant")

@@ -20,6 +20,7 @@ from maestro_tool.diagnostics import SourceLocation
 
 # --------------------------------------------------------------------------- operands
 
+
 @dataclass(frozen=True, slots=True)
 class Temp:
     """The value an earlier instruction of this function assigned to ``id``."""
@@ -88,6 +89,7 @@ class StructLayout:
 
 # --------------------------------------------------------------------------- instructions
 
+
 @dataclass(frozen=True, slots=True)
 class Alloca:
     """``dst`` = address of a fresh object for the local variable ``name`` (uninitialised bytes)."""
@@ -121,8 +123,8 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class LoadBits:
-    """Bit-field read: bits [bit, bit+width) of the ``unit`` bits wide word at ``address``;
-    the result is sign- or zero-extended to ``bits``."""
+    """Bit-field read: bits [bit, bit+width) of the ``unit`` bits wide word at ``address`` (the fewest
+    whole bytes: 8, 16, 24 ... 64); the result is sign- or zero-extended to ``bits``."""
 
     dst: int
     address: Operand
@@ -272,6 +274,7 @@ class Call:
 
 # --------------------------------------------------------------------------- terminators
 
+
 @dataclass(frozen=True, slots=True)
 class Jump:
     target: int
@@ -312,8 +315,22 @@ class Unreachable:
 
 
 Instruction = (
-    Alloca | Load | Store | LoadBits | StoreBits | CopyMemory | ZeroMemory | Binary | Compare | Cast
-    | FloatBinary | FloatCompare | FloatCast | PointerAdd | PointerDifference | Call
+    Alloca
+    | Load
+    | Store
+    | LoadBits
+    | StoreBits
+    | CopyMemory
+    | ZeroMemory
+    | Binary
+    | Compare
+    | Cast
+    | FloatBinary
+    | FloatCompare
+    | FloatCast
+    | PointerAdd
+    | PointerDifference
+    | Call
 )
 Terminator = Jump | Branch | Switch | Return | Unreachable
 
@@ -348,6 +365,7 @@ class Function:
 
 
 # --------------------------------------------------------------------------- globals
+
 
 @dataclass(frozen=True, slots=True)
 class Initial:

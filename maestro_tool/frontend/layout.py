@@ -46,7 +46,9 @@ def lay_out(declarations: Iterable[Declaration], *, union: bool, packed: bool, a
             if crosses and not packed:
                 position = _up(position, unit)
             if declared.name is not None:
-                members.append(Member(declared.name, declared.type, position // 8, _place(position % 8, declared.width)))
+                members.append(
+                    Member(declared.name, declared.type, position // 8, _place(position % 8, declared.width))
+                )
                 if not packed:
                     align = max(align, align_of(declared.type))
             position += declared.width

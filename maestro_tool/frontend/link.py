@@ -229,7 +229,9 @@ class ProgramBuilder:
         other = self._bodies.get(name)
         if other is not None:
             ctx.input_error(
-                f"'{node.decl.name}' is defined twice", node, f"the other definition is at {other.ctx.unit.location(other.node)}"
+                f"'{node.decl.name}' is defined twice",
+                node,
+                f"the other definition is at {other.ctx.unit.location(other.node)}",
             )
         static = node.decl.name in self._names[ctx.index]
         self._bodies[name] = _Body(ctx, node, name, type_, static)
@@ -345,14 +347,14 @@ def _static_names(units: Sequence[Unit]) -> list[dict[str, str]]:
             if not isinstance(declared, c_ast.Decl) or declared.name is None:
                 continue
             mentioned[declared.name].add(index)
-            inline = isinstance(node, c_ast.FuncDef) and "inline" in declared.funcspec and "extern" not in declared.storage
+            inline = (
+                isinstance(node, c_ast.FuncDef) and "inline" in declared.funcspec and "extern" not in declared.storage
+            )
             if "static" in declared.storage or inline:
                 found.setdefault(declared.name)
         statics.append(found)
     labels = _labels(units)
-    return [
-        {n: f"{labels[i]}:{n}" if len(mentioned[n]) > 1 else n for n in found} for i, found in enumerate(statics)
-    ]
+    return [{n: f"{labels[i]}:{n}" if len(mentioned[n]) > 1 else n for n in found} for i, found in enumerate(statics)]
 
 
 def _labels(units: Sequence[Unit]) -> list[str]:
@@ -364,5 +366,3 @@ def _labels(units: Sequence[Unit]) -> list[str]:
         counts[base] += 1
         labels.append(base if counts[base] == 1 else f"{base}#{counts[base]}")
     return labels
-
-

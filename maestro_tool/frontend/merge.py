@@ -15,7 +15,7 @@ _LOC = re.compile(r"\bloc=\d+")
 def merge_equal(
     functions: dict[str, Function], globals_: dict[str, Global], groups: Mapping[str, list[str]], taken: set[str]
 ) -> tuple[dict[str, Function], dict[str, Global]]:
-    """``groups``: C name -> names of the copies.  Equal ones get the C name, unless something else has it (``taken``)."""
+    """``groups``: C name -> names of the copies.  Equal ones get the C name unless it is ``taken``."""
     todo = dict(groups)
     while True:
         # Copies that call copies are equal only once those are merged: hence rounds.

@@ -116,7 +116,7 @@ def _error(stderr: str, path: Path) -> InputError | UnsupportedError | ToolError
         return UnsupportedError(
             f"header <{missing['name']}> is not known to the analysis",
             location,
-            hint=f"it reads small headers of its own instead of the system's; known: those in {HEADERS.name}/ of the frontend",
+            hint=f"it reads small headers of its own, not the system's: see {HEADERS.name}/ of the frontend",
         )
     error.hint = "headers are looked for beside the file that includes them and in the include folders given"
     return error

@@ -96,9 +96,7 @@ def instruction(i: ir.Instruction) -> str:
         case ir.PointerDifference():
             return f"%{i.dst} = {o(i.left)} - {o(i.right)}"
         case ir.Call():
-            args = ", ".join(
-                f"{_width(b, k)} {o(a)}" for a, b, k in zip(i.args, i.arg_bits, i.arg_kinds, strict=True)
-            )
+            args = ", ".join(f"{_width(b, k)} {o(a)}" for a, b, k in zip(i.args, i.arg_bits, i.arg_kinds, strict=True))
             result = f"%{i.dst} = {_width(i.result_bits, i.result_kind)} " if i.dst is not None else ""
             return f"{result}call {o(i.callee)}({args})"
 

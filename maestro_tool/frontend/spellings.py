@@ -62,11 +62,12 @@ _REFUSED = {
     "__builtin_choose_expr": "__builtin_choose_expr is not supported",
 }
 # Change neither a layout nor what the program computes.
-_HARMLESS = frozenset(
-    "unused used always_inline noinline noreturn format format_arg const pure hot cold nonnull returns_nonnull malloc "
-    "warn_unused_result deprecated visibility nothrow leaf flatten may_alias fallthrough sentinel alloc_size artificial "
-    "gnu_inline noclone optimize unavailable access".split()
-)
+_HARMLESS = {
+    "unused", "used", "always_inline", "noinline", "noreturn", "format", "format_arg", "const", "pure", "hot",
+    "cold", "nonnull", "returns_nonnull", "malloc", "warn_unused_result", "deprecated", "visibility", "nothrow",
+    "leaf", "flatten", "may_alias", "fallthrough", "sentinel", "alloc_size", "artificial", "gnu_inline", "noclone",
+    "optimize", "unavailable", "access",
+}  # fmt: skip
 _WORDS = re.compile(
     r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|\b(?:'
     + "|".join(sorted((*_RENAMED, *_REFUSED, "__attribute__", "__attribute"), key=len, reverse=True))

@@ -48,17 +48,19 @@ class Interpreter:
 
     def read(self, address: int, size: int) -> bytes:
         start = address - MEMORY_BASE
-        assert 0 <= start and start + size <= len(self.memory), f"read of {size} bytes at {address:#x}"
+        assert start in range(len(self.memory) - size + 1), f"read of {size} bytes at {address:#x}"
         return bytes(self.memory[start : start + size])
 
     def write(self, address: int, data: bytes) -> None:
         start = address - MEMORY_BASE
-        assert 0 <= start and start + len(data) <= len(self.memory), f"write of {len(data)} bytes at {address:#x}"
+        assert start in range(len(self.memory) - len(data) + 1), f"write of {len(data)} bytes at {address:#x}"
         self.memory[start : start + len(data)] = data
 
     def load(self, address: int, bits: int, kind: ir.ValueKind) -> int | float:
         data = self.read(address, bits // 8)
-        return struct.unpack("<f" if bits == 32 else "<d", data)[0] if kind == "float" else int.from_bytes(data, "little")
+        return (
+            struct.unpack("<f" if bits == 32 else "<d", data)[0] if kind == "float" else int.from_bytes(data, "little")
+        )
 
     def store(self, address: int, value: int | float, bits: int) -> None:
         if isinstance(value, float):

@@ -21,17 +21,41 @@ CASES = {
     "error directive": ("#@error not for you\n", InputError, "not for you"),
     "undeclared variable": ("int f(int a) {\n  return a + @b;\n}", InputError, "'b' is not declared"),
     "undeclared after a comment": ("int f(int a) { /* x */ return a   +   @b; }", InputError, "'b' is not declared"),
-    "undeclared in a macro's argument": ("#define TWICE(x) ((x) + (x))\nint f(void) { return TWICE(@b); }", InputError, "'b'"),
-    "undeclared inside a macro": ("#define BAD (1 + b)\nint f(void) { return @BAD; }", InputError, "'b' is not declared"),
+    "undeclared in a macro's argument": (
+        "#define TWICE(x) ((x) + (x))\nint f(void) { return TWICE(@b); }",
+        InputError,
+        "'b'",
+    ),
+    "undeclared inside a macro": (
+        "#define BAD (1 + b)\nint f(void) { return @BAD; }",
+        InputError,
+        "'b' is not declared",
+    ),
     "undeclared function": ("int f(void) { return @g(1); }", InputError, "function 'g' is not declared"),
     "unknown type": ("int f(void) { return 0; }\n@flow_t x;", InputError, "syntax error"),
     "unknown member": ("struct S { int a; };\nint f(struct S *s) { return s->@b; }", InputError, "has no member 'b'"),
     "opaque struct": ("struct S;\nint f(struct S *s) { return s->@b; }", InputError, "only declared"),
-    "too few arguments": ("int g(int, int);\nint f(void) { return @g(1); }", InputError, "1 arguments for a function that takes 2"),
-    "struct as int": ("struct S { int a; } s;\nint f(void) { int x = @s; return x; }", InputError, "cannot be converted"),
-    "duplicate case": ("int f(int x) { switch (x) { case 1: return 1; @case 1: return 2; } return 0; }", InputError, "second case"),
+    "too few arguments": (
+        "int g(int, int);\nint f(void) { return @g(1); }",
+        InputError,
+        "1 arguments for a function that takes 2",
+    ),
+    "struct as int": (
+        "struct S { int a; } s;\nint f(void) { int x = @s; return x; }",
+        InputError,
+        "cannot be converted",
+    ),
+    "duplicate case": (
+        "int f(int x) { switch (x) { case 1: return 1; @case 1: return 2; } return 0; }",
+        InputError,
+        "second case",
+    ),
     "unknown label": ("int f(void) { @goto out; }", InputError, "label 'out'"),
-    "static assertion": ("struct S { char c; int i; };\n@_Static_assert(sizeof(struct S) == 5, \"packed?\");", InputError, "packed?"),
+    "static assertion": (
+        'struct S { char c; int i; };\n@_Static_assert(sizeof(struct S) == 5, "packed?");',
+        InputError,
+        "packed?",
+    ),
     "defined twice": ("int x = 1;\nint @x = 2;", InputError, "defined twice"),
     "declared differently": ("extern int x;\nlong @x;", InputError, "declared as 'long' here"),
     "not a constant": ("int f(void);\nint x = @f();", InputError, "not a constant"),
@@ -58,8 +82,15 @@ CASES = {
     "flexible initialiser": ("struct S { int n; int a[]; } s = { 1, { @2 } };", UnsupportedError, "flexible"),
     "alloca": ("#include <stddef.h>\nvoid *f(int n) { return @__builtin_alloca(n); }", UnsupportedError, "alloca"),
     "size of a bit-field": (
-        "struct S { int a : 3; } s;\nint f(void) { return sizeof(1, @s.a); }", UnsupportedError, "bit-field"),
-    "undecided builtin": ("int f(int n) { return @__builtin_constant_p(n); }", UnsupportedError, "__builtin_constant_p"),
+        "struct S { int a : 3; } s;\nint f(void) { return sizeof(1, @s.a); }",
+        UnsupportedError,
+        "bit-field",
+    ),
+    "undecided builtin": (
+        "int f(int n) { return @__builtin_constant_p(n); }",
+        UnsupportedError,
+        "__builtin_constant_p",
+    ),
 }
 
 

@@ -118,7 +118,9 @@ def test_random_constant_initialisers(tmp_path: Path, seed: int) -> None:
     for i in range(500):
         lines.append(f"static {generator.random.choice(TYPES)} c{i} = {generator.expression(4)};")
     for i in range(60):
-        lines.append(f"enum {{ E{i} = (int)({generator.expression(3)}) }}; char a{i}[(({generator.expression(3)}) & 63) + 1];")
+        lines.append(
+            f"enum {{ E{i} = (int)({generator.expression(3)}) }}; char a{i}[(({generator.expression(3)}) & 63) + 1];"
+        )
     body = [f"out(c{i});" for i in range(500)] + [f"out(E{i}); out(sizeof a{i});" for i in range(60)]
     check(tmp_path, "\n".join([*lines, "void run(void) {", *body, "}"]))
 

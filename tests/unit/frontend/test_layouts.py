@@ -16,7 +16,20 @@ from maestro_tool.frontend.preprocess import HEADERS
 
 from .against_gcc import check
 
-SCALARS = ["char", "uint8_t", "short", "uint16_t", "int", "uint32_t", "long", "uint64_t", "void *", "_Bool", "double", "float"]
+SCALARS = [
+    "char",
+    "uint8_t",
+    "short",
+    "uint16_t",
+    "int",
+    "uint32_t",
+    "long",
+    "uint64_t",
+    "void *",
+    "_Bool",
+    "double",
+    "float",
+]
 FIELDS = ["unsigned", "int", "uint8_t", "unsigned short", "long", "_Bool", "unsigned long"]
 RUNTIME = HEADERS.parent.parent / "runtime" / "include"
 
@@ -143,7 +156,9 @@ def test_structs_are_the_real_ones(tmp_path: Path) -> None:
     source = tmp_path / "all.c"
     source.write_text("".join(f"#include <{h}>\n" for h in all_headers()))
     layouts = [s for s in load_program([source]).structs.values() if "__va_list" not in s.name and "<" not in s.name]
-    assert {"struct rte_ipv4_hdr", "struct rte_tcp_hdr", "struct option", "struct tcpudp_hdr"} <= {s.name for s in layouts}
+    assert {"struct rte_ipv4_hdr", "struct rte_tcp_hdr", "struct option", "struct tcpudp_hdr"} <= {
+        s.name for s in layouts
+    }
     text = real_includes() + assertions(layouts, {"ihl", "version"})
     compile_only(tmp_path, text, *dpdk_flags(), f"-I{RUNTIME}")
 
@@ -154,7 +169,15 @@ def test_constants_are_the_real_ones(tmp_path: Path) -> None:
         for header in all_headers()
         for name in re.findall(r"^#define (\w+) \S", (HEADERS / header).read_text(), re.M)
         if name.isupper() and not re.match(r"(PRI|SCN|__)", name)
-    } - {"AND", "MAESTRO_ASSERT", "PRVIGT", "RTE_ETHER_ADDR_PRT_FMT", "MAX_CHT_HEIGHT", "CAPACITY_UPPER_LIMIT", "INVALID"}
+    } - {
+        "AND",
+        "MAESTRO_ASSERT",
+        "PRVIGT",
+        "RTE_ETHER_ADDR_PRT_FMT",
+        "MAX_CHT_HEIGHT",
+        "CAPACITY_UPPER_LIMIT",
+        "INVALID",
+    }
     source = tmp_path / "all.c"
     includes = "".join(f"#include <{h}>\n" for h in all_headers())
     names = sorted(defined)

@@ -94,7 +94,10 @@ def test_fingerprint_covers_what_means_something(tmp_path: Path, old: str, new: 
 def test_location_numbers_survive_an_edit(tmp_path: Path) -> None:
     """The same number, the new place: analyses are cached with numbers."""
     programs = []
-    for folder, text in (("one", PROGRAM), ("two", "/* new */\n\n" + PROGRAM.replace("+ config.wan", "\n+\n   config.wan"))):
+    for folder, text in (
+        ("one", PROGRAM),
+        ("two", "/* new */\n\n" + PROGRAM.replace("+ config.wan", "\n+\n   config.wan")),
+    ):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "nf.c").write_text(text)
         programs.append(load_program([tmp_path / folder / "nf.c"]))
@@ -111,7 +114,9 @@ def test_location_numbers_survive_an_edit(tmp_path: Path) -> None:
 def test_globals_say_where_they_are_declared(tmp_path: Path) -> None:
     header, one, two = tmp_path / "shared.h", tmp_path / "one.c", tmp_path / "two.c"
     header.write_text("extern int total;\nstatic const int limits[2] = { 7 };\n")
-    one.write_text('#include "shared.h"\nint total = 1;\nstatic  /* here */ long mine;\nint f(void) { static int n; return n++ + total; }\n')
+    one.write_text(
+        '#include "shared.h"\nint total = 1;\nstatic  /* here */ long mine;\nint f(void) { static int n; return n++ + total; }\n'
+    )
     two.write_text('#include "shared.h"\nstatic char mine = 2;\nint g(void) { return mine + limits[0]; }\n')
     program = load_program([one, two])
     total = program.globals["total"]
@@ -135,15 +140,21 @@ def test_const_is_that_of_the_object(tmp_path: Path) -> None:
         "typedef const int ci; const char *a; char *const b; const int c[2]; ci d; struct S { const int x; } e; const struct S f;"
     )
     program = load_program([source])
-    assert {n: g.const for n, g in program.globals.items()} == dict(a=False, b=True, c=True, d=True, e=False, f=True)
+    assert {n: g.const for n, g in program.globals.items()} == {
+        "a": False,
+        "b": True,
+        "c": True,
+        "d": True,
+        "e": False,
+        "f": True,
+    }
 
 
 def test_externals_and_external_objects(tmp_path: Path) -> None:
     source = tmp_path / "a.c"
     source.write_text(
-        '#include "nf-util.h"\n#include <getopt.h>\nint f(void *p) { return optind + map_like(p); }\nint g(void) { return sizeof(malloc(1)); }\n'.replace(
-            "map_like(p)", "(int)strlen(p)"
-        )
+        '#include "nf-util.h"\n#include <getopt.h>\nint f(void *p) { return optind + (int)strlen(p); }\n'
+        "int g(void) { return sizeof(malloc(1)); }\n"
     )
     program = load_program([source])
     assert program.externals == ("strlen",)  # what sizeof looks at is not called
@@ -168,7 +179,9 @@ def test_inline_functions_of_headers_are_one(tmp_path: Path) -> None:
 
 def test_structs_of_packed_and_unnamed_types(tmp_path: Path) -> None:
     source = tmp_path / "a.c"
-    source.write_text("typedef struct { char c; int i; } __attribute__((packed)) pair_t; pair_t p; void f(pair_t *q) { *q = p; }")
+    source.write_text(
+        "typedef struct { char c; int i; } __attribute__((packed)) pair_t; pair_t p; void f(pair_t *q) { *q = p; }"
+    )
     program = load_program([source])
     assert program.structs["pair_t"].size == 5
     assert program.globals["p"].type_name == "pair_t"
@@ -178,7 +191,9 @@ def test_structs_of_packed_and_unnamed_types(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------- the NFs
 
 
-@pytest.mark.parametrize("folder", sorted(p for p in (ROOT / "nfs").glob("*/") if list(p.glob("*.c"))), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "folder", sorted(p for p in (ROOT / "nfs").glob("*/") if list(p.glob("*.c"))), ids=lambda p: p.name
+)
 def test_nfs_are_read(folder: Path) -> None:
     program = load_program(sorted(folder.rglob("*.c")))
     process = program.functions["nf_process"]
