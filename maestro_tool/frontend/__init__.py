@@ -37,12 +37,15 @@ def load_program(sources: Sequence[Path], include_dirs: Sequence[Path] = (), def
 
 
 def fingerprint(program: Program) -> str:
-    """SHA-256 (hex) of what the program means: everything but the files' paths, lines and columns."""
+    """SHA-256 (hex) of what the program means: everything but files, lines and columns; also a renamed file hits.
+
+    Numbers of locations count: results that are cached under this hash hold them.
+    """
     h = hashlib.sha256()
     for function in program.functions.values():
         h.update(repr(function).encode())
     for found in program.globals.values():
-        h.update(repr(replace(found, file=Path(found.file).name, declarations=())).encode())
+        h.update(repr(replace(found, file="", declarations=())).encode())
     for layout in program.structs.values():
         h.update(repr(layout).encode())
     h.update(repr(program.externals).encode())

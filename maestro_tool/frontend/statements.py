@@ -115,6 +115,8 @@ def _declaration(ctx: Context, node: Any) -> None:
         return
     if isinstance(type_, VoidType):
         ctx.input_error(f"variable '{node.name}' is void", node)
+    if node.name in ctx.scopes[-1].names:
+        ctx.input_error(f"'{node.name}' is declared twice in this block", node)
     if "static" in node.storage:
         ctx.program.static_local(ctx, node, type_, const)
         return

@@ -58,6 +58,7 @@ CASES = {
     ),
     "defined twice": ("int x = 1;\nint @x = 2;", InputError, "defined twice"),
     "declared differently": ("extern int x;\nlong @x;", InputError, "declared as 'long' here"),
+    "declared twice": ("int f(int a) {\n  long @a = 1;\n  return a;\n}", InputError, "twice in this block"),
     "not a constant": ("int f(void);\nint x = @f();", InputError, "not a constant"),
     "too many initialisers": ("int x[2] = { 1, 2, @3 };", InputError, "more initialisers"),
     "value of void": ("void g(void);\nint f(void) { return @g(); }", InputError, "has none"),

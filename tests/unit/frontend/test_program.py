@@ -91,6 +91,10 @@ def test_fingerprint_covers_what_means_something(tmp_path: Path, old: str, new: 
     assert before != fingerprint_of(tmp_path / "two", PROGRAM.replace(old, new))
 
 
+def test_fingerprint_survives_a_renamed_file(tmp_path: Path) -> None:
+    assert fingerprint_of(tmp_path / "one", PROGRAM) == fingerprint_of(tmp_path / "two", PROGRAM, "other.c")
+
+
 def test_location_numbers_survive_an_edit(tmp_path: Path) -> None:
     """The same number, the new place: analyses are cached with numbers."""
     programs = []
