@@ -65,10 +65,16 @@ static void against_dpdk(uint64_t seed) {
 
 static uint8_t frame[200];
 
+static void total(uint16_t length) {
+  frame[16] = (uint8_t)(length >> 8);
+  frame[17] = (uint8_t)length;
+}
+
 static void ipv4(uint8_t ihl, uint8_t protocol, uint16_t fragment) {
   memset(frame, 0, sizeof frame);
   frame[12] = 0x08;
   frame[14] = (uint8_t)(0x40 | ihl);
+  total(20);
   frame[20] = (uint8_t)(fragment >> 8);
   frame[21] = (uint8_t)fragment;
   frame[23] = protocol;
@@ -91,33 +97,52 @@ static void ether_type(uint16_t type) {
 static void classes(void) {
 #define CLASS(length, expected) CHECK_EQ(maestro_classify(frame, length), expected)
   ipv4(5, 6, 0);
+  total(40);
   CLASS(60, MAESTRO_TCP4);
-  CLASS(38, MAESTRO_TCP4);
-  CLASS(37, MAESTRO_MALFORMED); /* the ports are not there */
+  CLASS(54, MAESTRO_TCP4);
+  CLASS(53, MAESTRO_MALFORMED); /* less than the total length says */
   CLASS(33, MAESTRO_MALFORMED);
   CLASS(14, MAESTRO_MALFORMED);
   CLASS(13, MAESTRO_MALFORMED);
   CLASS(0, MAESTRO_MALFORMED);
+  total(39); /* TCP's header is not there */
+  CLASS(60, MAESTRO_MALFORMED);
   ipv4(5, 17, 0x4000); /* don't fragment */
+  total(28);
   CLASS(60, MAESTRO_UDP4);
+  total(27);
+  CLASS(60, MAESTRO_MALFORMED);
   ipv4(5, 132, 0);
+  total(32);
   CLASS(60, MAESTRO_SCTP4);
+  total(31);
+  CLASS(60, MAESTRO_MALFORMED);
   ipv4(5, 1, 0);
   CLASS(34, MAESTRO_IPV4_OTHER);
+  total(19);
+  CLASS(34, MAESTRO_MALFORMED);
   ipv4(6, 6, 0);
-  CLASS(42, MAESTRO_TCP4_OPTIONS);
-  CLASS(41, MAESTRO_MALFORMED);
-  CLASS(37, MAESTRO_MALFORMED); /* the options are not there */
+  total(44);
+  CLASS(58, MAESTRO_TCP4_OPTIONS);
+  CLASS(57, MAESTRO_MALFORMED);
+  total(43);
+  CLASS(58, MAESTRO_MALFORMED);
+  total(20); /* the options are not there */
+  CLASS(58, MAESTRO_MALFORMED);
   ipv4(15, 17, 0);
-  CLASS(78, MAESTRO_UDP4_OPTIONS);
+  total(68);
+  CLASS(82, MAESTRO_UDP4_OPTIONS);
   ipv4(15, 132, 0);
-  CLASS(78, MAESTRO_SCTP4_OPTIONS);
+  total(72);
+  CLASS(86, MAESTRO_SCTP4_OPTIONS);
   ipv4(15, 50, 0);
+  total(60);
   CLASS(74, MAESTRO_IPV4_OPTIONS_OTHER);
   CLASS(73, MAESTRO_MALFORMED);
   ipv4(4, 6, 0);
   CLASS(60, MAESTRO_MALFORMED);
   ipv4(5, 6, 0);
+  total(40);
   frame[14] = 0x65;
   CLASS(60, MAESTRO_MALFORMED);
   ipv4(5, 6, 0x2000); /* more fragments */
@@ -125,8 +150,10 @@ static void classes(void) {
   ipv4(5, 17, 0x0001);
   CLASS(60, MAESTRO_IPV4_FRAGMENT);
   ipv4(6, 17, 0x1FFF);
+  total(24);
   CLASS(60, MAESTRO_IPV4_FRAGMENT);
   ipv4(5, 6, 0x8000); /* the reserved bit */
+  total(40);
   CLASS(60, MAESTRO_TCP4);
   ipv6(6);
   CLASS(60, MAESTRO_TCP6);

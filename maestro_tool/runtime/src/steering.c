@@ -10,9 +10,12 @@ static uint32_t be32(const uint8_t *bytes) {
 }
 
 enum { TCP = 6, UDP = 17, SCTP = 132, IPV6_FRAGMENT_HEADER = 44 };
-enum { ETHERNET = 14, IPV4_MINIMUM = 20, IPV6_HEADER = 40, PORTS = 4 };
+enum { ETHERNET = 14, IPV4_MINIMUM = 20, IPV6_HEADER = 40 };
 
-static bool has_ports(uint8_t protocol) { return protocol == TCP || protocol == UDP || protocol == SCTP; }
+/* Shortest L4 header; whether a NIC sees TCP in less is anybody's guess. */
+static uint32_t l4_minimum(uint8_t protocol) {
+  return protocol == TCP ? 20 : protocol == UDP ? 8 : protocol == SCTP ? 12 : 0;
+}
 
 /* TCP, UDP, SCTP, other: in this order in each family of enum maestro_class. */
 static unsigned transport(uint8_t protocol) {
@@ -22,11 +25,11 @@ static unsigned transport(uint8_t protocol) {
 static enum maestro_class classify_ipv4(const uint8_t *frame, uint32_t length) {
   if (length < ETHERNET + IPV4_MINIMUM) return MAESTRO_MALFORMED;
   const uint8_t *ip = frame + ETHERNET;
-  const uint32_t header = 4u * (ip[0] & 0x0F);
-  if (ip[0] >> 4 != 4 || header < IPV4_MINIMUM || ETHERNET + header > length) return MAESTRO_MALFORMED;
+  const uint32_t header = 4u * (ip[0] & 0x0F), total = be16(ip + 2);
+  if (ip[0] >> 4 != 4 || header < IPV4_MINIMUM || total < header || ETHERNET + total > length) return MAESTRO_MALFORMED;
   if ((be16(ip + 6) & 0x3FFF) != 0) return MAESTRO_IPV4_FRAGMENT; /* more fragments, or an offset */
   const uint8_t protocol = ip[9];
-  if (has_ports(protocol) && ETHERNET + header + PORTS > length) return MAESTRO_MALFORMED;
+  if (total < header + l4_minimum(protocol)) return MAESTRO_MALFORMED;
   const unsigned family = header > IPV4_MINIMUM ? MAESTRO_TCP4_OPTIONS : MAESTRO_TCP4;
   return (enum maestro_class)(family + transport(protocol));
 }

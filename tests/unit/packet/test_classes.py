@@ -22,9 +22,12 @@ def frame(ether_type: int, ip: bytes = b"") -> bytes:
     return bytes(12) + ether_type.to_bytes(2, "big") + ip
 
 
-def ipv4(protocol: int, words: int = 5, fragment: int = 0, payload: int = 8, version: int = 4) -> bytes:
+def ipv4(
+    protocol: int, words: int = 5, fragment: int = 0, payload: int = 20, version: int = 4, total: int | None = None
+) -> bytes:
     header = bytearray(4 * words)
     header[0] = version << 4 | words
+    header[2:4] = (4 * words + payload if total is None else total).to_bytes(2, "big")
     header[6:8] = fragment.to_bytes(2, "big")
     header[9] = protocol
     return frame(0x0800, bytes(header) + bytes(payload))
@@ -37,9 +40,9 @@ def ipv6(next_header: int, payload: int = 8) -> bytes:
 
 
 EXAMPLES = {
-    "tcp4": [ipv4(6), ipv4(6, payload=4), ipv4(6, fragment=0x4000)],
-    "udp4": [ipv4(17)],
-    "sctp4": [ipv4(132)],
+    "tcp4": [ipv4(6), ipv4(6, payload=24), ipv4(6, fragment=0x4000), ipv4(6) + bytes(6)],
+    "udp4": [ipv4(17), ipv4(17, payload=8)],
+    "sctp4": [ipv4(132), ipv4(132, payload=12)],
     "ipv4_other": [ipv4(1), ipv4(1, payload=0), ipv4(50)],
     "tcp4_options": [ipv4(6, words=6)],
     "udp4_options": [ipv4(17, words=15)],
@@ -60,7 +63,13 @@ EXAMPLES = {
         ipv4(6)[:33],
         ipv4(6, version=6),
         ipv4(6, payload=3),
-        ipv4(132, payload=0),
+        ipv4(6, payload=19),
+        ipv4(17, payload=7),
+        ipv4(132, payload=11),
+        ipv4(6, total=39),
+        ipv4(1, total=19),
+        ipv4(1, total=41),
+        ipv4(6, fragment=1, total=41),
         frame(0x0800, bytes([0x44]) + bytes(30)),
         frame(0x0800, bytes([0x4F]) + bytes(30)),
         frame(0x86DD, bytes(39)),

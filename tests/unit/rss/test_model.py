@@ -25,6 +25,7 @@ def packet(
 ) -> bytes:
     ip = bytearray(4 * words)
     ip[0], ip[9] = 0x40 | words, protocol
+    ip[2:4] = (4 * words + 20).to_bytes(2, "big")
     ip[6:8] = fragment.to_bytes(2, "big")
     ip[12:20] = socket.inet_aton(src) + socket.inet_aton(dst)
     l4 = sport.to_bytes(2, "big") + dport.to_bytes(2, "big") + bytes(16)

@@ -97,6 +97,8 @@ def test_runtime_classifies_alike(oracle: Callable[[list[str]], list[int]]) -> N
             )
         if len(frame) > 23 and r.random() < 0.9:
             frame[14] = r.choice((0x45, 0x45, 0x45, 0x46, 0x4A, 0x4F, 0x44, 0x65))
+            room = len(frame) - 14
+            frame[16:18] = r.choice((room, room, room, room - 1, room + 1, 20, 39)).to_bytes(2, "big")
             frame[20:22] = r.choice((0, 0, 0x4000, 0x2000, 0x0001)).to_bytes(2, "big")
             frame[23] = r.choice((1, 6, 6, 17, 132))
             if frame[12] == 0x86:
