@@ -57,11 +57,16 @@ class ClassHash(_Model):
 
 
 class Selection(_Model):
-    """An alternative set-up at port level (L3_DST_ONLY ...): all flags to set, and what then is hashed."""
+    """An alternative set-up at port level (L3_DST_ONLY ...): all flags to set, and what then is hashed.
+
+    ``placement`` of the fields in the hash input: ``packed``, one after the other; ``unknown``: that, or each where it
+    would be if all were hashed and zeros instead of the others.  Keys are then right for both.
+    """
 
     name: Name
     flags: tuple[Flag, ...] = Field(min_length=1)
     classes: dict[HashedClass, tuple[InputField, ...]] = Field(min_length=1)
+    placement: Literal["packed", "unknown"] = "unknown"
 
 
 class Symmetric(_Model):

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from maestro_tool.diagnostics import InputError
-from maestro_tool.rss.model import PortModel, place, port_model
+from maestro_tool.rss.model import place, port_models
 from maestro_tool.rss.table import table
 
 
 def table_command(plan: Mapping[str, Any], workers: int) -> list[dict[str, Any]]:
     """Per port: ``port``, ``table_size``, ``workers``, ``table`` (worker of each index).  `InputError` on bad input."""
     result = []
-    for model in _ports(plan):
+    for model in port_models(plan):
         try:
-            entries = table(model.table_size, workers)
+            entries = table(model.table_size, workers, model.weights)
         except ValueError as error:
             raise InputError(str(error)) from None
         result.append({"port": model.port, "table_size": model.table_size, "workers": workers, "table": entries})
@@ -24,7 +24,7 @@ def table_command(plan: Mapping[str, Any], workers: int) -> list[dict[str, Any]]
 
 def queue_command(plan: Mapping[str, Any], port: int, frames: Iterable[bytes], workers: int) -> list[dict[str, Any]]:
     """Per frame that arrives on ``port``: class, steering, hashed fields, hash (hex or None), index, worker."""
-    ports = {model.port: model for model in _ports(plan)}
+    ports = {model.port: model for model in port_models(plan)}
     if port not in ports:
         raise InputError(f"the plan has no port {port}", hint=f"ports: {', '.join(map(str, sorted(ports)))}")
     model = ports[port]
@@ -46,10 +46,3 @@ def queue_command(plan: Mapping[str, Any], port: int, frames: Iterable[bytes], w
             }
         )
     return result
-
-
-def _ports(plan: Mapping[str, Any]) -> list[PortModel]:
-    ports = plan.get("ports") if isinstance(plan, Mapping) else None
-    if not isinstance(ports, list):
-        raise InputError("not a plan: it has no list of ports", hint="give the plan.json of a build")
-    return [port_model(entry) for entry in ports]

@@ -44,11 +44,11 @@ class KeyBits:
 
 
 def input_positions(mode: Mode) -> Iterator[tuple[str, bool, int, int]]:
-    """(field, aligned, bit, position) of each input bit in order."""
+    """(field, aligned, bit, position) of each input bit in order; zeros are passed over."""
     position = 0
     for item in mode.items:
         width = INPUT_BITS[item.field]
-        for i in range(width):
+        for i in range(0 if item.gap else width):
             yield item.field, item.aligned, width - 1 - i, position + i
         position += width
 

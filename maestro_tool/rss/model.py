@@ -12,13 +12,13 @@ from typing import Any
 from maestro_tool.diagnostics import InputError
 from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, IPV6_LENGTH, View, classify, view
 from maestro_tool.packet.fields import FIELDS, INPUT_BITS
-from maestro_tool.rss.table import worker_of
+from maestro_tool.rss.table import table
 from maestro_tool.rss.toeplitz import HASH_BITS, toeplitz
 
 
 @dataclass(frozen=True, slots=True)
 class PortModel:
-    """One entry of ``ports``: key in bytes, table size in entries."""
+    """One entry of ``ports``: key in bytes, table size in entries; ``weights`` as in `table.table`."""
 
     port: int
     key: bytes
@@ -27,6 +27,7 @@ class PortModel:
     steering: Mapping[str, str]
     software: Mapping[View | None, tuple[str, ...]]
     nic_hashes: bool
+    weights: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,19 @@ class Placement:
     worker: int
 
 
-def port_model(entry: Mapping[str, Any]) -> PortModel:
+def port_models(plan: Mapping[str, Any]) -> list[PortModel]:
+    """All ports of a plan.json, with its table weights if traffic was measured; `InputError` if it is none."""
+    ports = plan.get("ports") if isinstance(plan, Mapping) else None
+    if not isinstance(ports, list):
+        raise InputError("not a plan: it has no list of ports", hint="give the plan.json of a build")
+    traffic = plan.get("traffic")
+    weights = traffic.get("weights") if isinstance(traffic, Mapping) else ()
+    if not isinstance(weights, list | tuple) or not all(type(w) is int and w >= 0 for w in weights):
+        raise InputError("plan.json: the weights of its traffic are no list of numbers", hint="build the NF again")
+    return [port_model(entry, tuple(weights)) for entry in ports]
+
+
+def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = ()) -> PortModel:
     """Reads one entry of plan.json's ``ports``; `InputError` if it is not one."""
     try:
         key, size = bytes.fromhex(entry["key"]), entry["table_size"]
@@ -54,7 +67,10 @@ def port_model(entry: Mapping[str, Any]) -> PortModel:
             steering={c: str(entry["steering"][c]) for c in CLASSES},
             software={"l4": software["l4"], "l3": software["l3"], None: ()},
             nic_hashes=bool(entry["rss_hf"]),
+            weights=weights,
         )
+        if weights and len(weights) != size:
+            raise ValueError(f"{len(weights)} weights for a table of {size} entries")
         if not isinstance(size, int) or size <= 0 or size & (size - 1):
             raise ValueError(f"table_size {size!r} is no power of two")
         inputs = (*model.hashed.values(), *software.values())
@@ -78,18 +94,24 @@ def place(model: PortModel, frame: bytes, workers: int) -> Placement:
     """Class, hash, index and worker of a frame (from its Ethernet header on) that arrives on the port.
 
     For classes steered ``any`` the NIC's or the program's own choice is shown; another would be as right.
+    ValueError if the table does not serve so many workers.
     """
+    entries = table(model.table_size, workers, model.weights)
+    name, fields, data = hash_input(model, frame)
+    hashed = toeplitz(model.key, data) if fields else None
+    index = (hashed or 0) & (model.table_size - 1)
+    return Placement(name, model.steering[name], fields, hashed, index, entries[index])
+
+
+def hash_input(model: PortModel, frame: bytes) -> tuple[str, tuple[str, ...], bytes]:
+    """Class of a frame, the fields that are hashed of it (by whom its steering says), and their bytes."""
     name = classify(frame)
     steering = model.steering[name]
     if steering == "nic" or (steering == "any" and model.nic_hashes):
         fields = model.hashed.get(name, ())
-        data = nic_input(frame, name, fields)
-    else:
-        fields = model.software[view(frame)]
-        data = view_input(frame, fields)
-    hashed = toeplitz(model.key, data) if fields else None
-    index = (hashed or 0) & (model.table_size - 1)
-    return Placement(name, steering, fields, hashed, index, worker_of(index, workers, model.table_size))
+        return name, fields, nic_input(frame, name, fields)
+    fields = model.software[view(frame)]
+    return name, fields, view_input(frame, fields)
 
 
 def view_input(frame: bytes, fields: Sequence[str]) -> bytes:

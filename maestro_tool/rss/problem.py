@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maestro_tool import canonical
@@ -19,11 +19,15 @@ ADDRESSES: tuple[str, ...] = ("src_ip", "dst_ip")
 
 @dataclass(frozen=True, slots=True)
 class HashSetup:
-    """One way to set up a NIC's hash: flags for ``rss_hf``, and what each class is hashed over (input order)."""
+    """One way to set up a NIC's hash: flags for ``rss_hf``, and what each class is hashed over (input order).
+
+    ``padded``: the NIC may also hash zeros where it leaves a field out; keys must be right either way.
+    """
 
     name: str
     rss_hf: tuple[str, ...]
     hashed: tuple[tuple[str, tuple[str, ...]], ...]
+    padded: bool = False
 
     def fields(self, packet_class: str) -> tuple[str, ...]:
         """() if the NIC does not hash the class."""
@@ -65,8 +69,12 @@ def problem(
     ports: int,
     *,
     full_hash: bool = False,
+    software: bool = False,
 ) -> Problem:
-    """``profile``: of all ports, or one for each.  ValueError if a constraint names a port that is not there."""
+    """``profile``: of all ports, or one for each.  ``software``: the NICs are not asked to hash (hand-off).
+
+    ValueError if a constraint names a port that is not there.
+    """
     profiles = [profile] * ports if isinstance(profile, NicProfile) else list(profile)
     if len(profiles) != ports:
         raise ValueError(f"{len(profiles)} profiles for {ports} ports")
@@ -77,7 +85,10 @@ def problem(
             if a.high - a.low != b.high - b.low:
                 raise ValueError(f"a constraint equates {a} and {b}, of different widths")
     ordered = tuple(sorted(constraints, key=lambda c: canonical.compact(_constraint_json(c))))
-    return Problem(ordered, tuple(capability(p) for p in profiles), full_hash)
+    ports_of = tuple(capability(p) for p in profiles)
+    if software:
+        ports_of = tuple(replace(p, setups=()) for p in ports_of)
+    return Problem(ordered, ports_of, full_hash)
 
 
 def capability(profile: NicProfile) -> PortCapability:
@@ -91,7 +102,7 @@ def capability(profile: NicProfile) -> PortCapability:
         setups.append(HashSetup("default", tuple(f for f in rss.flags_programmed if f in used), base))
         for s in rss.selections:
             hashed = tuple((name, s.classes[name]) for name in CLASSES if name in s.classes)
-            setups.append(HashSetup(s.name, s.flags, hashed))
+            setups.append(HashSetup(s.name, s.flags, hashed, s.placement == "unknown"))
     return PortCapability(rss.key_length or 40, rss.passed, tables, tuple(setups))
 
 
@@ -131,7 +142,7 @@ def to_json(value: Problem) -> dict[str, Any]:
                 "key_length": p.key_length,
                 "key_length_passed": p.key_length_passed,
                 "tables": list(p.tables),
-                "setups": [[s.name, list(s.rss_hf), [[c, list(f)] for c, f in s.hashed]] for s in p.setups],
+                "setups": [[s.name, list(s.rss_hf), [[c, list(f)] for c, f in s.hashed], s.padded] for s in p.setups],
             }
             for p in value.ports
         ],

@@ -14,12 +14,13 @@ import z3
 
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, eq, extract, land, lor, sym
+from maestro_tool.expr.nodes import FALSE, TRUE, const, eq, extract, land, lor, sym
 from maestro_tool.expr.smt import Translator
-from maestro_tool.packet.classes import View, exact_view_predicate, predicate
+from maestro_tool.packet.classes import View, exact_view_predicate, predicate, view_predicate
 from maestro_tool.packet.fields import FIELDS, INPUT_BITS
+from maestro_tool.rss.problem import reads
 from maestro_tool.rss.solution import PortSolution, RssSolution
-from maestro_tool.rss.steering import is_aligned, views
+from maestro_tool.rss.steering import Item, nic_inputs
 from maestro_tool.sharding.plan import Constraint
 
 RLIMIT = 2_000_000_000
@@ -63,29 +64,52 @@ def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterato
     """The ways in which frames on this side are hashed; frames that are hashed alike are taken together."""
     port = solution.ports[constraint.ports[side]]
     prefix, steering, nic = "ab"[side] + ".", dict(port.steering), dict(port.hashed)
-    groups: dict[tuple[tuple[str, bool], ...], Expr] = {}
+    groups: dict[tuple[Item, ...], Expr] = {}
     for name in constraint.classes[side]:
-        for view in views(constraint, side, name):
-            if steering[name] == "nic":
-                fields = tuple((f, is_aligned(name, f)) for f in nic[name])
-            else:
-                fields = tuple((f, True) for f in _software(port, view))
-            member = land(predicate(name, prefix), exact_view_predicate(view, prefix))
-            groups[fields] = lor(groups.get(fields, FALSE), member)
-    for fields, condition in groups.items():
-        inputs = [bit for f, aligned in fields for bit in _bits(f, aligned, prefix)]
+        frames = _concerned(constraint, side, name, prefix)
+        if steering[name] == "nic":
+            for items in nic_inputs(name, nic[name], padded=port.padded):
+                groups[items] = lor(groups.get(items, FALSE), frames)
+            continue
+        for view in ("l4", "l3", None):  # z3 knows which of them frames of the class can have
+            items = tuple(Item(f, True) for f in _software(port, view))
+            groups[items] = lor(groups.get(items, FALSE), land(frames, exact_view_predicate(view, prefix)))
+    for items, condition in groups.items():
+        inputs = [bit for item in items for bit in _bits(item, prefix)]
         yield _Hash(condition, inputs, port.key, solution.agreeing_bits)
+
+
+def _concerned(constraint: Constraint, side: int, name: str, prefix: str) -> Expr:
+    """The frames of a class that the constraint is about: those in which the NF sees the fields that it names.
+
+    Where no frame of the class offers them, every frame counts.
+    """
+    names = reads(constraint, side)
+    frames = predicate(name, prefix)
+    if not names:
+        return frames
+    seen = land(frames, view_predicate("l4" if names & {"src_port", "dst_port"} else "l3", prefix))
+    return seen if _possible(seen) else frames
+
+
+def _possible(condition: Expr) -> bool:
+    z3ify = Translator()
+    solver = z3.SolverFor("QF_BV", ctx=z3ify.context)
+    solver.add(z3ify(condition))
+    return bool(solver.check() == z3.sat)
 
 
 def _software(port: PortSolution, view: View | None) -> tuple[str, ...]:
     return port.software_l4 if view == "l4" else port.software_l3 if view == "l3" else ()
 
 
-def _bits(field: str, aligned: bool, prefix: str) -> list[Expr]:
+def _bits(item: Item, prefix: str) -> list[Expr]:
     """Bits of a hashed field in wire order; what the NIC takes from elsewhere may have any value."""
-    if not aligned:
-        return [sym(f"{prefix}nic.{field}.{i}", 1) for i in range(INPUT_BITS[field])]
-    f = FIELDS[field]
+    if item.gap:
+        return [const(0, 1)] * INPUT_BITS[item.field]
+    if not item.aligned:
+        return [sym(f"{prefix}nic.{item.field}.{i}", 1) for i in range(INPUT_BITS[item.field])]
+    f = FIELDS[item.field]
     frame = [sym(f"{prefix}pkt.{f.offset + n}", 8) for n in range(f.size)]
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
 
@@ -94,7 +118,7 @@ def _related(constraint: Constraint) -> Expr:
     """The condition under which packets a and b must meet."""
     result = TRUE if constraint.relation is None else constraint.relation
     for left, right in constraint.equal:
-        a, b = _bits(left.field, True, "a."), _bits(right.field, True, "b.")
+        a, b = _bits(Item(left.field, True), "a."), _bits(Item(right.field, True), "b.")
         for i in range(left.high - left.low + 1):
             result = land(result, eq(a[len(a) - 1 - left.low - i], b[len(b) - 1 - right.low - i]))
     return result

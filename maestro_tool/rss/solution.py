@@ -16,10 +16,10 @@ T = TypeVar("T")
 class PortSolution:
     """Set-up of one port.
 
-    ``hashed``: what the NIC hashes per class, in input order.  ``software_l4``/``software_l3``: what this program
-    hashes for frames with that view.  ``key_length_passed`` in bytes, ``table_size`` in entries.
-    ``free_dimensions``: how many bits of this port's key could be chosen freely.  ``field_ranks``: index bits
-    that each field decides.  ``balance``: (traffic, workers, max/mean load).
+    ``hashed``: what the NIC hashes per class, in input order; ``padded``: perhaps with zeros for fields left out.
+    ``software_l4``/``software_l3``: what this program hashes for frames with that view.  Key lengths in bytes,
+    ``table_size`` in entries.  ``free_dimensions``: how many bits of this port's key could be chosen freely.
+    ``field_ranks``: index bits that each field decides.  ``balance``: (traffic, workers, max/mean load).
     """
 
     port: int
@@ -27,6 +27,7 @@ class PortSolution:
     key_length_passed: int
     table_size: int
     setup: str | None
+    padded: bool
     rss_hf: tuple[str, ...]
     hashed: tuple[tuple[str, tuple[str, ...]], ...]
     steering: tuple[tuple[str, str], ...]
@@ -70,7 +71,8 @@ def to_json(solution: RssSolution) -> dict[str, Any]:
         "reason": solution.reason,
         "notes": list(solution.notes),
         "ports": [
-            _port_json(p) | {"nic_hashed": {c: list(f) for c, f in p.hashed}, "setup": p.setup} for p in solution.ports
+            _port_json(p) | {"nic_hashed": {c: list(f) for c, f in p.hashed}, "setup": p.setup, "padded": p.padded}
+            for p in solution.ports
         ],
     }
 
@@ -141,6 +143,7 @@ def _port_from_json(data: Any) -> PortSolution:
         key_length_passed=_of(int, data["key_length_passed"]),
         table_size=_of(int, data["table_size"]),
         setup=None if data["setup"] is None else _of(str, data["setup"]),
+        padded=_of(bool, data["padded"]),
         rss_hf=tuple(_of(str, f) for f in data["rss_hf"]),
         hashed=tuple((c, _fields(data["nic_hashed"][c])) for c in CLASSES if c in data["nic_hashed"]),
         steering=tuple((c, _of(str, data["steering"][c])) for c in CLASSES),

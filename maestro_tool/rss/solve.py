@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -51,21 +51,26 @@ def solve(
 
 def solve_problem(problem: Problem) -> RssSolution:
     """Solves a canonical problem; ``conflict`` numbers its constraints.  See `solve`."""
-    table_size = common_table(problem)
-    index_bits = (table_size or 1).bit_length() - 1
-    agreeing = HASH_BITS if problem.full_hash else index_bits
-    if table_size is None:
-        everything = tuple(range(len(problem.constraints)))
-        reason = "the NICs of these ports have no size of indirection table in common"
-        return RssSolution(False, problem.digest, agreeing, conflict=everything, reason=reason)
-    return _Solver(problem, table_size, agreeing).run()
+    related = RelatedPairs()
+    size = table_size(problem)
+    solution = _Solver(problem, size, related).run()
+    if solution.satisfiable or size <= 2:
+        return solution
+    # Any table that tells two indices apart can be had with one index bit (by another key), so that size 2 decides
+    # whether there is a plan at all; if there is, take the largest table that it allows.
+    smallest = _Solver(problem, 2, related).run()
+    while smallest.satisfiable and not solution.satisfiable:
+        size //= 2
+        solution = _Solver(problem, size, related).run()
+    if not solution.satisfiable:
+        return smallest
+    note = f"the constraints leave {size} indices to decide by: at most {size} workers"
+    return replace(solution, notes=(*solution.notes, note))
 
 
-def common_table(problem: Problem) -> int | None:
-    """One table size for all ports (related ports must share the table): the most usual default, else the largest."""
-    common = set.intersection(*(set(p.tables) for p in problem.ports)) if problem.ports else {1}
-    defaults = [p.tables[0] for p in problem.ports if p.tables[0] in common]
-    return max(defaults, key=lambda size: (defaults.count(size), size)) if defaults else max(common, default=None)
+def table_size(problem: Problem) -> int:
+    """One table for all ports, of the smallest NIC's default size; a NIC's larger table repeats it (index mod size)."""
+    return min((p.tables[0] for p in problem.ports), default=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +99,12 @@ class _Attempt:
 
 
 class _Solver:
-    def __init__(self, problem: Problem, table_size: int, agreeing: int) -> None:
+    def __init__(self, problem: Problem, table_size: int, related: RelatedPairs) -> None:
         self._problem = problem
         self._table_size = table_size
         self._index_bits = table_size.bit_length() - 1
-        self._bits = KeyBits.of(problem, agreeing)
-        self._related = RelatedPairs()
+        self._bits = KeyBits.of(problem, HASH_BITS if problem.full_hash else self._index_bits)
+        self._related = related
         self._tried: set[tuple[Layout, ...]] = set()
         self._seed = bytes.fromhex(problem.digest)
         self._constrained = sorted({p for c in problem.constraints for p in c.ports})
@@ -188,7 +193,7 @@ class _Solver:
         vectors = (sum(1 << u for u in e) for e in sorted(distinct, key=sorted))
         return gf2.solve(self._bits.total, vectors)
 
-    def _moves(self, space: gf2.SolutionSpace, port: int, positions: range) -> bool:
+    def _moves(self, space: gf2.SolutionSpace, port: int, positions: Iterable[int]) -> bool:
         """Some correct key lets these input bits change the index."""
         offset = self._bits.offsets[port]
         return any(space.forms[offset + v] for i in positions for v in window(i, self._index_bits))
@@ -199,7 +204,7 @@ class _Solver:
         """Under some correct key the constrained packets of ``port`` have more than one index."""
         sides = [(c, side) for c in constraints for side in (0, 1) if c.ports[side] == port]
         return not sides or any(
-            self._moves(space, port, range(sum(1 for _ in input_positions(mode))))
+            self._moves(space, port, [position for *_, position in input_positions(mode)])
             for c, side in sides
             for mode in modes(c, side, layouts[port])
         )
@@ -316,6 +321,7 @@ class _Solver:
             key_length_passed=capability.key_length_passed,
             table_size=self._table_size,
             setup=setup.name if setup else None,
+            padded=setup is not None and setup.padded,
             rss_hf=setup.rss_hf if setup else (),
             hashed=setup.hashed if setup else (),
             steering=chosen.steering,

@@ -40,10 +40,14 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A field of a hash input.  ``aligned``: its bytes are those that the NF reads under that name."""
+    """A field of a hash input.  ``aligned``: its bytes are those that the NF reads under that name.
+
+    ``gap``: zeros in its place.
+    """
 
     field: str
     aligned: bool
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,17 @@ def is_aligned(packet_class: str, field: str) -> bool:
     if field in ADDRESSES:
         return packet_class in _IPV4
     return field in HASHABLE and packet_class in _PLAIN
+
+
+def nic_inputs(packet_class: str, fields: tuple[str, ...], *, padded: bool) -> tuple[tuple[Item, ...], ...]:
+    """The hash inputs that a NIC may take of frames of a class; more than one where its driver does not say which."""
+    packed = tuple(Item(f, is_aligned(packet_class, f)) for f in fields)
+    if not padded:
+        return (packed,)
+    whole = (*(("src_ip6", "dst_ip6") if fields[0].endswith("6") else ADDRESSES), "src_port", "dst_port")
+    last = max(whole.index(f) for f in fields)
+    gaps = tuple(Item(f, is_aligned(packet_class, f), gap=f not in fields) for f in whole[: last + 1])
+    return (packed,) if gaps == packed else (packed, gaps)
 
 
 def reached(problem: Problem, port: int) -> dict[str, frozenset[str]]:
@@ -112,9 +127,10 @@ def modes(constraint: Constraint, side: int, layout: Layout) -> Iterator[Mode]:
         for view in views(constraint, side, name):
             if steering[name] == "nic":
                 assert layout.setup is not None
-                items = tuple(Item(f, is_aligned(name, f)) for f in layout.setup.fields(name))
+                inputs = nic_inputs(name, layout.setup.fields(name), padded=layout.setup.padded)
             else:
-                items = tuple(Item(f, True) for f in layout.software(view))
-            found.setdefault(items, []).append((name, view))
+                inputs = (tuple(Item(f, True) for f in layout.software(view)),)
+            for items in inputs:
+                found.setdefault(items, []).append((name, view))
     for items, members in found.items():
         yield Mode(port, items, tuple(members))
