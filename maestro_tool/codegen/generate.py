@@ -22,7 +22,7 @@ from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.plan import ShardingPlan
-from maestro_tool.symex.callpath import Analysis, ObjectPointer, Pinned
+from maestro_tool.symex.callpath import Analysis, MemoryPointer, ObjectPointer, Pinned
 
 
 def generate(
@@ -93,8 +93,9 @@ def _nf_files(program: Program, name: str, analysis: Analysis | None, *, per_wor
     mirrored = mirror_files(program, root, per_worker=per_worker)
     saved = {s.file: s for s in _saved(program)} if per_worker else {}
     assumptions = _assumptions(program, analysis) if analysis else {}
+    addresses = _addresses(program, analysis) if analysis else {}
     burst_file = program.locations[program.functions["nf_process"].loc].file
-    for file in {*saved, *assumptions, burst_file}:
+    for file in {*saved, *assumptions, *addresses, burst_file}:
         relative = os.path.relpath(file, root)
         mirrored[relative] += _render(
             "appendix.c.j2",
@@ -105,6 +106,7 @@ def _nf_files(program: Program, name: str, analysis: Analysis | None, *, per_wor
             size=saved[file].size if file in saved else 0,
             check=_check_name(relative) if file in assumptions else None,
             assumptions=assumptions.get(file, []),
+            addresses=addresses.get(file, []),
         )
     files = {f"gen/{f}": text for f, text in mirrored.items()}
     files[f"gen/main_{name}.c"] = _render("main.c.j2", name=name)
@@ -149,24 +151,59 @@ def _saved(program: Program) -> list[_Saved]:
 
 
 def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[str, Any]]]:
-    """Per file: the checks of pinned numbers and object pointers whose root variable is defined there."""
+    """Per file: the checks whose root variable is defined there.
+
+    ``value``: the number there; ``object``: the allocation whose result is there; ``same``: the function that
+    returns the address that is there.
+    """
     by_file: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    items: list[Pinned | ObjectPointer] = [*analysis.pinned, *analysis.object_pointers]
+    items: list[Pinned | ObjectPointer | MemoryPointer] = [
+        *analysis.pinned,
+        *analysis.object_pointers,
+        *analysis.memory_pointers,
+    ]
     for item in items:
-        root, offset, *derefs = item.access
-        variable = program.globals[str(root)]
+        variable = _root(program, item.access)
         by_file[variable.file].append(
             {
                 "place": item.place,
-                "root": variable.c_name,
-                "offset": offset,
-                "derefs": derefs,
+                **_path(variable, item.access),
                 "size": item.size if isinstance(item, Pinned) else 8,
                 "value": item.value if isinstance(item, Pinned) else None,
                 "object": item.object if isinstance(item, ObjectPointer) else None,
+                "same": _address_name(analysis, item) if isinstance(item, MemoryPointer) else None,
             }
         )
     return by_file
+
+
+def _addresses(program: Program, analysis: Analysis) -> dict[str, list[dict[str, Any]]]:
+    """Per file: the functions that return an address which some pointer must hold; the root may be static there."""
+    by_file: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for item in analysis.memory_pointers:
+        variable = _root(program, item.target)
+        by_file[variable.file].append({"function": _address_name(analysis, item), **_path(variable, item.target)})
+    return by_file
+
+
+def _address_name(analysis: Analysis, item: MemoryPointer) -> str:
+    return f"maestro_address_{analysis.memory_pointers.index(item)}"
+
+
+def _path(variable: Global, access: tuple[str | int, ...]) -> dict[str, Any]:
+    return {"root": variable.c_name, "offset": access[1], "derefs": access[2:]}
+
+
+def _root(program: Program, access: tuple[str | int, ...]) -> Global:
+    """The variable that an access starts from; it must be one that a ``.c`` file of the NF can name."""
+    variable = program.globals[str(access[0])]
+    if variable.scope not in ("file", "static_file") or not variable.file.endswith(".c"):
+        raise UnsupportedError(
+            "packets read memory through a pointer to this, which the program cannot check at its start",
+            program.locations[variable.loc],
+            hint="let the pointer lead to a variable at file scope of a .c file, or to allocated memory",
+        )
+    return variable
 
 
 def _check_functions(program: Program, analysis: Analysis) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
-from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, ObjectPointer, Pinned
+from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPointer, ObjectPointer, Pinned
 from maestro_tool.symex.keys import key_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
@@ -78,6 +78,10 @@ def _explore(
         tuple(
             ObjectPointer(place.text, place.access, number)
             for place, number in sorted(findings.object_pointers.items(), key=lambda item: item[0].text)
+        ),
+        tuple(
+            MemoryPointer(place.text, place.access, address)
+            for place, address in sorted(findings.memory_pointers.items(), key=lambda item: item[0].text)
         ),
         {str(s.value): findings.values[s][1] for s in sorted(symbols, key=str) if s in findings.values},
         tuple(sorted(result.notes | notes | found_notes)),

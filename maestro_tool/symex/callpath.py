@@ -130,6 +130,16 @@ class ObjectPointer:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryPointer:
+    """A pointer to the NF's own memory that packets follow: in every run it must hold the address ``target``
+    (an access as in `Pinned`, of which the address counts and not the content), and so be no null pointer."""
+
+    place: str
+    access: tuple[str | int, ...]
+    target: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """All that later phases need to know about an NF; independent of any NIC."""
 
@@ -139,5 +149,6 @@ class Analysis:
     paths: tuple[CallPath, ...]
     pinned: tuple[Pinned, ...] = ()
     object_pointers: tuple[ObjectPointer, ...] = ()
+    memory_pointers: tuple[MemoryPointer, ...] = ()
     configuration: dict[str, int] = field(default_factory=dict)  # values of the cfg.* symbols that occur
     notes: tuple[tuple[int, str], ...] = ()  # (loc, precision lost and why)

@@ -21,7 +21,7 @@ from maestro_tool.symex.memory import Block, External, Memory, PacketBytes, SetU
 from maestro_tool.symex.models import PACKET
 from maestro_tool.symex.models.chunks import PKT_LEN
 from maestro_tool.symex.models.clock import NOW
-from maestro_tool.symex.places import Place, Places
+from maestro_tool.symex.places import Access, Place, Places
 from maestro_tool.symex.setup import SetUpResult
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import MINIMUM_LENGTH, State
@@ -50,6 +50,7 @@ class Findings:
     pinned: dict[Expr, tuple[Place, int, int]] = field(default_factory=dict)  # symbol -> place, value, loc
     null_pointers: dict[Place, int] = field(default_factory=dict)  # -> loc
     object_pointers: dict[Place, int] = field(default_factory=dict)  # -> object
+    memory_pointers: dict[Place, Access] = field(default_factory=dict)  # -> address it holds
     values: dict[Expr, tuple[Place, int]] = field(default_factory=dict)  # cfg symbols -> place, value
     mutable: dict[int, set[int]] = field(default_factory=dict)  # block -> bytes
     global_loc: dict[int, int] = field(default_factory=dict)  # block -> loc of the first write
@@ -264,6 +265,10 @@ class PacketMachine(Machine):
             target = self._result.memory.get(value.block)
             if target is not None and isinstance(target.fill, StateObjectFill):
                 self._findings.object_pointers.setdefault(place, target.fill.object)
+            elif isinstance(value.offset, int):
+                address = self._places.address(value.block, value.offset)
+                if address is not None:
+                    self._findings.memory_pointers.setdefault(place, address)
             return value
         if isinstance(value, FunctionPointer):
             self.fail(

@@ -65,6 +65,11 @@ class Places:
         root = self._roots.get(number)
         return None if root is None else root.text
 
+    def address(self, number: int, offset: int) -> Access | None:
+        """The access whose address is byte ``offset`` of a block; None when no global leads to it."""
+        root = self._roots.get(number)
+        return None if root is None else (*root.access, offset - root.start)
+
     def leaf(self, number: int, offset: int) -> Place:
         """The scalar that covers byte ``offset`` of block ``number``."""
         found = self._leaves.get((number, offset))

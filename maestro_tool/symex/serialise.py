@@ -12,6 +12,7 @@ from maestro_tool.symex.callpath import (
     CallPath,
     Event,
     KeyField,
+    MemoryPointer,
     ObjectKind,
     ObjectPointer,
     Pinned,
@@ -87,6 +88,9 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
         "object_pointers": [
             {"place": p.place, "access": list(p.access), "object": p.object} for p in analysis.object_pointers
         ],
+        "memory_pointers": [
+            {"place": p.place, "access": list(p.access), "target": list(p.target)} for p in analysis.memory_pointers
+        ],
         "configuration": dict(analysis.configuration),
         "notes": [[loc, text] for loc, text in analysis.notes],
         "expressions": pool.entries,
@@ -95,7 +99,10 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
 
 def analysis_from_json(data: Any) -> Analysis:
     """Inverse of `analysis_to_json`; ValueError on anything else."""
-    top = _Record(data, "schema ports arguments objects paths pinned object_pointers configuration notes expressions")
+    top = _Record(
+        data,
+        "schema ports arguments objects paths pinned object_pointers memory_pointers configuration notes expressions",
+    )
     if top.number("schema") != SCHEMA:
         raise ValueError(f"schema {top['schema']!r:.40} is not {SCHEMA}")
     known = read_pool(top["expressions"])
@@ -116,6 +123,7 @@ def analysis_from_json(data: Any) -> Analysis:
         top.each("paths", reader.path),
         top.each("pinned", _pinned),
         top.each("object_pointers", reader.object_pointer),
+        top.each("memory_pointers", _memory_pointer),
         {_text(name): _number(value) for name, value in configuration.items()},
         top.each("notes", _note),
     )
@@ -212,6 +220,11 @@ def _offset(value: Any) -> int:
 def _pinned(data: Any) -> Pinned:
     r = _Record(data, "place access size value loc")
     return Pinned(r.text("place"), _access(r["access"]), r.number("size"), r.number("value"), r.number("loc"))
+
+
+def _memory_pointer(data: Any) -> MemoryPointer:
+    r = _Record(data, "place access target")
+    return MemoryPointer(r.text("place"), _access(r["access"]), _access(r["target"]))
 
 
 class _Reader:
