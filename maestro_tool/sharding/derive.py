@@ -157,12 +157,18 @@ def _broken_links(analysis: Analysis, touched: list[Access], indices: dict[int, 
             link = indices.get(a.through)
             through = analysis.objects[a.through].name
             if link is None:
-                text = f"entries of {name} are found through {through}, which packets do not fill: several keys may share one"
+                text = (
+                    f"entries of {name} are found through {through}, which packets do not fill: "
+                    "several keys may share one"
+                )
                 yield Obstacle(None, text, (a.object,), (a.loc,))
                 continue
             if link.dchain is None:
                 assert link.offence is not None
-                text = f"entries of {name} are found through {through}, whose values are not indices freshly allocated from one dchain"
+                text = (
+                    f"entries of {name} are found through {through}, "
+                    "whose values are not indices freshly allocated from one dchain"
+                )
                 yield Obstacle(None, text, (a.object,), (a.loc, link.offence.loc))
                 continue
             sources[a.object].setdefault(link.dchain, a)
@@ -261,7 +267,10 @@ def _visible_indices(analysis: Analysis, indices: dict[int, _IndexMap]) -> Itera
             for s in symbols(value):
                 obj = _index_source(path, s, indices)
                 if obj is not None:
-                    text = f"an index of {analysis.objects[obj].name} leaves in packets: two cores would hand out the same one"
+                    text = (
+                        f"an index of {analysis.objects[obj].name} leaves in packets: "
+                        "two cores would hand out the same one"
+                    )
                     yield Obstacle(None, text, (obj,), (path.loc,))
 
 

@@ -173,8 +173,11 @@ class Machine(Access):
             case ir.Branch(condition, then, otherwise):
                 test = to_bool(self.integer(state, frame, condition, 1, t.loc))
                 yes, no = self.split(state, test, t.loc)
-                if yes is not None and no is not None:
+                undecided = yes is not None and no is not None
+                # A round that this path cannot leave still counts if packets decide how many there are.
+                if undecided or (t.loop and not test.is_const):
                     self._count_decision(frame, t.loc, t.loop)
+                if no is not None and yes is not None:
                     no.frames[-1].decisions = dict(frame.decisions)
                 return self._go([(yes, then), (no, otherwise)])
             case ir.Switch():

@@ -11,7 +11,7 @@ import pytest
 from scons_tree import Tree, make_tree
 
 #: Every option changes what set-up leaves in memory in another way; --size and --extra change only numbers
-that the plan does not depend on.
+#: that the plan does not depend on.
 NF = r"""
 #include <getopt.h>
 #include <stdlib.h>
