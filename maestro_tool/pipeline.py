@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
     from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss import RssSolution
+    from maestro_tool.rss.measured import Measured
+    from maestro_tool.rss.strategy import Strategy
     from maestro_tool.sharding.plan import ShardingPlan
     from maestro_tool.symex.callpath import Analysis
+
+#: What can be asked for.
+STRATEGIES = ("auto", "shared-nothing", "handoff")
 
 ANALYSIS_SCHEMA = "maestro-analysis/1"
 
@@ -136,9 +141,18 @@ def analyse(request: Request, cache: Cache, watch: Stopwatch) -> Analysed:
 
 
 def generate(
-    analysed: Analysed, profile: NicProfile, name: str, strategy: str, cache: Cache, watch: Stopwatch
+    analysed: Analysed,
+    nic: Sequence[NicProfile],
+    name: str,
+    strategy: str,
+    cache: Cache,
+    watch: Stopwatch,
+    traffic: Path | None = None,
 ) -> dict[str, str]:
-    """Call paths and a NIC -> the files of one NF by relative name: ``plan.json``, ``<nf>.h``, ``gen/...``."""
+    """Call paths and a NIC -> the files of one NF by relative name: ``plan.json``, ``<nf>.h``, ``gen/...``.
+
+    ``nic``: the profile of all ports, or one for each.  ``traffic``: captures that the tables are balanced for.
+    """
     from maestro_tool import codegen, plan_json
 
     # The sources once more: for line numbers, and because generated C mirrors them.
@@ -147,14 +161,19 @@ def generate(
         raise InputError("the sources changed after they were analysed", hint="analyse them again: maestro analyse")
     # Call paths -> which packets must meet, and how each object is treated.
     plan = derive(analysed, watch)
-    chosen = choose_strategy(plan, program, strategy)
+    require_shardable(plan, program, strategy)
     # Constraints and what the NIC hashes -> keys, tables, software steering.
-    solution = solve(plan, profile, analysed.analysis.ports, cache, watch)
-    require_solution(solution, plan, program, profile)
+    profiles = per_port(nic, analysed.analysis.ports)
+    solution = solve(plan, profiles, cache, watch, software=strategy == "handoff")
+    require_solution(solution, plan, program, nic)
+    chosen = choose_strategy(solution, profiles, strategy)
+    # Captures under these keys -> weights for the tables.
+    measured = measure(solution, traffic, watch) if traffic is not None else None
     # All of it -> C, and the plan as other programs read it.
     with watch.phase("codegen"):
-        files = codegen.generate(program, analysed.analysis, plan, solution, profile, name, chosen)
-    document = plan_json.document(program, analysed.analysis, plan, solution, profile, name, chosen)
+        weights = measured.weights if measured else ()
+        files = codegen.generate(program, analysed.analysis, plan, solution, profiles, name, chosen.name, weights)
+    document = plan_json.document(program, analysed.analysis, plan, solution, profiles, name, chosen, measured)
     return {**files, "plan.json": canonical.dumps(document)}
 
 
@@ -181,15 +200,27 @@ def derive(analysed: Analysed, watch: Stopwatch) -> ShardingPlan:
         return sharding.derive_plan(analysed.analysis)
 
 
-def solve(plan: ShardingPlan, profile: NicProfile, ports: int, cache: Cache, watch: Stopwatch) -> RssSolution:
-    """Constraints + profile -> RSS solution; one that is read from the cache is proved again before it is used."""
+def per_port(nic: Sequence[NicProfile], ports: int) -> tuple[NicProfile, ...]:
+    """One profile for each port; `InputError` if there are neither one nor as many as ports."""
+    if len(nic) not in (1, ports):
+        raise InputError(f"nic= names {len(nic)} cards, but the NF has {ports} ports", hint="name one, or one for each")
+    return tuple(nic) if len(nic) == ports else tuple(nic) * ports
+
+
+def solve(
+    plan: ShardingPlan, profiles: Sequence[NicProfile], cache: Cache, watch: Stopwatch, *, software: bool = False
+) -> RssSolution:
+    """Constraints + a profile per port -> RSS solution, proved again before it is used, whether cached or new.
+
+    ``software``: do without the NICs' hashing.
+    """
     from maestro_tool.rss import problem as make_problem
     from maestro_tool.rss import solve_problem
     from maestro_tool.rss.solution import from_json, to_json
     from maestro_tool.rss.verify import check
 
     with watch.phase("rss") as mark:
-        problem = make_problem(plan.constraints, profile, ports)
+        problem = make_problem(plan.constraints, profiles, len(profiles), software=software)
         key = fingerprint.solution_key(problem.digest)
         stored = cache.get(key)
         if stored is not None:
@@ -202,17 +233,19 @@ def solve(plan: ShardingPlan, profile: NicProfile, ports: int, cache: Cache, wat
                 pass
             cache.reject(key)
         solution = solve_problem(problem)
+        if wrong := check(problem, solution):
+            raise AssertionError(f"the solver's own solution is wrong: {wrong[0]}")
         if solution.satisfiable:  # what an unsatisfiable one says is about these constraints in this order
             cache.put(key, to_json(solution))
         return solution
 
 
-def choose_strategy(plan: ShardingPlan, program: Program, wanted: str) -> str:
-    """The strategy that is sound for ``plan``; raises with the reason where there is none."""
-    if wanted not in ("auto", "shared-nothing"):
-        raise UnsupportedError(f"strategy {wanted!r} is not built yet", hint="use strategy=auto or shared-nothing")
+def require_shardable(plan: ShardingPlan, program: Program, wanted: str) -> None:
+    """Raise with the reason where no strategy that is built is sound for ``plan``."""
+    if wanted not in STRATEGIES:
+        raise UnsupportedError(f"strategy {wanted!r} is not built yet", hint=f"use strategy={' or '.join(STRATEGIES)}")
     if plan.shardable:
-        return "shared-nothing"
+        return
     rule, text, locs = plan.obstacles[0] if plan.obstacles else (None, "no sharding is known for it", ())
     raise UnsupportedError(
         f"not shardable: {text}" + (f" [{rule}]" if rule else ""),
@@ -221,13 +254,36 @@ def choose_strategy(plan: ShardingPlan, program: Program, wanted: str) -> str:
     )
 
 
-def require_solution(solution: RssSolution, plan: ShardingPlan, program: Program, profile: NicProfile) -> None:
+def choose_strategy(solution: RssSolution, profiles: Sequence[NicProfile], wanted: str) -> Strategy:
+    """The best strategy that is sound on these NICs; raises if ``wanted`` is not."""
+    from maestro_tool.rss.strategy import strategy_of
+
+    chosen = strategy_of(solution, profiles, forced=wanted == "handoff")
+    if wanted == "shared-nothing" and chosen.name != wanted:
+        reason = next(text for text in chosen.why if "hands packets to their owner" in text)
+        raise UnsupportedError(
+            f"strategy=shared-nothing is not possible: {reason}", hint="use strategy=handoff or auto"
+        )
+    return chosen
+
+
+def measure(solution: RssSolution, traffic: Path, watch: Stopwatch) -> Measured:
+    """A folder of captures, or one capture -> what indices their packets meet."""
+    from maestro_tool.rss import measured
+
+    with watch.phase("traffic"):
+        return measured.measure(solution, measured.read(traffic, len(solution.ports)), traffic.name)
+
+
+def require_solution(solution: RssSolution, plan: ShardingPlan, program: Program, nic: Sequence[NicProfile]) -> None:
     """Raise where no key of this NIC satisfies the constraints without sending everything to one core."""
+    from maestro_tool.nic.profile import label
+
     if solution.satisfiable:
         return
     locs = [loc for n in solution.conflict for loc in plan.constraints[n].locs]
     raise UnsupportedError(
-        f"no RSS configuration of {profile.name} satisfies the constraints: {solution.reason}",
+        f"no RSS configuration of {label(nic)} satisfies the constraints: {solution.reason}",
         program.locations[locs[0]] if locs else None,
         hint="shared-nothing is the only strategy so far; sharing what is in conflict (locks, tm) comes later",
     )
@@ -237,9 +293,7 @@ def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:
     from maestro_tool import frontend
 
     with watch.phase("frontend"):
-        program = frontend.load_program(
-            list(request.sources), list(request.include_dirs), list(request.defines)
-        )
+        program = frontend.load_program(list(request.sources), list(request.include_dirs), list(request.defines))
         return program, frontend.fingerprint(program)
 
 

@@ -5,6 +5,7 @@ The only place where numbered locations become file:line:col.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
     from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss import RssSolution
+    from maestro_tool.rss.measured import Measured
+    from maestro_tool.rss.strategy import Strategy
     from maestro_tool.sharding.plan import Constraint, FieldBits, ShardingPlan
     from maestro_tool.symex.callpath import Analysis
 
@@ -31,12 +34,16 @@ def document(
     analysis: Analysis,
     plan: ShardingPlan,
     solution: RssSolution,
-    profile: NicProfile,
+    profiles: Sequence[NicProfile],
     name: str,
-    strategy: str,
+    strategy: Strategy,
+    measured: Measured | None = None,
 ) -> dict[str, Any]:
-    """The content of ``plan.json``."""
+    """The content of ``plan.json``; ``profiles``: one per port."""
+    from maestro_tool.nic.profile import label
+    from maestro_tool.rss import measured as traffic
     from maestro_tool.rss.solution import ports_json
+    from maestro_tool.rss.strategy import unused
 
     names = {o.id: o.name for o in analysis.objects}
     kinds = {o.id: o.kind for o in analysis.objects}
@@ -47,8 +54,9 @@ def document(
     return {
         "schema": SCHEMA,
         "nf": name,
-        "nic": profile.name,
-        "strategy": strategy,
+        "nic": label(profiles),
+        "strategy": strategy.name,
+        "why": list(strategy.why),
         "arguments": list(analysis.arguments),
         "n_ports": analysis.ports,
         "pinned": [{"place": p.place, "value": p.value, "location": places((p.loc,))[0]} for p in analysis.pinned],
@@ -79,10 +87,28 @@ def document(
             }
             for d in plan.decisions
         ],
-        "ports": ports_json(solution),
+        "ports": [
+            port
+            | {
+                "nic": profile.name,
+                "setup": p.setup,
+                "proof": _proof(plan, p.port),
+                "unused": unused(p, profile),
+            }
+            for port, p, profile in zip(ports_json(solution), solution.ports, profiles, strict=True)
+        ],
+        "agreeing_bits": solution.agreeing_bits,
+        "traffic": None if measured is None else traffic.to_json(measured),
         "relaxations": [{"kind": r.kind, "object": names[r.object], "text": r.text} for r in plan.relaxations],
         "notes": [{"location": places((loc,))[0], "text": text} for loc, text in analysis.notes],
     }
+
+
+def _proof(plan: ShardingPlan, port: int) -> dict[str, Any]:
+    """By what the keys of a port were shown to be right (`rss.verify`; without it there is no plan)."""
+    concerned = [c for c in plan.constraints if port in c.ports]
+    by_z3 = sum(c.relation is not None for c in concerned)
+    return {"status": "proved", "linear": len(concerned) - by_z3, "z3": by_z3}
 
 
 def bits(f: FieldBits) -> str:

@@ -37,6 +37,16 @@ def resolve(nic: str, own: Path = Path("configs")) -> Path:
     return profiles[nic]
 
 
+def split(nic: str) -> list[str]:
+    """``A+B``: the cards of port 0, port 1 ...; one name: of all ports."""
+    return [nic] if Path(nic).is_file() else [part for part in nic.split("+") if part] or [nic]
+
+
+def label(nic: str) -> str:
+    """``nic`` as part of a path: stems of files, joined by ``+``."""
+    return "+".join(Path(part).stem if part.endswith(".yaml") else part for part in split(nic))
+
+
 def with_bases(path: Path, own: Path = Path("configs")) -> list[Path]:
     """``path`` and the profiles that it extends; what is wrong with them is said when they are loaded."""
     chain = [path]

@@ -97,7 +97,7 @@ def _phases(subject: Subject, nic: str) -> dict[str, float]:
     profile = load_profile(profiles.resolve(nic), profiles.folders())
     watch = pipeline.Stopwatch()
     analysed = pipeline.analyse(request, NoCache(), watch)
-    pipeline.generate(analysed, profile, subject.name, "auto", NoCache(), watch)
+    pipeline.generate(analysed, (profile,), subject.name, "auto", NoCache(), watch)
     seconds: dict[str, float] = {}
     for t in watch.times:
         seconds[t.phase] = seconds.get(t.phase, 0.0) + t.seconds

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maestro_tool import canonical
 from maestro_tool.diagnostics import InputError, UnsupportedError
 
 if TYPE_CHECKING:
+    from maestro_tool.nic import NicProfile
     from maestro_tool.pipeline import Analysed, Request, Stopwatch
+
+
+_NIC = "name of a profile, or a YAML file; A+B: of port 0, of port 1"
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,14 +25,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     p = subparsers.add_parser("solve", help="RSS keys and tables for one NIC: analysis.json -> solution")
     p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
-    p.add_argument("--nic", required=True, help="name of a profile, or a YAML file")
+    p.add_argument("--nic", required=True, help=_NIC)
+    p.add_argument("--strategy", default="auto", help="handoff: without the NIC's hashing")
     p.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     p.set_defaults(run=_solve)
 
     p = subparsers.add_parser("generate", help="the parallel program for one NIC: analysis.json -> C and plan.json")
     p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
-    p.add_argument("--nic", required=True, help="name of a profile, or a YAML file")
-    p.add_argument("--strategy", default="auto", help="auto (default) or shared-nothing")
+    p.add_argument("--nic", required=True, help=_NIC)
+    p.add_argument("--strategy", default="auto", help="auto (default), shared-nothing or handoff")
+    p.add_argument("--traffic", type=Path, metavar="PATH",
+                   help="a capture, or a folder with port0.pcap ...: the tables are balanced for it")  # fmt: skip
     _add_generated(p)
     p.set_defaults(run=_generate)
 
@@ -80,20 +87,22 @@ def _analyse(args: argparse.Namespace) -> None:
 def _solve(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
     from maestro_tool.cache import default_cache
+    from maestro_tool.nic.profile import label
     from maestro_tool.rss.solution import to_json
 
     watch = pipeline.Stopwatch()
-    analysed, profile = _read_inputs(args)
+    analysed, nic = _read_inputs(args)
     plan = pipeline.derive(analysed, watch)
     if not plan.shardable:
         raise UnsupportedError("not shardable: " + "; ".join(text for _, text, _ in plan.obstacles))
-    solution = pipeline.solve(plan, profile, analysed.analysis.ports, default_cache(), watch)
+    profiles = pipeline.per_port(nic, analysed.analysis.ports)
+    solution = pipeline.solve(plan, profiles, default_cache(), watch, software=args.strategy == "handoff")
     text = canonical.dumps(to_json(solution))
     if args.output is None:
         print(text, end="")
     else:
         canonical.write_files({args.output: text})
-        _say("SOLVE", args.output, profile.name, watch)
+        _say("SOLVE", args.output, label(nic), watch)
 
 
 def _generate(args: argparse.Namespace) -> None:
@@ -102,8 +111,8 @@ def _generate(args: argparse.Namespace) -> None:
 
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()
-    analysed, profile = _read_inputs(args)
-    files = pipeline.generate(analysed, profile, args.name, args.strategy, default_cache(), watch)
+    analysed, nic = _read_inputs(args)
+    files = pipeline.generate(analysed, nic, args.name, args.strategy, default_cache(), watch, args.traffic)
     _write(args, analysed.request, files)
     _say("GENERATE", args.output / "plan.json", f"{len(files)} files", watch)
 
@@ -119,12 +128,13 @@ def _sequential(args: argparse.Namespace) -> None:
     _say("GENERATE", args.output / f"{args.name}.h", f"{len(files)} files", watch)
 
 
-def _read_inputs(args: argparse.Namespace) -> tuple[Analysed, Any]:
+def _read_inputs(args: argparse.Namespace) -> tuple[Analysed, tuple[NicProfile, ...]]:
     from maestro_tool import profiles
     from maestro_tool.nic import load_profile
     from maestro_tool.pipeline import Analysed
 
-    return Analysed.read(args.analysis), load_profile(profiles.resolve(args.nic))
+    files = [profiles.resolve(nic) for nic in profiles.split(args.nic)]
+    return Analysed.read(args.analysis), tuple(load_profile(path, profiles.folders()) for path in files)
 
 
 def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import jinja2
 from maestro_tool.codegen.mirror import mirror_files, per_worker_globals
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Global, Program
-from maestro_tool.nic import NicProfile
+from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.rss.solution import PortSolution, RssSolution
@@ -30,7 +31,7 @@ def generate(
     analysis: Analysis,
     plan: ShardingPlan,
     solution: RssSolution,
-    profile: NicProfile,
+    profiles: Sequence[NicProfile],
     name: str,
     strategy: str,
     weights: tuple[int, ...] = (),
@@ -44,7 +45,7 @@ def generate(
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
         name=name,
-        nic=profile.name,
+        nic=label(profiles),
         strategy=strategy,
         objects=[
             {
@@ -61,7 +62,7 @@ def generate(
         saved=_saved(program),
         per_worker=bool(per_worker_globals(program)),
         checks=_check_functions(program, analysis),
-        software_rss=_c_bool(profile.rss.kind == "software"),
+        software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
     return files
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -137,6 +138,12 @@ class RssCapability(_Model):
     def passed(self) -> int:
         """``rss_key_len`` to give to ethdev, in bytes."""
         return self.key_length if self.key_length_passed is None else self.key_length_passed
+
+
+def label(profiles: Sequence[NicProfile]) -> str:
+    """As ``nic=`` spells them: ``e810``, or ``e810+x710`` where the ports' cards differ."""
+    names = [p.name for p in profiles]
+    return names[0] if len(set(names)) == 1 else "+".join(names)
 
 
 class NicProfile(_Model):

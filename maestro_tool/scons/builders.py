@@ -27,7 +27,7 @@ VERBS = {
 
 def add(env: Any) -> None:
     """Register the builders in ``env``."""
-    env.SetDefault(MAESTRO_ARGS=[], MAESTRO_HEADERS=[], MAESTRO_INCLUDES=[], MAESTRO_DEFINES=[])
+    env.SetDefault(MAESTRO_ARGS=[], MAESTRO_HEADERS=[], MAESTRO_INCLUDES=[], MAESTRO_DEFINES=[], MAESTRO_TABLES=[])
     verbose = env["MAESTRO_VERBOSE"]
     env.Append(
         BUILDERS={
@@ -38,8 +38,8 @@ def add(env: Any) -> None:
                 verbose,
             ),
             "MaestroGenerate": _builder(
-                f"{_MAESTRO} generate ${{SOURCES[0]}} --nic ${{SOURCES[1]}} --strategy $STRATEGY --name $MAESTRO_NF"
-                " $MAESTRO_HEADERS -o ${TARGET.dir}",
+                f"{_MAESTRO} generate ${{SOURCES[0]}} $MAESTRO_NIC --strategy $STRATEGY --name $MAESTRO_NF"
+                " $MAESTRO_TABLES $MAESTRO_HEADERS -o ${TARGET.dir}",
                 "GENERATE",
                 verbose,
             ),

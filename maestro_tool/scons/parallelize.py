@@ -52,9 +52,13 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     """Nodes of the parallel program of ``name``, per NIC: executable, library, header, plan.
 
     ``sources``: default: the NF's folder below $MAESTRO_NFS.  NIC: a name, a .yaml file, or a list.
-    NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of devices.  STRATEGY: auto, shared-nothing.
+    ``A+B``: the cards of port 0 and port 1.  NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of
+    devices.  STRATEGY: auto, shared-nothing, handoff.  TABLES_FOR: a capture, or a folder with port0.pcap ...: what the
+    tables are balanced for.
     """
     strategy = str(overrides.pop("STRATEGY", env["STRATEGY"]))
+    traffic = [Path(t) for t in flatten([overrides.pop("TABLES_FOR", [])]) if t]
+    captures = tuple(c for t in traffic for c in (sorted(t.glob("port*.pcap")) if t.is_dir() else (t,)))
     nics = overrides.pop("NIC", env["NIC"])
     cc = _compiler(env)
     function = _function(env, name, sources, overrides)
@@ -64,20 +68,24 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     env.Depends(analysis, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
     nodes = []
     for nic in nics if is_List(nics) else [nics]:
-        profile = _translated(profiles.resolve, str(nic), configs)
-        folder = f"#{env['MAESTRO_BUILD']}/{profile.stem}/{name}"
+        cards = [_translated(profiles.resolve, part, configs) for part in profiles.split(str(nic))]
+        label = profiles.label(str(nic))
+        folder = f"#{env['MAESTRO_BUILD']}/{label}/{name}"
         generated = env.MaestroGenerate(
             [f"{folder}/plan.json", *_outputs(env, function, folder)],
-            [analysis, _file(env, profile)],
+            [analysis, *_files(env, tuple(dict.fromkeys(cards)))],
             MAESTRO_NF=name,
+            MAESTRO_NIC=builders.literal("--nic", ["+".join(_file(env, card).path for card in cards)]),
+            MAESTRO_TABLES=builders.literal("--traffic", traffic),
             STRATEGY=strategy,
             MAESTRO_HEADERS=builders.literal("--header", function.headers),
         )
         env.Depends(generated, _inputs(env, function, fingerprint.GENERATION_PHASES))
-        env.Depends(generated, _files(env, (*function.sources, *profiles.with_bases(profile, configs)[1:])))
+        bases = [base for card in cards for base in profiles.with_bases(card, configs)[1:]]
+        env.Depends(generated, _files(env, (*function.sources, *dict.fromkeys(bases), *captures)))
         per_worker = {"MAESTRO_THREAD_LOCAL": "_Thread_local"}  # for the declaration of `config` in nf.h
         program, library = _compile(cc, function, folder, generated, per_worker)
-        env["MAESTRO_PRODUCTS"].append(Product(name, profile.stem, generated[0], program[0], function.arguments))
+        env["MAESTRO_PRODUCTS"].append(Product(name, label, generated[0], program[0], function.arguments))
         nodes += [program, library, generated[1], generated[0]]
     return flatten(nodes)
 
@@ -130,7 +138,8 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
 def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> nf.NetworkFunction:
     """The NF as its folder describes it, or as the call does; relative to the top folder where it is below that."""
     arguments, ports = overrides.pop("NF_ARGS", None), overrides.pop("PORTS", None)
-    overrides.pop("STRATEGY", None)
+    for option in ("STRATEGY", "TABLES_FOR"):  # of parallel programs only
+        overrides.pop(option, None)
     if overrides:
         raise UserError(f"unknown argument for the NF {name}: {', '.join(sorted(overrides))}")
     if sources is None:

@@ -46,6 +46,10 @@ def _describe(product: Product, failed: set[str]) -> Iterator[str]:
     yield ""
     yield f"{title}: {strategy}"
     yield from (f"  {text}" for text in constraints)
+    yield from (f"  {text}" for text in plan.get("why", ()))
+    if traffic := plan.get("traffic"):
+        gains = (f"{n}: {traffic['before'][n]} -> {ratio}" for n, ratio in traffic["after"].items())
+        yield f"  tables for {traffic['source']} ({traffic['packets']} packets), max/mean load: {', '.join(gains)}"
     yield from (f"  relaxed: {r['text']}" for r in plan.get("relaxations", ()))
     yield f"  {program}"
 

@@ -18,7 +18,7 @@ STRATEGIES = {
     "auto": None,
     "shared-nothing": None,
     "hybrid": "not built yet",
-    "handoff": "not built yet",
+    "handoff": None,
     "locks": "not built yet",
     "tm": "not built yet",
 }
@@ -46,15 +46,15 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
     for name, text, default, convert in (
         ("nf", f"network functions, separated by commas, or all. Known: {', '.join(functions)}", "all",
          lambda text: _names("nf", text, functions)),
-        ("nic", f"NIC profiles, separated by commas, or all. Known: {', '.join(nics)}", "soft",
-         lambda text: _names("nic", text, nics)),
-        ("strategy", "how state is kept apart or shared: auto, shared-nothing", "auto", _strategy),
+        ("nic", f"NIC profiles, separated by commas, or all; A+B: for port 0, port 1; or FILE.yaml. "
+         f"Known: {', '.join(nics)}", "soft", lambda text: _nics(text, nics)),
+        ("strategy", "how state is kept apart or shared: auto, shared-nothing, handoff", "auto", _strategy),
         ("ports", "number of devices the analysis assumes; default: the NF's nf.yaml, else 2", "", _ports),
         ("args", "the NF's own options the analysis assumes, e.g. args='--expire 10'; default: its nf.yaml", "",
          lambda text: text.split() if text else None),
         ("workers", "run: number of workers", "2", _workers),
-        ("traffic", "run: a folder with port0.pcap, port1.pcap ..., or options of `maestro traffic`, as '--flows 50'",
-         "", str),
+        ("traffic", "a capture, or a folder with port0.pcap, port1.pcap ...: the tables are balanced for it; "
+         "run: such a folder, or options of `maestro traffic`, as '--flows 50'", "", str),
     ):  # fmt: skip
         variables.Add(name, text, default, converter=_converter(convert))
     variables.Add(BoolVariable("verbose", "show whole command lines", False))
@@ -85,11 +85,36 @@ def _names(variable: str, text: str, known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _nics(text: str, known: Iterable[str]) -> list[str]:
+    """Names, files, and A+B of them."""
+    names = list(known)
+    asked = [n for n in text.split(",") if n]
+    for part in (p for n in asked for p in profiles.split(n)):
+        if part.endswith(".yaml") and not Path(part).is_file():
+            raise UserError(f"nic={part}: no such file")
+    others = [n for n in asked if len(profiles.split(n)) > 1 or n.endswith(".yaml")]
+    for name in others:
+        plain = [p for p in profiles.split(name) if not p.endswith(".yaml")]
+        _names("nic", ",".join(plain) or names[0], names)
+    plain = [n for n in asked if n not in others]
+    return [*(_names("nic", ",".join(plain), names) if plain or not others else []), *dict.fromkeys(others)]
+
+
+def captures(text: str) -> str:
+    """``traffic=`` where it names captures; "" where it is empty or options of `maestro traffic`."""
+    if not text or text.startswith("-"):
+        return ""
+    if not Path(text).exists():
+        raise UserError(f"traffic={text}: no such capture or folder")
+    return text
+
+
 def _strategy(text: str) -> str:
     if text not in STRATEGIES:
         raise UserError(f"unknown strategy={text}; known: {', '.join(STRATEGIES)}")
     if STRATEGIES[text]:
-        raise UserError(f"strategy={text} is {STRATEGIES[text]}; use auto or shared-nothing")
+        built = [name for name, missing in STRATEGIES.items() if not missing]
+        raise UserError(f"strategy={text} is {STRATEGIES[text]}; use {', '.join(built)}")
     return text
 
 

@@ -1,0 +1,89 @@
+"""Who computes the sharding on this NIC, and why: the words of the build's summary and of plan.json.
+
+``shared-nothing``: the NIC sends packets to their owner (profile soft: this program's dispatcher in its place).
+``handoff``: the sharding exists, but the NIC cannot compute it on some port; software hashes and passes packets on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from maestro_tool.nic.profile import NicProfile
+from maestro_tool.rss.solution import PortSolution, RssSolution
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """``why``: a sentence for each port, and what else is to be known before it is used."""
+
+    name: str
+    why: tuple[str, ...]
+
+
+def strategy_of(solution: RssSolution, profiles: Sequence[NicProfile], *, forced: bool = False) -> Strategy:
+    """The strategy of a satisfiable solution; ``profiles``: one per port; ``forced``: NICs were not asked to hash."""
+    why = [f"port {p.port}: {_who(p, profiles[p.port], forced=forced)}" for p in solution.ports]
+    by_hand = any(
+        _constrained(p) and not _by_nic(p) and (forced or profiles[p.port].rss.kind != "software")
+        for p in solution.ports
+    )
+    return Strategy("handoff" if by_hand else "shared-nothing", (*why, *solution.notes))
+
+
+def unused(p: PortSolution, profile: NicProfile) -> list[str]:
+    """What the card offers, or claims to, that the plan does without; and the reason."""
+    return list(_unused(p, profile))
+
+
+def _constrained(p: PortSolution) -> bool:
+    return any(how != "any" for _, how in p.steering)
+
+
+def _by_nic(p: PortSolution) -> bool:
+    return any(how == "nic" for _, how in p.steering)
+
+
+def _who(p: PortSolution, profile: NicProfile, *, forced: bool) -> str:
+    if not _constrained(p):
+        return "any core may take any packet"
+    if _by_nic(p):
+        classes = {how: [c for c, h in p.steering if h == how] for how in ("nic", "software")}
+        others = f"; software steers {', '.join(classes['software'])}" if classes["software"] else ""
+        setup = "" if p.setup in (None, "default") else f" (set-up {p.setup})"
+        return f"the NIC steers {', '.join(classes['nic'])}{setup}{others}"
+    rss = profile.rss
+    if rss.kind == "software":
+        return "the program hashes and dispatches; no card is needed"
+    if forced:
+        reason = "asked for by strategy=handoff"
+    elif rss.kind == "none":
+        reason = f"{profile.pmd} has no RSS"
+    elif rss.settable.key != "always" or rss.settable.table != "always":
+        which = "key" if rss.settable.key != "always" else "table"
+        reason = f"{profile.name} {'never' if 'never' in (rss.settable.key, rss.settable.table) else 'not always'} "
+        reason += f"takes a {which}"
+    else:
+        reason = f"no set-up of {profile.name} hashes what the plan needs with one key"
+    return f"software hashes and hands packets to their owner: {reason}"
+
+
+def _unused(p: PortSolution, profile: NicProfile) -> Iterator[str]:
+    rss = profile.rss
+    for flag in rss.flags_advertised:
+        if flag not in rss.flags_programmed:
+            yield f"{flag}: advertised, but the driver does not program it"
+    if p.setup == "default" and rss.selections:
+        names = ", ".join(s.name for s in rss.selections)
+        yield f"hashing fewer fields ({names}): the key makes the other fields not matter, which spreads as well"
+    if rss.field_selection == "flow":
+        yield "hashing fewer fields: only by rte_flow, and the key makes the other fields not matter"
+    kinds = {"port": rss.symmetric.port, "flow": rss.symmetric.flow}
+    for level, kind in kinds.items():
+        if kind == "none":
+            continue
+        where = "by rte_flow" if level == "flow" else "by rss_conf.algorithm, which DPDK has from 23.11 on"
+        yield (
+            f"symmetric hashing ({kind}), only {where}: the key makes those packets meet that the plan relates; "
+            "the card's way would make others meet, too"
+        )
