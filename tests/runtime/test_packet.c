@@ -68,15 +68,88 @@ static void lengths(void) {
   }
 }
 
-/* What an earlier packet left behind the end of a short frame is not seen. */
-static void short_frames_end_in_zeros(void) {
-  for (uint16_t length = 0; length < 14; length++) {
-    struct rte_mbuf *mbuf = begin(length, 0xEE);
-    for (uint16_t i = 0; i < 14; i++) CHECK_EQ(frame[i], i < length ? 0xEE : 0);
-    uint8_t *p = frame;
-    nf_then_get_rte_ether_header(&p);
-    CHECK_EQ(packet_get_unread_length(&p), 0);
+/* An NF that notes what it is given, and answers with the first byte of the frame. */
+static struct {
+  unsigned n_calls;
+  uint16_t length;
+  uint32_t unread;
+} seen;
+
+bool nf_init(void) { return true; }
+
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {
+  CHECK_EQ(device, mbuf->port);
+  CHECK_EQ(now, 77);
+  CHECK_EQ(now, current_time());
+  CHECK_EQ(chunks_borrowed_num, 0);
+  seen.n_calls++;
+  seen.length = packet_length;
+  seen.unread = packet_get_unread_length(buffer);
+  CHECK(maestro_cursor.end == *buffer + packet_length);
+  return nf_then_get_rte_ether_header(buffer)->dst_addr.addr_bytes[0];
+}
+
+MAESTRO_DEFINE_BURST(test_burst)
+
+/* Frames without an Ethernet header never reach the NF; others with their length. */
+static void runts(void) {
+  for (uint16_t length = 0; length < 80; length++) {
+    struct rte_mbuf *mbuf = begin(length, 5);
+    uint16_t verdict = 0x1234;
+    seen.n_calls = 0;
+    mbuf->port = 3;
+    test_burst(&mbuf, 1, 77, &verdict);
+    CHECK_EQ(seen.n_calls, length >= 14);
+    CHECK_EQ(verdict, length >= 14 ? 5 : MAESTRO_DROP);
+    if (length >= 14) CHECK_EQ(seen.length, length);
+    if (length >= 14) CHECK_EQ(seen.unread, length);
     rte_pktmbuf_free(mbuf);
+  }
+}
+
+/* Of a packet in several buffers the NF sees what is contiguous, however long the whole is. */
+static void segments(void) {
+  static const uint32_t LENGTHS[] = {61, 14, 9000, 65535, 65536, 65549, 65536 + 60, 1u << 20};
+  for (unsigned i = 0; i < RTE_DIM(LENGTHS); i++) {
+    for (uint16_t first = 0; first < 61; first += 10) {
+      struct rte_mbuf *mbuf = begin(first, 5);
+      uint16_t verdict = 0x1234;
+      seen.n_calls = 0;
+      mbuf->port = 3;
+      mbuf->pkt_len = LENGTHS[i];
+      test_burst(&mbuf, 1, 77, &verdict);
+      CHECK_EQ(seen.n_calls, first >= 14);
+      CHECK_EQ(verdict, first >= 14 ? 5 : MAESTRO_DROP);
+      if (first >= 14) CHECK_EQ(seen.length, first);
+      if (first >= 14) CHECK_EQ(seen.unread, first);
+      mbuf->pkt_len = first;
+      rte_pktmbuf_free(mbuf);
+    }
+  }
+}
+
+/* Each packet of a burst has its own verdict, runts between them or not. */
+static void bursts(uint64_t seed) {
+  enum { MAX = 33 };
+  for (unsigned n = 0; n <= MAX; n++) {
+    struct rte_mbuf *mbufs[MAX];
+    uint16_t verdicts[MAX + 1], expected[MAX];
+    unsigned n_frames = 0;
+    verdicts[n] = 0x1234;
+    for (unsigned i = 0; i < n; i++) {
+      const bool runt = below(&seed, 4) == 0;
+      const uint8_t output = (uint8_t)below(&seed, 4);
+      mbufs[i] = begin((uint16_t)(runt ? below(&seed, 14) : 14 + below(&seed, 100)), output);
+      mbufs[i]->port = (uint16_t)below(&seed, 4);
+      expected[i] = runt || output == mbufs[i]->port ? MAESTRO_DROP : output;
+      n_frames += !runt;
+    }
+    seen.n_calls = 0;
+    test_burst(mbufs, (uint16_t)n, 77, verdicts);
+    CHECK_EQ(seen.n_calls, n_frames);
+    for (unsigned i = 0; i < n; i++) CHECK_EQ(verdicts[i], expected[i]);
+    CHECK_EQ(verdicts[n], 0x1234);
+    rte_pktmbuf_free_bulk(mbufs, n);
   }
 }
 
@@ -237,7 +310,9 @@ int main(int argc, char **argv) {
   pool = rte_pktmbuf_pool_create("test", 63, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);
   lengths();
-  short_frames_end_in_zeros();
+  runts();
+  segments();
+  bursts(1);
   options();
   shrink_and_insert();
   checksums(1);

@@ -9,27 +9,18 @@
 #include <string.h>
 
 #include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
 #include "maestro.h"
 #include "nf-util.h"
 #include "nf.h"
 
-/* How many packets ahead bytes are fetched: about the time one comes from memory. */
-#define MAESTRO_PREFETCH_AHEAD 4
-
 /* Starts a packet: cursor at its first byte, no chunk borrowed (libVig returns all chunks after each packet instead).
- */
+ * NFs see one contiguous buffer: of a packet in several, the first. */
 static inline uint8_t *maestro_packet_begin(struct rte_mbuf *mbuf) {
   uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-  /* NFs read the Ethernet header without asking for the length: what is not there reads as 0, not as what was left of
-   * an earlier packet. */
-  if (MAESTRO_UNLIKELY(mbuf->pkt_len < RTE_ETHER_HDR_LEN) &&
-      mbuf->data_off + (uint32_t)RTE_ETHER_HDR_LEN <= mbuf->buf_len)
-    memset(frame + mbuf->pkt_len, 0, RTE_ETHER_HDR_LEN - mbuf->pkt_len);
   struct maestro_cursor *cursor = &maestro_cursor;
   cursor->end = frame + mbuf->data_len;
-  cursor->total_length = mbuf->pkt_len;
+  cursor->total_length = mbuf->data_len;
   cursor->read_length = 0;
   cursor->n_chunks = 0;
   return frame;
@@ -42,20 +33,23 @@ static inline uint16_t maestro_verdict(int result, uint16_t device) {
 }
 
 /* Written out as a macro: nf_process must be a name in the same translation unit to be inlined.  `flatten` asks for
- * that whatever its size. */
+ * that whatever its size.  NFs read the Ethernet header without asking for the length, and their analysis assumes that
+ * it is there: frames without one are dropped. */
 #define MAESTRO_DEFINE_BURST(name)                                                                            \
   __attribute__((flatten)) void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts); \
   void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts) {                         \
     maestro_now = now;                                                                                        \
-    for (uint16_t i = 0; i < n && i < MAESTRO_PREFETCH_AHEAD; i++)                                            \
-      rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));                                                    \
-    for (uint16_t i = 0; i < n; i++) {                                                                        \
-      if (i + MAESTRO_PREFETCH_AHEAD < n)                                                                     \
-        rte_prefetch0(rte_pktmbuf_mtod(packets[i + MAESTRO_PREFETCH_AHEAD], void *));                         \
+    maestro_cursor.burst_end = packets + n;                                                                   \
+    for (uint32_t i = 0; i < n; i++) {                                                                        \
       struct rte_mbuf *mbuf = packets[i];                                                                     \
-      const uint16_t device = mbuf->port;                                                                     \
+      const uint16_t device = mbuf->port, length = mbuf->data_len;                                            \
+      if (MAESTRO_UNLIKELY(length < RTE_ETHER_HDR_LEN)) {                                                     \
+        verdicts[i] = MAESTRO_DROP;                                                                           \
+        continue;                                                                                             \
+      }                                                                                                       \
+      maestro_cursor.burst = packets + i;                                                                     \
       uint8_t *frame = maestro_packet_begin(mbuf);                                                            \
-      const int result = nf_process(device, &frame, (uint16_t)mbuf->pkt_len, now, mbuf);                      \
+      const int result = nf_process(device, &frame, length, now, mbuf);                                       \
       verdicts[i] = maestro_verdict(result, device);                                                          \
     }                                                                                                         \
   }

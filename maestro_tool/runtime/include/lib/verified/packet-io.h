@@ -10,11 +10,14 @@
 
 #define MAX_N_CHUNKS 100
 
+struct rte_mbuf;
+
 struct maestro_cursor {
-  uint8_t *end;          /* behind the last contiguous byte */
-  uint32_t total_length; /* of the frame, bytes */
-  uint32_t read_length;  /* bytes before the cursor */
-  size_t n_chunks;       /* the stack of nf-util.h */
+  struct rte_mbuf **burst, **burst_end; /* from the packet at hand on */
+  uint8_t *end;                         /* behind the last contiguous byte */
+  uint32_t total_length;                /* of the frame, bytes */
+  size_t read_length;                   /* bytes before the cursor */
+  size_t n_chunks;                      /* the stack of nf-util.h */
   void *chunks[MAX_N_CHUNKS];
 };
 extern _Thread_local struct maestro_cursor maestro_cursor;
@@ -34,18 +37,18 @@ static inline void packet_state_total_length(void *p, uint32_t *length) {
 
 static inline void packet_borrow_next_chunk(void *p, size_t length, void **chunk) {
   *chunk = (char *)p + global_read_length;
-  global_read_length += (uint32_t)length;
+  global_read_length += length;
 }
 
 /* Moves the cursor back to the start of the chunk. */
 static inline void packet_return_chunk(void *p, void *chunk) {
-  global_read_length = (uint32_t)((char *)chunk - (char *)p);
+  global_read_length = (size_t)((char *)chunk - (char *)p);
 }
 
 /* Bytes behind the cursor; 0 if it is beyond the end (a frame shorter than the headers read so far). */
 static inline uint32_t packet_get_unread_length(void *p) {
   (void)p;
-  return global_total_length > global_read_length ? global_total_length - global_read_length : 0;
+  return global_total_length > global_read_length ? global_total_length - (uint32_t)global_read_length : 0;
 }
 
 /* Bytes from the chunk to the cursor. */
