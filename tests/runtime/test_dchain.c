@@ -3,7 +3,7 @@
 #include "lib/unverified/util.h"
 #include "lib/verified/expirator.h"
 
-enum { MAX_RANGE = 70 };
+enum { MAX_RANGE = 600 }; /* four levels of bounds */
 
 struct model {
   int range;
@@ -61,23 +61,23 @@ static void expire(struct DoubleChain *chain, struct model *model, int64_t befor
   model->free[model->n_free++] = oldest;
 }
 
-static void random_operations(int range, uint64_t seed) {
+static void random_operations(int range, unsigned phase, uint64_t seed) {
   struct model model = {.range = range};
   for (int i = range - 1; i >= 0; i--) model.free[model.n_free++] = i;
   struct DoubleChain *chain = NULL;
   CHECK_EQ(dchain_allocate(range, &chain), 1);
   int64_t now = -20; /* times may be negative: now - expiry */
-  for (unsigned step = 0; step < 8000; step++) {
+  for (unsigned step = 0; step < 20 * phase; step++) {
     now += below(&seed, 3) == 0;
     /* -1 and range: not there. */
     const int index = (int)below(&seed, (uint32_t)range + 2) - 1;
-    switch (below(&seed, step / 400 % 2 == 0 ? 5 : 8)) {
+    switch (below(&seed, step / phase % 2 == 0 ? 5 : 8)) {
       case 0:
       case 1: allocate(chain, &model, now); break;
       case 2:
       case 3: rejuvenate(chain, &model, index, now); break;
       case 4: release(chain, &model, index); break;
-      default: expire(chain, &model, now - (int64_t)below(&seed, 6)); break;
+      default: expire(chain, &model, now - (int64_t)below(&seed, 6 * (phase / 400))); break;
     }
     CHECK_EQ(dchain_is_index_allocated(chain, index), position(&model, index) >= 0);
   }
@@ -194,7 +194,8 @@ static void vectors(void) {
 }
 
 int main(void) {
-  for (int range = 1; range <= MAX_RANGE; range += range < 8 ? 1 : 31) random_operations(range, (uint64_t)range);
+  for (int range = 1; range <= 70; range += range < 8 ? 1 : 31) random_operations(range, 400, (uint64_t)range);
+  random_operations(MAX_RANGE, 8000, 1);
   boundaries();
   expirator(1);
   iteratively();

@@ -98,17 +98,6 @@ struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, vector
   return vector;
 }
 
-struct DoubleChain *maestro_dchain_new(uint32_t range) {
-  if (range == 0 || range > INT32_MAX) return NULL;
-  struct DoubleChain *chain = maestro_object_memory(sizeof *chain);
-  struct dchain_cell *cells = maestro_object_memory(((size_t)range + 1) * sizeof *cells);
-  if (chain == NULL || cells == NULL) return NULL;
-  for (uint32_t i = 0; i < range; i++) cells[i] = (struct dchain_cell){.prev = DCHAIN_FREE, .next = i + 1};
-  cells[range] = (struct dchain_cell){.time = INT64_MAX, .prev = range, .next = range};
-  *chain = (struct DoubleChain){.cells = cells, .range = range, .free = 0};
-  return chain;
-}
-
 int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out) {
   maestro_number_object(MAESTRO_MAP);
   struct Map *map = maestro_map_new(equal, hash, capacity);

@@ -1,7 +1,11 @@
 /* Double chain: an allocator of indices that knows which was used longest ago.
  *
- * A cell is 16 bytes (four in a cache line): time and both links.  The oldest and the newest index are the neighbours
- * of a sentinel cell behind the last index; free cells are chained through `next`, last freed first.
+ * libVig keeps a linked list in the order of use, so that using an index writes to three places in memory.  Here it
+ * writes to one, the index's own cell: its time, and the number of this use.  The oldest index, the one with the
+ * smallest number, is found by bounds: above the cells lie levels, each with one bound for eight cells of the level
+ * below: no use there is older.  Using an index makes it younger, which leaves all bounds true.  So they are put right
+ * (dchain.c) only when the one at the top is older than what shall expire: for an index at most once in the time that
+ * it takes to expire.  What expires, and in what order, is exactly as with the list.
  */
 #ifndef MAESTRO_DOUBLE_CHAIN_H
 #define MAESTRO_DOUBLE_CHAIN_H
@@ -13,54 +17,54 @@
 
 #define IRANG_LIMIT 1048576
 
-#define DCHAIN_FREE UINT32_MAX /* as `prev`: the index is not allocated */
+#define DCHAIN_FREE ((uint64_t)1 << 60) /* as `use`, with the next free index: not allocated */
+#define DCHAIN_GROUP 8                  /* cells under one bound: two cache lines */
+#define DCHAIN_MAX_LEVELS 12            /* above the cells of 2^31 indices */
 
 struct dchain_cell {
-  vigor_time_t time;
-  uint32_t prev, next;
+  vigor_time_t time; /* INT64_MAX if free */
+  uint64_t use;
 };
 
 struct DoubleChain {
-  struct dchain_cell *cells; /* range + 1: the last is the sentinel */
+  struct dchain_cell oldest; /* the bound of all: the only cell of the highest level */
+  struct dchain_cell *cells; /* the lowest level, by index */
+  uint64_t n_uses;
   uint32_t range;
   uint32_t free; /* first free index; range: none */
+  uint32_t top;  /* the highest level */
+  struct dchain_cell *levels[DCHAIN_MAX_LEVELS];
 };
 
 /* Returns 1 and a chain of indices 0..range-1, all free; 0 if range is not positive or there is no memory. */
 int dchain_allocate(int range, struct DoubleChain **chain_out);
 
-static inline void maestro_dchain_unlink(struct DoubleChain *chain, uint32_t index) {
-  const struct dchain_cell *cell = &chain->cells[index];
-  chain->cells[cell->prev].next = cell->next;
-  chain->cells[cell->next].prev = cell->prev;
-}
-
-static inline void maestro_dchain_append(struct DoubleChain *chain, uint32_t index, vigor_time_t time) {
-  struct dchain_cell *sentinel = &chain->cells[chain->range];
-  const uint32_t newest = sentinel->prev;
-  chain->cells[index] = (struct dchain_cell){.time = time, .prev = newest, .next = chain->range};
-  chain->cells[newest].next = index;
-  sentinel->prev = index;
-}
+/* dchain_expire_one_index, once the bound does not rule it out. */
+int maestro_dchain_expire(struct DoubleChain *chain, int *index_out, vigor_time_t time);
 
 static inline void maestro_dchain_release(struct DoubleChain *chain, uint32_t index) {
-  maestro_dchain_unlink(chain, index);
-  chain->cells[index].prev = DCHAIN_FREE;
-  chain->cells[index].next = chain->free;
+  chain->cells[index] = (struct dchain_cell){.time = INT64_MAX, .use = DCHAIN_FREE | chain->free};
   chain->free = index;
 }
 
 /* 1/0; out of range (libVig: undefined) is 0. */
 static inline int dchain_is_index_allocated(struct DoubleChain *chain, int index) {
-  return (uint32_t)index < chain->range && chain->cells[(uint32_t)index].prev != DCHAIN_FREE;
+  return (uint32_t)index < chain->range && chain->cells[(uint32_t)index].use < DCHAIN_FREE;
 }
 
 /* 1 and an index, 0 if all are taken.  0, 1, 2 ... at first, then what was freed last. */
 static inline int dchain_allocate_new_index(struct DoubleChain *chain, int *index_out, vigor_time_t time) {
   const uint32_t index = chain->free;
   if (MAESTRO_UNLIKELY(index == chain->range)) return 0;
-  chain->free = chain->cells[index].next;
-  maestro_dchain_append(chain, index, time);
+  const struct dchain_cell cell = {.time = time, .use = chain->n_uses++};
+  chain->free = (uint32_t)chain->cells[index].use;
+  chain->cells[index] = cell;
+  /* Bounds above free cells may be younger. */
+  uint32_t i = index / DCHAIN_GROUP;
+  for (uint32_t level = 1; chain->levels[level][i].use > cell.use; level++, i /= DCHAIN_GROUP) {
+    chain->levels[level][i] = cell;
+    if (level == chain->top) break;
+  }
   *index_out = (int)index;
   return 1;
 }
@@ -68,25 +72,15 @@ static inline int dchain_allocate_new_index(struct DoubleChain *chain, int *inde
 /* Makes the index the newest, with this time; 0 if it is not allocated (-1 is harmless). */
 static inline int dchain_rejuvenate_index(struct DoubleChain *chain, int index, vigor_time_t time) {
   if (MAESTRO_UNLIKELY(!dchain_is_index_allocated(chain, index))) return 0;
-  struct dchain_cell *cell = &chain->cells[(uint32_t)index];
-  if (cell->next == chain->range) { /* the newest already: packets of one flow come in trains */
-    cell->time = time;
-    return 1;
-  }
-  maestro_dchain_unlink(chain, (uint32_t)index);
-  maestro_dchain_append(chain, (uint32_t)index, time);
+  chain->cells[(uint32_t)index] = (struct dchain_cell){.time = time, .use = chain->n_uses++};
   return 1;
 }
 
 /* Frees the oldest index if its time is before `time`: 1 and the index, else 0.  The order is that of use:
  * times must not decrease from call to call. */
 static inline int dchain_expire_one_index(struct DoubleChain *chain, int *index_out, vigor_time_t time) {
-  const uint32_t oldest = chain->cells[chain->range].next;
-  /* An empty chain's sentinel is its own neighbour; its time is INT64_MAX. */
-  if (MAESTRO_LIKELY(chain->cells[oldest].time >= time)) return 0;
-  maestro_dchain_release(chain, oldest);
-  *index_out = (int)oldest;
-  return 1;
+  if (MAESTRO_LIKELY(chain->oldest.time >= time)) return 0;
+  return maestro_dchain_expire(chain, index_out, time);
 }
 
 /* 1, or 0 if it was free. */
