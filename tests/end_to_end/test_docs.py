@@ -1,0 +1,51 @@
+"""The commands that README.md shows, run in its order; links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from scons_tree import ROOT, Tree, make_tree
+
+#: Only shown what they would do: the whole matrix and the benchmark take minutes.
+LONG = ("nic=all", "bench")
+
+
+def readme_commands() -> list[str]:
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    lines = re.findall(r"^    ((?:scons|python -m maestro_tool) .*)$", text, re.M)
+    return [re.sub(r"\s+", " ", line.split("#")[0]).strip() for line in lines]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    return make_tree(tmp_path_factory.mktemp("docs"), "fw", "nop", "pol")
+
+
+def test_there_are_commands() -> None:
+    assert len(readme_commands()) >= 8
+
+
+def test_readme_commands_in_order(tree: Tree) -> None:
+    for command in readme_commands():
+        words = shlex.split(command)
+        if words[0] == "scons":
+            dry = ["-n"] if any(w in LONG for w in words) else []
+            result = tree.scons(*words[1:], *dry)
+        else:
+            result = tree.run(*words[2:])
+        assert result.status == 0, f"{command}\n{result.out}\n{result.err}"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name)
+def test_named_files_exist(page: Path) -> None:
+    for name in re.findall(r"`((?:maestro_tool|nfs|configs|tests|docs)/[\w./-]+)`", page.read_text()):
+        assert (ROOT / name).exists(), name
