@@ -17,7 +17,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, const, eq, extract, land, lor, sym
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate, view_predicate
-from maestro_tool.packet.fields import FIELDS, INPUT_BITS
+from maestro_tool.packet.fields import FIELDS, FIELDS6, INPUT_BITS
 from maestro_tool.rss.problem import reads
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.rss.steering import Item, nic_inputs
@@ -109,7 +109,7 @@ def _bits(item: Item, prefix: str) -> list[Expr]:
         return [const(0, 1)] * INPUT_BITS[item.field]
     if not item.aligned:
         return [sym(f"{prefix}nic.{item.field}.{i}", 1) for i in range(INPUT_BITS[item.field])]
-    f = FIELDS[item.field]
+    f = FIELDS.get(item.field) or FIELDS6[item.field]
     frame = [sym(f"{prefix}pkt.{f.offset + n}", 8) for n in range(f.size)]
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
 
