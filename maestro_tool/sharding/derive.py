@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import lor, symbols
+from maestro_tool.expr.nodes import concat, extract, lor, symbols
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.sharding import rules
@@ -29,6 +29,7 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     obstacles += _unnamed_entries(analysis, touched)
     obstacles += _broken_links(analysis, touched, indices)
     obstacles += _stale_indices(analysis, indices)
+    obstacles += _misplaced_keys(analysis, touched)
     obstacles += _late_expiry(analysis, touched, indices)
     obstacles += _visible_indices(analysis, indices)
     # R1: entries named by packets.  (Indices found in a map, or fresh, follow their map.)
@@ -204,6 +205,54 @@ def _stale_indices(analysis: Analysis, indices: dict[int, _IndexMap]) -> Iterabl
                 names = ", ".join(analysis.objects[m].name for m in sorted(left))
                 text = f"an index of {analysis.objects[dchain].name} is freed here but stays in {names}"
                 yield Obstacle(None, text, (dchain, *sorted(left)), (e.loc,))
+
+
+def _misplaced_keys(analysis: Analysis, touched: list[Access]) -> Iterable[Obstacle]:
+    """Expiry erases from the map the key that the vector holds at the freed index: it must be the one that was put
+    with that index, and nothing may change it while it is in the map (which stores a pointer to it)."""
+    expired: dict[int, int] = {}  # map -> vector of its keys
+    maps: dict[int, set[int]] = defaultdict(set)  # vector of keys -> maps
+    puts = [(path, e) for path in analysis.paths for e in path.events if e.op == "map_put"]
+    for path in analysis.paths:
+        for e in path.events:
+            if e.op in ("expire", "expire_range"):
+                expired[e.objects[-1]] = e.objects[-2]
+                maps[e.objects[-2]].add(e.objects[-1])
+    for path, put in puts:
+        for v in {e.objects[0] for e in path.events if e.op == "vector_write"}:
+            if _holds_key(analysis, path, put, v):
+                maps[v].add(put.objects[0])
+    for a in touched:
+        if a.op == "vector_write" and a.object in maps and a.how != "fresh":
+            text = f"a key in {analysis.objects[a.object].name} is changed while a map may hold it"
+            yield Obstacle(None, text, (a.object, *sorted(maps[a.object])), (a.loc,))
+    for path, put in puts:
+        m = put.objects[0]
+        if m in expired and not _holds_key(analysis, path, put, expired[m]):
+            text = (
+                f"{analysis.objects[expired[m]].name} does not hold, at the index put, "
+                f"the key that is put into {analysis.objects[m].name}: expiry would erase another"
+            )
+            yield Obstacle(None, text, (expired[m], m), (put.loc,))
+
+
+def _holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int) -> bool:
+    fields = analysis.objects[put.objects[0]].key
+    if fields is None or put.key is None or put.value is None:
+        return False
+    held: dict[int, Expr] = {}
+    for e in path.events:
+        if e.op == "vector_write" and e.objects[0] == vector and e.index is not None:
+            if strip_extension(e.index) is not strip_extension(put.value):
+                continue
+            for offset, value in e.stored:
+                for i in range(value.width // 8):
+                    high = value.width - 1 - 8 * i
+                    held[offset + i] = extract(value, high, high - 7)
+    return all(
+        all(f.offset + i in held for i in range(f.size)) and concat(*(held[f.offset + i] for i in range(f.size))) is key
+        for f, key in zip(fields, put.key, strict=True)
+    )
 
 
 # --------------------------------------------------------------------------- expiry
