@@ -43,7 +43,7 @@ def _profile(args: argparse.Namespace) -> int:
     if args.json:
         print(canonical.dumps({p.name: p.description for p in found}), end="")
     else:
-        print("".join(f"{p.name:<12}{p.description}\n" for p in found), end="")
+        print("".join(f"{p.name:<14}{p.description}\n" for p in found), end="")
     return status
 
 

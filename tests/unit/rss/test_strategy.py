@@ -24,7 +24,7 @@ def test_each_card_has_a_strategy_and_says_why(nic: str) -> None:
 @pytest.mark.parametrize(
     ("nic", "reason"),
     [
-        ("ena", "ena not always takes a key"),
+        ("ena", "ena does not always take a key"),
         ("virtio-norss", "virtio-norss never takes a key"),
         ("af_xdp", "net_af_xdp has no RSS"),
     ],
