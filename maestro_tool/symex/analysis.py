@@ -115,6 +115,7 @@ def _symbols(path: CallPath, solver: Solver) -> frozenset[Expr]:
     for event in path.events:
         expressions += [*(event.key or ()), *(e for _, e in event.stored)]
         expressions += [e for e in (event.index, event.value) if e is not None]
+        expressions += [] if event.key_home is None else [event.key_home[1]]
     return frozenset[Expr]().union(*(solver.symbols(e) for e in expressions))
 
 

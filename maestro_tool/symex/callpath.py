@@ -37,7 +37,8 @@ class StateObject:
 
     ``name`` is how the NF reaches it, e.g. ``flow_manager->state->fm``.  ``capacity`` and ``element_size``
     in elements and bytes, as set-up computed them.  ``key`` of maps: what equality compares; None when
-    equality is not a conjunction of field equalities.
+    equality is not a conjunction of field equalities.  ``filled``: how many entries set-up itself put into a map,
+    or indexes it left allocated in a dchain.
     """
 
     id: int
@@ -47,6 +48,7 @@ class StateObject:
     capacity: int | None = None
     element_size: int | None = None
     key: tuple[KeyField, ...] | None = None
+    filled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Event:
     the map's `StateObject.key` is; in each the field's bytes are concatenated, first byte in the
     **most** significant place, so that a key field copied from a header equals the header field).
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
+    ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
+    vector's element (offset 0); None when it leads anywhere else.
     """
 
     op: str
@@ -87,6 +91,7 @@ class Event:
     span: tuple[int, int] | None = None
     stored: tuple[tuple[int, Expr], ...] = ()  # (offset, value; first byte most significant)
     condition_length: int = 0
+    key_home: tuple[int, Expr] | None = None
 
 
 @dataclass(frozen=True, slots=True)

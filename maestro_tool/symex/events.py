@@ -20,9 +20,11 @@ def emit(
     index: Expr | None = None,
     value: Expr | None = None,
     result: bool | None = None,
+    key_home: tuple[int, Expr] | None = None,
 ) -> int:
     """Record an operation; returns its number on this path."""
-    state.events.append(Event(op, objects, loc, key, index, value, result, condition_length=len(state.conditions)))
+    length = len(state.conditions)
+    state.events.append(Event(op, objects, loc, key, index, value, result, condition_length=length, key_home=key_home))
     return len(state.events) - 1
 
 

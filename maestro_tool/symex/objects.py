@@ -23,3 +23,8 @@ class ObjectInfo:
     initialise: str | None = None
     key: tuple[KeyField, ...] | None = None
     contents: dict[object, int] = field(default_factory=dict)
+
+    @property
+    def filled(self) -> int:
+        """Entries or indexes that set-up left in a map or index allocator."""
+        return len(self.contents) if self.kind in ("map", "dchain") else 0

@@ -346,7 +346,7 @@ class PacketMachine(Machine):
             if isinstance(block.fill, StateObjectFill):
                 names[block.fill.object] = self._places.object_name(number) or f"{block.name[2:]}_{block.fill.object}"
         allocated = [
-            StateObject(i, o.kind, names.get(i, f"{o.kind}_{i}"), o.loc, o.capacity, o.element_size, o.key)
+            StateObject(i, o.kind, names.get(i, f"{o.kind}_{i}"), o.loc, o.capacity, o.element_size, o.key, o.filled)
             for i, o in enumerate(self.objects)
         ]
         for number, object_id in sorted(self._globals.items(), key=lambda item: item[1]):

@@ -19,7 +19,7 @@ from maestro_tool.symex.callpath import (
     StateObject,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 _T = TypeVar("_T")
 
 #: Kinds of the objects of each operation, and which members it must have.
@@ -56,6 +56,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             "span": None if e.span is None else list(e.span),
             "stored": [[offset, pool.add(v)] for offset, v in e.stored],
             "condition_length": e.condition_length,
+            "key_home": None if e.key_home is None else [e.key_home[0], pool.add(e.key_home[1])],
         }  # fmt: skip
 
     def path(p: CallPath) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
                 "id": o.id, "kind": o.kind, "name": o.name, "loc": o.loc, "capacity": o.capacity,
                 "element_size": o.element_size,
                 "key": None if o.key is None else [[f.name, f.offset, f.size] for f in o.key],
+                "filled": o.filled,
             }
             for o in analysis.objects
         ],
@@ -191,7 +193,7 @@ def _key_field(data: Any) -> KeyField:
 
 
 def _object(data: Any) -> StateObject:
-    r = _Record(data, "id kind name loc capacity element_size key")
+    r = _Record(data, "id kind name loc capacity element_size key filled")
     if r["kind"] not in get_args(ObjectKind):
         raise ValueError(f"unknown kind {r['kind']!r:.40}")
     key = None if r["key"] is None else r.each("key", _key_field)
@@ -203,6 +205,7 @@ def _object(data: Any) -> StateObject:
         r.optional("capacity"),
         r.optional("element_size"),
         key,
+        r.number("filled"),
     )
 
 
@@ -268,7 +271,7 @@ class _Reader:
             raise ValueError("a key that is not one of its map")
 
     def event(self, data: Any) -> Event:
-        r = _Record(data, "op objects loc key index value result span stored condition_length")
+        r = _Record(data, "op objects loc key index value result span stored condition_length key_home")
         kinds, required = _SHAPES.get(r.text("op"), (None, ()))
         objects = r.each("objects", self._object)
         if kinds is None or tuple(self._objects[i].kind for i in objects) != kinds:
@@ -293,7 +296,16 @@ class _Reader:
             span,
             r.each("stored", self._at),
             r.number("condition_length"),
+            self._key_home(r),
         )
+
+    def _key_home(self, r: _Record) -> tuple[int, Expr] | None:
+        if r["key_home"] is None:
+            return None
+        vector, index = self._at(r["key_home"])
+        if r["op"] != "map_put" or self._objects[self._object(vector)].kind != "vector" or index.width != 32:
+            raise ValueError("a key's home that is not the element of a vector")
+        return vector, index
 
     def path(self, data: Any) -> CallPath:
         r = _Record(data, "port loc condition events packet_writes verdict")

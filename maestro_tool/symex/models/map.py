@@ -5,9 +5,10 @@ from __future__ import annotations
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex import events
+from maestro_tool.symex.memory import Block, External, VectorEntry
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
-from maestro_tool.symex.values import NullPointer
+from maestro_tool.symex.values import NullPointer, Pointer
 
 
 def map_get(site: CallSite) -> Outcome:
@@ -41,9 +42,19 @@ def map_put(site: CallSite) -> Outcome:
     """void map_put(struct Map *, void *key, int value)"""
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
     key = site.machine.key(site.state, number, site.args[1], site.loc)
-    events.emit(site.state, "map_put", (number,), site.loc, key=key, value=site.expr(2, 32))
+    home = _home(site)
+    events.emit(site.state, "map_put", (number,), site.loc, key=key, value=site.expr(2, 32), key_home=home)
     forget(site.state, number)
     return None
+
+
+def _home(site: CallSite) -> tuple[int, Expr] | None:
+    """The vector's element that the key pointer is the address of."""
+    address = site.args[1]
+    if not isinstance(address, Pointer) or address.offset != 0:
+        return None
+    block = site.state.memory.get(address.block)
+    return (block.fill.object, block.fill.index) if block is not None and isinstance(block.fill, VectorEntry) else None
 
 
 def map_erase(site: CallSite) -> Outcome:
@@ -53,9 +64,6 @@ def map_erase(site: CallSite) -> Outcome:
     events.emit(site.state, "map_erase", (number,), site.loc, key=key)
     forget(site.state, number)
     if not isinstance(site.args[2], NullPointer):
-        from maestro_tool.symex.memory import Block, External
-        from maestro_tool.symex.values import Pointer
-
         site.store(2, 8, Pointer(site.state.memory.add(Block("the erased key", None, External()))))
     return None
 
