@@ -20,7 +20,7 @@ NF = r"""
 #include "lib/verified/map.h"
 #include "lib/verified/vector.h"
 
-struct nf_config { uint16_t out; int extra, swap, none, size, more; };
+struct nf_config { uint16_t out; int extra, swap, none, size, more, early; };
 struct nf_config config;
 struct Tables { struct Vector *a, *b; };
 struct Settings { uint32_t limit; };
@@ -31,7 +31,7 @@ void nf_config_init(int argc, char **argv) {
   static const struct option options[] = {
     {"out", required_argument, NULL, 'o'}, {"swap", no_argument, NULL, 's'}, {"none", no_argument, NULL, 'n'},
     {"extra", no_argument, NULL, 'e'}, {"size", required_argument, NULL, 'z'}, {"more", no_argument, NULL, 'm'},
-    {NULL, 0, NULL, 0} };
+    {"early", no_argument, NULL, 'y'}, {NULL, 0, NULL, 0} };
   config.out = 1;
   config.size = 16;
   int o;
@@ -43,16 +43,18 @@ void nf_config_init(int argc, char **argv) {
     case 'n': config.none = 1; break;
     case 'e': config.extra = 1; break;
     case 'm': config.more = 1; break;
+    case 'y': config.early = 1; break;
     default: exit(1);
     }
   }
   optind = 1;
+  if (config.early) tables = malloc(sizeof *tables); /* of all workers */
 }
 void nf_config_usage(void) {}
 void nf_config_print(void) {}
 
 bool nf_init(void) {
-  tables = malloc(sizeof *tables);
+  if (!config.early) tables = malloc(sizeof *tables);
   settings = malloc(sizeof *settings);
   other = malloc(sizeof *other);
   settings->limit = 1000;
@@ -111,6 +113,7 @@ def test_numbers_may_differ_wherever_they_come_from(program: Path, tmp_path: Pat
         (("--out", "0"), "config.out is 0, but the plan was made for 1"),
         (("--swap",), "tables->a is not the object"),
         (("--none",), "settings does not lead where it did"),
+        (("--early",), "tables->a is not the object"),
         (("--more",), "allocates more than the 2 objects"),
     ],
 )

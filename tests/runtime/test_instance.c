@@ -99,6 +99,32 @@ static void refusals(void) {
   CHECK(instance == NULL);
 }
 
+/* What nf_init stores in memory of all workers (here: a variable of the process) is right for the last one only. */
+const void *maestro_allocated(unsigned number);
+static const void *in_common;
+
+static bool init_in_common(void) {
+  if (!tiny_nf.init()) return false;
+  in_common = maestro_allocated(0);
+  return true;
+}
+
+static bool check_in_common(char *text, size_t size) {
+  if (maestro_allocated(0) == in_common) return true;
+  snprintf(text, size, "in common");
+  return false;
+}
+
+static void common_memory(void) {
+  struct maestro_nf nf = tiny_nf;
+  nf.init = init_in_common;
+  nf.check = check_in_common;
+  refused(&nf, -EINVAL, "in common");
+  struct maestro_instance *instance = NULL;
+  CHECK_EQ(create_default(&nf, 1, &instance), 0);
+  maestro_destroy(instance);
+}
+
 /* Two workers of one instance, and a second instance, on one thread: nothing is shared. */
 static void separate_workers(void) {
   struct maestro_instance *a = NULL, *b = NULL;
@@ -206,6 +232,7 @@ int main(int argc, char **argv) {
   pool = rte_pktmbuf_pool_create("test", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);
   refusals();
+  common_memory();
   separate_workers();
   split_capacity();
   threads();

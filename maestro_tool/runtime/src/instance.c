@@ -79,6 +79,7 @@ struct creation {
   const struct maestro_nf *nf;
   struct maestro_instance *instance;
   void *pristine; /* the variables as the program's text initialises them, then as configured */
+  struct maestro_builder *builders; /* one per worker: the checks ask which objects it made */
   char *error;
   size_t error_size;
 };
@@ -143,8 +144,8 @@ static int load_pristine(const struct creation *c) {
   return 0;
 }
 
-/* Runs nf_init, with a builder set, and checks its outcome against the plan. */
-static int init_and_check(const struct creation *c, unsigned number) {
+/* Runs nf_init, with a builder set. */
+static int init(const struct creation *c, unsigned number) {
   const struct maestro_nf *nf = c->nf;
   const bool initialised = nf->init();
   if (c->error[0] != '\0') return -EINVAL;
@@ -152,28 +153,36 @@ static int init_and_check(const struct creation *c, unsigned number) {
   if (!maestro_is_sequential(nf) && maestro_builder->n_allocations != nf->n_objects)
     return fail(c, -EINVAL, "%s: nf_init allocated %u objects, but the analysis saw %u", nf->name,
                 maestro_builder->n_allocations, nf->n_objects);
-  if (nf->check != NULL && !nf->check(c->error, c->error_size)) return -EINVAL;
   return 0;
 }
 
 /* Makes one worker, from the configured variables. */
 static int init_worker(const struct creation *c, unsigned number) {
   struct maestro_worker *worker = &c->instance->workers[number];
-  struct maestro_builder *builder = calloc(1, sizeof *builder);
-  if (builder == NULL) return fail(c, -ENOMEM, "%s: out of memory", c->nf->name);
   c->error[0] = '\0';
-  builder->nf = c->nf;
-  builder->n_workers = c->instance->n_workers;
-  builder->arena = &worker->arena;
-  builder->error = c->error;
-  builder->error_size = c->error_size;
+  c->builders[number] = (struct maestro_builder){.nf = c->nf,
+                                                 .n_workers = c->instance->n_workers,
+                                                 .arena = &worker->arena,
+                                                 .error = c->error,
+                                                 .error_size = c->error_size};
   load(c->nf, c->pristine);
-  maestro_builder = builder;
-  const int status = init_and_check(c, number);
+  maestro_builder = &c->builders[number];
+  const int status = init(c, number);
   maestro_builder = NULL;
-  free(builder);
   if (status == 0) save(c->nf, worker->globals);
   return status;
+}
+
+/* Checks what packets of one worker will find against the plan.  Only when nf_init has run for all workers: memory that
+ * nf_config_init allocated is the same for all, and what one worker stores there the next may overwrite. */
+static int check_worker(const struct creation *c, unsigned number) {
+  const struct maestro_nf *nf = c->nf;
+  if (nf->check == NULL) return 0;
+  load(nf, c->instance->workers[number].globals);
+  maestro_builder = &c->builders[number];
+  const bool as_analysed = nf->check(c->error, c->error_size);
+  maestro_builder = NULL;
+  return as_analysed ? 0 : -EINVAL;
 }
 
 static int configure_and_init(const struct creation *c, int argc, char **argv) {
@@ -186,6 +195,10 @@ static int configure_and_init(const struct creation *c, int argc, char **argv) {
   save(c->nf, c->pristine);
   for (unsigned i = 0; i < c->instance->n_workers; i++) {
     const int failed = init_worker(c, i);
+    if (failed != 0) return failed;
+  }
+  for (unsigned i = 0; i < c->instance->n_workers; i++) {
+    const int failed = check_worker(c, i);
     if (failed != 0) return failed;
   }
   return 0;
@@ -203,7 +216,8 @@ int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, ch
   detach();
   c.instance = new_instance(nf, n_workers);
   c.pristine = calloc(1, nf->globals_size + 1);
-  if (c.instance == NULL || c.pristine == NULL)
+  c.builders = calloc(n_workers, sizeof *c.builders);
+  if (c.instance == NULL || c.pristine == NULL || c.builders == NULL)
     status = fail(&c, -ENOMEM, "%s: out of memory", nf->name);
   else
     status = configure_and_init(&c, argc, argv);
@@ -213,6 +227,7 @@ int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, ch
   } else {
     maestro_destroy(c.instance);
   }
+  free(c.builders);
   free(c.pristine);
   return status;
 }
