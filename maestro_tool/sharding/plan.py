@@ -40,7 +40,8 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class ObjectDecision:
-    """What becomes of one state object, and why.  ``split``: its capacity is divided over the cores."""
+    """What becomes of one state object, and why.  ``split``: its capacity is divided over the cores.
+    ``min_capacity``: elements that it must have in every run, because packets choose among that many."""
 
     object: int
     read: bool
@@ -50,6 +51,7 @@ class ObjectDecision:
     reason: str
     locs: tuple[int, ...]
     split: bool = False
+    min_capacity: int = 0
 
 
 @dataclass(frozen=True, slots=True)
