@@ -45,6 +45,11 @@ def known(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.glob("*/") if _NAME.fullmatch(p.name) and next(p.rglob("*.c"), None))
 
 
+def left_out(folder: Path) -> list[str]:
+    """Folders below ``folder`` that hold C sources but cannot name an NF, sorted."""
+    return sorted(p.name for p in folder.glob("*/") if not _NAME.fullmatch(p.name) and next(p.rglob("*.c"), None))
+
+
 def check_name(name: str) -> None:
     """Raise unless ``name`` can be part of C identifiers and file names."""
     if not _NAME.fullmatch(name):
@@ -101,6 +106,8 @@ def _sources(folder: Path, values: dict[str, Any], description: Path) -> tuple[P
             raise InputError(f"no C sources in {folder}")
         return found
     place, names = values["sources"]
+    if not names:
+        raise InputError("'sources' names no file", place, hint="leave it out: then all .c files of the folder count")
     for name in names:
         if not (folder / name).is_file():
             raise InputError(f"source '{name}' does not exist", place)

@@ -259,7 +259,7 @@ def require_shardable(plan: ShardingPlan, program: Program, wanted: str) -> None
     raise UnsupportedError(
         f"not shardable: {text}" + (f" [{rule}]" if rule else ""),
         program.locations[locs[0]] if locs else None,
-        hint="shared-nothing is the only strategy so far; sharing the object (locks, tm) comes later",
+        hint="sharing the object among cores (locks, tm) is not built yet",
     )
 
 
@@ -294,7 +294,7 @@ def require_solution(solution: RssSolution, plan: ShardingPlan, program: Program
     raise UnsupportedError(
         f"no RSS configuration of {label(nic)} satisfies the constraints: {solution.reason}",
         program.locations[locs[0]] if locs else None,
-        hint="shared-nothing is the only strategy so far; sharing what is in conflict (locks, tm) comes later",
+        hint="sharing what is in conflict among cores (locks, tm) is not built yet",
     )
 
 

@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from dataclasses import dataclass
+from typing import Any
 
 from maestro_tool import __version__
 from maestro_tool.diagnostics import MaestroError
@@ -74,13 +75,25 @@ def console() -> None:
     sys.exit(main())
 
 
+class _Command(argparse.ArgumentParser):
+    """Takes an optional argument behind options too: argparse gives it up when it meets the first option."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        found, rest = super().parse_known_args(args, namespace)
+        optional = [a for a in self._actions if not a.option_strings and a.nargs == argparse.OPTIONAL]
+        if len(rest) == len(optional) == 1 and not rest[0].startswith("-") and getattr(found, optional[0].dest) is None:
+            convert: Any = optional[0].type or str
+            setattr(found, optional[0].dest, convert(rest.pop()))
+        return found, rest
+
+
 def _parser(words: list[str]) -> argparse.ArgumentParser:
     """The parser with the asked command only, or with all of them if none of them is asked for."""
     parser = argparse.ArgumentParser(
         prog="maestro", description="Builds correct parallel programs out of sequential network functions."
     )
     parser.add_argument("--version", action="version", version=f"maestro {__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Command)
     asked = [g for g in GROUPS if words and words[0] in g.commands]
     for group in asked or GROUPS:
         importlib.import_module(group.module).register(subparsers)

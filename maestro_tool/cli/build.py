@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +13,7 @@ from maestro_tool import canonical
 from maestro_tool.diagnostics import InputError, UnsupportedError
 
 if TYPE_CHECKING:
+    from maestro_tool.cache import Cache
     from maestro_tool.nic import NicProfile
     from maestro_tool.pipeline import Analysed, Request, Stopwatch
 
@@ -79,17 +83,15 @@ def _request(args: argparse.Namespace) -> Request:
 
 def _analyse(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
-    from maestro_tool.cache import default_cache
 
     watch = pipeline.Stopwatch()
-    analysed = pipeline.analyse(_request(args), default_cache(), watch)
+    analysed = pipeline.analyse(_request(args), _cache(), watch)
     canonical.write_files({args.output: canonical.dumps(analysed.to_json())})
     _say("ANALYSE", args.output, f"{len(analysed.analysis.paths)} call paths", watch)
 
 
 def _solve(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
-    from maestro_tool.cache import default_cache
     from maestro_tool.nic.profile import label
     from maestro_tool.rss.solution import to_json
 
@@ -100,7 +102,7 @@ def _solve(args: argparse.Namespace) -> None:
         raise UnsupportedError("not shardable: " + "; ".join(text for _, text, _ in plan.obstacles))
     profiles = pipeline.per_port(nic, analysed.analysis.ports)
     solution = pipeline.solve(
-        plan, profiles, default_cache(), watch, software=args.strategy == "handoff", full_hash=args.full_hash
+        plan, profiles, _cache(), watch, software=args.strategy == "handoff", full_hash=args.full_hash
     )
     text = canonical.dumps(to_json(solution))
     if args.output is None:
@@ -112,13 +114,12 @@ def _solve(args: argparse.Namespace) -> None:
 
 def _generate(args: argparse.Namespace) -> None:
     from maestro_tool import nf, pipeline
-    from maestro_tool.cache import default_cache
 
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()
     analysed, nic = _read_inputs(args)
     files = pipeline.generate(
-        analysed, nic, args.name, args.strategy, default_cache(), watch, args.traffic, full_hash=args.full_hash
+        analysed, nic, args.name, args.strategy, _cache(), watch, args.traffic, full_hash=args.full_hash
     )
     _write(args, analysed.request, files)
     _say("GENERATE", args.output / "plan.json", f"{len(files)} files", watch)
@@ -160,6 +161,21 @@ def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) ->
             hint='write #include "..." with the name',
         )
     canonical.write_files({args.output / n: t.encode("utf-8", "surrogateescape") for n, t in files.items()})
+
+
+def _cache() -> Cache:
+    """The cache; where nothing can be stored, one line says why every step computes again."""
+    from maestro_tool.cache import default_cache
+
+    cache = default_cache()
+    try:
+        cache.folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(cache.folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        where = "MAESTRO_CACHE=" if os.environ.get("MAESTRO_CACHE") else ""
+        print(f"warning: {where}{cache.folder}: nothing is cached: {error.strerror}", file=sys.stderr)
+    return cache
 
 
 def _say(verb: str, path: Path, what: str, watch: Stopwatch) -> None:

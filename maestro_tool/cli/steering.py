@@ -89,7 +89,9 @@ def frame(text: str) -> bytes:
                              hint="fields: src_ip, dst_ip, src_port, dst_port, proto")  # fmt: skip
         given.add(name)
         values[name] = value
-    addresses = b"".join(_address(values.get(name), name) for name in ("src_ip", "dst_ip"))
+    if missing := [name for name in ("src_ip", "dst_ip") if name not in given]:
+        raise InputError(f"--packet {text!r}: {' and '.join(missing)} missing", hint="both addresses are needed")
+    addresses = b"".join(_address(values[name], name) for name in ("src_ip", "dst_ip"))
     ports = [_number(values[name], name, 0xFFFF) for name in ("src_port", "dst_port")]
     protocol = PROTOCOLS.get(values["proto"]) or _number(values["proto"], "proto", 255)
     l4 = struct.pack("!HH", *ports).ljust(_L4_SIZE[protocol], b"\0") if protocol in _L4_SIZE else bytes(8)
@@ -102,9 +104,9 @@ def frame(text: str) -> bytes:
     return (bytes(12) + b"\x08\x00" + ip + l4).ljust(60, b"\0")
 
 
-def _address(text: str | None, name: str) -> bytes:
+def _address(text: str, name: str) -> bytes:
     try:
-        return ipaddress.IPv4Address(text or "").packed
+        return ipaddress.IPv4Address(text).packed
     except ValueError:
         raise InputError(f"--packet: {name} must be an IPv4 address, not {text!r}") from None
 

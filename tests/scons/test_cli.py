@@ -116,6 +116,29 @@ def test_queue_of_a_capture(firewall: Tree) -> None:
     assert firewall.maestro("queue", PLAN, "captures/port0.pcap", "--port", "7").status == 1
 
 
+@pytest.mark.parametrize("options", [["--port", "0"], ["--workers", "3", "--port", "0", "--json"]])
+def test_a_capture_after_the_options(firewall: Tree, options: list[str]) -> None:
+    firewall.maestro("traffic", "-o", "captures", "--flows", "20", "--packets", "100")
+    last = firewall.maestro("queue", PLAN, *options, "captures/port0.pcap")
+    assert (last.status, last.err) == (0, "")
+    assert last.out == firewall.maestro("queue", PLAN, "captures/port0.pcap", *options).out
+    assert last.out == firewall.maestro("queue", *options, PLAN, "captures/port0.pcap").out
+    both = firewall.maestro("queue", PLAN, *options, "--packet", PACKET, "captures/port0.pcap")
+    assert both.status == 1 and "give a capture, or packets" in both.err
+    assert firewall.maestro("queue", PLAN, *options, "--packet", PACKET).status == 0
+    two = firewall.maestro("queue", PLAN, *options, "a.pcap", "b.pcap")
+    assert two.status == 2 and "unrecognized arguments: a.pcap b.pcap" in two.err
+
+
+def test_unusable_cache_is_one_warning(firewall: Tree) -> None:
+    firewall.write("file", "")
+    words = ["solve", "build/analysis/fw/analysis.json", "--nic", "soft"]
+    result = firewall.maestro(*words, MAESTRO_CACHE="file")
+    assert result.status == 0
+    assert result.err == "warning: MAESTRO_CACHE=file: nothing is cached: File exists\n"
+    assert firewall.maestro(*words).err == ""
+
+
 def test_cache_tells_what_it_holds(firewall: Tree) -> None:
     kinds = json.loads(firewall.maestro("cache", "--json").out)["kinds"]
     assert kinds["analysis"]["entries"] == kinds["rss"]["entries"] == 1
@@ -146,6 +169,15 @@ def test_wrong_key_in_the_cache_is_found(firewall: Tree) -> None:
 )  # fmt: skip
 def test_bad_packets(text: str) -> None:
     with pytest.raises(InputError, match="--packet"):
+        steering.frame(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [("src_ip=1.1.1.1", "dst_ip"), ("dst_ip=1.1.1.1,proto=udp", "src_ip"), ("proto=udp", "src_ip and dst_ip")],
+)
+def test_missing_addresses_are_named(text: str, missing: str) -> None:
+    with pytest.raises(InputError, match=f": {missing} missing"):
         steering.frame(text)
 
 

@@ -49,6 +49,7 @@ def test_description(folder: Path) -> None:
         ("arguments: --wan", "nf.yaml:1:12: error: 'arguments' must be a list"),
         ("arguments: [[1]]", "nf.yaml:1:13: error: 'arguments' must be a list of strings"),
         ("sources: [nope.c]", "nf.yaml:1:10: error: source 'nope.c' does not exist"),
+        ("sources: []", "nf.yaml:1:10: error: 'sources' names no file"),
         ("- 1", "nf.yaml:1:1: error: expected a mapping"),
         ("a: [1", "error: not YAML"),
         ("a: \x01", "error: not YAML"),
@@ -63,6 +64,8 @@ def test_mistakes_are_located(folder: Path, text: str, message: str) -> None:
 
 
 def test_names_become_c_identifiers(folder: Path) -> None:
-    assert nf.known(Path()) == ["fw"]
+    assert (nf.known(Path()), nf.left_out(Path())) == (["fw"], [])
+    folder.rename("my-fw")
+    assert (nf.known(Path()), nf.left_out(Path())) == ([], ["my-fw"])
     with pytest.raises(InputError, match="cannot name an NF"):
         nf.check_name("my-fw")
