@@ -3,6 +3,7 @@
 preprocess   run the compiler's preprocessor over our small headers, keep a table of lines
 spellings    GNU keywords and attributes that the parser does not know
 parse        text -> syntax tree (pycparser)
+ordering     refuses what depends on C's unspecified order of evaluation
 link         units -> program: names, linkage, globals; calls the lowering
 functions, statements, expressions, calls, conversions, initialisers, declarations
              the lowering: C's implicit rules made explicit
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from maestro_tool.frontend.ir import Program
 from maestro_tool.frontend.link import ProgramBuilder
+from maestro_tool.frontend.ordering import check_order
 from maestro_tool.frontend.parse import parse
 from maestro_tool.frontend.preprocess import preprocess
 
@@ -33,7 +35,9 @@ def load_program(sources: Sequence[Path], include_dirs: Sequence[Path] = (), def
     with the place in the user's file; `ToolError` if there is no C compiler to preprocess with.
     """
     units = [parse(s) for s in preprocess([Path(s) for s in sources], include_dirs, defines)]
-    return ProgramBuilder(units).build()
+    program = ProgramBuilder(units).build()
+    check_order(units)  # last: it takes for granted that the units are well-formed
+    return program
 
 
 def fingerprint(program: Program) -> str:

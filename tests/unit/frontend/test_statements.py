@@ -108,9 +108,9 @@ struct N { int v; struct N *next; }; struct Pair { uint16_t a, b; uint32_t c; };
 static int walk(struct N *n) { int s = 0; for (; n; n = n->next) s += n->v; return s; }
 static void set(void **out_) { static int x = 31; *out_ = &x; }
 static void swap(int *a, int *b) { int t = *a; *a = *b; *b = t; }
-static int apply(int (*f)(int, int), int a, int b) { return f(a, b) + (*f)(b, a) + (**f)(1, 1); }
+static int apply(int (*f)(int, int), int a, int b) { int r = f(a, b); r += (*f)(b, a); return r + (**f)(1, 1); }
 static int sub(int a, int b) { return a - b; }
-typedef unsigned hash_fn(void *); static unsigned h(void *p) { return __builtin_ia32_crc32si(7, *(uint32_t *)p); } static unsigned call(hash_fn *f, hash_fn g, void *p) { return f(p) ^ g(p) ^ 1; }
+typedef unsigned hash_fn(void *); static unsigned h(void *p) { return __builtin_ia32_crc32si(7, *(uint32_t *)p); } static unsigned call(hash_fn *f, hash_fn g, void *p) { unsigned r = f(p); return r ^ g(p) ^ 1; }
 static int sumarr(int a[static 3], int n) { int s = 0; while (n--) s += *a++; return s; }
 void run(void) {
   struct N c = { 3, 0 }, b = { 2, &c }, a = { 1, &b }; out(walk(&a)); out(a.next->next->v); a.next->next->v++; out(c.v);
@@ -126,12 +126,12 @@ void run(void) {
     "evaluation": """
 static int calls; static int t(int r) { calls = calls * 10 + r; return r; } static int g; static int next(void) { return ++g; } static bool is(int x) { return x & 6; } static unsigned char narrow(int x) { return x; } static void nothing(void) {}
 static int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); } static int even(int n); static int odd(int n) { return n ? even(n - 1) : 0; } static int even(int n) { return n ? odd(n - 1) : 1; }
-static int counter(void) { static int n = 5; static int table[] = { 1, 2, 3 }; return n++ + table[n % 3]; } static int other(void) { static int n; return ++n; }
+static int counter(void) { static int n = 5; static int table[] = { 1, 2, 3 }; int t = table[n % 3]; return n++ + t; } static int other(void) { static int n; return ++n; }
 static int vla_like(const int n) { enum { M = 4 }; int a[M * 2] = { n }; return sizeof a + a[0]; } static bool both(int a, int b) { return a == 3 && b != 4 || a > b; } static _Bool ptr(void *p) { return p; }
 void run(void) {
   out(t(0) && t(1)); out(calls); out(t(2) || t(3)); out(calls); out((t(4) && t(0)) || !t(5)); out(calls); calls = 0; if (t(1) && (t(0) || t(2)) && !t(0)) out(calls); else out(0);
   int x = (next(), next(), next()); out(x); out(g); int y = x++ + 10; out(y); out(x); y += x <<= 2; out(x); out(y); x = y = 6; out(x ^= y |= 9); out(is(4)); out(is(8)); out(narrow(-1)); out(fib(12)); out(even(7)); out(odd(7));
-  out(counter()); out(counter()); out(other() + other()); out(vla_like(3)); out(both(3, 5)); out(both(3, 4)); out(both(9, 4)); out(ptr(&x)); out(ptr(0)); nothing(); out(({ int q = 3; q *= 2; q + 1; })); out(({ int r = 0; for (int i = 0; i < 4; i++) r += i; r; }));
+  out(counter()); out(counter()); out(other()); out(other()); out(vla_like(3)); out(both(3, 5)); out(both(3, 4)); out(both(9, 4)); out(ptr(&x)); out(ptr(0)); nothing(); out(({ int q = 3; q *= 2; q + 1; })); out(({ int r = 0; for (int i = 0; i < 4; i++) r += i; r; }));
   out(1 ? 2 : 1 ? 3 : 4); int a = 5; out(a > 3 ? a < 10 ? 1 : 2 : 3); a > 3 ? (void)t(7) : (void)0; out(calls); out((a, 8)); bool b = a == 5 && x; out(b); b = 256; out(b); b += 3; out(b); b--; out(b); b = !b; out(b);
   { int a = 1; { int a = 2; out(a); } out(a); } out(a); int self = sizeof self; out(self); out(sizeof(struct { char c; long l; })); out(_Alignof(long)); out(sizeof(char[7])); out(sizeof calls + sizeof(out)); out(-7 / 2); out(-7 % 3); out(-7 >> 1); out((unsigned)-7 >> 28);
   out(strlen(__func__)); unsigned char c = 255; c++; out(c); c = c - 1; out(c); out(c + 1); out((unsigned char)(c + 1)); short s = 0x7fff; s++; out(s); out(~c); out(!c); out(c << 24 < 0); uint16_t h = 0xffff; out(h * h); out((uint32_t)h << 16 | h); int64_t now = 5; now = now - 10u; out(now); now = 1; out(now - 2u < 0);
