@@ -101,8 +101,8 @@ class Access:
         """An index of a vector or index allocator, in the form by which entries are told apart."""
         return index
 
-    def key_fields(self, equality: str, loc: int) -> tuple[KeyField, ...] | None:
-        """What a key equality function compares (set-up only)."""
+    def key_fields(self, equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
+        """What a key equality function compares (set-up only); both functions are checked to be pure."""
         return None
 
     # ----------------------------------------------------------------------- errors

@@ -6,7 +6,7 @@ from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPointer, ObjectPointer, Pinned
-from maestro_tool.symex.keys import key_fields
+from maestro_tool.symex.keys import check_hash, key_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.packet import ASSUMPTIONS, Findings, MutableFoundError, PacketMachine
@@ -31,9 +31,13 @@ def analyse(
     """
     solver = Solver(limits, ASSUMPTIONS)
     known_keys: dict[str, tuple[KeyField, ...] | None] = {}
+    known_hashes: set[str] = set()
     key_notes: set[_Note] = set()
 
-    def keys(equality: str, loc: int) -> tuple[KeyField, ...] | None:
+    def keys(equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
+        if hash_function not in known_hashes:
+            check_hash(program, hash_function, loc, solver, limits)
+            known_hashes.add(hash_function)
         if equality not in known_keys:
             known_keys[equality] = key_fields(program, equality, solver, limits)
         if known_keys[equality] is None:

@@ -1,20 +1,24 @@
-"""What a key equality function compares, found by running it on two unknown keys and proved by z3."""
+"""What a key equality function compares, found by running it on two unknown keys and proved by z3.
+
+Maps call equality and hash functions as often as they like, so these must be pure: whatever else they change would
+be state that no call path shows.
+"""
 
 from __future__ import annotations
 
-from maestro_tool.diagnostics import MaestroError
+from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import KeyField
 from maestro_tool.symex.layout import Layout
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
-from maestro_tool.symex.memory import Block, Symbols
+from maestro_tool.symex.memory import Block, Memory, Symbols
 from maestro_tool.symex.models import COMMON
 from maestro_tool.symex.setup import load_globals
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import State
-from maestro_tool.symex.values import Pointer, to_bool
+from maestro_tool.symex.values import Pointer, Value, to_bool
 
 #: Equality functions of the library itself.
 _LIBRARY = {"rte_ether_addr_eq": (KeyField("addr_bytes", 0, 6),)}
@@ -22,17 +26,78 @@ _LIBRARY = {"rte_ether_addr_eq": (KeyField("addr_bytes", 0, 6),)}
 _LARGEST_KEY = 4096
 
 
+class _KeyMachine(Machine):
+    """Runs functions of keys: variables of the NF may have any value, and nothing but locals may change."""
+
+    def __init__(self, program: ir.Program, solver: Solver, limits: Limits) -> None:
+        memory, numbers = load_globals(program)
+        super().__init__(program, numbers, COMMON, solver, limits)
+        self.reads_variable: str | None = None
+        self._outside = {number for number, _ in memory.items()}
+        self._memory = Memory.of({number: self._unknown(block) for number, block in memory.items()})
+
+    @staticmethod
+    def _unknown(block: Block) -> Block:
+        return block if block.const else Block(block.name, block.size, Symbols(f"variable {block.name}"))
+
+    def run(self, name: str, sides: tuple[str, ...]) -> list[State]:
+        """How the function ends on unknown keys; byte N of key ``a`` is the symbol ``a.N``."""
+        function = self.program.functions[name]
+        if len(function.parameters) != len(sides):
+            self.fail(UnsupportedError, f"it has {len(function.parameters)} parameters", function.loc)
+        start = State(self._memory.fork())
+        keys: list[Value] = [Pointer(start.memory.add(Block("a key", _LARGEST_KEY, Symbols(side)))) for side in sides]
+        self._outside.update(key.block for key in keys if isinstance(key, Pointer))
+        self.enter(start, name, keys, None, function.loc)
+        return list(self.explore(start))
+
+    def missing(self, state: State, number: int, block: Block, offset: int, size: int, kind: str, loc: int) -> Value:
+        if number in self._outside and block.name in self.globals and not block.const:
+            self.reads_variable = block.name
+        return super().missing(state, number, block, offset, size, kind, loc)
+
+    def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
+        if number in self._outside:
+            self.fail(UnsupportedError, f"it writes to '{block.name}'", loc)
+        super().stored(state, number, block, offset, size, value, loc)
+
+
+def _impure(name: str, error: MaestroError) -> UnsupportedError:
+    return UnsupportedError(
+        f"the key function '{name}' cannot be shown to only calculate from its arguments: {error.message}",
+        error.location,
+        hint="equality and hash functions of keys may read keys and constants, and change nothing but their locals",
+    )
+
+
+def check_hash(program: ir.Program, name: str, loc: int, solver: Solver, limits: Limits) -> None:
+    """UnsupportedError unless the hash function of the map at ``loc`` depends on the key alone and changes nothing."""
+    if name not in program.functions:
+        message = f"the hash function '{name}' is not defined by the NF"
+        raise UnsupportedError(message, program.locations[loc], hint=f"add the source file that defines '{name}'")
+    machine = _KeyMachine(program, solver, limits)
+    try:
+        machine.run(name, ("a",))
+    except MaestroError as error:
+        raise _impure(name, error) from None
+    if machine.reads_variable is not None:
+        loc = program.functions[name].loc
+        raise _impure(name, UnsupportedError(f"it reads '{machine.reads_variable}'", machine.location(loc)))
+
+
 def key_fields(program: ir.Program, equality: str, solver: Solver, limits: Limits) -> tuple[KeyField, ...] | None:
-    """The fields whose equality is what ``equality`` decides; None when it is no conjunction of such."""
+    """The fields whose equality is what ``equality`` decides; None when it is no conjunction of such.
+
+    UnsupportedError when it may do more than to compare.
+    """
     function = program.functions.get(equality)
     if function is None:
         return _LIBRARY.get(equality)
-    if len(function.parameters) != 2:
-        return None
     try:
-        equal = _as_formula(program, function, solver, limits)
-    except MaestroError:
-        return None  # the caller records a note; an unknown key is sound
+        ends = _KeyMachine(program, solver, limits).run(equality, ("a", "b"))
+    except MaestroError as error:
+        raise _impure(equality, error) from None
+    equal = _as_formula(ends)
     if equal is None:
         return None
     compared = _common_bytes(equal, solver)
@@ -43,16 +108,11 @@ def key_fields(program: ir.Program, equality: str, solver: Solver, limits: Limit
     return _fields(compared, _key_type(function, program), Layout(program.structs))
 
 
-def _as_formula(program: ir.Program, function: ir.Function, solver: Solver, limits: Limits) -> Expr | None:
-    """The condition, over bytes ``a.N`` and ``b.N``, on which the function returns true."""
-    memory, numbers = load_globals(program)
-    machine = Machine(program, numbers, COMMON, solver, limits)
-    sides: list[Pointer] = [Pointer(memory.add(Block("a key", _LARGEST_KEY, Symbols(name)))) for name in ("a", "b")]
-    start = State(memory)
-    machine.enter(start, function.name, list(sides), None, function.loc)
+def _as_formula(ends: list[State]) -> Expr | None:
+    """The condition, over bytes ``a.N`` and ``b.N``, on which the function returned true."""
     equal = nodes.FALSE
-    for end in machine.explore(start):
-        if not isinstance(end.result, Expr) or any(event.op != "opaque" for event in end.events):
+    for end in ends:
+        if not isinstance(end.result, Expr):
             return None
         holds = to_bool(end.result)
         for condition in reversed(end.conditions):

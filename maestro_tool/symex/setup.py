@@ -19,7 +19,8 @@ from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import State
 from maestro_tool.symex.values import FunctionPointer, Pointer, Value
 
-KeyAnalysis = Callable[[str, int], tuple[KeyField, ...] | None]
+#: What an equality function compares; its hash function is checked too.  (equality, hash, loc of the map)
+KeyAnalysis = Callable[[str, str, int], tuple[KeyField, ...] | None]
 
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
 _GETOPT = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0}
@@ -53,8 +54,8 @@ class SetUpMachine(Machine):
         self.step_limit = limits.setup_steps
         self._keys = keys
 
-    def key_fields(self, equality: str, loc: int) -> tuple[KeyField, ...] | None:
-        return self._keys(equality, loc)
+    def key_fields(self, equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
+        return self._keys(equality, hash_function, loc)
 
     def concrete(self, state: State, e: Expr, loc: int, purpose: str) -> int:
         try:

@@ -22,8 +22,8 @@ def map_allocate(site: CallSite) -> Outcome:
     if capacity == 0 or capacity & (capacity - 1):
         return site.answer(0)  # CAPACITY_POW2 is always set
     equality = site.function(0)
-    info = ObjectInfo("map", site.loc, capacity, equality=equality, key=site.machine.key_fields(equality, site.loc))
-    return _allocated(site, 3, info)
+    key = site.machine.key_fields(equality, site.function(1), site.loc)
+    return _allocated(site, 3, ObjectInfo("map", site.loc, capacity, equality=equality, key=key))
 
 
 def vector_allocate(site: CallSite) -> Outcome:

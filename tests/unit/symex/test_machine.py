@@ -52,6 +52,8 @@ def with_objects(element_size: int = 16) -> tuple[ProgramBuilder, dict[str, ir.G
     init.call("vector_allocate", (element_size, 32), (64, 32), (f("Key_init"), 0), (names["vec"], 0))
     init.call("dchain_allocate", (64, 32), (names["chain"], 0))
     init.ret(1)
+    key_hash = p.function("Key_hash", ("key", 64, "struct Key *"), result=32)
+    key_hash.ret(key_hash.load(key_hash.arg(0), 32))
     return p, names
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.frontend import load_program
 from maestro_tool.symex import Analysis, analyse, analysis_from_json, analysis_to_json
 from tests.unit.symex.test_nfs import PROCESS
@@ -90,3 +91,54 @@ def test_what_set_up_put_in_is_counted(tmp_path: Path) -> None:
     }"""
     analysis = nf(tmp_path, KEY, ALLOCATE, init, process("return device;"))
     assert [(o.kind, o.filled) for o in analysis.objects] == [("map", 2), ("vector", 0), ("dchain", 2)]
+
+
+def refused(folder: Path, *parts: str) -> MaestroError:
+    with pytest.raises(MaestroError) as caught:
+        nf(folder, *parts)
+    assert caught.value.location is not None
+    assert caught.value.location.file.endswith("nf.c") and caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize("narrow", ["0", "1"])
+def test_equality_that_a_variable_decides_is_unknown(narrow: str, tmp_path: Path) -> None:
+    key = f"""
+    static int narrow = {narrow};
+    static bool key_eq(void *x, void *y) {{
+      struct key *p = x, *q = y;
+      return p->a == q->a && (narrow || p->b == q->b);
+    }}
+    static unsigned key_hash(void *x) {{ return ((struct key *)x)->a; }}"""
+    analysis = nf(tmp_path, key, ALLOCATE, INIT, process("return device;"))
+    assert analysis.objects[0].key is None and analysis.notes
+
+
+def test_equality_may_read_constants(tmp_path: Path) -> None:
+    key = KEY.replace("static bool", "static const int wide[2] = {0, 1}; static bool").replace(
+        "->a ==", "->a + wide[0] =="
+    )
+    (field,) = nf(tmp_path, key, ALLOCATE, INIT, process("return device;")).objects[0].key or ()
+    assert (field.offset, field.size) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "message"),
+    [
+        ("key_eq", "looked++;", "writes to 'looked'"),
+        ("key_hash", "looked++;", "writes to 'looked'"),
+        ("key_eq", "((struct key *)x)->b = 1;", "writes to 'a key'"),
+        ("key_hash", "((struct key *)x)->b = 1;", "writes to 'a key'"),
+        ("key_hash", "if (looked) return 1;", "reads 'looked'"),
+        ("key_hash", "map_put(map, x, 1);", "from bytes that are not known"),
+        ("key_eq", "map_put((struct Map *)x, x, 1);", "'map_put' is neither defined"),
+        ("key_hash", "struct key k[1]; memcpy(&other, x, 8); memset(k, 0, 8);", "writes to 'other'"),
+    ],
+)
+def test_functions_of_keys_must_be_pure(where: str, what: str, message: str, tmp_path: Path) -> None:
+    variables = "static uint32_t looked; static struct key other;"
+    before, name, after = KEY.partition(where)
+    key = before + name + after.replace("{ return", f"{{ {what} return", 1)
+    error = refused(tmp_path, variables, key, ALLOCATE, INIT, process("return looked + other.a ? device : 0;"))
+    assert isinstance(error, UnsupportedError)
+    assert where in error.message and message in error.message
