@@ -12,7 +12,7 @@ from typing import NoReturn
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
-from maestro_tool.symex import floats
+from maestro_tool.symex import events, floats
 from maestro_tool.symex.callpath import KeyField, ObjectKind
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import Block, External, StateObjectFill, Symbols, Uninitialised, Zeros
@@ -96,6 +96,10 @@ class Access:
             self.fail(InputError, f"writes to the constant '{block.name}'", loc)
         if isinstance(block.fill, StateObjectFill | External):
             self.fail(UnsupportedError, f"writes into {block.name}, which only the library knows", loc)
+
+    def release(self, state: State, number: int, loc: int) -> None:
+        """free() of a block."""
+        state.memory.free(number)
 
     def entry_index(self, state: State, index: Expr, loc: int) -> Expr:
         """An index of a vector or index allocator, in the form by which entries are told apart."""
@@ -268,10 +272,20 @@ class Access:
                 self.fail(UnsupportedError, "copies a part of a pointer", loc)
             target = o - from_offset + to_offset
             if v is None:
-                if not state.memory.writable(to_number).clear(target, s):
-                    self.fail(UnsupportedError, "overwrites a part of a pointer", loc)
+                self._copy_unwritten(state, to_number, target, s, loc)
             else:
                 self.store(state, Pointer(to_number, target), s, v, loc)
+
+    def _copy_unwritten(self, state: State, number: int, offset: int, size: int, loc: int) -> None:
+        """Padding and the like: in memory that is nobody's state it stays unwritten, elsewhere any value lands."""
+        block = state.memory.get(number)
+        assert block is not None
+        if not isinstance(block.fill, Uninitialised) and not self.in_setup:
+            self.store(state, Pointer(number, offset), size, events.unknown(state, 8 * size, loc), loc)
+            return
+        self.stored(state, number, block, offset, size, nodes.const(0, 8 * size), loc)
+        if not state.memory.writable(number).clear(offset, size):
+            self.fail(UnsupportedError, "overwrites a part of a pointer", loc)
 
     def _missing_cells(
         self, state: State, number: int, block: Block, offset: int, size: int, loc: int

@@ -38,7 +38,8 @@ class StateObject:
     ``name`` is how the NF reaches it, e.g. ``flow_manager->state->fm``.  ``capacity`` and ``element_size``
     in elements and bytes, as set-up computed them.  ``key`` of maps: what equality compares; None when
     equality is not a conjunction of field equalities.  ``filled``: how many entries set-up itself put into a map,
-    or indexes it left allocated in a dchain.
+    or indexes it left allocated in a dchain.  ``functions`` of maps: the names of the equality function and of the
+    hash function (keys of `Program.functions`, or external).
     """
 
     id: int
@@ -49,6 +50,7 @@ class StateObject:
     element_size: int | None = None
     key: tuple[KeyField, ...] | None = None
     filled: int = 0
+    functions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,3 +101,11 @@ def opaque(state: State, function: str, operands: tuple[Expr, ...], width: int, 
     amend(state, number, value=value)
     state.facts[fact] = value
     return value
+
+
+def unknown(state: State, width: int, loc: int) -> Expr:
+    """A value of which nothing is known, not even that it is the same next time."""
+    number = emit(state, "opaque", (), loc, key=())
+    value = produced("opaque", number, "value", width)
+    amend(state, number, value=value)
+    return value

@@ -9,7 +9,7 @@ from maestro_tool.symex.callpath import KeyField, ObjectKind
 
 @dataclass(slots=True)
 class ObjectInfo:
-    """An allocated object; ``equality`` and ``initialise`` are names of the NF's functions.
+    """An allocated object; ``equality``, ``hash`` and ``initialise`` are names of the NF's functions.
 
     ``contents`` is what set-up itself put in: of maps, key bytes -> value; of vectors, index -> block number;
     of index allocators, the indexes in use.
@@ -20,6 +20,7 @@ class ObjectInfo:
     capacity: int | None = None
     element_size: int | None = None
     equality: str | None = None
+    hash: str | None = None
     initialise: str | None = None
     key: tuple[KeyField, ...] | None = None
     contents: dict[object, int] = field(default_factory=dict)
@@ -28,3 +29,8 @@ class ObjectInfo:
     def filled(self) -> int:
         """Entries or indexes that set-up left in a map or index allocator."""
         return len(self.contents) if self.kind in ("map", "dchain") else 0
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """What a map was given: its equality and its hash."""
+        return () if self.equality is None or self.hash is None else (self.equality, self.hash)

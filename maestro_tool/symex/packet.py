@@ -70,6 +70,9 @@ class PacketMachine(Machine):
         self._places = places
         self._findings = findings
         self._globals = {block: len(result.objects) + i for i, block in enumerate(sorted(findings.mutable))}
+        self._elements = {
+            number for info in result.objects if info.kind == "vector" for number in info.contents.values()
+        }
         self._base = {number: self._beneath(block) for number, block in result.memory.items()}
 
     @staticmethod
@@ -228,12 +231,24 @@ class PacketMachine(Machine):
                 position = stop
                 continue
             place = self._places.leaf(number, position)
+            self._check_no_element(original, place, loc)
             first, last = max(place.offset, offset), min(place.offset + place.size, end)
             if mutable:
                 first = position
                 last = next((n for n in range(first, last) if n in mutable), last)
             yield self._set_up_cell(original, place, first, last)
             position = last
+
+    def _check_no_element(self, block: Block, place: Place, loc: int) -> None:
+        """What packets do through a pointer that set-up borrowed would be no operation of its vector."""
+        for _, _, value in block.segments(place.offset, place.size):
+            if isinstance(value, Pointer) and value.block in self._elements:
+                self.fail(
+                    UnsupportedError,
+                    f"uses {place.text}, a pointer to a vector's element that set-up borrowed",
+                    loc,
+                    "call vector_borrow where the packet is handled",
+                )
 
     def _set_up_cell(self, original: Block, place: Place, first: int, last: int) -> tuple[int, int, Value | None]:
         segments = list(original.segments(place.offset, place.size))
@@ -346,7 +361,9 @@ class PacketMachine(Machine):
             if isinstance(block.fill, StateObjectFill):
                 names[block.fill.object] = self._places.object_name(number) or f"{block.name[2:]}_{block.fill.object}"
         allocated = [
-            StateObject(i, o.kind, names.get(i, f"{o.kind}_{i}"), o.loc, o.capacity, o.element_size, o.key, o.filled)
+            StateObject(
+                i, o.kind, names.get(i, f"{o.kind}_{i}"), o.loc, o.capacity, o.element_size, o.key, o.filled, o.functions
+            )
             for i, o in enumerate(self.objects)
         ]
         for number, object_id in sorted(self._globals.items(), key=lambda item: item[1]):

@@ -19,7 +19,7 @@ from maestro_tool.symex.callpath import (
     StateObject,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 _T = TypeVar("_T")
 
 #: Kinds of the objects of each operation, and which members it must have.
@@ -79,6 +79,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
                 "element_size": o.element_size,
                 "key": None if o.key is None else [[f.name, f.offset, f.size] for f in o.key],
                 "filled": o.filled,
+                "functions": list(o.functions),
             }
             for o in analysis.objects
         ],
@@ -193,7 +194,7 @@ def _key_field(data: Any) -> KeyField:
 
 
 def _object(data: Any) -> StateObject:
-    r = _Record(data, "id kind name loc capacity element_size key filled")
+    r = _Record(data, "id kind name loc capacity element_size key filled functions")
     if r["kind"] not in get_args(ObjectKind):
         raise ValueError(f"unknown kind {r['kind']!r:.40}")
     key = None if r["key"] is None else r.each("key", _key_field)
@@ -206,6 +207,7 @@ def _object(data: Any) -> StateObject:
         r.optional("element_size"),
         key,
         r.number("filled"),
+        r.each("functions", _text),
     )
 
 

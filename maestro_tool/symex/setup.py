@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
@@ -53,6 +54,28 @@ class SetUpMachine(Machine):
         self.ports = ports
         self.step_limit = limits.setup_steps
         self._keys = keys
+        self._shared: frozenset[int] = frozenset()
+
+    def configured(self, state: State) -> None:
+        """nf_config_init, which runs once, is over; nf_init follows, on each core."""
+        variables = set(self.globals.values())
+        self._shared = frozenset(number for number, _ in state.memory.items() if number not in variables)
+        if self.objects:
+            self._fail_shared(f"allocates a {self.objects[0].kind} in nf_config_init", self.objects[0].loc)
+
+    def _fail_shared(self, message: str, loc: int) -> NoReturn:
+        hint = "each core runs nf_init, and what nf_config_init made is shared by all: make it in nf_init"
+        self.fail(UnsupportedError, message, loc, hint)
+
+    def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
+        super().stored(state, number, block, offset, size, value, loc)
+        if number in self._shared:
+            self._fail_shared(f"nf_init writes to '{block.name}', which nf_config_init made", loc)
+
+    def release(self, state: State, number: int, loc: int) -> None:
+        if number in self._shared:
+            self._fail_shared("nf_init frees memory that nf_config_init made", loc)
+        super().release(state, number, loc)
 
     def key_fields(self, equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
         return self._keys(equality, hash_function, loc)
@@ -116,6 +139,7 @@ def run_setup(
         loc = program.functions["nf_config_init"].loc
         argc, argv = _command_line(machine, state, arguments)
         machine.call(state, "nf_config_init", [argc, argv], loc)
+        machine.configured(state)
     init = program.functions["nf_init"]
     result = machine.call(state, "nf_init", [], init.loc)
     if isinstance(result, Expr) and not (nodes.extract(result, min(result.width, 8) - 1, 0).const):

@@ -21,9 +21,9 @@ def map_allocate(site: CallSite) -> Outcome:
     capacity = site.number(2, "the capacity")
     if capacity == 0 or capacity & (capacity - 1):
         return site.answer(0)  # CAPACITY_POW2 is always set
-    equality = site.function(0)
-    key = site.machine.key_fields(equality, site.function(1), site.loc)
-    return _allocated(site, 3, ObjectInfo("map", site.loc, capacity, equality=equality, key=key))
+    equality, hash_ = site.function(0), site.function(1)
+    key = site.machine.key_fields(equality, hash_, site.loc)
+    return _allocated(site, 3, ObjectInfo("map", site.loc, capacity, equality=equality, hash=hash_, key=key))
 
 
 def vector_allocate(site: CallSite) -> Outcome:

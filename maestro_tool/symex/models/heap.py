@@ -38,12 +38,12 @@ def realloc(site: CallSite) -> Outcome:
     if block is None or block.size is None:
         site.fail(UnsupportedError, "realloc of what malloc did not return")
     site.machine.copy(site.state, new, old, min(size, block.size), site.loc)
-    site.state.memory.free(old.block)
+    site.machine.release(site.state, old.block, site.loc)
     return new
 
 
 def free(site: CallSite) -> Outcome:
     """void free(void *)"""
     if site.args[0] != NULL:
-        site.state.memory.free(site.pointer(0).block)
+        site.machine.release(site.state, site.pointer(0).block, site.loc)
     return None

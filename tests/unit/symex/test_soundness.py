@@ -142,3 +142,59 @@ def test_functions_of_keys_must_be_pure(where: str, what: str, message: str, tmp
     error = refused(tmp_path, variables, key, ALLOCATE, INIT, process("return looked + other.a ? device : 0;"))
     assert isinstance(error, UnsupportedError)
     assert where in error.message and message in error.message
+
+
+@pytest.mark.parametrize(
+    "use", ["if (saved->a) return 1;", "saved->a = 1;", "struct holder h = held; if (!h.key) return 1;"]
+)
+def test_element_that_set_up_borrowed_is_not_followed(use: str, tmp_path: Path) -> None:
+    init = """
+    static struct key *saved; static struct holder { int n; struct key *key; } held;
+    bool nf_init(void) {
+      if (!allocate()) return false;
+      vector_borrow(keys, 0, (void **)&saved);
+      saved->a = 7;
+      held.key = saved;
+      return true;
+    }"""
+    assert not nf(tmp_path, KEY, ALLOCATE, init, process("return device;")).notes
+    assert "that set-up borrowed" in refused(tmp_path, KEY, ALLOCATE, init, process(f"{use} return device;")).message
+
+
+@pytest.mark.parametrize(
+    ("configure", "initialise", "message"),
+    [
+        ("", "made->a = 1;", "nf_init writes to 'allocated memory'"),
+        ("", "memset(made, 0, 4);", "nf_init writes to 'allocated memory'"),
+        ("", "free(made);", "nf_init frees memory"),
+        ("if (!allocate()) exit(1);", "", "allocates a map in nf_config_init"),
+    ],
+)
+def test_memory_of_configuration_is_shared(configure: str, initialise: str, message: str, tmp_path: Path) -> None:
+    def parts(first: str, then: str) -> tuple[str, ...]:
+        made = "static struct key *made; static int number;"
+        config = f"void nf_config_init(int argc, char **argv) {{ made = calloc(1, sizeof *made); {first} }}"
+        init = f"bool nf_init(void) {{ number = made->a; {then} return true; }}"
+        return made, KEY, ALLOCATE, config, init, process("return device;")
+
+    assert not nf(tmp_path, *parts("", "")).notes
+    assert message in refused(tmp_path, *parts(configure, initialise)).message
+
+
+def test_unwritten_bytes_that_are_copied_to_state_are_a_write(tmp_path: Path) -> None:
+    body = """
+    struct key k, *element; k.a = 1;
+    vector_borrow(keys, 0, (void **)&element);
+    *element = k;
+    last = k;
+    return element->b ? 1 : 2;"""
+    analysis = nf(tmp_path, KEY, ALLOCATE, INIT, "static struct key last;", process(body))
+    for path in analysis.paths:
+        unknown = [e.value for e in path.events if e.op == "opaque"]
+        writes = [(e.op, offset, v) for e in path.events for offset, v in e.stored]
+        assert [(op, offset) for op, offset, _ in writes] == [
+            ("vector_write", 0), ("vector_write", 4), ("global_write", 0), ("global_write", 4),
+        ]  # fmt: skip
+        assert len(set(unknown)) == 2
+        assert not any(e.op == "vector_read" for e in path.events)
+    assert len(analysis.paths) == 2
