@@ -1,6 +1,7 @@
 """C sources -> the typed program (`ir.Program`).
 
 preprocess   run the compiler's preprocessor over our small headers, keep a table of lines
+conditionals refuses ``#if`` on what only the real headers define
 spellings    GNU keywords and attributes that the parser does not know
 parse        text -> syntax tree (pycparser)
 ordering     refuses what depends on C's unspecified order of evaluation

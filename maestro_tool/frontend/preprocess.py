@@ -17,8 +17,10 @@ from pathlib import Path
 
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
 from maestro_tool.frontend.columns import Columns
+from maestro_tool.frontend.conditionals import check_conditionals
 
 HEADERS = Path(__file__).parent / "headers"
+_RUNTIME = Path(__file__).parent.parent / "runtime" / "include"
 
 # As NFs are compiled (NF_API.md section 1): GNU C11, a CPU with SSE4.2, DPDK's old names of the Ethernet addresses.
 _FLAGS = (
@@ -75,7 +77,10 @@ def is_own(file: str) -> bool:
 
 
 def preprocess(sources: Sequence[Path], include_dirs: Sequence[Path], defines: Sequence[str]) -> list[Source]:
-    """Run the preprocessor over each source; raises what is wrong with the first wrong one."""
+    """Run the preprocessor over each source; raises what is wrong with the first wrong one.
+
+    Refuses conditions that the compiled program decides otherwise.
+    """
     compiler = next((c for c in map(shutil.which, _COMPILERS) if c), None)
     if compiler is None:
         raise ToolError("no C compiler found", hint="install gcc (Debian: apt-get install gcc)")
@@ -87,7 +92,10 @@ def preprocess(sources: Sequence[Path], include_dirs: Sequence[Path], defines: S
     command = [compiler, *_FLAGS, *(f"-D{d}" for d in defines), *(f"-I{d}" for d in directories)]
     columns = Columns()
     with ThreadPoolExecutor(max_workers=min(8, len(sources) or 1)) as pool:
-        return list(pool.map(lambda path: _run(command, path, columns), sources))
+        found = list(pool.map(lambda path: _run(command, path, columns), sources))
+    own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
+    check_conditionals(own, HEADERS, (_RUNTIME, *include_dirs), command, defines)
+    return found
 
 
 def _run(command: Sequence[str], path: Path, columns: Columns) -> Source:
