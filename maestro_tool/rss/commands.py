@@ -7,7 +7,7 @@ from typing import Any
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.rss.model import place, port_models
-from maestro_tool.rss.table import table
+from maestro_tool.rss.table import check_workers, table
 
 
 def table_command(plan: Mapping[str, Any], workers: int) -> list[dict[str, Any]]:
@@ -28,8 +28,10 @@ def queue_command(plan: Mapping[str, Any], port: int, frames: Iterable[bytes], w
     if port not in ports:
         raise InputError(f"the plan has no port {port}", hint=f"ports: {', '.join(map(str, sorted(ports)))}")
     model = ports[port]
-    if not 1 <= workers <= model.table_size:
-        raise InputError(f"a table of {model.table_size} entries serves 1 to {model.table_size} workers, not {workers}")
+    try:
+        check_workers(model.table_size, workers)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     result = []
     for number, frame in enumerate(frames):
         p = place(model, frame, workers)

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+MAX_WORKERS = 127
+"""What programs run at most (options.c): DPDK has 128 lcores, and one may dispatch."""
+
 
 def worker_of(index: int, workers: int, size: int) -> int:
     """The worker that handles packets of ``index`` in a table of ``size`` that no traffic was measured for.
@@ -18,15 +21,22 @@ def worker_of(index: int, workers: int, size: int) -> int:
     return index * workers // size
 
 
+def check_workers(size: int, workers: int) -> None:
+    """ValueError if no program runs so many workers, or a table of ``size`` does not serve them."""
+    most = min(size, MAX_WORKERS)
+    if not 1 <= workers <= most:
+        raise ValueError(f"a table of {size} entries serves 1 to {most} workers, not {workers}")
+
+
 def table(size: int, workers: int, weights: Sequence[int] = ()) -> list[int]:
     """Worker per entry; ``weights``: packets measured per index, or none.
 
-    ValueError for a size that is no power of two, more workers than entries, or another number of weights.
+    ValueError for a size that is no power of two, more workers than entries or `MAX_WORKERS`, or another number of
+    weights.
     """
     if size <= 0 or size & (size - 1):
         raise ValueError(f"a table has a power of two of entries, not {size}")
-    if not 1 <= workers <= size:
-        raise ValueError(f"a table of {size} entries serves 1 to {size} workers, not {workers}")
+    check_workers(size, workers)
     if weights and len(weights) != size:
         raise ValueError(f"a table of {size} entries has {size} weights, not {len(weights)}")
     return list(_table(size, workers, tuple(weights)))

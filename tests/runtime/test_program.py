@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import struct
 import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -197,17 +199,31 @@ def test_unsorted_capture(programs: dict[str, Path], tmp_path: Path) -> None:
 
 def test_large_frames(programs: dict[str, Path], tmp_path: Path) -> None:
     captures = tmp_path / "lan.pcap", tmp_path / "wan.pcap"
-    large = frame(1, 2, 3, 4, 0) + bytes(9000)
+    large = frame(1, 2, 3, 4, 0) + bytes(1900)
     write(captures[0], [Packet(1_000_000 + i, 0, large) for i in range(50)])
     write(captures[1], [])
     replay(programs["soft"], captures, tmp_path, "--workers", "2")
     assert read(tmp_path / "out1.pcap") == [large] * 50
 
 
+@pytest.mark.parametrize("variant", ["soft", "sequential"])
+def test_frames_longer_than_any_buffer(programs: dict[str, Path], tmp_path: Path, variant: str) -> None:
+    """The NF would see only their beginning: they are dropped and counted, and open no flow."""
+    captures = tmp_path / "lan.pcap", tmp_path / "wan.pcap"
+    small, reply = frame(1, 2, 3, 4, 0), frame(6, 5, 8, 7, 0)
+    long = frame(5, 6, 7, 8, 0) + bytes(9_000)
+    write(captures[0], [Packet(1_000_000, 0, long), Packet(1_000_001, 0, small)])
+    write(captures[1], [Packet(1_000_002, 1, reply)])
+    total = replay(programs[variant], captures, tmp_path)["total"]
+    assert isinstance(total, dict)
+    assert (total["rx"], total["processed"], total["too_long"], total["dropped"]) == (3, 2, 1, 1)
+    assert read(tmp_path / "out1.pcap") == [small] and read(tmp_path / "out0.pcap") == []
+
+
 def test_help(programs: dict[str, Path]) -> None:
     done = run(programs["soft"], "--help")
     assert done.returncode == 0
-    assert "--workers N" in done.stdout and "--replay" in done.stdout
+    assert "--workers N" in done.stdout and "1 to 127" in done.stdout and "--replay" in done.stdout
 
 
 def bad_captures(folder: Path) -> Iterator[tuple[str, bytes | None, str]]:
@@ -237,7 +253,8 @@ def test_bad_captures(programs: dict[str, Path], captures: tuple[Path, Path], tm
 @pytest.mark.parametrize(
     ("variant", "words", "message"),
     [
-        ("soft", ["--workers", "0"], "'0' is not a number from 1"),
+        ("soft", ["--workers", "0"], "'0' is not a number from 1 to 127"),
+        ("soft", ["--workers", "128"], "'128' is not a number from 1 to 127"),
         ("soft", ["--workers", "two"], "'two' is not a number"),
         ("soft", ["--workers"], "--workers needs a value"),
         ("soft", ["--no-pci"], "no ports: give 2 with --vdev"),
@@ -299,6 +316,68 @@ def test_a_port_with_fewer_queues_than_workers(programs: dict[str, Path], tmp_pa
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
     assert len(json.loads(stats.read_text())["workers"]) == 3
+
+
+@pytest.mark.parametrize("words", ([], ["-m", "1024"]))
+@pytest.mark.parametrize("workers", (16, 64))
+def test_many_workers(
+    workers: int, words: list[str], programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The memory that is asked for by default suffices; with -m huge pages are not needed either."""
+    stats = replay(programs["soft"], captures, tmp_path, "--workers", str(workers), *words)
+    assert isinstance(stats["workers"], list) and len(stats["workers"]) == workers
+
+
+TAP_TRAFFIC = """
+import socket, sys
+sender, receiver = (socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) for _ in range(2))
+sender.bind((sys.argv[1], 0))
+receiver.bind((sys.argv[2], 0))
+receiver.settimeout(10)
+wanted = {bytes.fromhex(line) for line in sys.stdin.read().split()}
+for frame in wanted:
+    sender.send(frame)
+while wanted:
+    wanted.discard(receiver.recv(2048))
+"""
+
+
+@pytest.fixture
+def namespace() -> Iterator[list[str]]:
+    """Words before a command that runs it in a network namespace of its own."""
+    name = f"maestro-test-{os.getpid()}"
+    if os.geteuid() != 0 or shutil.which("ip") is None or not Path("/dev/net/tun").exists():
+        pytest.skip("needs root, ip and /dev/net/tun")
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no network namespaces here")
+    yield ["ip", "netns", "exec", name]
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def test_tap_ports(namespace: list[str], programs: dict[str, Path], tmp_path: Path) -> None:
+    """net_tap sends on as many queues as it receives from: the workers share one."""
+    stats = tmp_path / "stats.json"
+    words = ["--workers", "2", "--stats", str(stats), "--vdev=net_tap0,iface=lan", "--vdev=net_tap1,iface=wan"]
+    rng = random.Random(2)
+    frames = [frame(rng.getrandbits(32), rng.getrandbits(32), rng.getrandbits(16), 53, i) for i in range(200)]
+    with subprocess.Popen([*namespace, programs["soft"], *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as nf:
+        time.sleep(2)
+        done = subprocess.run(
+            [*namespace, sys.executable, "-c", TAP_TRAFFIC, "lan", "wan"],
+            input="\n".join(f.hex() for f in frames),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        nf.send_signal(signal.SIGINT)
+        _, errors = nf.communicate(timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert nf.returncode == 0, errors
+    assert b"must be equal" not in errors
+    result = json.loads(stats.read_text())
+    assert result["total"]["forwarded"] >= 200
+    assert all(w["forwarded"] > 0 for w in result["workers"])
 
 
 def test_statistics_that_cannot_be_written(

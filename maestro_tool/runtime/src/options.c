@@ -13,6 +13,10 @@
 #include "objects.h"
 #include "program.h"
 
+/* One lcore is left for the dispatcher. */
+enum { MAX_WORKERS = MAESTRO_MAX_WORKERS - 1 };
+_Static_assert(MAESTRO_MAX_WORKERS <= RTE_MAX_LCORE, "each worker runs on an lcore");
+
 void program_error(const struct maestro_nf *nf, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -38,7 +42,7 @@ void program_options_usage(const struct maestro_nf *nf) {
       "Example, replaying two captures:\n"
       "  %s --workers 2 --replay --vdev=net_pcap0,rx_pcap=lan.pcap,tx_pcap=lan-out.pcap \\\n"
       "     --vdev=net_pcap1,rx_pcap=wan.pcap,tx_pcap=wan-out.pcap --\n",
-      nf->name, nf->name, nf->nic, nf->strategy, nf->n_ports, MAESTRO_MAX_WORKERS, nf->name);
+      nf->name, nf->name, nf->nic, nf->strategy, nf->n_ports, MAX_WORKERS, nf->name);
 }
 
 /* The value of option `name` at argv[*i] ("--name value" or "--name=value"); NULL if it is another option or has none.
@@ -110,7 +114,7 @@ static unsigned usable_cpus(unsigned cpus[CPU_SETSIZE]) {
 static void add_lcores(struct options *options, unsigned n_lcores) {
   unsigned cpus[CPU_SETSIZE];
   const unsigned n_cpus = usable_cpus(cpus);
-  char text[16 * (MAESTRO_MAX_WORKERS + 1)];
+  char text[16 * (MAX_WORKERS + 1)];
   size_t used = 0;
   for (unsigned i = 0; i < n_lcores; i++)
     used += (size_t)snprintf(text + used, sizeof text - used, "%s%u@%u", i > 0 ? "," : "", i, cpus[i % n_cpus]);
@@ -118,22 +122,28 @@ static void add_lcores(struct options *options, unsigned n_lcores) {
 }
 
 unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers) {
-  const unsigned queues = RX_DESCRIPTORS + TX_DESCRIPTORS + 2 * BURST;
-  return nf->n_ports * n_workers * queues + nf->n_ports * RX_DESCRIPTORS + n_workers * (2 * RING_SIZE + 512) + 8192;
+  const unsigned n_rx_queues = nf->software_rss ? 1 : n_workers;
+  return nf->n_ports * (n_rx_queues * RX_DESCRIPTORS + n_workers * (TX_DESCRIPTORS + 2 * BURST) + RX_DESCRIPTORS) +
+         n_workers * (2 * RING_SIZE + 512) + 8192;
+}
+
+/* MB that the program takes without huge pages.  No packet buffer (2.4 KB) may then cross a page, so that each takes a
+ * page of 4 KB, or less of a larger one.  The rest is for ports, rings and DPDK itself. */
+static unsigned memory_needed(const struct maestro_nf *nf, unsigned n_workers) {
+  return 96 + n_workers + program_pool_size(nf, n_workers) / 256;
 }
 
 static void add_defaults(const struct maestro_nf *nf, struct options *options) {
   static const char *const LCORES[] = {"-l", "-c", "--lcores", "-s", "-S", NULL};
-  static const char *const MEMORY[] = {"--no-huge", "-m", "--socket-mem", "--huge-dir", "--legacy-mem", NULL};
+  static const char *const HUGE_PAGES[] = {"--no-huge", "--socket-mem", "--huge-dir", "--legacy-mem", NULL};
   static const char *const SHARED[] = {"--in-memory", "--file-prefix", "--proc-type",
                                        "--huge-dir",  "--no-shconf",   NULL};
   static const char *const DEVICES[] = {"-a", "--allow", "-b", "--block", "--no-pci", NULL};
   if (!any_given(options, LCORES)) add_lcores(options, options->n_workers + (nf->software_rss ? 1 : 0));
-  if (!any_given(options, MEMORY) && !huge_pages_free()) {
-    add(options, "--no-huge");
-    /* An mbuf takes less than 2.5 KB; the rest is for ports, rings and DPDK itself. */
+  if (!any_given(options, HUGE_PAGES) && !huge_pages_free()) add(options, "--no-huge");
+  if (given(options, "--no-huge") && !given(options, "-m")) {
     add(options, "-m");
-    add(options, "%u", 96 + program_pool_size(nf, options->n_workers) / 400);
+    add(options, "%u", memory_needed(nf, options->n_workers));
   }
   /* Nothing of ours is shared with other processes: several programs may run side by side.  --no-huge implies
    * --legacy-mem, which EAL 22.11 does not combine with --in-memory. */
@@ -147,8 +157,8 @@ static void add_defaults(const struct maestro_nf *nf, struct options *options) {
 static bool parse_workers(const struct maestro_nf *nf, const char *text, unsigned *n_workers) {
   char *end;
   const long value = strtol(text, &end, 10);
-  if (end == text || *end != '\0' || value < 1 || value > MAESTRO_MAX_WORKERS - 1) {
-    program_error(nf, "--workers: '%s' is not a number from 1 to %d", text, MAESTRO_MAX_WORKERS - 1);
+  if (end == text || *end != '\0' || value < 1 || value > MAX_WORKERS) {
+    program_error(nf, "--workers: '%s' is not a number from 1 to %d", text, MAX_WORKERS);
     return false;
   }
   *n_workers = (unsigned)value;
@@ -159,7 +169,7 @@ bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, s
   enum { ADDED = 16 };
   unsigned cpus[CPU_SETSIZE];
   const unsigned n_cpus = usable_cpus(cpus);
-  *options = (struct options){.n_workers = maestro_is_sequential(nf) ? 1 : RTE_MIN(n_cpus, MAESTRO_MAX_WORKERS - 1u)};
+  *options = (struct options){.n_workers = maestro_is_sequential(nf) ? 1 : RTE_MIN(n_cpus, (unsigned)MAX_WORKERS)};
   options->eal_argv = calloc((size_t)argc + ADDED, sizeof *options->eal_argv);
   options->nf_argv = calloc((size_t)argc + 1, sizeof *options->nf_argv);
   if (options->eal_argv == NULL || options->nf_argv == NULL) return false;

@@ -143,6 +143,21 @@ static int configure(const struct port *port, uint16_t id, const struct rte_eth_
   return rte_eth_dev_configure(id, port->n_rx_queues, port->n_tx_queues, &plain);
 }
 
+static void share_tx(struct port *port) {
+  port->tx_shared = true;
+  port->n_tx_queues = 1;
+}
+
+/* Negative errno.  A card that does not give each worker a queue to send on gets one for all, behind a lock. */
+static int configure_queues(struct port *port, uint16_t id, const struct rte_eth_dev_info *info, bool hashes) {
+  /* net_tap wants as many queues to send on as to receive from, and complains to the user otherwise. */
+  if (strcmp(info->driver_name, "net_tap") == 0 && port->n_tx_queues != port->n_rx_queues) share_tx(port);
+  const int status = configure(port, id, info, hashes);
+  if (status == 0 || port->n_tx_queues == 1) return status;
+  share_tx(port);
+  return configure(port, id, info, hashes);
+}
+
 static bool start_port(struct program *program, uint16_t id) {
   struct port *port = &program->ports[id];
   struct rte_eth_dev_info info;
@@ -162,11 +177,11 @@ static bool start_port(struct program *program, uint16_t id) {
                   info.max_rx_queues, program->n_workers);
     return false;
   }
-  port->tx_shared = info.max_tx_queues < program->n_workers;
-  port->n_tx_queues = port->tx_shared ? 1 : (uint16_t)program->n_workers;
+  port->n_tx_queues = (uint16_t)program->n_workers;
+  if (info.max_tx_queues < program->n_workers) share_tx(port);
   rte_spinlock_init(&port->tx_lock);
 
-  status = configure(port, id, &info, hashes);
+  status = configure_queues(port, id, &info, hashes);
   if (status != 0) {
     program_error(program->nf, "port %u (%s) cannot be configured: %s", id, info.driver_name, reason(status));
     return false;
