@@ -23,7 +23,7 @@ from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.plan import ShardingPlan
-from maestro_tool.symex.callpath import Analysis, MemoryPointer, ObjectPointer, Pinned
+from maestro_tool.symex.callpath import Analysis, MemoryPointer, ObjectPointer, Pinned, StateObject
 
 
 def generate(
@@ -53,6 +53,9 @@ def generate(
                 "kind": f"MAESTRO_{o.kind.upper()}",
                 "treatment": f"MAESTRO_{decisions[o.id].treatment.upper().replace('-', '_')}",
                 "split": _c_bool(decisions[o.id].split),
+                "element_size": o.element_size or 0,
+                "min_capacity": getattr(decisions[o.id], "min_capacity", 0),
+                "filled": o.filled,
             }
             for o in analysis.objects
             if o.kind != "global"
@@ -155,10 +158,10 @@ def _saved(program: Program) -> list[_Saved]:
 
 
 def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[str, Any]]]:
-    """Per file: the checks whose root variable is defined there.
+    """Per file: the checks whose root variable, or function, is visible there.
 
-    ``value``: the number there; ``object``: the allocation whose result is there; ``same``: the function that
-    returns the address that is there.
+    ``given``: the function that map ``object`` must have as its equality or hash; ``value``: the number there;
+    ``object``: the allocation whose result is there; ``same``: the function that returns the address that is there.
     """
     by_file: dict[str, list[dict[str, Any]]] = defaultdict(list)
     items: list[Pinned | ObjectPointer | MemoryPointer] = [
@@ -176,9 +179,37 @@ def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[st
                 "value": item.value if isinstance(item, Pinned) else None,
                 "object": item.object if isinstance(item, ObjectPointer) else None,
                 "same": _address_name(analysis, item) if isinstance(item, MemoryPointer) else None,
+                "given": None,
             }
         )
+    for o in analysis.objects:
+        for role, function in zip(("equal", "hash"), o.functions, strict=False):
+            by_file[_function_file(program, o, function)].append(
+                {
+                    "place": f"the {'equality' if role == 'equal' else role} function of {o.name}",
+                    "given": function.rpartition(":")[2],
+                    "role": role,
+                    "object": o.id,
+                    "same": None,
+                }
+            )
     return by_file
+
+
+def _function_file(program: Program, o: StateObject, function: str) -> str:
+    """Where a function is to be named: its own file, which alone knows it if it is static; if it comes from a header,
+    each file has a copy, and the map has that of the file which allocates it."""
+    defined = program.functions.get(function)
+    loc = program.locations[o.loc if defined is None else defined.loc]
+    if not loc.file.endswith(".c"):
+        loc = program.locations[o.loc]
+    if not loc.file.endswith(".c"):
+        raise UnsupportedError(
+            f"a map with '{function}' is allocated in a header, which the program cannot check at its start",
+            loc,
+            hint="call map_allocate in a .c file, or define the function there",
+        )
+    return loc.file
 
 
 def _addresses(program: Program, analysis: Analysis) -> dict[str, list[dict[str, Any]]]:

@@ -8,6 +8,8 @@
 #include <rte_mbuf.h>
 
 #include "check.h"
+#include "lib/verified/double-chain.h"
+#include "lib/verified/map.h"
 #include "maestro.h"
 
 extern const struct maestro_nf tiny_nf;
@@ -81,6 +83,18 @@ static void refusals(void) {
   objects[1].kind = MAESTRO_DCHAIN;
   refused(&nf, -EINVAL, "allocation 1 of nf_init is a vector, but the analysis saw the dchain 'keys'");
   objects[1].kind = MAESTRO_VECTOR;
+  nf.n_objects = 3;
+  objects[1].element_size = 24;
+  refused(&nf, -EINVAL, "the elements of 'keys' have 16 bytes, but the plan was made for 24");
+  objects[1].element_size = 0;
+  for (unsigned i = 0; i < 3; i++) {
+    objects[i].min_capacity = 9;
+    refused(&nf, -EINVAL, "is 8, but the plan needs 9 at least");
+    objects[i].min_capacity = 8;
+  }
+  objects[2].filled = 1;
+  refused(&nf, -EINVAL, "0 entries in 'ages', but the plan was made for 1");
+  objects[2].filled = 0;
   nf.n_objects = 2;
   refused(&nf, -EINVAL, "more than the 2 objects");
   nf.n_objects = 4;
@@ -122,6 +136,39 @@ static void common_memory(void) {
   refused(&nf, -EINVAL, "in common");
   struct maestro_instance *instance = NULL;
   CHECK_EQ(create_default(&nf, 1, &instance), 0);
+  maestro_destroy(instance);
+}
+
+/* nf_init puts two flows in: a plan for two takes them, and a plan for any other number where packets only read. */
+static bool init_filled(void) {
+  static uint32_t keys[2][4] = {{1}, {2}};
+  if (!tiny_nf.init()) return false;
+  struct Map *map = (struct Map *)(uintptr_t)maestro_allocated(0);
+  struct DoubleChain *chain = (struct DoubleChain *)(uintptr_t)maestro_allocated(2);
+  int index;
+  for (int i = 0; i < 2; i++) {
+    map_put(map, keys[i], i);
+    if (!dchain_allocate_new_index(chain, &index, 0)) return false;
+  }
+  return true;
+}
+
+static void filled_in_set_up(void) {
+  struct maestro_object objects[3];
+  memcpy(objects, tiny_nf.objects, sizeof objects);
+  struct maestro_nf nf = tiny_nf;
+  nf.objects = objects;
+  nf.init = init_filled;
+  refused(&nf, -EINVAL, "2 entries in 'flows', but the plan was made for 0");
+  objects[0].filled = 1;
+  refused(&nf, -EINVAL, "2 entries in 'flows', but the plan was made for 1");
+  objects[0].treatment = MAESTRO_READ_ONLY;
+  refused(&nf, -EINVAL, "2 entries in 'ages'");
+  objects[0].filled = 0;
+  refused(&nf, -EINVAL, "2 entries in 'flows'");
+  objects[0].filled = objects[2].filled = 2;
+  struct maestro_instance *instance = NULL;
+  CHECK_EQ(create_default(&nf, 2, &instance), 0);
   maestro_destroy(instance);
 }
 
@@ -233,6 +280,7 @@ int main(int argc, char **argv) {
   CHECK(pool != NULL);
   refusals();
   common_memory();
+  filled_in_set_up();
   separate_workers();
   split_capacity();
   threads();

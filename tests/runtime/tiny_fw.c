@@ -141,9 +141,9 @@ static const uint8_t KEY[] = {K20, K20};
 static const struct maestro_port PORTS[] = {PORT, PORT};
 #ifndef TINY_SEQUENTIAL
 static const struct maestro_object OBJECTS[] = {
-    {"flows", MAESTRO_MAP, MAESTRO_SHARDED, false},
-    {"keys", MAESTRO_VECTOR, MAESTRO_SHARDED, false},
-    {"ages", MAESTRO_DCHAIN, MAESTRO_SHARDED, true},
+    {.name = "flows", .kind = MAESTRO_MAP, .treatment = MAESTRO_SHARDED},
+    {.name = "keys", .kind = MAESTRO_VECTOR, .treatment = MAESTRO_SHARDED, .element_size = sizeof(struct flow)},
+    {.name = "ages", .kind = MAESTRO_DCHAIN, .treatment = MAESTRO_SHARDED, .split = true},
 };
 #endif
 

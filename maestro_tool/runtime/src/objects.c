@@ -2,6 +2,7 @@
 #include "objects.h"
 
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,23 +37,35 @@ void *maestro_object_memory(size_t size) {
   return memory;
 }
 
-const struct maestro_object *maestro_number_object(enum maestro_object_kind kind) {
+/* Notes the first disagreement between the program and its plan. */
+__attribute__((format(printf, 2, 3))) static void disagree(const struct maestro_builder *builder, const char *format,
+                                                           ...) {
+  if (builder->error[0] != '\0') return;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(builder->error, builder->error_size, format, arguments);
+  va_end(arguments);
+}
+
+const struct maestro_object *maestro_number_object(enum maestro_object_kind kind, unsigned capacity) {
   struct maestro_builder *builder = maestro_builder;
   if (builder == NULL) return NULL;
   const unsigned number = builder->n_allocations++;
   if (maestro_is_sequential(builder->nf)) return NULL; /* nothing was assumed */
-  const bool known = number < builder->nf->n_objects;
-  if (known && builder->nf->objects[number].kind == kind) return &builder->nf->objects[number];
-  if (builder->error[0] == '\0') {
-    if (known)
-      snprintf(builder->error, builder->error_size,
-               "allocation %u of nf_init is a %s, but the analysis saw the %s '%s' there", number, KIND_NAMES[kind],
-               KIND_NAMES[builder->nf->objects[number].kind], builder->nf->objects[number].name);
-    else
-      snprintf(builder->error, builder->error_size, "nf_init allocates more than the %u objects that the analysis saw",
-               builder->nf->n_objects);
+  if (number >= builder->nf->n_objects) {
+    disagree(builder, "nf_init allocates more than the %u objects that the analysis saw", builder->nf->n_objects);
+    return NULL;
   }
-  return NULL;
+  const struct maestro_object *object = &builder->nf->objects[number];
+  if (object->kind != kind) {
+    disagree(builder, "allocation %u of nf_init is a %s, but the analysis saw the %s '%s' there", number,
+             KIND_NAMES[kind], KIND_NAMES[object->kind], object->name);
+    return NULL;
+  }
+  if (capacity < object->min_capacity)
+    disagree(builder, "the capacity of '%s' is %u, but the plan needs %u at least", object->name, capacity,
+             object->min_capacity);
+  return object;
 }
 
 void maestro_made_object(const void *object) {
@@ -64,6 +77,46 @@ const void *maestro_allocated(unsigned number) {
   const struct maestro_builder *builder = maestro_builder;
   return builder != NULL && number < builder->n_allocations && number < MAESTRO_MAX_OBJECTS ? builder->objects[number]
                                                                                             : NULL;
+}
+
+static const struct Map *allocated_map(unsigned number) {
+  const bool is_map = maestro_builder != NULL && number < maestro_builder->nf->n_objects &&
+                      maestro_builder->nf->objects[number].kind == MAESTRO_MAP;
+  return is_map ? maestro_allocated(number) : NULL;
+}
+
+bool maestro_map_equal_is(unsigned number, void (*function)(void)) {
+  const struct Map *map = allocated_map(number);
+  return map != NULL && (void (*)(void))map->equal == function;
+}
+
+bool maestro_map_hash_is(unsigned number, void (*function)(void)) {
+  const struct Map *map = allocated_map(number);
+  return map != NULL && (void (*)(void))map->hash == function;
+}
+
+static uint32_t n_allocated(const struct DoubleChain *chain) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < chain->range; i++) n += chain->cells[i].use < DCHAIN_FREE;
+  return n;
+}
+
+bool maestro_filled_as_planned(const struct maestro_builder *builder) {
+  const struct maestro_nf *nf = builder->nf;
+  for (unsigned i = 0; i < nf->n_objects && i < builder->n_allocations && i < MAESTRO_MAX_OBJECTS; i++) {
+    const struct maestro_object *object = &nf->objects[i];
+    const void *made = builder->objects[i];
+    if (made == NULL || (object->kind != MAESTRO_MAP && object->kind != MAESTRO_DCHAIN)) continue;
+    const uint32_t filled = object->kind == MAESTRO_MAP ? ((const struct Map *)made)->size : n_allocated(made);
+    /* What packets only read may have any content: all workers have the same.  But the plan knows whether it has any. */
+    const bool agrees = object->treatment == MAESTRO_READ_ONLY ? (filled > 0) == (object->filled > 0)
+                                                               : filled == object->filled;
+    if (agrees) continue;
+    disagree(builder, "nf_init leaves %u entries in '%s', but the plan was made for %u; build with these arguments",
+             filled, object->name, object->filled);
+    return false;
+  }
+  return true;
 }
 
 struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsigned capacity) {
@@ -99,7 +152,7 @@ struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, vector
 }
 
 int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out) {
-  maestro_number_object(MAESTRO_MAP);
+  maestro_number_object(MAESTRO_MAP, capacity);
   struct Map *map = maestro_map_new(equal, hash, capacity);
   if (map == NULL) return 0;
   maestro_made_object(map);
@@ -108,7 +161,10 @@ int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity
 }
 
 int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init, struct Vector **vector_out) {
-  maestro_number_object(MAESTRO_VECTOR);
+  const struct maestro_object *object = maestro_number_object(MAESTRO_VECTOR, capacity);
+  if (object != NULL && object->element_size != 0 && (int64_t)object->element_size != element_size)
+    disagree(maestro_builder, "the elements of '%s' have %d bytes, but the plan was made for %u", object->name,
+             element_size, object->element_size);
   struct Vector *vector = element_size > 0 ? maestro_vector_new((size_t)element_size, capacity, init) : NULL;
   if (vector == NULL) return 0;
   maestro_made_object(vector);
@@ -117,7 +173,7 @@ int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init,
 }
 
 int dchain_allocate(int range, struct DoubleChain **chain_out) {
-  const struct maestro_object *object = maestro_number_object(MAESTRO_DCHAIN);
+  const struct maestro_object *object = maestro_number_object(MAESTRO_DCHAIN, range > 0 ? (unsigned)range : 0);
   if (range <= 0) return 0;
   uint32_t share = (uint32_t)range;
   if (object != NULL && object->split) share = (share + maestro_builder->n_workers - 1) / maestro_builder->n_workers;

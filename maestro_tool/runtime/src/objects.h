@@ -37,11 +37,16 @@ extern _Thread_local struct maestro_builder *maestro_builder;
 bool maestro_is_sequential(const struct maestro_nf *nf);
 
 /* Counts an allocation of nf_init and checks it against the plan.  Returns the plan's entry, NULL without one. */
-const struct maestro_object *maestro_number_object(enum maestro_object_kind kind);
+const struct maestro_object *maestro_number_object(enum maestro_object_kind kind, unsigned capacity);
 /* The object that the allocation counted last has made. */
 void maestro_made_object(const void *object);
 /* For the checks in generated code: the object that allocation `number` of this nf_init made; NULL if there is none. */
 const void *maestro_allocated(unsigned number);
+/* For the checks in generated code: whether map `number` was given this function, for equality or as its hash. */
+bool maestro_map_equal_is(unsigned number, void (*function)(void));
+bool maestro_map_hash_is(unsigned number, void (*function)(void));
+/* Whether nf_init left as much in the objects as the analysis saw; else the error says where not. */
+bool maestro_filled_as_planned(const struct maestro_builder *builder);
 
 /* The allocation functions without numbering, for objects that are made of others. */
 void *maestro_object_memory(size_t size);

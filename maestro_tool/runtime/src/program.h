@@ -35,6 +35,7 @@ struct counters {
   uint64_t unsent;      /* not taken by the output port, freed (copies) */
   uint64_t handed_over; /* received by hardware RSS on this worker's queue, given to the owner */
   uint64_t lost;        /* could not be given to the owner: its ring was full */
+  uint64_t too_long;    /* fits into no buffer, so nf_process cannot read it: freed */
 };
 
 struct output {

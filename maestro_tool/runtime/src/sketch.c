@@ -30,7 +30,7 @@ static bool hash_equal(void *a, void *b) { return *(uint32_t *)a == *(uint32_t *
 static unsigned hash_itself(void *key) { return *(uint32_t *)key; }
 
 int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, struct Sketch **sketch_out) {
-  maestro_number_object(MAESTRO_SKETCH);
+  maestro_number_object(MAESTRO_SKETCH, capacity);
   if (capacity == 0 || capacity > INT32_MAX / (2 * ROWS)) return 0;
   uint32_t total = 1;
   while (total < ROWS * capacity) total *= 2;

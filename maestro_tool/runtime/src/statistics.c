@@ -23,6 +23,7 @@ static const struct {
     {"unsent", offsetof(struct counters, unsent)},
     {"handed_over", offsetof(struct counters, handed_over)},
     {"lost", offsetof(struct counters, lost)},
+    {"too_long", offsetof(struct counters, too_long)},
 };
 enum { N_COLUMNS = sizeof COLUMNS / sizeof COLUMNS[0] };
 

@@ -84,11 +84,25 @@ static void process(struct worker *worker, struct rte_mbuf **packets, uint16_t n
   }
 }
 
+/* NFs read one contiguous buffer: keeps the packets that are, or fit into one.  Of the others an NF would see only the
+ * beginning. */
+static uint16_t keep_contiguous(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
+  uint16_t kept = 0;
+  for (uint16_t i = 0; i < n; i++) {
+    struct rte_mbuf *packet = packets[i];
+    if (likely(packet->nb_segs == 1) || rte_pktmbuf_linearize(packet) == 0) {
+      packets[kept++] = packet;
+      continue;
+    }
+    worker->counters.too_long++;
+    rte_pktmbuf_free(packet);
+  }
+  return kept;
+}
+
 void program_worker_handle(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
   const struct program *program = worker->program;
-  /* NFs read one contiguous buffer. */
-  for (uint16_t i = 0; i < n; i++)
-    if (unlikely(packets[i]->nb_segs > 1)) (void)rte_pktmbuf_linearize(packets[i]);
+  n = keep_contiguous(worker, packets, n);
   if (!program->options->replay) {
     process(worker, packets, n, program_clock_now());
   } else {
@@ -210,7 +224,9 @@ static void run_polling(struct worker *worker) {
       worker->counters.rx += n;
       const struct port *port = &program->ports[id];
       const bool some_steered = worker->ring != NULL && port->plan->software_classes != 0;
-      const uint16_t own = some_steered ? keep_own(worker, port, packets, n) : n;
+      /* The class of a packet depends on its length. */
+      const uint16_t own =
+          some_steered ? keep_own(worker, port, packets, keep_contiguous(worker, packets, n)) : n;
       if (own > 0) program_worker_handle(worker, packets, own);
     }
     if (worker->ring != NULL) total += from_ring(worker);
