@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from maestro_tool.diagnostics import ResourceLimitError
+from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPointer, ObjectPointer, Pinned
 from maestro_tool.symex.keys import check_hash, key_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
+from maestro_tool.symex.models import COMMON, PACKET, SETUP
 from maestro_tool.symex.packet import ASSUMPTIONS, Findings, MutableFoundError, PacketMachine
 from maestro_tool.symex.places import Places
 from maestro_tool.symex.setup import SetUpResult, run_setup
@@ -29,6 +30,7 @@ def analyse(
     Raises InputError when set-up stops or a path certainly misbehaves, UnsupportedError for what cannot be
     followed, ResourceLimitError when a budget runs out; all with the place in the source.
     """
+    check_names(program)
     solver = Solver(limits, ASSUMPTIONS)
     known_keys: dict[str, tuple[KeyField, ...] | None] = {}
     known_hashes: set[str] = set()
@@ -49,6 +51,16 @@ def analyse(
         return _explore(program, arguments, ports, limits, solver, result, key_notes)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
+
+
+def check_names(program: ir.Program) -> None:
+    """InputError when the NF defines a function of the API, which the program has already."""
+    for name in sorted(program.functions.keys() & ((SETUP.keys() | PACKET.keys()) - COMMON.keys())):
+        raise InputError(
+            f"'{name}' is a function of the library; the NF cannot define its own",
+            program.locations[program.functions[name].loc],
+            hint="give it another name",
+        )
 
 
 def _explore(

@@ -9,7 +9,14 @@ Symbols in expressions are named by their origin:
     cfg.<place>      a number that set-up stored (option, capacity ...); its value may change between
                      runs unless the place is in `Analysis.pinned`
     <op>.<n>.<what>  produced by event n of the path: ``map_get.3.value``, ``vector_read.5.8`` (the
-                     byte at offset 8), ``dchain_allocate.4.index``, ``opaque.7.value``
+                     byte at offset 8), ``dchain_allocate.4.index``, ``opaque.7.value``.  All there are:
+                         map_get.N.value              32 bits; what was found
+                         vector_read.N.OFFSET          8 bits; also global_read.N.OFFSET
+                         dchain_allocate.N.index      32 bits
+                         expire.N.count               the C result's width; entries freed, a number that
+                         expire_range.N.count         depends on all entries at once
+                         opaque.N.value               of a function that is not followed, or bytes that
+                                                      were never written (then without operands)
 """
 
 from __future__ import annotations

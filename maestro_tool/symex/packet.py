@@ -362,7 +362,15 @@ class PacketMachine(Machine):
                 names[block.fill.object] = self._places.object_name(number) or f"{block.name[2:]}_{block.fill.object}"
         allocated = [
             StateObject(
-                i, o.kind, names.get(i, f"{o.kind}_{i}"), o.loc, o.capacity, o.element_size, o.key, o.filled, o.functions
+                i,
+                o.kind,
+                names.get(i, f"{o.kind}_{i}"),
+                o.loc,
+                o.capacity,
+                o.element_size,
+                o.key,
+                o.filled,
+                o.functions,
             )
             for i, o in enumerate(self.objects)
         ]

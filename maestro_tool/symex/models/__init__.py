@@ -62,12 +62,13 @@ COMMON: Final[Mapping[str, Model]] = {
     **_each(process.exit_process, "exit", "_exit", "abort", "__builtin_trap", "__builtin_abort", "rte_panic"),
     **_each(process.rte_exit, "rte_exit"),
     **_each(bits.expect, "__builtin_expect"),
-    **_each(log.printf, "printf"),
+    **_each(log.printf, "printf", "vprintf"),
     **_each(log.fprintf, "fprintf"),
+    **_each(log.rte_log, "rte_log"),
     **_each(log.text, "nf_mac_to_str", "nf_rte_ipv4_to_str"),
     **_each(
         log.ignored,
-        "fflush", "puts", "putchar", "fputs", "fputc", "vprintf", "perror", "rte_log", "nf_log_pkt",
+        "fflush", "puts", "putchar", "fputs", "fputc", "perror", "nf_log_pkt",
         "concretize_devices", "vigor_note",
     ),
 }  # fmt: skip

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from maestro_tool.diagnostics import MaestroError
+from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex.memory import Block, External
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.values import Pointer
 
 _CONVERSION = re.compile(r"%(?:%|[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j|t)?([diuxXcsp]))")
+_COUNT = re.compile(r"%[^a-zA-Z%]*[hlqjztL]*n")
 
 
 def formatted(site: CallSite, position: int) -> str:
@@ -39,7 +40,18 @@ def formatted(site: CallSite, position: int) -> str:
     return _CONVERSION.sub(one, site.string(position)).strip()
 
 
+def _check_format(site: CallSite, position: int) -> None:
+    """Output must change nothing: no %n, and while packets are handled a format that is there to be read."""
+    address = site.args[position] if position < len(site.args) else None
+    block = site.state.memory.get(address.block) if isinstance(address, Pointer) else None
+    if block is None or not (block.const or site.machine.in_setup):
+        site.fail(UnsupportedError, f"the format of '{site.name}' is no constant", "write the format as a literal")
+    if _COUNT.search(site.string(position).replace("%%", "")):
+        site.fail(UnsupportedError, f"'{site.name}' with %n writes to memory", "do without %n")
+
+
 def _log(site: CallSite, position: int) -> Outcome:
+    _check_format(site, position)
     if site.machine.in_setup:
         site.machine.output.append(formatted(site, position))
     return site.answer(0)
@@ -53,6 +65,11 @@ def printf(site: CallSite) -> Outcome:
 def fprintf(site: CallSite) -> Outcome:
     """int fprintf(FILE *, const char *format, ...)"""
     return _log(site, 1)
+
+
+def rte_log(site: CallSite) -> Outcome:
+    """int rte_log(uint32_t level, uint32_t type, const char *format, ...)"""
+    return _log(site, 2)
 
 
 def ignored(site: CallSite) -> Outcome:

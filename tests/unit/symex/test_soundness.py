@@ -198,3 +198,36 @@ def test_unwritten_bytes_that_are_copied_to_state_are_a_write(tmp_path: Path) ->
         assert len(set(unknown)) == 2
         assert not any(e.op == "vector_read" for e in path.events)
     assert len(analysis.paths) == 2
+
+
+def test_a_function_that_the_nf_defines_itself_is_followed(tmp_path: Path) -> None:
+    own = "static uint32_t count; int putchar(int c) { count++; return c; }"
+    analysis = nf(tmp_path, KEY, ALLOCATE, INIT, own, process("putchar('x'); return device;"))
+    assert [e.op for p in analysis.paths for e in p.events] == ["global_read", "global_write"]
+
+
+def test_a_function_of_the_library_cannot_be_defined(tmp_path: Path) -> None:
+    own = "void vector_return(struct Vector *v, int i, void *x) { exit(1); }"
+    error = refused(tmp_path, KEY, ALLOCATE, own, INIT, process("vector_return(keys, 0, 0); return device;"))
+    assert "'vector_return' is a function of the library" in error.message
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ('printf("x%n", &n);', "%n"), ('printf("%%%-5lln", &n);', "%n"), ('fprintf(stderr, "%d %hhn", 1, &n);', "%n"),
+        ("printf(format);", "no constant"), ("printf((char *)*buffer);", "no constant"),
+    ],
+)  # fmt: skip
+def test_output_that_writes_is_refused(output: str, message: str, tmp_path: Path) -> None:
+    common = (KEY, ALLOCATE, INIT, 'static char format[8] = "x"; static int n;')
+    harmless = process('printf("%%n %d n %s", n, "n"); return format[0] ? device : 1;')
+    nf(tmp_path, *common, harmless)
+    error = refused(tmp_path, *common, process(f"{output} return format[0] ? device : 1;"))
+    assert message in error.message
+
+
+def test_counts_of_expiry_are_symbols_of_a_fixed_name(tmp_path: Path) -> None:
+    body = "return expire_items_single_map(chain, keys, map, now) > 3 ? device : 1;"
+    analysis = nf(tmp_path, KEY, ALLOCATE, INIT, process(body))
+    assert all("expire.0.count" in str(p.condition) for p in analysis.paths) and len(analysis.paths) == 2
