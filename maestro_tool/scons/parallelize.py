@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from SCons.Util import flatten, is_List
 
 from maestro_tool import dpdk, fingerprint, nf, profiles, runtime
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders
+from maestro_tool.scons import builders, summary, variables
+from maestro_tool.scons.mistakes import told
 
 #: Flags for all C here: the user's and ours.
 _C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall")
@@ -31,21 +32,9 @@ _C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall")
 
 def add(env: Any) -> None:
     """Register the pseudo-builders in ``env``."""
-    env.AddMethod(_parallelize, "Parallelize")
-    env.AddMethod(_sequential, "SequentialNF")
-    env.AddMethod(_bench, "Bench")
-    env.SetDefault(MAESTRO_PRODUCTS=[])
-
-
-@dataclass(frozen=True)
-class Product:
-    """What was declared for one NF and NIC, for the summary."""
-
-    nf: str
-    nic: str
-    plan: Any
-    program: Any
-    arguments: tuple[str, ...]
+    env.AddMethod(told(_parallelize), "Parallelize")
+    env.AddMethod(told(_sequential), "SequentialNF")
+    env.AddMethod(told(_bench), "Bench")
 
 
 def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
@@ -56,7 +45,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     devices.  STRATEGY: auto, shared-nothing, handoff.  TABLES_FOR: a capture, or a folder with port0.pcap ...: what the
     tables are balanced for.  FULL_HASH: related packets agree in the whole hash, not only in the index.
     """
-    strategy = str(overrides.pop("STRATEGY", env["STRATEGY"]))
+    strategy = variables.strategy(str(overrides.pop("STRATEGY", env["STRATEGY"])))
     full_hash = bool(overrides.pop("FULL_HASH", False))
     traffic = [Path(t) for t in flatten([overrides.pop("TABLES_FOR", [])]) if t]
     captures = tuple(c for t in traffic for c in (sorted(t.glob("port*.pcap")) if t.is_dir() else (t,)))
@@ -65,29 +54,40 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     function = _function(env, name, sources, overrides)
     configs = Path(env["MAESTRO_CONFIGS"])
     artifact = f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json"
-    analysis = env.MaestroAnalyse(artifact, _files(env, function.sources), **_request(env, function))
-    env.Depends(analysis, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
+    request = _request(env, function)
+
+    def analyse() -> Any:
+        made = env.MaestroAnalyse(artifact, _files(env, function.sources), **request)
+        env.Depends(made, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
+        return made
+
+    analysis = once(env, artifact, (function, request), analyse)
     nodes = []
     for nic in nics if is_List(nics) else [nics]:
         cards = [_translated(profiles.resolve, part, configs) for part in profiles.split(str(nic))]
         label = profiles.label(str(nic))
         folder = f"#{env['MAESTRO_BUILD']}/{label}/{name}"
-        generated = env.MaestroGenerate(
-            [f"{folder}/plan.json", *_outputs(env, function, folder)],
-            [analysis, *_files(env, tuple(dict.fromkeys(cards)))],
-            MAESTRO_NF=name,
-            MAESTRO_NIC=builders.literal("--nic", ["+".join(_file(env, card).path for card in cards)]),
-            MAESTRO_HASH=["--full-hash"] if full_hash else [],
-            MAESTRO_TABLES=builders.literal("--traffic", traffic),
-            STRATEGY=strategy,
-            MAESTRO_HEADERS=builders.literal("--header", function.headers),
-        )
-        env.Depends(generated, _inputs(env, function, fingerprint.GENERATION_PHASES))
-        bases = [base for card in cards for base in profiles.with_bases(card, configs)[1:]]
-        env.Depends(generated, _files(env, (*function.sources, *dict.fromkeys(bases), *captures)))
+        options = {
+            "MAESTRO_NF": name,
+            "MAESTRO_NIC": builders.literal("--nic", ["+".join(_file(env, card).path for card in cards)]),
+            "MAESTRO_HASH": ["--full-hash"] if full_hash else [],
+            "MAESTRO_TABLES": builders.literal("--traffic", traffic),
+            "STRATEGY": strategy,
+            "MAESTRO_HEADERS": builders.literal("--header", function.headers),
+        }
+
+        def generate(cards: list[Path] = cards, folder: str = folder, options: dict[str, Any] = options) -> Any:
+            outputs = [f"{folder}/plan.json", *_outputs(env, function, folder)]
+            made = env.MaestroGenerate(outputs, [analysis, *_files(env, tuple(dict.fromkeys(cards)))], **options)
+            env.Depends(made, _inputs(env, function, fingerprint.GENERATION_PHASES))
+            bases = [base for card in cards for base in profiles.with_bases(card, configs)[1:]]
+            env.Depends(made, _files(env, (*function.sources, *dict.fromkeys(bases), *captures)))
+            return made
+
+        generated = once(env, f"{folder}/plan.json", options, generate)
         per_worker = {"MAESTRO_THREAD_LOCAL": "_Thread_local"}  # for the declaration of `config` in nf.h
         program, library = _compile(cc, function, folder, generated, per_worker)
-        env["MAESTRO_PRODUCTS"].append(Product(name, label, generated[0], program[0], function.arguments))
+        summary.declare(summary.Product(name, label, generated[0], program[0]))
         nodes += [program, library, generated[1], generated[0]]
     return flatten(nodes)
 
@@ -97,14 +97,17 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
     cc = _compiler(env)
     function = _function(env, name, sources, overrides)
     folder = f"#{env['MAESTRO_BUILD']}/sequential/{name}"
-    generated = env.MaestroSequential(
-        _outputs(env, function, folder),
-        _files(env, function.sources),
-        MAESTRO_NF=name,
-        MAESTRO_HEADERS=builders.literal("--header", function.headers),
-        **_request(env, function),
-    )
-    env.Depends(generated, _inputs(env, function, (*fingerprint.ANALYSIS_PHASES, *fingerprint.GENERATION_PHASES)))
+    request = _request(env, function) | {
+        "MAESTRO_NF": name,
+        "MAESTRO_HEADERS": builders.literal("--header", function.headers),
+    }
+
+    def generate() -> Any:
+        made = env.MaestroSequential(_outputs(env, function, folder), _files(env, function.sources), **request)
+        env.Depends(made, _inputs(env, function, (*fingerprint.ANALYSIS_PHASES, *fingerprint.GENERATION_PHASES)))
+        return made
+
+    generated = once(env, folder, (function, request), generate)
     program, library = _compile(cc, function, folder, generated)
     return flatten([program, library, generated[0]])
 
@@ -149,15 +152,32 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
     else:
         _translated(nf.check_name, name)
         files = tuple(Path(n.get_path()) for n in env.arg2nodes(sources, env.fs.File))
+        if not files:
+            raise UserError(f"the NF {name} has no sources: the list is empty, or Glob found nothing")
         function = nf.NetworkFunction(name, files, nf.headers_of(files))
     return nf.NetworkFunction(
         name,
         function.sources,
         function.headers,
         function.arguments if arguments is None else tuple(str(a) for a in flatten([arguments])),
-        function.ports if ports is None else int(ports),
+        function.ports if ports is None else variables.port_count("PORTS", str(ports)),
         function.description,
     )
+
+
+def arguments(env: Any, name: str, sources: Any, **overrides: Any) -> tuple[str, ...]:
+    """The options of the NF that Parallelize with the same arguments assumes."""
+    return _function(env, name, sources, overrides).arguments
+
+
+def once(env: Any, target: str, request: Any, declare: Callable[[], Any]) -> Any:
+    """What ``declare`` returns for ``target``: called once, however often the same ``request`` is made."""
+    declared = _compiler(env)["MAESTRO_DECLARED"].setdefault(f"nodes of {target}", (request, []))
+    if declared[0] != request:
+        raise UserError(f"{target.lstrip('#')} is asked for twice, with different sources or arguments")
+    if not declared[1]:
+        declared[1].extend(declare())
+    return declared[1]
 
 
 def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
@@ -190,11 +210,11 @@ def _compile(
     cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any], defines: dict[str, str] | None = None
 ) -> tuple[Any, Any]:
     """(program, library) of generated C; declared once, however often it is asked for."""
-    if folder in cc["MAESTRO_DECLARED"]:
-        declared: tuple[Any, Any] = cc["MAESTRO_DECLARED"][folder]
-        return declared
+    declared: dict[str, tuple[Any, Any]] = cc["MAESTRO_DECLARED"]  # a clone has a copy
+    if folder in declared:
+        return declared[folder]
     main = f"main_{function.name}.c"
-    cc = cc.Clone(CPPPATH=[f"{folder}/gen", folder, *cc["CPPPATH"]], MAESTRO_DECLARED=cc["MAESTRO_DECLARED"])
+    cc = cc.Clone(CPPPATH=[f"{folder}/gen", folder, *cc["CPPPATH"]])
     cc.Append(CPPDEFINES=defines or {})
     units = [n for n in generated if str(n).endswith(".c")]
     objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n) for n in units}
@@ -202,7 +222,7 @@ def _compile(
         f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + cc["MAESTRO_RUNTIME"]
     )
     program = cc.Program(f"{folder}/{function.name}", [objects[main], library])
-    cc["MAESTRO_DECLARED"][folder] = (program, library)
+    declared[folder] = (program, library)
     return program, library
 
 

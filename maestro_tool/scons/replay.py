@@ -10,7 +10,8 @@ from SCons.Action import Action
 from SCons.Errors import UserError
 from SCons.Subst import Literal
 
-from maestro_tool.scons import builders
+from maestro_tool.scons import builders, parallelize
+from maestro_tool.scons.mistakes import told
 
 #: What `run` generates by default: enough flows to meet both workers, some odd frames, a second or so of work.
 _DEFAULT_TRAFFIC = "--flows 1000 --packets 20000 --unknown 0.05 --odd 0.02"
@@ -18,7 +19,7 @@ _DEFAULT_TRAFFIC = "--flows 1000 --packets 20000 --unknown 0.05 --odd 0.02"
 
 def add(env: Any) -> None:
     """Register the pseudo-builder in ``env``."""
-    env.AddMethod(_replay, "Replay")
+    env.AddMethod(told(_replay), "Replay")
 
 
 def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFFIC: str = "", **options: Any) -> Any:
@@ -30,7 +31,7 @@ def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFF
     nic = str(options.pop("NIC", "soft"))
     program = env.Parallelize(name, sources, NIC=nic, **options)[0]
     out = f"{env['MAESTRO_BUILD']}/run/{nic}/{name}"
-    arguments = env["MAESTRO_PRODUCTS"][-1].arguments
+    arguments = parallelize.arguments(env, name, sources, **options)
     node = env.Alias(
         f"run-{name}-{nic}",
         [program, *_captures(env, TRAFFIC)],
@@ -60,11 +61,13 @@ def _captures(env: Any, traffic: str) -> list[Any]:
         return [env.File(str(p.resolve())) for p in found]
     options = shlex.split(traffic or _DEFAULT_TRAFFIC)
     folder_name = f"{env['MAESTRO_BUILD']}/run/traffic"
-    return list(
-        env.Command(
+
+    def generate() -> Any:
+        return env.Command(
             [f"#{folder_name}/port0.pcap", f"#{folder_name}/port1.pcap"],
             [],
             Action(builders.command("traffic -o ${TARGET.dir} $MAESTRO_TRAFFIC"), f"{'TRAFFIC':<10}{folder_name}"),
             MAESTRO_TRAFFIC=[Literal(o) for o in options],
         )
-    )
+
+    return list(parallelize.once(env, folder_name, options, generate))

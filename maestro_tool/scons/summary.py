@@ -4,42 +4,65 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from SCons.Node import executed, up_to_date
 from SCons.Script import GetBuildFailures, GetOption
 
-from maestro_tool.scons.parallelize import Product
+#: Notes of an analysis that are shown; plan.json has all.
+_MAX_NOTES = 5
 
 
-def at_end(env: Any) -> None:
-    """Print a summary of ``env``'s programs when SCons ends."""
-    if not any(GetOption(o) for o in ("clean", "no_exec", "silent", "help")):
-        atexit.register(_print, env["MAESTRO_PRODUCTS"])
+@dataclass(frozen=True)
+class Product:
+    """What was declared for one NF and NIC: nodes of SCons."""
+
+    nf: str
+    nic: str
+    plan: Any
+    program: Any
 
 
-def _print(products: list[Product]) -> None:
+def declare(product: Product) -> None:
+    """Have ``product`` in the summary at the end of this build, if it is built or found up to date."""
+    _declared()[product.nf, product.nic] = product
+
+
+@functools.cache
+def _declared() -> dict[tuple[str, str], Product]:
+    """Of this process, which is one build; environments are copied and cannot hold it."""
+    products: dict[tuple[str, str], Product] = {}
+    atexit.register(_print, products)
+    return products
+
+
+def _print(products: dict[tuple[str, str], Product]) -> None:
+    if any(GetOption(o) for o in ("clean", "no_exec", "question", "silent", "help")):
+        return
     failures = list(GetBuildFailures())
-    failed = {str(f.node) for f in failures}
-    lines = [line for p in {(p.nf, p.nic): p for p in products}.values() for line in _describe(p, failed)]
+    lines = [line for p in products.values() for line in _describe(p)]
     if failures:
         lines.append("")
         lines.append("Failed:")
         lines += [f"  {f.node!s}: {_reason(f)}" for f in failures]
     with contextlib.suppress(BrokenPipeError):
-        print("\n".join(lines), flush=True)
+        print("".join(f"{line}\n" for line in lines), end="", flush=True)
 
 
-def _describe(product: Product, failed: set[str]) -> Iterator[str]:
-    title = f"{product.nf} for {product.nic}"
-    program = Path(str(product.program))
-    if {str(product.plan), str(program)} & failed or not program.is_file():
+def _describe(product: Product) -> Iterator[str]:
+    # Not what stands in build/ from before: what this build was asked for and has made or checked.
+    if product.program.get_state() not in (executed, up_to_date):
         return
+    title = f"{product.nf} for {product.nic}"
     try:
         plan = json.loads(Path(str(product.plan)).read_text(encoding="utf-8"))
         constraints = [c["text"] for c in plan["constraints"]] or ["no constraint: any core may take any packet"]
+        notes = [f"  note: {n['location']}: {n['text']}" for n in plan.get("notes", ())]
         strategy = plan["strategy"]
     except (OSError, ValueError, KeyError, TypeError):
         return  # an unfinished build; the failures say why
@@ -51,7 +74,10 @@ def _describe(product: Product, failed: set[str]) -> Iterator[str]:
         gains = (f"{n}: {traffic['before'][n]} -> {ratio}" for n, ratio in traffic["after"].items())
         yield f"  tables for {traffic['source']} ({traffic['packets']} packets), max/mean load: {', '.join(gains)}"
     yield from (f"  relaxed: {r['text']}" for r in plan.get("relaxations", ()))
-    yield f"  {program}"
+    yield from notes[:_MAX_NOTES]
+    if len(notes) > _MAX_NOTES:
+        yield f"  note: {len(notes) - _MAX_NOTES} more in {product.plan}"
+    yield f"  {product.program}"
 
 
 def _reason(failure: Any) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, Help
 from SCons.Variables import BoolVariable, Variables
 
 from maestro_tool import nf, profiles
+from maestro_tool.diagnostics import InputError
+from maestro_tool.rss.table import MAX_WORKERS
+from maestro_tool.scons.mistakes import told
 
 #: Strategy -> what it is; those that are not built yet say so when asked for.
 STRATEGIES = {
@@ -22,6 +27,8 @@ STRATEGIES = {
     "locks": "not built yet",
     "tm": "not built yet",
 }
+
+_UNUSABLE = "its name becomes part of C names: use letters, digits and _, no digit first"
 
 _TARGETS = """
 Targets:
@@ -39,20 +46,21 @@ Of SCons' own options, -j N, -k (go on after errors), -n (only show), -c (remove
 """
 
 
+@partial(told, place=False)
 def read(env: Any, nfs: Path, configs: Path) -> None:
     """Read nf=, nic= ... into ``env``; raise UserError for what is unknown; set the text of ``scons -h``."""
     functions, nics = nf.known(nfs), list(profiles.known(configs))
     variables = Variables(args=ARGUMENTS)
     for name, text, default, convert in (
         ("nf", f"network functions, separated by commas, or all. Known: {', '.join(functions)}", "all",
-         lambda text: _names("nf", text, functions)),
+         lambda text: _functions(text, functions, nfs)),
         ("nic", f"NIC profiles, separated by commas, or all; A+B: for port 0, port 1; or FILE.yaml. "
          f"Known: {', '.join(nics)}", "soft", lambda text: _nics(text, nics)),
-        ("strategy", "how state is kept apart or shared: auto, shared-nothing, handoff", "auto", _strategy),
+        ("strategy", "how state is kept apart or shared: auto, shared-nothing, handoff", "auto", strategy),
         ("ports", "number of devices the analysis assumes; default: the NF's nf.yaml, else 2", "", _ports),
         ("args", "the NF's own options the analysis assumes, e.g. args='--expire 10'; default: its nf.yaml", "",
          lambda text: text.split() if text else None),
-        ("workers", "run: number of workers", "2", _workers),
+        ("workers", f"run: number of workers, 1 to {MAX_WORKERS}", "2", _workers),
         ("traffic", "a capture, or a folder with port0.pcap, port1.pcap ...: the tables are balanced for it; "
          "run: such a folder, or options of `maestro traffic`, as '--flows 50'", "", str),
     ):  # fmt: skip
@@ -86,6 +94,25 @@ def _names(variable: str, text: str, known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _functions(text: str, known: Iterable[str], nfs: Path) -> list[str]:
+    """Names of NFs; a folder that cannot be one is told from one that does not exist."""
+    for name in text.split(","):
+        if name and name != "all" and name not in known and (nfs / name).is_dir():
+            _usable(name, nfs)
+            raise UserError(f"nf={name}: no C sources in {nfs / name}")
+    if text == "all":
+        for name in nf.left_out(nfs):
+            print(f"scons: warning: {nfs / name} is left out: {_UNUSABLE}", file=sys.stderr)
+    return _names("nf", text, known)
+
+
+def _usable(name: str, nfs: Path) -> None:
+    try:
+        nf.check_name(name)
+    except InputError:
+        raise UserError(f"nf={name}: the folder {nfs / name} cannot name an NF: {_UNUSABLE}") from None
+
+
 def _nics(text: str, known: Iterable[str]) -> list[str]:
     """Names, files, and A+B of them."""
     names = list(known)
@@ -101,6 +128,7 @@ def _nics(text: str, known: Iterable[str]) -> list[str]:
     return [*(_names("nic", ",".join(plain), names) if plain or not others else []), *dict.fromkeys(others)]
 
 
+@partial(told, place=False)
 def captures(text: str) -> str:
     """``traffic=`` where it names captures; "" where it is empty or options of `maestro traffic`."""
     if not text or text.startswith("-"):
@@ -110,21 +138,27 @@ def captures(text: str) -> str:
     return text
 
 
-def _strategy(text: str) -> str:
+def strategy(text: str) -> str:
+    """``text`` if it is a strategy that is built; raises UserError."""
+    built = [name for name, missing in STRATEGIES.items() if not missing]
     if text not in STRATEGIES:
-        raise UserError(f"unknown strategy={text}; known: {', '.join(STRATEGIES)}")
+        raise UserError(f"unknown strategy={text}; known: {', '.join(built)}")
     if STRATEGIES[text]:
-        built = [name for name, missing in STRATEGIES.items() if not missing]
         raise UserError(f"strategy={text} is {STRATEGIES[text]}; use {', '.join(built)}")
     return text
 
 
 def _ports(text: str) -> int | None:
-    return _number("ports", text, nf.MAX_PORTS) if text else None
+    return port_count("ports", text) if text else None
+
+
+def port_count(variable: str, text: str) -> int:
+    """A number of devices; raises UserError."""
+    return _number(variable, text, nf.MAX_PORTS)
 
 
 def _workers(text: str) -> int:
-    return _number("workers", text, 128)
+    return _number("workers", text, MAX_WORKERS)
 
 
 def _number(variable: str, text: str, most: int) -> int:
@@ -143,6 +177,7 @@ class Asked:
     bench: list[str]
 
 
+@partial(told, place=False)
 def targets(env: Any) -> Asked:
     """Sort the command line's targets; a path below build/ counts as nf= and nic= by itself."""
     words = [str(t) for t in COMMAND_LINE_TARGETS]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from scons_tree import Tree
+
+from maestro_tool.scons import mistakes
 
 
 def test_builds_then_has_nothing_to_do(tree: Tree) -> None:
@@ -113,7 +116,7 @@ def test_plan_of_the_firewall(firewall: Tree) -> None:
 def test_mistakes_on_the_command_line(tree: Tree, words: list[str], message: str) -> None:
     result = tree.scons(*words)
     assert result.status == 2
-    assert message in result.err
+    assert message in result.err and 'File "' not in result.err
     assert message != "unknown nic=x99; known: " or {"e810,", "soft,"} <= set(result.err.split())
     assert not (tree.root / "build/analysis").exists()
 
@@ -154,6 +157,40 @@ def test_failure_leaves_the_last_good_result_out(tree: Tree) -> None:
     tree.edit("nfs/nop/nop_main.c", "return", "retrun (")
     assert tree.scons().status == 2
     assert "analysis/nop/analysis.json" not in tree.targets()
+
+
+def test_nothing_is_said_of_programs_from_before(tree: Tree) -> None:
+    tree.built("-j2")
+    assert "nop for" not in tree.built("nf=nop", "build/runtime").out  # not asked for
+    assert "nop for" not in tree.built("build/sequential/nop/nop.h").out
+    tree.edit("nfs/nop/nop_main.c", "return", "retrun (")
+    failed = tree.scons("-k")
+    assert failed.status == 2 and (tree.root / "build/soft/nop/nop").is_file()
+    assert "nop for" not in failed.out and "maestro analyse failed" in failed.out
+
+
+def test_folders_that_cannot_be_an_nf(tree: Tree) -> None:
+    tree.write("nfs/my-fw/fw.c", "int x;\n")
+    (tree.root / "nfs/empty").mkdir()
+    result = tree.scons("nf=my-fw")
+    assert result.status == 2 and "the folder nfs/my-fw cannot name an NF: its name becomes part of C" in result.err
+    assert "nf=empty: no C sources in nfs/empty" in tree.scons("nf=empty").err
+    everything = tree.scons("nf=all", "-n")
+    assert everything.status == 0 and everything.err.count("warning: nfs/my-fw is left out") == 1
+
+
+def test_a_folder_that_cannot_be_written(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(tree.root / "build")
+    tree.write("build", "")
+    result = tree.scons()
+    assert (result.status, result.err) == (2, "\nscons: *** build: cannot build in this folder: File exists\n")
+    # Root may write everywhere, so the system cannot be asked to refuse.
+    monkeypatch.setattr("os.access", lambda path, mode: path.name != ".sconsign.dblite")
+    (tree.root / "ours").mkdir()
+    mistakes.folder(tree.root / "ours")
+    (tree.root / "ours/.sconsign.dblite").touch()
+    with pytest.raises(SystemExit):
+        mistakes.folder(tree.root / "ours")
 
 
 def test_keep_going_builds_the_other_and_lists_failures(tree: Tree) -> None:
