@@ -318,6 +318,61 @@ def test_a_port_with_fewer_queues_than_workers(programs: dict[str, Path], tmp_pa
     assert len(json.loads(stats.read_text())["workers"]) == 3
 
 
+def test_outputs_that_are_named_twice(programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path) -> None:
+    """EAL would empty a capture that is read before its first packet."""
+    mine, link, out = tmp_path / "mine.pcap", tmp_path / "link.pcap", tmp_path / "out.pcap"
+    mine.write_bytes(captures[0].read_bytes())
+    link.hardlink_to(mine)
+    for outputs, stats, message in (
+        ((mine, out), "stats.json", "is to be written, but is read"),
+        ((out, link), "stats.json", "is to be written, but is read"),
+        ((out, out), "stats.json", "written by another port"),
+        ((out, tmp_path / "other.pcap"), "mine.pcap", "is a capture to read"),
+    ):
+        devices = [
+            f"--vdev=net_pcap{i},rx_pcap={rx},tx_pcap={tx}"
+            for i, (rx, tx) in enumerate(zip((mine, captures[1]), outputs, strict=True))
+        ]
+        done = run(programs["soft"], "--replay", "--stats", str(tmp_path / stats), *devices)
+        assert done.returncode == 1 and message in done.stderr, done.stderr
+        assert mine.read_bytes() == captures[0].read_bytes()
+        assert not out.exists()
+
+
+def test_full_disk(programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk that is full; libpcap tells nobody."""
+    limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 200; exec \"$@\"", "sh"]
+    done = subprocess.run(
+        [*limited, programs["soft"], "--replay", "--workers", "2", *vdevs(captures, tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "out0.pcap' is not complete" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
+def test_interrupted_replay(
+    number: signal.Signals, programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """An output that is read slowly holds the replay up until the signal has come."""
+    stats, pipe = tmp_path / "stats.json", tmp_path / "out1.pcap"
+    os.mkfifo(pipe)
+    words = ["--workers", "2", "--replay", "--stats", str(stats), *vdevs(captures, tmp_path)]
+    with subprocess.Popen([programs["soft"], *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with pipe.open("rb") as output:
+            assert len(output.read(10_000)) == 10_000
+            process.send_signal(number)
+            time.sleep(0.2)
+            output.read()
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 128 + number, errors
+    assert b"interrupted" in errors
+    assert not stats.exists()
+
+
 @pytest.mark.parametrize("words", ([], ["-m", "1024"]))
 @pytest.mark.parametrize("workers", (16, 64))
 def test_many_workers(

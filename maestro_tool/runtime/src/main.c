@@ -8,6 +8,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
+#include "captures.h"
 #include "objects.h"
 #include "program.h"
 
@@ -16,8 +17,10 @@ extern const struct maestro_nf *const maestro_main_nf;
 
 atomic_bool program_stopped;
 
+static volatile sig_atomic_t stopped_by; /* signal; 0: none */
+
 static void stop(int signal_number) {
-  (void)signal_number;
+  stopped_by = signal_number;
   atomic_store(&program_stopped, true);
 }
 
@@ -65,7 +68,7 @@ static void run(struct program *program) {
   rte_eal_mp_wait_lcore();
 }
 
-static bool run_and_count(struct program *program) {
+static bool run_and_count(struct program *program, struct captures *captures) {
   const struct options *options = program->options;
   if (options->replay && !program->dispatched && !program->sequential) {
     program_error(program->nf, "--replay needs a build for nic=soft: captures have no RSS");
@@ -81,9 +84,15 @@ static bool run_and_count(struct program *program) {
   }
   program_clock_start();
   run(program);
+  captures_note(captures, program);
   program_ports_stop(program);
   if (atomic_load(&program->failed)) return false;
   program_statistics_print(program);
+  if (!captures_complete(captures, program->nf)) return false;
+  if (options->replay && stopped_by != 0) {
+    program_error(program->nf, "interrupted: what was written is only a part of the replay");
+    return false;
+  }
   return options->stats == NULL || program_statistics_write(program, options->stats);
 }
 
@@ -95,7 +104,8 @@ int main(int argc, char **argv) {
     program_options_usage(nf);
     return EXIT_SUCCESS;
   }
-  if (!program_replay_check_captures(nf, options.eal_argc, options.eal_argv)) return EXIT_FAILURE;
+  struct captures captures;
+  if (!captures_init(&captures, nf, options.eal_argc, options.eal_argv, options.stats)) return EXIT_FAILURE;
   if (rte_eal_init(options.eal_argc, options.eal_argv) < 0) {
     program_error(nf, "DPDK's EAL does not start: %s", rte_strerror(rte_errno));
     return EXIT_FAILURE;
@@ -111,8 +121,11 @@ int main(int argc, char **argv) {
   program.n_workers = options.n_workers;
   program.sequential = sequential;
   program.dispatched = nf->software_rss && !sequential;
-  const bool good = run_and_count(&program);
+  const bool good = run_and_count(&program, &captures);
   maestro_destroy(program.instance);
   rte_eal_cleanup();
-  return good ? EXIT_SUCCESS : EXIT_FAILURE;
+  captures_destroy(&captures);
+  if (good) return EXIT_SUCCESS;
+  /* As shells tell of a program that a signal ended. */
+  return options.replay && stopped_by != 0 ? 128 + stopped_by : EXIT_FAILURE;
 }

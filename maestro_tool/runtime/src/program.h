@@ -107,8 +107,6 @@ uint16_t program_steer(const struct port *port, const struct rte_mbuf *packet);
 /* replay.c */
 bool program_replay_init(struct program *program);
 void program_replay_run(struct program *program);
-/* Checks the captures named in EAL's --vdev arguments: false after a message. */
-bool program_replay_check_captures(const struct maestro_nf *nf, int argc, char **argv);
 int64_t program_replay_time(const struct program *program, const struct rte_mbuf *packet);
 
 /* clock.c: monotonic, nanoseconds. */
