@@ -19,12 +19,14 @@ from maestro_tool.symex.callpath import Analysis, StateObject
 
 def derive_plan(analysis: Analysis) -> ShardingPlan:
     """Constraints under which packets that share written state meet on one core, or why there are none."""
+    homes = in_step.key_homes(analysis)
+    analysis = in_step.possible_paths(analysis, homes)
     accesses = collect(analysis)
     # Objects that packets only read constrain nothing.
     written = {a.object for a in accesses if a.write}
     touched = [a for a in accesses if a.object in written]
     # Keys, indices and entries stay in step, so that indices found in a map, or fresh, follow their map.
-    obstacles = list(in_step.obstacles(analysis, touched, in_step.key_homes(analysis)))
+    obstacles = list(in_step.obstacles(analysis, touched, homes))
     # R1: entries named by packets.
     constraints: list[Constraint] = []
     reach = Reach(analysis)

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, extract, symbols
 from maestro_tool.sharding import rules
 from maestro_tool.sharding.access import Access, producer, strip_extension
+from maestro_tool.sharding.reach import IndexConditions
 from maestro_tool.sharding.rules import Obstacle
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
@@ -144,6 +145,30 @@ def _stored_bytes(e: Event) -> dict[int, Expr]:
             high = value.width - 1 - 8 * i
             result[offset + i] = extract(value, high, high - 7)
     return result
+
+
+def possible_paths(analysis: Analysis, homes: Homes) -> Analysis:
+    """``analysis`` without the paths on which an index would be negative (NFs test for -1, "not found", that way)."""
+    solver = IndexConditions()
+    kept = tuple(
+        path
+        for path in analysis.paths
+        if not any(solver.impossible(c, _indices_in(path, c, homes)) for c in path.condition)
+    )
+    return replace(analysis, paths=kept)
+
+
+def _indices_in(path: CallPath, e: Expr, homes: Homes) -> list[Expr]:
+    """Symbols of ``e`` that are indices: fresh ones, and values of index maps."""
+    found = []
+    for s in symbols(e):
+        origin = producer(path, s)
+        if origin is not None and (
+            origin.op == "dchain_allocate"
+            or (origin.op == "map_get" and homes.index_map(origin.objects[0]) is not None)
+        ):
+            found.append(s)
+    return sorted(found, key=lambda s: str(s.value))
 
 
 # --------------------------------------------------------------------------- names of entries
@@ -347,8 +372,11 @@ def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
 
 def _visible_choices(analysis: Analysis, homes: Homes) -> Iterable[Obstacle]:
     """Cores choose the same indices, and expire their own entries: neither may be seen but as an entry reached."""
+    solver = IndexConditions()
     for path in analysis.paths:
         for where, value, loc in _seen(path):
+            if value.width == 0 and solver.certain(value, _indices_in(path, value, homes)):
+                continue  # true of every index
             for s in symbols(value):
                 origin = producer(path, s)
                 if origin is None:

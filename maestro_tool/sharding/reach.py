@@ -80,3 +80,31 @@ def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:
                 if part.op == "sym":
                     known[part] = const(value >> bits, part.width)
     return known
+
+
+class IndexConditions:
+    """Conditions on indices, all of which are at least 0 (as signed numbers)."""
+
+    def __init__(self) -> None:
+        self._translate = Translator()
+        self._known: dict[tuple[Expr, bool], bool] = {}
+
+    def impossible(self, condition: Expr, indices: list[Expr]) -> bool:
+        """True if the condition holds for no index (proved)."""
+        return bool(indices) and self._refuted(condition, indices, negate=False)
+
+    def certain(self, condition: Expr, indices: list[Expr]) -> bool:
+        """True if the condition holds for every index, whatever else it says (proved)."""
+        return bool(indices) and self._refuted(condition, indices, negate=True)
+
+    def _refuted(self, condition: Expr, indices: list[Expr], *, negate: bool) -> bool:
+        key = (condition, negate)
+        if key not in self._known:
+            solver = z3.Solver(ctx=self._translate.context)
+            solver.set("rlimit", _RLIMIT)
+            for s in indices:
+                solver.add(self._translate(s) >= 0)
+            term = self._translate(condition)
+            solver.add(z3.Not(term) if negate else term)
+            self._known[key] = solver.check() == z3.unsat
+        return self._known[key]

@@ -201,13 +201,17 @@ class PacketMachine(Machine):
         return super()._missing_cells(state, number, block, offset, size, loc)
 
     def _check_length(self, state: State, end: int, loc: int) -> None:
-        """Reading behind the frame's end gives bytes of the buffer that no packet determines; worth a note."""
+        """What lies behind the frame's end is no packet's: an earlier frame's bytes, or another buffer."""
         if end <= state.cursor.minimum_length:
             return
         if self.may(state, nodes.compare("ult", PKT_LEN, nodes.const(end, 16)), loc):
-            self.note(loc, f"reads frame byte {end - 1} though the frame may be shorter; such bytes are arbitrary")
-        else:
-            state.cursor.minimum_length = end
+            self.fail(
+                InputError,
+                f"accesses frame byte {end - 1}, but the frame may be shorter",
+                loc,
+                "compare packet_length, or the unread length, first",
+            )
+        state.cursor.minimum_length = end
 
     def _set_up_cells(
         self, state: State, number: int, block: Block, offset: int, size: int, loc: int
@@ -322,6 +326,8 @@ class PacketMachine(Machine):
     def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
         super().stored(state, number, block, offset, size, value, loc)
         match block.fill:
+            case PacketBytes():
+                self._check_length(state, offset + size, loc)
             case VectorEntry(object_id, index):
                 if block.cells.get(offset) == (size, value):
                     return  # what is there already

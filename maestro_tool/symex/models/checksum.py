@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maestro_tool.expr import nodes
 from maestro_tool.symex import events
+from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.models.headers import PROTOCOL_OFFSET, TCP, UDP
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
@@ -47,4 +48,9 @@ def _write(site: CallSite, state: State, argument: int, offset: int) -> None:
     value = events.produced("opaque", number, "value", 16)
     events.amend(state, number, value=value)
     place = site.pointer(argument).plus(nodes.const(offset, 64))
-    site.machine.store(state, place, 2, value, site.loc)
+    block, content, at = site.machine.place(state, place, 2, site.loc, "writes")
+    if isinstance(content.fill, PacketBytes):
+        # Where the frame ends before the checksum, the library writes nothing.
+        state.memory.writable(block).store(at, 2, value)
+    else:
+        site.machine.store(state, place, 2, value, site.loc)

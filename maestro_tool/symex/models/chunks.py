@@ -33,7 +33,11 @@ def has_unread(state: State, size: int) -> Expr:
 
 
 def unread(cursor: PacketCursor) -> Expr:
-    return nodes.binary("sub", nodes.zext(PKT_LEN, 32), nodes.const(cursor.read, 32))
+    total, read = nodes.zext(PKT_LEN, 32), nodes.const(cursor.read, 32)
+    if cursor.read <= cursor.minimum_length:
+        return nodes.binary("sub", total, read)
+    # Nothing, where more was borrowed than there is (packet-io.h; libVig's difference would wrap).
+    return nodes.ite(nodes.compare("ult", read, total), nodes.binary("sub", total, read), nodes.const(0, 32))
 
 
 def packet_borrow_next_chunk(site: CallSite) -> Outcome:

@@ -209,7 +209,7 @@ def test_vector_indexed_by_a_header_field(tmp_path):
 def test_fields_read_from_frames_that_do_not_have_them(tmp_path):
     r = plan_of(
         tmp_path,
-        "if (device != 0) return device; struct tcpudp_hdr *p = (struct tcpudp_hdr *)(ip + 1);"
+        "if (device != 0 || packet_length < 38) return device; struct tcpudp_hdr *p = (struct tcpudp_hdr *)(ip + 1);"
         "touch_ip_port(ip->src_addr, p->dst_port, now);",
     )
     assert not r.plan.shardable and "not TCP or UDP" in r.texts
@@ -226,6 +226,27 @@ def test_index_that_leaves_in_a_packet(tmp_path):
         "ports->src_port = (uint16_t)i;",
     )
     assert not r.plan.shardable and "decides what leaves in packets" in r.texts
+
+
+SENTINEL = (
+    "if (device != 0) return device; struct Ip k = {{ ip->src_addr }}, *s; int i = -1;"
+    "if (!map_get(ip_table.map, &k, &i)) {{"
+    "  if (!dchain_allocate_new_index(ip_table.chain, &i, now)) i = -1;"
+    "  else {{ vector_borrow(ip_table.keys, i, (void **)&s); *s = k;"
+    "    map_put(ip_table.map, s, i); vector_return(ip_table.keys, i, s); }} }}"
+    "if ({}) return device;"
+)
+
+
+def test_an_index_may_be_told_from_not_found(tmp_path):
+    r = plan_of(tmp_path, SENTINEL.format("i < 0"))
+    assert r.plan.shardable and r.constraints == {(0, 0, same("src_ip"))}
+
+
+@pytest.mark.parametrize("test", ["i & 1", "i > 5", "i < 0 || i == 3"])
+def test_but_nothing_else_may_depend_on_it(tmp_path, test):
+    r = plan_of(tmp_path, SENTINEL.format(test))
+    assert not r.plan.shardable and "decides what the packet does" in r.texts
 
 
 def test_freed_index_that_stays_in_a_map(tmp_path):

@@ -149,7 +149,7 @@ def test_loop_on_packet_data_is_refused_at_its_line(tmp_path: Path) -> None:
     bool nf_init(void) {{ return true; }}
     {PROCESS} {{
       int n = 0;
-      while ((*buffer)[n] != 0) n++; // here
+      while (n < length && (*buffer)[n] != 0) n++; // here
       return n;
     }}
     """
@@ -157,6 +157,25 @@ def test_loop_on_packet_data_is_refused_at_its_line(tmp_path: Path) -> None:
         c_nf(tmp_path, text)
     shown = caught.value.render()
     assert "// here" in shown and "no bound" in shown and "hint:" in shown
+
+
+@pytest.mark.parametrize("access", ["return (*buffer)[60];", "(*buffer)[3000] = 1; return device;"])
+def test_access_behind_the_frame_is_refused_at_its_line(tmp_path: Path, access: str) -> None:
+    text = f"bool nf_init(void) {{ return true; }}\n{PROCESS} {{\n  {access} // here\n}}"
+    with pytest.raises(InputError, match="the frame may be shorter") as caught:
+        c_nf(tmp_path, text)
+    assert "// here" in caught.value.render()
+
+
+def test_access_after_a_look_at_the_length_is_fine(tmp_path: Path) -> None:
+    text = f"""
+    bool nf_init(void) {{ return true; }}
+    {PROCESS} {{
+      if (length <= 60) return device;
+      return 100 + (*buffer)[60];
+    }}
+    """
+    assert len(c_nf(tmp_path, text).paths) >= 2
 
 
 def test_bounded_loop_over_the_packet_is_followed(tmp_path: Path) -> None:
