@@ -194,7 +194,8 @@ class ProgramBuilder:
         defines = node.init is not None or "extern" not in node.storage
         if defines:
             self._define_object(ctx, node, found)
-        ctx.declare(node.name, Variable(GlobalAddress(name), found.type))
+        # The other unit's records are other types here, so its declaration counts only where it says more.
+        ctx.declare(node.name, Variable(GlobalAddress(name), found.type if _lacks_length(type_) else type_))
         if node.init is not None:
             self._initialise(ctx, found, node)
             ctx.declare(node.name, Variable(GlobalAddress(name), found.type))
@@ -334,6 +335,10 @@ def _says_more(new: CType, old: CType) -> bool:
     if isinstance(old, RecordType) and isinstance(new, RecordType):
         return old.layout is None and new.layout is not None
     return isinstance(old, ArrayType) and old.length is None and isinstance(new, ArrayType) and new.length is not None
+
+
+def _lacks_length(type_: CType) -> bool:
+    return isinstance(type_, ArrayType) and type_.length is None
 
 
 def _static_names(units: Sequence[Unit]) -> list[dict[str, str]]:
