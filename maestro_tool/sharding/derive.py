@@ -7,57 +7,80 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import lor, symbols
-from maestro_tool.packet import classes
-from maestro_tool.packet.fields import FIELDS
-from maestro_tool.sharding import rules
-from maestro_tool.sharding.access import Access, collect, producer, strip_extension
+from maestro_tool.expr.nodes import symbols
+from maestro_tool.sharding import links, rules
+from maestro_tool.sharding.access import Access, collect
+from maestro_tool.sharding.counters import counters
+from maestro_tool.sharding.interchange import Interchange, interchanges
 from maestro_tool.sharding.plan import Constraint, ObjectDecision, Relaxation, Rule, ShardingPlan
 from maestro_tool.sharding.reach import Reach
 from maestro_tool.sharding.rules import Obstacle, Side
-from maestro_tool.symex.callpath import Analysis, CallPath, Event
+from maestro_tool.sharding.visible import visible_allocators
+from maestro_tool.symex.callpath import Analysis
 
 
 def derive_plan(analysis: Analysis) -> ShardingPlan:
     """Constraints under which packets that share written state meet on one core, or why there are none."""
     accesses = collect(analysis)
-    # Objects that packets only read constrain nothing.
-    written = {a.object for a in accesses if a.write}
-    touched = [a for a in accesses if a.object in written]
-    indices = _index_maps(analysis, accesses)
-    obstacles: list[Obstacle] = []
-    obstacles += _unnamed_entries(analysis, touched)
-    obstacles += _broken_links(analysis, touched, indices)
-    obstacles += _stale_indices(analysis, indices)
-    obstacles += _late_expiry(analysis, touched, indices)
-    obstacles += _visible_indices(analysis, indices)
-    # R1: entries named by packets.  (Indices found in a map, or fresh, follow their map.)
-    constraints: list[Constraint] = []
     reach = Reach(analysis)
+    # Objects that packets only read constrain nothing; nor do counters that nobody reads.
+    counted = counters(analysis)
+    written = {a.object for a in accesses if a.write} - counted
+    touched = [a for a in accesses if a.object in written]
+    indices = links.index_maps(analysis, accesses)
+    obstacles: list[Obstacle] = []
+    obstacles += _late_expiry(analysis, touched, indices)
+    obstacles += links.stale_indices(analysis, indices)
+    # R5: entries named by indices out of packets, which compare what they find.
+    exchanged = list(interchanges(analysis, reach, touched, links.allocators(touched, indices)))
+    explained = frozenset[Access]().union(*(x.accesses for x in exchanged))
+    touched = [a for a in touched if a not in explained]
+    obstacles += [_refused(analysis, x) for x in exchanged if x.refusal]
+    obstacles += links.unnamed_entries(analysis, touched)
+    obstacles += links.broken_links(analysis, touched, indices)
+    constraints: list[Constraint] = []
+    for result in (found for x in exchanged for found in x.found):
+        (constraints if isinstance(result, Constraint) else obstacles).append(result)  # type: ignore[arg-type]
+    # R1: entries named by packets.  (Indices found in a map, or fresh, follow their map.)
     for obj in sorted(written):
-        for found in _r1(analysis, reach, obj, [a for a in touched if a.object == obj and a.how == "key"]):
-            (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
+        for result in _r1(analysis, reach, obj, [a for a in touched if a.object == obj and a.how == "key"]):
+            (constraints if isinstance(result, Constraint) else obstacles).append(result)  # type: ignore[arg-type]
     # R2, then R3 on what is left.
     constraints = rules.subsume(constraints)
     starved = rules.disjoint_dependencies(constraints)
     if starved:
         obstacles.append(starved)
     obstacles = list(dict.fromkeys(obstacles))
-    decisions = _decide(analysis, accesses, constraints, obstacles)
-    relaxations = tuple(
-        Relaxation(
-            "capacity-split", d.object, f"the capacity of {analysis.objects[d.object].name} is divided over the cores"
-        )
-        for d in decisions
-        if d.split
-    )
+    ranged = visible_allocators(analysis, {m: x.dchain for m, x in indices.items() if x.dchain is not None})
+    ranged |= {x.dchain for x in exchanged}
+    decisions = _decide(analysis, accesses, constraints, obstacles, ranged, counted)
     return ShardingPlan(
         shardable=not obstacles,
         constraints=tuple(constraints) if not obstacles else (),
         decisions=decisions,
-        relaxations=relaxations if not obstacles else (),
+        relaxations=tuple(_relaxations(analysis, decisions)) if not obstacles else (),
         obstacles=tuple((o.rule, o.text, o.locs) for o in obstacles),
     )
+
+
+def _refused(analysis: Analysis, x: Interchange) -> Obstacle:
+    assert x.refusal is not None
+    reason, loc = x.refusal
+    text = f"packets name entries of {analysis.objects[x.dchain].name} by an index of their own, and {reason}"
+    return Obstacle("R5", text, (x.dchain,), (loc,))
+
+
+def _relaxations(analysis: Analysis, decisions: tuple[ObjectDecision, ...]) -> Iterable[Relaxation]:
+    for d in decisions:
+        name = analysis.objects[d.object].name
+        if d.split:
+            yield Relaxation("capacity-split", d.object, f"the capacity of {name} is divided over the cores")
+        if d.ranged:
+            text = f"each core chooses among its own range of the indices of {name}"
+            yield Relaxation("index-choice", d.object, text)
+        if d.treatment == "sharded" and analysis.objects[d.object].kind == "sketch":
+            text = f"each core has a sketch {name} of its own: keys collide with those of the same core only"
+            yield Relaxation("sketch-collisions", d.object, text)
 
 
 # --------------------------------------------------------------------------- R1
@@ -80,143 +103,22 @@ def _r1(analysis: Analysis, reach: Reach, obj: int, accesses: list[Access]) -> I
             result = rules.key_equality(obj, name, a, b)
             if isinstance(result, Constraint):
                 first, second = (a_paths, b_paths) if a.port <= b.port else (b_paths, a_paths)
-                for side, paths in ((0, first), (1, second)):
-                    outside = _outside_view(reach, result, side, paths)
-                    if outside:
-                        text = f"{name}: {outside}; could not decide how to steer such frames"
-                        yield Obstacle(None, text, (obj,), result.locs)
+                yield from rules.outside_view(reach, result, (first, second), analysis.objects[obj])
             if result is not None:
                 yield result
-
-
-def _outside_view(reach: Reach, constraint: Constraint, side: int, paths: set[int]) -> str | None:
-    """A field is only what its name says if the frame is IPv4 (and TCP/UDP) on every such path."""
-    fields = {pair[side].field for pair in constraint.equal}
-    for s in symbols(constraint.relation) if constraint.relation is not None else ():
-        offset = int(str(s.value).rsplit(".", 1)[1])
-        fields |= {f.name for f in FIELDS.values() if f.offset <= offset < f.offset + f.size}
-    level = "l4" if fields & {"src_port", "dst_port"} else "l3"
-    l4 = classes.view_predicate("l4")
-    if reach.always(paths, l4 if level == "l4" else lor(l4, classes.view_predicate("l3"))):
-        return None
-    what = "TCP or UDP over IPv4" if level == "l4" else "IPv4"
-    return f"{', '.join(sorted(fields))} would also be read from frames that are not {what}"
-
-
-# --------------------------------------------------------------------------- indices and keys in step
-
-
-@dataclass(frozen=True, slots=True)
-class _IndexMap:
-    """A map all of whose values are fresh indices of one dchain, or None with the offending event."""
-
-    dchain: int | None
-    offence: Event | None
-
-
-def _index_maps(analysis: Analysis, accesses: list[Access]) -> dict[int, _IndexMap]:
-    result: dict[int, _IndexMap] = {}
-    for path in analysis.paths:
-        for e in path.events:
-            if e.op != "map_put":
-                continue
-            source = strip_extension(e.value) if e.value is not None else None
-            origin = producer(path, source) if source is not None and source.op == "sym" else None
-            dchain = origin.objects[0] if origin is not None and origin.op == "dchain_allocate" else None
-            known = result.get(e.objects[0])
-            if dchain is None or (known is not None and known.dchain != dchain):
-                result[e.objects[0]] = _IndexMap(None, e)
-            elif known is None:
-                result[e.objects[0]] = _IndexMap(dchain, None)
-    return result
-
-
-def _unnamed_entries(analysis: Analysis, touched: list[Access]) -> Iterable[Obstacle]:
-    for a in touched:
-        obj = analysis.objects[a.object]
-        if a.how == "whole":
-            yield Obstacle("R4", f"{obj.name} is one entry for all packets", (a.object,), (a.loc,))
-        elif a.how == "unknown" and obj.kind == "map":
-            text = f"could not decide which keys of {obj.name} are equal: its equality is not one of fields"
-            yield Obstacle(None, text, (a.object,), (a.loc,))
-        elif a.how == "unknown":
-            event = analysis.paths[a.path].events[a.event]
-            depends = sorted(rules.dependencies(event.index)) if event.index is not None else []
-            text = f"an entry of {obj.name} is chosen by {', '.join(depends) or 'a constant'}"
-            yield Obstacle("R4", text, (a.object,), (a.loc,))
-
-
-def _broken_links(analysis: Analysis, touched: list[Access], indices: dict[int, _IndexMap]) -> Iterable[Obstacle]:
-    """Entries reached through a map's value are core-local only if the value is an index that the same core
-    allocated, and if every way to that entry starts from the same allocator."""
-    sources: dict[int, dict[int, Access]] = defaultdict(dict)
-    for a in touched:
-        name = analysis.objects[a.object].name
-        if a.how == "via map":
-            assert a.through is not None
-            link = indices.get(a.through)
-            through = analysis.objects[a.through].name
-            if link is None:
-                text = (
-                    f"entries of {name} are found through {through}, which packets do not fill: "
-                    "several keys may share one"
-                )
-                yield Obstacle(None, text, (a.object,), (a.loc,))
-                continue
-            if link.dchain is None:
-                assert link.offence is not None
-                text = (
-                    f"entries of {name} are found through {through}, "
-                    "whose values are not indices freshly allocated from one dchain"
-                )
-                yield Obstacle(None, text, (a.object,), (a.loc, link.offence.loc))
-                continue
-            sources[a.object].setdefault(link.dchain, a)
-        elif a.how == "fresh":
-            assert a.through is not None
-            sources[a.object].setdefault(a.through, a)
-        elif a.how == "key" and analysis.objects[a.object].kind != "map":
-            sources[a.object].setdefault(-1, a)
-    for obj, found in sources.items():
-        if len(found) > 1 or (analysis.objects[obj].kind == "dchain" and set(found) != {obj}):
-            locs = tuple(dict.fromkeys(a.loc for a in found.values()))
-            text = f"entries of {analysis.objects[obj].name} are named in ways that could not be related"
-            yield Obstacle(None, text, (obj,), locs)
-
-
-def _stale_indices(analysis: Analysis, indices: dict[int, _IndexMap]) -> Iterable[Obstacle]:
-    """An index that is freed must leave every map that leads to it, or two keys come to share an entry."""
-    maps_of: dict[int, set[int]] = defaultdict(set)
-    for m, link in indices.items():
-        if link.dchain is not None:
-            maps_of[link.dchain].add(m)
-    for path in analysis.paths:
-        erased = {e.objects[0] for e in path.events if e.op == "map_erase"}
-        for e in path.events:
-            if e.op == "expire":
-                dchain, freed_from = e.objects[0], set(e.objects[2:])
-            elif e.op == "dchain_free":
-                dchain, freed_from = e.objects[0], erased
-            else:
-                continue
-            left = maps_of[dchain] - freed_from
-            if left:
-                names = ", ".join(analysis.objects[m].name for m in sorted(left))
-                text = f"an index of {analysis.objects[dchain].name} is freed here but stays in {names}"
-                yield Obstacle(None, text, (dchain, *sorted(left)), (e.loc,))
 
 
 # --------------------------------------------------------------------------- expiry
 
 
-def _late_expiry(analysis: Analysis, touched: list[Access], indices: dict[int, _IndexMap]) -> Iterable[Obstacle]:
+def _late_expiry(analysis: Analysis, touched: list[Access], indices: dict[int, links.IndexMap]) -> Iterable[Obstacle]:
     """Sequentially, any packet expires entries for all; on its own core, an entry is only expired by that core's
     packets.  Nobody can tell as long as every packet expires, with one bound, before it looks."""
     groups: dict[int, set[int]] = defaultdict(set)  # dchain -> objects whose entries its expiry ends
     bounds: dict[int, dict[Expr, int]] = defaultdict(dict)
     for path in analysis.paths:
         for e in path.events:
-            if e.op == "expire" and e.value is not None:
+            if e.op in ("expire", "sketch_expire") and e.value is not None:
                 groups[e.objects[0]] |= set(e.objects) | {m for m, x in indices.items() if x.dchain == e.objects[0]}
                 bounds[e.objects[0]].setdefault(e.value, e.loc)
     for dchain, found in bounds.items():
@@ -233,7 +135,7 @@ def _late_expiry(analysis: Analysis, touched: list[Access], indices: dict[int, _
     for accesses in by_path.values():
         expired: set[int] = set()
         for a in sorted(accesses, key=lambda a: a.event):
-            if a.op == "expire":
+            if a.op in ("expire", "sketch_expire"):
                 expired.add(analysis.paths[a.path].events[a.event].objects[0])
                 continue
             for dchain, members in groups.items():
@@ -246,7 +148,7 @@ def _late_expiry(analysis: Analysis, touched: list[Access], indices: dict[int, _
                     yield Obstacle(None, text, (a.object, dchain), (a.loc, next(iter(bounds[dchain].values()))))
 
 
-def _chain_of(a: Access, indices: dict[int, _IndexMap]) -> int | None:
+def _chain_of(a: Access, indices: dict[int, links.IndexMap]) -> int | None:
     if a.how == "fresh":
         return a.through
     if a.how == "via map" and a.through in indices:
@@ -254,42 +156,16 @@ def _chain_of(a: Access, indices: dict[int, _IndexMap]) -> int | None:
     return None
 
 
-# --------------------------------------------------------------------------- indices that leave the NF
-
-
-def _visible_indices(analysis: Analysis, indices: dict[int, _IndexMap]) -> Iterable[Obstacle]:
-    """Cores allocate the same numbers; a number that leaves in a packet would no longer be unique."""
-    for path in analysis.paths:
-        leaving = [v for _, v in path.packet_writes]
-        if isinstance(path.verdict, Expr):
-            leaving.append(path.verdict)
-        for value in leaving:
-            for s in symbols(value):
-                obj = _index_source(path, s, indices)
-                if obj is not None:
-                    text = (
-                        f"an index of {analysis.objects[obj].name} leaves in packets: "
-                        "two cores would hand out the same one"
-                    )
-                    yield Obstacle(None, text, (obj,), (path.loc,))
-
-
-def _index_source(path: CallPath, s: Expr, indices: dict[int, _IndexMap]) -> int | None:
-    origin = producer(path, s)
-    if origin is None:
-        return None
-    if origin.op == "dchain_allocate":
-        return origin.objects[0]
-    if origin.op == "map_get" and origin.objects[0] in indices:
-        return indices[origin.objects[0]].dchain
-    return None
-
-
 # --------------------------------------------------------------------------- decisions
 
 
 def _decide(
-    analysis: Analysis, accesses: list[Access], constraints: list[Constraint], obstacles: list[Obstacle]
+    analysis: Analysis,
+    accesses: list[Access],
+    constraints: list[Constraint],
+    obstacles: list[Obstacle],
+    ranged: set[int],
+    counted: set[int],
 ) -> tuple[ObjectDecision, ...]:
     rule_of: dict[int, Rule] = {o: c.rule for c in constraints for o in c.objects}
     in_the_way: dict[int, Obstacle] = {}
@@ -305,6 +181,9 @@ def _decide(
         if not written:
             reason = "packets only read it" if mine else "no packet touches it"
             result.append(ObjectDecision(obj.id, read, False, "read-only", None, reason, locs))
+        elif obj.id in counted:
+            reason = "packets only add to it and none reads it: each core counts for itself"
+            result.append(ObjectDecision(obj.id, read, True, "per-core", None, reason, locs))
         elif obj.id in in_the_way:
             o = in_the_way[obj.id]
             result.append(ObjectDecision(obj.id, read, True, "shared", o.rule, o.text, o.locs or locs))
@@ -313,14 +192,20 @@ def _decide(
                 {analysis.objects[a.through].name for a in mine if a.through is not None and a.through != obj.id}
             )
             if obj.id in rule_of:
-                reason = "packets with equal keys meet on one core"
+                by_r5 = rule_of[obj.id] == "R5"
+                reason = (
+                    "packets that name an entry meet where it is, or match nothing: what they compare decides the core"
+                    if by_r5
+                    else "packets with equal keys meet on one core"
+                )
             elif via:
                 reason = f"its indices come from {', '.join(via)}, whose entries stay on the core that put them"
             else:
                 reason = "each core allocates and frees its own indices"
             result.append(
                 ObjectDecision(
-                    obj.id, read, True, "sharded", rule_of.get(obj.id, "R1"), reason, locs, split=obj.kind == "dchain"
-                )
+                    obj.id, read, True, "sharded", rule_of.get(obj.id, "R1"), reason, locs,
+                    split=obj.kind == "dchain", ranged=obj.id in ranged,
+                )  # fmt: skip
             )
     return tuple(result)

@@ -40,7 +40,10 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class ObjectDecision:
-    """What becomes of one state object, and why.  ``split``: its capacity is divided over the cores."""
+    """What becomes of one state object, and why.
+
+    ``split``: its capacity is divided over the cores.  ``ranged``: so are its indices; no two cores hand out the same.
+    """
 
     object: int
     read: bool
@@ -50,6 +53,7 @@ class ObjectDecision:
     reason: str
     locs: tuple[int, ...]
     split: bool = False
+    ranged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

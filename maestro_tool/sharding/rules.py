@@ -1,4 +1,4 @@
-"""The rules R1-R4 of the design, one function each; no rule knows an NF by name.
+"""The rules R1-R4 of the design, one function each (R5: ``interchange.py``); no rule knows an NF by name.
 
 R1 key equality, R2 subsumption, R3 disjoint dependencies, R4 incompatible dependencies
 (Pereira et al., NSDI 2024, section 3.4; DESIGN, "Soundness").
@@ -6,14 +6,18 @@ R1 key equality, R2 subsumption, R3 disjoint dependencies, R4 incompatible depen
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import TRUE, eq, land, substitute, sym, symbols
+from maestro_tool.expr.nodes import TRUE, eq, land, lor, substitute, sym, symbols
+from maestro_tool.packet import classes
 from maestro_tool.packet.fields import FIELDS, HASHABLE
 from maestro_tool.sharding.bits import PacketBit, field_bit, origins, pair_fields, show_field
 from maestro_tool.sharding.plan import Constraint, FieldBits, Rule
+from maestro_tool.sharding.reach import Reach
+from maestro_tool.symex.callpath import StateObject
 
 T = TypeVar("T")
 
@@ -67,6 +71,27 @@ def key_equality(obj: int, object_name: str, a: Side, b: Side) -> Constraint | O
     return Obstacle("R4", f"{object_name} is keyed by {what}: nothing of that can be hashed by a NIC", (obj,), locs)
 
 
+def outside_view(
+    reach: Reach, constraint: Constraint, paths: tuple[set[int], set[int]], obj: StateObject
+) -> Iterable[Obstacle]:
+    """A field is only what its name says if the frame is IPv4 (and TCP/UDP) on every path of either side."""
+    for side, mine in enumerate(paths):
+        fields = {pair[side].field for pair in constraint.equal}
+        for s in symbols(constraint.relation) if constraint.relation is not None else ():
+            offset = int(str(s.value).rsplit(".", 1)[1])
+            fields |= {f.name for f in FIELDS.values() if f.offset <= offset < f.offset + f.size}
+        level = "l4" if fields & {"src_port", "dst_port"} else "l3"
+        l4 = classes.view_predicate("l4")
+        if reach.always(mine, l4 if level == "l4" else lor(l4, classes.view_predicate("l3"))):
+            continue
+        what = "TCP or UDP over IPv4" if level == "l4" else "IPv4"
+        text = (
+            f"{obj.name}: {', '.join(sorted(fields))} would also be read from frames that are not {what}; "
+            "could not decide how to steer such frames"
+        )
+        yield Obstacle(None, text, (obj.id,), constraint.locs)
+
+
 def _relation(left: tuple[Expr, ...], right: tuple[Expr, ...]) -> Expr | None:
     """The equality as a formula, when it is about hashable fields but not bit by bit (arithmetic)."""
     hashable = {FIELDS[f].offset + i for f in HASHABLE for i in range(FIELDS[f].size)}
@@ -107,7 +132,7 @@ def dependencies(e: Expr) -> set[str]:
 def subsume(constraints: list[Constraint]) -> list[Constraint]:
     """R2: of constraints on the same ports the coarser one wins; equal ones are merged.
 
-    Also dropped: "equal fields on port p meet" where p is already tied to another port by the same fields
+    Also dropped: "equal fields on port p meet" where p is already tied to another port by these or fewer fields
     (any packet of the other port stands between the two).
     """
     merged: dict[tuple[object, ...], Constraint] = {}
@@ -115,9 +140,9 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
         key = (c.ports, frozenset(c.equal), c.relation)
         merged[key] = _absorb(merged[key], c, merged[key].rule) if key in merged else c
     kept: list[Constraint] = []
-    for c in sorted(merged.values(), key=lambda c: (len(c.equal), c.relation is not None, c.ports, repr(c.equal))):
+    for c in sorted(merged.values(), key=lambda c: (len(_bits(c)), c.relation is not None, c.ports, repr(c.equal))):
         for i, k in enumerate(kept):
-            if c.relation is None and k.relation is None and k.ports == c.ports and set(k.equal) <= set(c.equal):
+            if c.relation is None and k.relation is None and k.ports == c.ports and _bits(k) <= _bits(c):
                 kept[i] = _absorb(k, c, "R2")
                 break
         else:
@@ -126,13 +151,20 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
     for c in [c for c in kept if c.ports[0] == c.ports[1] and c.relation is None and all(x == y for x, y in c.equal)]:
         for t in ties:
             side = t.ports.index(c.ports[0]) if c.ports[0] in t.ports else None
-            if side is None or t.relation is not None or {x for x, _ in c.equal} != {p[side] for p in t.equal}:
+            if side is None or t.relation is not None or not {p[side] for p in _bits(t)} <= {x for x, _ in _bits(c)}:
                 continue
             if set(c.classes[0]) | set(c.classes[1]) <= set(t.classes[side]):
                 kept[kept.index(t)] = replace(t, objects=_union(t.objects, c.objects), locs=_union(t.locs, c.locs))
                 kept.remove(c)
                 break
     return sorted(kept, key=lambda c: (c.ports, repr(c.equal)))
+
+
+def _bits(c: Constraint) -> frozenset[tuple[tuple[str, int], tuple[str, int]]]:
+    """The pairs of equal bits: (field, number) on either side."""
+    return frozenset(
+        ((x.field, x.low + i), (y.field, y.low + i)) for x, y in c.equal for i in range(x.high - x.low + 1)
+    )
 
 
 def _absorb(kept: Constraint, other: Constraint, rule: Rule) -> Constraint:

@@ -23,6 +23,7 @@ def plan_to_json(plan: ShardingPlan) -> dict[str, Any]:
                 "reason": d.reason,
                 "locs": list(d.locs),
                 "split": d.split,
+                "ranged": d.ranged,
             }
             for d in plan.decisions
         ],
@@ -40,7 +41,7 @@ def plan_from_json(data: Any) -> ShardingPlan:
             decisions=tuple(
                 ObjectDecision(
                     int(d["object"]), bool(d["read"]), bool(d["written"]), d["treatment"], d["rule"], str(d["reason"]),
-                    _ints(d["locs"]), bool(d["split"]),
+                    _ints(d["locs"]), bool(d["split"]), bool(d["ranged"]),
                 )
                 for d in data["decisions"]
             ),

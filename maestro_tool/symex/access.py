@@ -105,6 +105,10 @@ class Access:
         """What a key equality function compares (set-up only)."""
         return None
 
+    def hashed_fields(self, hash_: str, loc: int) -> tuple[KeyField, ...] | None:
+        """What a hash function reads of a key (set-up only)."""
+        return None
+
     # ----------------------------------------------------------------------- errors
 
     def location(self, loc: int) -> SourceLocation:

@@ -6,7 +6,7 @@ from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPointer, ObjectPointer, Pinned
-from maestro_tool.symex.keys import key_fields
+from maestro_tool.symex.keys import hashed_fields, key_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.packet import ASSUMPTIONS, Findings, MutableFoundError, PacketMachine
@@ -40,8 +40,14 @@ def analyse(
             key_notes.add((loc, f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"))
         return known_keys[equality]
 
+    def hashes(hash_: str, loc: int) -> tuple[KeyField, ...] | None:
+        found = hashed_fields(program, hash_, solver, limits)
+        if found is None:
+            key_notes.add((loc, f"what '{hash_}' reads of a key is not known; keys of this sketch are unknown"))
+        return found
+
     try:
-        result = run_setup(program, arguments, ports, solver, limits, keys)
+        result = run_setup(program, arguments, ports, solver, limits, keys, hashes)
         return _explore(program, arguments, ports, limits, solver, result, key_notes)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None

@@ -1,4 +1,4 @@
-"""What a key equality function compares, found by running it on two unknown keys and proved by z3."""
+"""What a key equality function compares, found by running it on two unknown keys and proved by z3; what a hash reads."""
 
 from __future__ import annotations
 
@@ -41,6 +41,33 @@ def key_fields(program: ir.Program, equality: str, solver: Solver, limits: Limit
         if not compared or not _proved(equal, compared, solver):
             return None
     return _fields(compared, _key_type(function, program), Layout(program.structs))
+
+
+def hashed_fields(program: ir.Program, hash_: str, solver: Solver, limits: Limits) -> tuple[KeyField, ...] | None:
+    """The parts of a key that ``hash_`` reads: keys that agree there have equal hashes.  None when not known."""
+    function = program.functions.get(hash_)
+    if function is None or len(function.parameters) != 1:
+        return None
+    memory, numbers = load_globals(program)
+    machine = Machine(program, numbers, COMMON, solver, limits)
+    start = State(memory)
+    key = Pointer(memory.add(Block("a key", _LARGEST_KEY, Symbols("a"))))
+    found: set[Expr] = set()
+    try:
+        machine.enter(start, function.name, [key], None, function.loc)
+        for end in machine.explore(start):
+            if not isinstance(end.result, Expr) or any(event.op != "opaque" for event in end.events):
+                return None
+            computed = {event.value for event in end.events}
+            operands = [operand for event in end.events for operand in event.key or ()]
+            for e in (end.result, *end.conditions, *operands):
+                found |= solver.symbols(e) - computed
+    except MaestroError:
+        return None
+    if not all(str(s.value).startswith("a.") for s in found):
+        return None
+    read = sorted(int(str(s.value)[2:]) for s in found)
+    return _fields(read, _key_type(function, program), Layout(program.structs))
 
 
 def _as_formula(program: ir.Program, function: ir.Function, solver: Solver, limits: Limits) -> Expr | None:

@@ -21,6 +21,11 @@ from maestro_tool.symex.values import FunctionPointer, Pointer, Value
 
 KeyAnalysis = Callable[[str, int], tuple[KeyField, ...] | None]
 
+
+def _unknown(function: str, loc: int) -> tuple[KeyField, ...] | None:
+    return None
+
+
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
 _GETOPT = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0}
 
@@ -46,15 +51,19 @@ class SetUpMachine(Machine):
         limits: Limits,
         ports: int,
         keys: KeyAnalysis,
+        hashes: KeyAnalysis,
     ) -> None:
         super().__init__(program, globals_, SETUP, solver, limits)
         self.in_setup = True
         self.ports = ports
         self.step_limit = limits.setup_steps
-        self._keys = keys
+        self._keys, self._hashes = keys, hashes
 
     def key_fields(self, equality: str, loc: int) -> tuple[KeyField, ...] | None:
         return self._keys(equality, loc)
+
+    def hashed_fields(self, hash_: str, loc: int) -> tuple[KeyField, ...] | None:
+        return self._hashes(hash_, loc)
 
     def concrete(self, state: State, e: Expr, loc: int, purpose: str) -> int:
         try:
@@ -100,15 +109,16 @@ def _initial_value(initial: ir.Initial, numbers: dict[str, int]) -> tuple[int, V
 
 
 def run_setup(
-    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyAnalysis
-) -> SetUpResult:
+    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyAnalysis,
+    hashes: KeyAnalysis = _unknown,
+) -> SetUpResult:  # fmt: skip
     """Run nf_config_init(argc, argv) where there is one, then nf_init().
 
     Raises InputError when the NF stops or nf_init returns false.
     """
     memory, numbers = load_globals(program)
     state = State(memory)
-    machine = SetUpMachine(program, numbers, solver, limits, ports, keys)
+    machine = SetUpMachine(program, numbers, solver, limits, ports, keys, hashes)
     if "nf_init" not in program.functions:
         raise InputError("the program has no nf_init()", hint="is the NF's main source file among the sources?")
     if "nf_config_init" in program.functions:
