@@ -53,6 +53,7 @@ def generate(
                 "kind": f"MAESTRO_{o.kind.upper()}",
                 "treatment": f"MAESTRO_{decisions[o.id].treatment.upper().replace('-', '_')}",
                 "split": _c_bool(decisions[o.id].split),
+                "ranged": _c_bool(decisions[o.id].ranged),
             }
             for o in analysis.objects
             if o.kind != "global"

@@ -27,7 +27,8 @@ struct maestro_object {
   const char *name; /* as the report names it */
   enum maestro_object_kind kind;
   enum maestro_treatment treatment;
-  bool split; /* dchain: the range is divided over the workers */
+  bool split;  /* dchain: the range is divided over the workers */
+  bool ranged; /* dchain: no two workers hand out the same index */
 };
 
 /* Packet classes, numbered for bit masks; see docs/architecture.md. */

@@ -24,6 +24,11 @@ struct DoubleChain *maestro_dchain_new(uint32_t range) {
   return chain;
 }
 
+void maestro_dchain_restrict(struct DoubleChain *chain, uint32_t first, uint32_t end) {
+  for (uint32_t i = first; i < end; i++) chain->cells[i].use = DCHAIN_FREE | (i + 1 < end ? i + 1 : chain->range);
+  chain->free = first < end ? first : chain->range;
+}
+
 /* The oldest cell of a group.  Which it is cannot be predicted: no branches, so the place is part of what is compared.
  */
 static uint32_t oldest_of(const struct dchain_cell *level, uint32_t group) {

@@ -163,6 +163,7 @@ static int init_worker(const struct creation *c, unsigned number) {
   if (builder == NULL) return fail(c, -ENOMEM, "%s: out of memory", c->nf->name);
   c->error[0] = '\0';
   builder->nf = c->nf;
+  builder->worker = number;
   builder->n_workers = c->instance->n_workers;
   builder->arena = &worker->arena;
   builder->error = c->error;
