@@ -148,10 +148,13 @@ def generate(
     cache: Cache,
     watch: Stopwatch,
     traffic: Path | None = None,
+    *,
+    full_hash: bool = False,
 ) -> dict[str, str]:
     """Call paths and a NIC -> the files of one NF by relative name: ``plan.json``, ``<nf>.h``, ``gen/...``.
 
     ``nic``: the profile of all ports, or one for each.  ``traffic``: captures that the tables are balanced for.
+    ``full_hash``: related packets agree in the whole hash, not only in the index.
     """
     from maestro_tool import codegen, plan_json
 
@@ -164,7 +167,7 @@ def generate(
     require_shardable(plan, program, strategy)
     # Constraints and what the NIC hashes -> keys, tables, software steering.
     profiles = per_port(nic, analysed.analysis.ports)
-    solution = solve(plan, profiles, cache, watch, software=strategy == "handoff")
+    solution = solve(plan, profiles, cache, watch, software=strategy == "handoff", full_hash=full_hash)
     require_solution(solution, plan, program, nic)
     chosen = choose_strategy(solution, profiles, strategy)
     # Captures under these keys -> weights for the tables.
@@ -208,11 +211,17 @@ def per_port(nic: Sequence[NicProfile], ports: int) -> tuple[NicProfile, ...]:
 
 
 def solve(
-    plan: ShardingPlan, profiles: Sequence[NicProfile], cache: Cache, watch: Stopwatch, *, software: bool = False
+    plan: ShardingPlan,
+    profiles: Sequence[NicProfile],
+    cache: Cache,
+    watch: Stopwatch,
+    *,
+    software: bool = False,
+    full_hash: bool = False,
 ) -> RssSolution:
     """Constraints + a profile per port -> RSS solution, proved again before it is used, whether cached or new.
 
-    ``software``: do without the NICs' hashing.
+    ``software``: do without the NICs' hashing.  ``full_hash``: see `generate`.
     """
     from maestro_tool.rss import problem as make_problem
     from maestro_tool.rss import solve_problem
@@ -220,7 +229,7 @@ def solve(
     from maestro_tool.rss.verify import check
 
     with watch.phase("rss") as mark:
-        problem = make_problem(plan.constraints, profiles, len(profiles), software=software)
+        problem = make_problem(plan.constraints, profiles, len(profiles), software=software, full_hash=full_hash)
         key = fingerprint.solution_key(problem.digest)
         stored = cache.get(key)
         if stored is not None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from maestro_tool.pipeline import Analysed, Request, Stopwatch
 
 
+_FULL_HASH = "related packets agree in all 32 bits of the hash, not only in the index"
 _NIC = "name of a profile, or a YAML file; A+B: of port 0, of port 1"
 
 
@@ -27,6 +28,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
     p.add_argument("--nic", required=True, help=_NIC)
     p.add_argument("--strategy", default="auto", help="handoff: without the NIC's hashing")
+    p.add_argument("--full-hash", action="store_true", help=_FULL_HASH)
     p.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     p.set_defaults(run=_solve)
 
@@ -34,6 +36,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
     p.add_argument("--nic", required=True, help=_NIC)
     p.add_argument("--strategy", default="auto", help="auto (default), shared-nothing or handoff")
+    p.add_argument("--full-hash", action="store_true", help=_FULL_HASH)
     p.add_argument("--traffic", type=Path, metavar="PATH",
                    help="a capture, or a folder with port0.pcap ...: the tables are balanced for it")  # fmt: skip
     _add_generated(p)
@@ -96,7 +99,9 @@ def _solve(args: argparse.Namespace) -> None:
     if not plan.shardable:
         raise UnsupportedError("not shardable: " + "; ".join(text for _, text, _ in plan.obstacles))
     profiles = pipeline.per_port(nic, analysed.analysis.ports)
-    solution = pipeline.solve(plan, profiles, default_cache(), watch, software=args.strategy == "handoff")
+    solution = pipeline.solve(
+        plan, profiles, default_cache(), watch, software=args.strategy == "handoff", full_hash=args.full_hash
+    )
     text = canonical.dumps(to_json(solution))
     if args.output is None:
         print(text, end="")
@@ -112,7 +117,9 @@ def _generate(args: argparse.Namespace) -> None:
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()
     analysed, nic = _read_inputs(args)
-    files = pipeline.generate(analysed, nic, args.name, args.strategy, default_cache(), watch, args.traffic)
+    files = pipeline.generate(
+        analysed, nic, args.name, args.strategy, default_cache(), watch, args.traffic, full_hash=args.full_hash
+    )
     _write(args, analysed.request, files)
     _say("GENERATE", args.output / "plan.json", f"{len(files)} files", watch)
 

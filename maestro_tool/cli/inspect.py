@@ -43,7 +43,7 @@ def _profile(args: argparse.Namespace) -> int:
     if args.json:
         print(canonical.dumps({p.name: p.description for p in found}), end="")
     else:
-        print("".join(f"{p.name:<12}{p.description}\n" for p in found), end="")
+        print("".join(f"{p.name:<14}{p.description}\n" for p in found), end="")
     return status
 
 
@@ -52,12 +52,21 @@ def _text(profile: NicProfile) -> str:
     lines = [
         f"{profile.name}: {profile.description}",
         f"  driver       {profile.pmd}",
-        f"  RSS          {rss.kind}, key of {rss.key_length} bytes",
-        f"  table        {rss.tables.default} entries (possible: {', '.join(map(str, rss.tables.choices))})",
+        f"  RSS          {rss.kind}, key of {rss.key_length} bytes per {rss.key_scope}"
+        f" (settable: {rss.settable.key}), length given to ethdev: {rss.passed}",
+        f"  table        {rss.tables.default} entries (possible: {', '.join(map(str, rss.tables.choices))})"
+        f" (settable: {rss.settable.table})",
         f"  queues       at most {rss.max_queues}",
+        f"  fewer fields {rss.field_selection}; symmetric: port {rss.symmetric.port}, rte_flow {rss.symmetric.flow}",
     ]
+    for flag in rss.flags_advertised:
+        lines.append(f"  flag         {flag}{'' if flag in rss.flags_programmed else ' (advertised only)'}")
     lines += [f"  {name:<20} {', '.join(c.fields)}" for name, c in rss.classes.items()]
+    for selection in rss.selections:
+        lines.append(f"  instead, set-up {selection.name}: {' | '.join(selection.flags)}")
+        lines += [f"    {name:<18} {', '.join(fields)}" for name, fields in selection.classes.items()]
     lines += [f"  needs: {text}" for text in profile.needs] + [f"  note: {text}" for text in profile.quirks]
+    lines += [f"  source of {path}: {text}" for path, text in profile.sources.items()]
     return "\n".join(lines) + "\n"
 
 

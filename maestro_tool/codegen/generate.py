@@ -58,7 +58,7 @@ def generate(
             for o in analysis.objects
             if o.kind != "global"
         ],
-        ports=[_port(p) for p in solution.ports],
+        ports=[_port(p, profile) for p, profile in zip(solution.ports, profiles, strict=True)],
         weights=weights,
         saved=_saved(program),
         per_worker=bool(per_worker_globals(program)),
@@ -77,7 +77,10 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         nic="none",
         strategy="sequential",
         objects=[],
-        ports=[{"key": b"", "table_size": 1, "rss_hf": 0, "software_classes": 0, "l4": "{0}", "l3": "{0}"}] * ports,
+        ports=[
+            {"key": b"", "table_size": 1, "max_queues": 0, "rss_hf": 0, "software_classes": 0, "l4": "{0}", "l3": "{0}"}
+        ]
+        * ports,
         saved=[],
         per_worker=False,
         checks=[],
@@ -220,7 +223,7 @@ def _check_name(relative: str) -> str:
 # --------------------------------------------------------------------------- tables
 
 
-def _port(p: PortSolution) -> dict[str, Any]:
+def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
     steering = dict(p.steering)
     software = sum(1 << i for i, c in enumerate(CLASSES) if steering[c] == "software")
     return {
@@ -229,6 +232,7 @@ def _port(p: PortSolution) -> dict[str, Any]:
         "key_length_passed": p.key_length_passed,
         "rss_hf": " | ".join(p.rss_hf) or "0",
         "table_size": p.table_size,
+        "max_queues": profile.rss.max_queues if p.rss_hf else 0,
         "software_classes": f"0x{software:x}",
         "l4": _hash_input(p.software_l4),
         "l3": _hash_input(p.software_l3),

@@ -100,7 +100,7 @@ class RssCapability(_Model):
     key_length: int = Field(ge=0, le=128)
     key_length_passed: int | None = Field(default=None, ge=0, le=128)
     tables: Tables
-    max_queues: int = Field(ge=1, le=65536)
+    max_queues: int = Field(ge=1, le=65535)
     flags_advertised: tuple[Flag, ...] = ()
     flags_programmed: tuple[Flag, ...] = ()
     classes: dict[HashedClass, ClassHash] = Field(default_factory=dict)

@@ -37,8 +37,21 @@ FIELDS: dict[str, HeaderField] = {
     )
 }
 
+#: The same where an NF would read them in IPv6 without extension headers.  They overlap those of IPv4, so an offset
+#: alone does not name a field; constraints on IPv6 name them.
+FIELDS6: dict[str, HeaderField] = {
+    f.name: f
+    for f in (
+        HeaderField("src_ip6", 22, 16),
+        HeaderField("dst_ip6", 38, 16),
+        HeaderField("src_port6", 54, 2),
+        HeaderField("dst_port6", 56, 2),
+    )
+}
+
 #: Fields a Toeplitz engine can be given, in the order of its input (Microsoft RSS; rte_thash.h).
 HASHABLE: tuple[str, ...] = ("src_ip", "dst_ip", "src_port", "dst_port")
+HASHABLE6: tuple[str, ...] = tuple(FIELDS6)
 
 #: Shortest frame, in bytes, in which the NF's view of the ports (of the addresses) is complete.
 L4_VIEW_LENGTH = 38
@@ -49,8 +62,7 @@ L3_VIEW_LENGTH = 34
 #: verification tag (i40e), ``ip_id`` the IPv4 identification (ice hashes it for fragments through rte_flow).
 INPUT_BITS: dict[str, int] = {
     **{name: FIELDS[name].bits for name in HASHABLE},
-    "src_ip6": 128,
-    "dst_ip6": 128,
+    **{name: FIELDS6[name].bits for name in HASHABLE6},
     "sctp_tag": 32,
     "ip_id": 16,
 }

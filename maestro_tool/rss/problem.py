@@ -11,7 +11,7 @@ from maestro_tool.expr import text
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.nic.profile import NicProfile
 from maestro_tool.packet.classes import CLASSES
-from maestro_tool.packet.fields import FIELDS, HASHABLE
+from maestro_tool.packet.fields import FIELDS, HASHABLE, HASHABLE6
 from maestro_tool.sharding.plan import Constraint
 
 ADDRESSES: tuple[str, ...] = ("src_ip", "dst_ip")
@@ -120,7 +120,7 @@ def named_fields(constraint: Constraint, side: int) -> frozenset[str]:
 
 def reads(constraint: Constraint, side: int) -> frozenset[str]:
     """The hashable ones among `named_fields`."""
-    return named_fields(constraint, side) & frozenset(HASHABLE)
+    return named_fields(constraint, side) & frozenset((*HASHABLE, *HASHABLE6))
 
 
 def _constraint_json(c: Constraint) -> dict[str, Any]:

@@ -7,7 +7,7 @@ predicates, and the Toeplitz hash is written out for the concrete key.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import z3
@@ -17,10 +17,10 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, const, eq, extract, land, lor, sym
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate, view_predicate
-from maestro_tool.packet.fields import FIELDS, INPUT_BITS
+from maestro_tool.packet.fields import FIELDS, FIELDS6, INPUT_BITS
 from maestro_tool.rss.problem import reads
 from maestro_tool.rss.solution import PortSolution, RssSolution
-from maestro_tool.rss.steering import Item, nic_inputs
+from maestro_tool.rss.steering import PORTS, Item, nic_inputs
 from maestro_tool.sharding.plan import Constraint
 
 RLIMIT = 2_000_000_000
@@ -88,11 +88,14 @@ def _concerned(constraint: Constraint, side: int, name: str, prefix: str) -> Exp
     frames = predicate(name, prefix)
     if not names:
         return frames
-    seen = land(frames, view_predicate("l4" if names & {"src_port", "dst_port"} else "l3", prefix))
-    return seen if _possible(seen) else frames
+    view: View = "l4" if names & PORTS else "l3"
+    return land(frames, view_predicate(view, prefix)) if _offers(name, view) else frames
 
 
-def _possible(condition: Expr) -> bool:
+@cache
+def _offers(name: str, view: View) -> bool:
+    """Some frame of the class has the fields of the view."""
+    condition = land(predicate(name), view_predicate(view))
     z3ify = Translator()
     solver = z3.SolverFor("QF_BV", ctx=z3ify.context)
     solver.add(z3ify(condition))
@@ -109,7 +112,7 @@ def _bits(item: Item, prefix: str) -> list[Expr]:
         return [const(0, 1)] * INPUT_BITS[item.field]
     if not item.aligned:
         return [sym(f"{prefix}nic.{item.field}.{i}", 1) for i in range(INPUT_BITS[item.field])]
-    f = FIELDS[item.field]
+    f = FIELDS.get(item.field) or FIELDS6[item.field]
     frame = [sym(f"{prefix}pkt.{f.offset + n}", 8) for n in range(f.size)]
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
 
@@ -132,15 +135,24 @@ def _refute(constraint: Constraint, a: _Hash, b: _Hash) -> dict[str, int] | None
         *(z3.Tactic(t, context) for t in ("simplify", "propagate-values", "solve-eqs", "simplify", "bit-blast", "sat")),
         ctx=context,
     )
-    given = [z3ify(e) for e in (_related(constraint), a.condition, b.condition)]
+    related = z3ify(_related(constraint))
+    frames: list[Any] = []
     for x, y in zip(a.index(z3ify), b.index(z3ify), strict=True):
-        solver = tactic.solver()
-        solver.set("rlimit", RLIMIT)
-        solver.add(*given, x != y)
-        answer = solver.check()
-        if answer == z3.sat:
-            model = solver.model()
+        # What holds for all packets need not be asked for those of these classes, which takes z3 far longer.
+        if not frames and _model(tactic, [related, x != y]) is None:
+            continue
+        frames = frames or [z3ify(a.condition), z3ify(b.condition)]
+        model = _model(tactic, [related, *frames, x != y])
+        if model is not None:
             return {d.name(): model[d].as_long() for d in model.decls() if z3.is_bv_value(model[d])}
-        if answer != z3.unsat:
-            raise ResourceLimitError(f"could not decide whether a key is right: {solver.reason_unknown()}")
     return None
+
+
+def _model(tactic: Any, conditions: list[Any]) -> Any:
+    solver = tactic.solver()
+    solver.set("rlimit", RLIMIT)
+    solver.add(*conditions)
+    answer = solver.check()
+    if answer == z3.unknown:
+        raise ResourceLimitError(f"could not decide whether a key is right: {solver.reason_unknown()}")
+    return solver.model() if answer == z3.sat else None

@@ -77,7 +77,8 @@ def table_size(problem: Problem) -> int:
 class _Attempt:
     """One choice of layouts with the best key found; ``parameters`` select it from the space.
 
-    ``software``: how many classes of main traffic software steers.  ``costs``: `quality.cost` of each port.
+    ``software``: how many classes of main traffic software steers.  ``costs``: `quality.cost` of each port against what
+    correct keys of these layouts can reach; ``shortfall``: against what the constraints' own fields could.
     """
 
     layouts: tuple[Layout, ...]
@@ -87,6 +88,7 @@ class _Attempt:
     software: int
     parameters: int
     costs: tuple[float, ...]
+    shortfall: float = 0.0
 
     @property
     def hashed_in_software(self) -> int:
@@ -94,8 +96,8 @@ class _Attempt:
         return sum(len(layout.l4) for layout in self.layouts if layout.setup is None)
 
     @property
-    def rank(self) -> tuple[int, int, float, int]:
-        return (len(self.degenerate), self.software, sum(self.costs), self.hashed_in_software)
+    def rank(self) -> tuple[int, int, float, float, int]:
+        return (len(self.degenerate), self.software, self.shortfall, sum(self.costs), self.hashed_in_software)
 
 
 class _Solver:
@@ -108,6 +110,7 @@ class _Solver:
         self._tried: set[tuple[Layout, ...]] = set()
         self._seed = bytes.fromhex(problem.digest)
         self._constrained = sorted({p for c in problem.constraints for p in c.ports})
+        self._demands = {port: self._demand(port) for port in self._constrained}
 
     def run(self) -> RssSolution:
         best = self._attempt(self._base())
@@ -120,7 +123,7 @@ class _Solver:
 
     def _better(self, best: _Attempt, layouts: tuple[Layout, ...]) -> _Attempt:
         settled = not best.software or not any(p.setups for p in self._problem.ports)
-        perfect = not best.degenerate and settled and not any(best.costs)
+        perfect = not best.degenerate and settled and not best.shortfall and not any(best.costs)
         fewer = sum(len(x.l4) for x in layouts if x.setup is None) < best.hashed_in_software
         if layouts in self._tried or (perfect and not fewer):
             return best
@@ -136,7 +139,11 @@ class _Solver:
         )
 
     def _joint_alternatives(self, base: _Attempt) -> Iterator[tuple[Layout, ...]]:
-        """Fewer software fields on all related ports at once: their keys are tied by position."""
+        """Other fields on all related ports at once: their keys are tied by position."""
+        yield tuple(
+            layout(self._problem, port, self._fitting(base, port) or current.setup)
+            for port, current in enumerate(base.layouts)
+        )
         for choice in (self._effective, self._named):
             yield tuple(
                 layout(self._problem, port, None, choice(base, port) or HASHABLE)
@@ -160,6 +167,11 @@ class _Solver:
             if fields and fields not in tried:
                 tried.add(fields)
                 yield layout(self._problem, port, None, fields)
+
+    def _fitting(self, attempt: _Attempt, port: int) -> HashSetup | None:
+        """The set-up that hashes just what constraints name."""
+        named = self._named(attempt, port)
+        return next((s for s in self._problem.ports[port].setups if s.fields("tcp4") == named), None)
 
     def _effective(self, attempt: _Attempt, port: int) -> tuple[str, ...]:
         """Software fields that reach the index under some correct key: the others only take freedom away."""
@@ -217,7 +229,28 @@ class _Solver:
             drawn.append(replace(attempt, parameters=parameters, costs=self._costs(attempt, parameters)))
             if not any(drawn[-1].costs):
                 break
-        return min(drawn, key=lambda a: sum(a.costs))
+        best = min(drawn, key=lambda a: sum(a.costs))
+        return replace(best, shortfall=self._shortfall(best))
+
+    def _demand(self, port: int) -> quality.Dimensions:
+        """Indices that traffic could fill if each bit that constraints name on ``port`` decided one of its own."""
+        columns = {name: [0] * INPUT_BITS[name] for name in HASHABLE}
+        for c in self._problem.constraints:
+            for side in (s for s in (0, 1) if c.ports[s] == port):
+                named = {(f.field, bit) for pair in c.equal for f in (pair[side],) for bit in range(f.low, f.high + 1)}
+                if c.relation is not None:
+                    named |= {(name, bit) for name in reads(c, side) for bit in range(INPUT_BITS[name])}
+                for name, bit in named:
+                    if name in columns:
+                        columns[name][-1 - bit] = 1 + HASHABLE.index(name) * HASH_BITS + bit
+        return quality.attainable(columns, self._table_size)
+
+    def _shortfall(self, attempt: _Attempt) -> float:
+        mask, total = self._table_size - 1, 0.0
+        for port, demand in self._demands.items():
+            columns = self._columns(attempt, port, attempt.parameters, mask)
+            total += quality.cost(columns, self._table_size, demand)
+        return total
 
     def _improved(self, attempt: _Attempt) -> _Attempt:
         """Single parameters flipped while that helps, port by port, the worst port first."""
@@ -264,20 +297,26 @@ class _Solver:
         """
         costs = []
         mask, space, layouts = self._table_size - 1, attempt.space, attempt.layouts
-        for port, port_layout in enumerate(layouts):
+        for port in range(len(layouts)):
             if flipped and not self._dependence(space, layouts, port) & flipped:
                 costs.append(attempt.costs[port])
                 continue
-            value = 0
-            for v in self._traffic_bits(port, port_layout):
-                value = value << 1 | (space.forms[v] & parameters).bit_count() & 1
-            shift = sum(INPUT_BITS[f] for f in port_layout.traffic)
-            columns: dict[str, list[int]] = {}
-            for field in port_layout.traffic:
-                columns[field] = [value >> (shift - 1 - i) & mask for i in range(INPUT_BITS[field])]
-                shift -= INPUT_BITS[field]
+            columns = self._columns(attempt, port, parameters, mask)
             costs.append(quality.cost(columns, self._table_size, attempt.ideal[port]))
         return tuple(costs)
+
+    def _columns(self, attempt: _Attempt, port: int, parameters: int, mask: int) -> quality.Columns:
+        """What each input bit of ordinary traffic adds to the index under the key that ``parameters`` select."""
+        fields = attempt.layouts[port].traffic
+        value = 0
+        for v in self._traffic_bits(port, attempt.layouts[port]):
+            value = value << 1 | (attempt.space.forms[v] & parameters).bit_count() & 1
+        shift = sum(INPUT_BITS[f] for f in fields)
+        columns: dict[str, list[int]] = {}
+        for field in fields:
+            columns[field] = [value >> (shift - 1 - i) & mask for i in range(INPUT_BITS[field])]
+            shift -= INPUT_BITS[field]
+        return columns
 
     def _ideal(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> tuple[quality.Dimensions, ...]:
         """Per port what no correct key can exceed: columns that are one under all of them count once."""

@@ -7,15 +7,18 @@ hashes all fields that constraints name from where the NF reads them; else ``sof
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maestro_tool.packet.classes import CLASSES, VIEWS_OF, View
-from maestro_tool.packet.fields import HASHABLE
+from maestro_tool.packet.fields import HASHABLE, HASHABLE6
 from maestro_tool.rss.problem import ADDRESSES, HashSetup, Problem, reads
 from maestro_tool.sharding.plan import Constraint
 
+#: Fields that only the l4 view of IPv4 has.
+PORTS = frozenset({"src_port", "dst_port"})
 #: Without IP options, a NIC finds L4 where the NF reads it.
 _PLAIN = frozenset({"tcp4", "udp4", "sctp4"})
+_PLAIN6 = frozenset({"tcp6", "udp6", "sctp6"})
 _IPV4 = frozenset(c for c in CLASSES if "4" in c)
 
 
@@ -63,18 +66,30 @@ def is_aligned(packet_class: str, field: str) -> bool:
     """True if a NIC that parses a frame of this class takes ``field`` from where the NF reads it."""
     if field in ADDRESSES:
         return packet_class in _IPV4
+    if packet_class in _PLAIN6:
+        return field in HASHABLE6
     return field in HASHABLE and packet_class in _PLAIN
+
+
+def _read_as(packet_class: str, field: str) -> str:
+    """A NIC's name of a field -> the NF's: ports have another place in IPv6."""
+    return f"{field}6" if packet_class in _PLAIN6 and field in ("src_port", "dst_port") else field
 
 
 def nic_inputs(packet_class: str, fields: tuple[str, ...], *, padded: bool) -> tuple[tuple[Item, ...], ...]:
     """The hash inputs that a NIC may take of frames of a class; more than one where its driver does not say which."""
-    packed = tuple(Item(f, is_aligned(packet_class, f)) for f in fields)
+    packed = tuple(_item(packet_class, f) for f in fields)
     if not padded:
         return (packed,)
     whole = (*(("src_ip6", "dst_ip6") if fields[0].endswith("6") else ADDRESSES), "src_port", "dst_port")
     last = max(whole.index(f) for f in fields)
-    gaps = tuple(Item(f, is_aligned(packet_class, f), gap=f not in fields) for f in whole[: last + 1])
+    gaps = tuple(replace(_item(packet_class, f), gap=f not in fields) for f in whole[: last + 1])
     return (packed,) if gaps == packed else (packed, gaps)
+
+
+def _item(packet_class: str, field: str) -> Item:
+    name = _read_as(packet_class, field)
+    return Item(name, is_aligned(packet_class, name))
 
 
 def reached(problem: Problem, port: int) -> dict[str, frozenset[str]]:
@@ -96,7 +111,7 @@ def layout(problem: Problem, port: int, setup: HashSetup | None, fields: tuple[s
         if name not in needs:
             steering.append((name, "any"))
             continue
-        hashed = {f for f in (setup.fields(name) if setup else ()) if is_aligned(name, f)}
+        hashed = {i.field for i in (_item(name, f) for f in (setup.fields(name) if setup else ())) if i.aligned}
         steering.append((name, "nic" if hashed and needs[name] <= hashed else "software"))
     # Software computes what the NIC would, so that packets of one flow meet however they are steered.
     like_nic = setup.fields("tcp4") if setup else ()
@@ -113,7 +128,7 @@ def views(constraint: Constraint, side: int, packet_class: str) -> tuple[View | 
     (sharding/derive.py); where a plan says something else, every view of the class counts.
     """
     names = reads(constraint, side)
-    offered: tuple[View | None, ...] = ("l4",) if names & {"src_port", "dst_port"} else ("l4", "l3")
+    offered: tuple[View | None, ...] = ("l4",) if names & PORTS else ("l4", "l3")
     possible = tuple(v for v in VIEWS_OF[packet_class] if v in offered) if names else ()
     return possible or VIEWS_OF[packet_class]
 

@@ -61,8 +61,8 @@ def _who(p: PortSolution, profile: NicProfile, *, forced: bool) -> str:
         reason = f"{profile.pmd} has no RSS"
     elif rss.settable.key != "always" or rss.settable.table != "always":
         which = "key" if rss.settable.key != "always" else "table"
-        reason = f"{profile.name} {'never' if 'never' in (rss.settable.key, rss.settable.table) else 'not always'} "
-        reason += f"takes a {which}"
+        often = "never takes" if "never" in (rss.settable.key, rss.settable.table) else "does not always take"
+        reason = f"{profile.name} {often} a {which} of ours"
     else:
         reason = f"no set-up of {profile.name} hashes what the plan needs with one key"
     return f"software hashes and hands packets to their owner: {reason}"

@@ -27,7 +27,9 @@ VERBS = {
 
 def add(env: Any) -> None:
     """Register the builders in ``env``."""
-    env.SetDefault(MAESTRO_ARGS=[], MAESTRO_HEADERS=[], MAESTRO_INCLUDES=[], MAESTRO_DEFINES=[], MAESTRO_TABLES=[])
+    env.SetDefault(
+        MAESTRO_ARGS=[], MAESTRO_HEADERS=[], MAESTRO_INCLUDES=[], MAESTRO_DEFINES=[], MAESTRO_TABLES=[], MAESTRO_HASH=[]
+    )
     verbose = env["MAESTRO_VERBOSE"]
     env.Append(
         BUILDERS={
@@ -39,7 +41,7 @@ def add(env: Any) -> None:
             ),
             "MaestroGenerate": _builder(
                 f"{_MAESTRO} generate ${{SOURCES[0]}} $MAESTRO_NIC --strategy $STRATEGY --name $MAESTRO_NF"
-                " $MAESTRO_TABLES $MAESTRO_HEADERS -o ${TARGET.dir}",
+                " $MAESTRO_HASH $MAESTRO_TABLES $MAESTRO_HEADERS -o ${TARGET.dir}",
                 "GENERATE",
                 verbose,
             ),

@@ -54,9 +54,10 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     ``sources``: default: the NF's folder below $MAESTRO_NFS.  NIC: a name, a .yaml file, or a list.
     ``A+B``: the cards of port 0 and port 1.  NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of
     devices.  STRATEGY: auto, shared-nothing, handoff.  TABLES_FOR: a capture, or a folder with port0.pcap ...: what the
-    tables are balanced for.
+    tables are balanced for.  FULL_HASH: related packets agree in the whole hash, not only in the index.
     """
     strategy = str(overrides.pop("STRATEGY", env["STRATEGY"]))
+    full_hash = bool(overrides.pop("FULL_HASH", False))
     traffic = [Path(t) for t in flatten([overrides.pop("TABLES_FOR", [])]) if t]
     captures = tuple(c for t in traffic for c in (sorted(t.glob("port*.pcap")) if t.is_dir() else (t,)))
     nics = overrides.pop("NIC", env["NIC"])
@@ -76,6 +77,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
             [analysis, *_files(env, tuple(dict.fromkeys(cards)))],
             MAESTRO_NF=name,
             MAESTRO_NIC=builders.literal("--nic", ["+".join(_file(env, card).path for card in cards)]),
+            MAESTRO_HASH=["--full-hash"] if full_hash else [],
             MAESTRO_TABLES=builders.literal("--traffic", traffic),
             STRATEGY=strategy,
             MAESTRO_HEADERS=builders.literal("--header", function.headers),
@@ -138,7 +140,7 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
 def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> nf.NetworkFunction:
     """The NF as its folder describes it, or as the call does; relative to the top folder where it is below that."""
     arguments, ports = overrides.pop("NF_ARGS", None), overrides.pop("PORTS", None)
-    for option in ("STRATEGY", "TABLES_FOR"):  # of parallel programs only
+    for option in ("STRATEGY", "TABLES_FOR", "FULL_HASH"):  # of parallel programs only
         overrides.pop(option, None)
     if overrides:
         raise UserError(f"unknown argument for the NF {name}: {', '.join(sorted(overrides))}")

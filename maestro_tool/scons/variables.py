@@ -57,6 +57,7 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
          "run: such a folder, or options of `maestro traffic`, as '--flows 50'", "", str),
     ):  # fmt: skip
         variables.Add(name, text, default, converter=_converter(convert))
+    variables.Add(BoolVariable("full_hash", "related packets agree in the whole hash, not only in the index", False))
     variables.Add(BoolVariable("verbose", "show whole command lines", False))
     variables.Update(env)
     Help(

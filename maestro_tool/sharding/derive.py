@@ -31,6 +31,7 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     obstacles: list[Obstacle] = []
     obstacles += _late_expiry(analysis, touched, indices)
     obstacles += links.stale_indices(analysis, indices)
+    obstacles += links.misplaced_keys(analysis, touched)
     # R5: entries named by indices out of packets, which compare what they find.
     exchanged = list(interchanges(analysis, reach, touched, links.allocators(touched, indices)))
     explained = frozenset[Access]().union(*(x.accesses for x in exchanged))

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import concat, extract
 from maestro_tool.sharding import rules
 from maestro_tool.sharding.access import Access, producer, strip_extension
 from maestro_tool.sharding.rules import Obstacle
-from maestro_tool.symex.callpath import Analysis, Event
+from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +134,53 @@ def stale_indices(analysis: Analysis, indices: dict[int, IndexMap]) -> Iterable[
                 names = ", ".join(analysis.objects[m].name for m in sorted(left))
                 text = f"an index of {analysis.objects[dchain].name} is freed here but stays in {names}"
                 yield Obstacle(None, text, (dchain, *sorted(left)), (e.loc,))
+
+
+def misplaced_keys(analysis: Analysis, touched: list[Access]) -> Iterable[Obstacle]:
+    """Expiry erases from the map the key that the vector holds at the freed index: it must be the one that was put
+    with that index, and nothing may change it while it is in the map (which stores a pointer to it).
+
+    In a block of entries of one index, all keys are of this core: what the NF overwrites there concerns no other."""
+    expired: dict[int, int] = {}  # map -> vector of its keys
+    maps: dict[int, set[int]] = defaultdict(set)  # vector of keys -> maps
+    puts = [(path, e) for path in analysis.paths for e in path.events if e.op == "map_put"]
+    for path in analysis.paths:
+        for e in path.events:
+            if e.op in ("expire", "expire_range"):
+                expired[e.objects[-1]] = e.objects[-2]
+                maps[e.objects[-2]].add(e.objects[-1])
+    for path, put in puts:
+        for v in {e.objects[0] for e in path.events if e.op == "vector_write"}:
+            if _holds_key(analysis, path, put, v):
+                maps[v].add(put.objects[0])
+    for a in touched:
+        if a.op == "vector_write" and a.object in maps and a.how != "fresh" and a.stride == 1:
+            text = f"a key in {analysis.objects[a.object].name} is changed while a map may hold it"
+            yield Obstacle(None, text, (a.object, *sorted(maps[a.object])), (a.loc,))
+    for path, put in puts:
+        m = put.objects[0]
+        if m in expired and not _holds_key(analysis, path, put, expired[m]):
+            text = (
+                f"{analysis.objects[expired[m]].name} does not hold, at the index put, "
+                f"the key that is put into {analysis.objects[m].name}: expiry would erase another"
+            )
+            yield Obstacle(None, text, (expired[m], m), (put.loc,))
+
+
+def _holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int) -> bool:
+    fields = analysis.objects[put.objects[0]].key
+    if fields is None or put.key is None or put.value is None:
+        return False
+    held: dict[int, Expr] = {}
+    for e in path.events:
+        if e.op == "vector_write" and e.objects[0] == vector and e.index is not None:
+            if strip_extension(e.index) is not strip_extension(put.value):
+                continue
+            for offset, value in e.stored:
+                for i in range(value.width // 8):
+                    high = value.width - 1 - 8 * i
+                    held[offset + i] = extract(value, high, high - 7)
+    return all(
+        all(f.offset + i in held for i in range(f.size)) and concat(*(held[f.offset + i] for i in range(f.size))) is key
+        for f, key in zip(fields, put.key, strict=True)
+    )

@@ -106,7 +106,12 @@ def by_flow(frames: list[bytes]) -> dict[bytes, list[bytes]]:
 
 @pytest.fixture(scope="session")
 def programs(plain: Toolchain) -> dict[str, Path]:
-    variants = {"soft": (), "sequential": ("-DTINY_SEQUENTIAL",), "hardware": ("-DTINY_HARDWARE",)}
+    variants = {
+        "soft": (),
+        "sequential": ("-DTINY_SEQUENTIAL",),
+        "hardware": ("-DTINY_HARDWARE",),
+        "handoff": ("-DTINY_HANDOFF",),
+    }
     main = plain.folder / "main.o"
     return {
         name: plain.link(f"tiny-{name}", main, plain.compile(HERE / "tiny_fw.c", f"tiny-{name}", *flags))
@@ -268,6 +273,32 @@ def test_stops_on_signal(programs: dict[str, Path], tmp_path: Path) -> None:
     total = json.loads(stats.read_text())["total"]
     assert total["rx"] == total["processed"] > 0
     assert total["dropped"] == total["processed"]  # zeros are not IPv4
+
+
+def test_hand_off(programs: dict[str, Path], tmp_path: Path) -> None:
+    """Each worker receives on its own queue; packets without addresses belong to worker 0, whoever got them."""
+    stats = tmp_path / "stats.json"
+    words = ["--workers", "2", "--stats", str(stats), "--vdev=net_null0,size=60", "--vdev=net_null1,size=60"]
+    with subprocess.Popen([programs["handoff"], *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(1.5)
+        os.kill(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    first, second = json.loads(stats.read_text())["workers"]
+    assert first["processed"] > 0 and second["rx"] > 0
+    assert second["processed"] == 0 and second["handed_over"] == second["rx"] and first["handed_over"] == 0
+
+
+def test_a_port_with_fewer_queues_than_workers(programs: dict[str, Path], tmp_path: Path) -> None:
+    """net_ring has as many queues as rings (one here): worker 0 receives, and hands over."""
+    stats = tmp_path / "stats.json"
+    words = ["--workers", "3", "--stats", str(stats), "--vdev=net_ring0", "--vdev=net_ring1"]
+    with subprocess.Popen([programs["handoff"], *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(1.0)
+        os.kill(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert len(json.loads(stats.read_text())["workers"]) == 3
 
 
 def test_statistics_that_cannot_be_written(

@@ -16,6 +16,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "test_dchain": (),
     "test_sketch_cht": (),
     "test_steering": (),
+    "test_ports": (),
     "test_packet": (),
     "test_instance": ("tiny_fw",),
 }

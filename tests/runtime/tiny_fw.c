@@ -1,6 +1,7 @@
 /* A small firewall with the tables that code generation would write: shared-nothing, symmetric key.
  *
- * -DTINY_SEQUENTIAL: the sequential build.  -DTINY_HARDWARE: for ports that do RSS.  Options: --max N, --expire NS. */
+ * -DTINY_SEQUENTIAL: the sequential build.  -DTINY_HARDWARE: for ports that do RSS.
+ * -DTINY_HANDOFF: for ports that do, but not by a key of ours.  Options: --max N, --expire NS. */
 #include <getopt.h>
 
 #ifdef TINY_SEQUENTIAL
@@ -155,7 +156,7 @@ const struct maestro_nf tiny_nf = {
     .nic = "none",
     .strategy = "sequential",
 #else
-#ifdef TINY_HARDWARE
+#if defined TINY_HARDWARE || defined TINY_HANDOFF
     .nic = "card",
 #else
     .nic = "soft",

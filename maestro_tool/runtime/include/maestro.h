@@ -54,6 +54,7 @@ struct maestro_port {
   uint64_t rss_hf;             /* RTE_ETH_RSS_* to ask for; 0: this port does not hash */
   uint16_t table_size;         /* entries; a power of two.  A NIC's larger table repeats them. */
   const uint32_t *weights;     /* table_size packets per index, of measured traffic; NULL: none was */
+  uint16_t max_queues;         /* that RSS of this NIC spreads over; 0: no bound is known */
   uint32_t software_classes;   /* bit per enum maestro_class: steered in software */
   struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
 };

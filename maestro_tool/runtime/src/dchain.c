@@ -3,24 +3,28 @@
 
 #include "objects.h"
 
+_Static_assert(2 * DCHAIN_FREE - 1 <= UINT64_MAX / DCHAIN_GROUP, "a rank fits");
+
+static const struct dchain_cell NOTHING = {.time = INT64_MAX, .use = DCHAIN_FREE};
+
 struct DoubleChain *maestro_dchain_new(uint32_t range) {
   if (range == 0 || range > INT32_MAX) return NULL;
+  /* Whole groups: those at the end of a level are filled up with what is younger than anything. */
+  size_t n = (range - 1) / DCHAIN_GROUP + 1;
   struct DoubleChain *chain = maestro_object_memory(sizeof *chain);
-  if (chain == NULL) return NULL;
-  const struct dchain_cell nothing = {.time = INT64_MAX, .use = DCHAIN_FREE};
-  *chain = (struct DoubleChain){.oldest = nothing, .range = range};
-  /* Whole groups: those at the end of a level are filled up with free cells. */
-  for (uint32_t n = range; chain->top == 0 || n > 1; chain->top++) {
-    const uint32_t n_groups = (n - 1) / DCHAIN_GROUP + 1;
-    struct dchain_cell *cells = maestro_object_memory((size_t)n_groups * DCHAIN_GROUP * sizeof *cells);
-    if (cells == NULL) return NULL;
-    for (size_t i = 0; i < (size_t)n_groups * DCHAIN_GROUP; i++) cells[i] = nothing;
-    chain->levels[chain->top] = cells;
-    n = n_groups;
+  struct dchain_cell *cells = maestro_object_memory(n * DCHAIN_GROUP * sizeof *cells);
+  if (chain == NULL || cells == NULL) return NULL;
+  for (size_t i = 0; i < n * DCHAIN_GROUP; i++) cells[i] = NOTHING;
+  for (uint32_t i = 0; i < range; i++) cells[i].use = DCHAIN_FREE | (i + 1);
+  *chain = (struct DoubleChain){.oldest = {.cell = NOTHING}, .cells = cells, .range = range};
+  for (; n > 1; chain->n_levels++) {
+    n = (n - 1) / DCHAIN_GROUP + 1;
+    struct dchain_bound *bounds = maestro_object_memory(n * DCHAIN_GROUP * sizeof *bounds);
+    if (bounds == NULL) return NULL;
+    for (size_t i = 0; i < n * DCHAIN_GROUP; i++) bounds[i].cell = NOTHING;
+    chain->levels[chain->n_levels] = bounds;
   }
-  chain->levels[chain->top] = &chain->oldest;
-  chain->cells = chain->levels[0];
-  for (uint32_t i = 0; i < range; i++) chain->cells[i].use = DCHAIN_FREE | (i + 1);
+  chain->levels[chain->n_levels++] = &chain->oldest;
   return chain;
 }
 
@@ -29,36 +33,45 @@ void maestro_dchain_restrict(struct DoubleChain *chain, uint32_t first, uint32_t
   chain->free = first < end ? first : chain->range;
 }
 
-/* The oldest cell of a group.  Which it is cannot be predicted: no branches, so the place is part of what is compared.
- */
-static uint32_t oldest_of(const struct dchain_cell *level, uint32_t group) {
-  const struct dchain_cell *cells = &level[(size_t)group * DCHAIN_GROUP];
-  uint64_t oldest = UINT64_MAX;
-  for (uint32_t i = 0; i < DCHAIN_GROUP; i++) {
-    const uint64_t place = cells[i].use * DCHAIN_GROUP + i;
-    oldest = place < oldest ? place : oldest;
-  }
-  return group * DCHAIN_GROUP + (uint32_t)(oldest % DCHAIN_GROUP);
-}
+/* Which of a group is the oldest cannot be predicted, so there are no branches on it: members are compared by their use
+ * and, in the lowest bits, their place. */
+static uint64_t rank(const struct dchain_cell *cell, uint32_t place) { return cell->use * DCHAIN_GROUP + place; }
 
-/* Puts the bounds above an index right. */
+static uint64_t older(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* Puts the bounds above an index right, all of which were made of it. */
 static void tighten(struct DoubleChain *chain, uint32_t index) {
-  for (uint32_t level = 0; level < chain->top; level++) {
-    index /= DCHAIN_GROUP;
-    chain->levels[level + 1][index] = chain->levels[level][oldest_of(chain->levels[level], index)];
+  const uint32_t first = index / DCHAIN_GROUP * DCHAIN_GROUP;
+  uint64_t oldest = UINT64_MAX;
+  for (uint32_t i = 0; i < DCHAIN_GROUP; i++) oldest = older(oldest, rank(&chain->cells[first + i], i));
+  const uint32_t found = first + (uint32_t)(oldest % DCHAIN_GROUP);
+  struct dchain_bound bound = {.cell = chain->cells[found], .index = found};
+  uint32_t at = index / DCHAIN_GROUP;
+  chain->levels[0][at] = bound;
+  for (uint32_t level = 1; level < chain->n_levels; level++) {
+    struct dchain_bound *group = &chain->levels[level - 1][at / DCHAIN_GROUP * DCHAIN_GROUP];
+    /* The others first: that need not wait for the level below. */
+    oldest = UINT64_MAX;
+    for (uint32_t i = 1; i < DCHAIN_GROUP; i++) {
+      const uint32_t place = (at + i) % DCHAIN_GROUP;
+      oldest = older(oldest, rank(&group[place].cell, place));
+    }
+    oldest = older(oldest, rank(&bound.cell, at % DCHAIN_GROUP));
+    bound = group[oldest % DCHAIN_GROUP];
+    at /= DCHAIN_GROUP;
+    chain->levels[level][at] = bound;
   }
 }
 
-/* Follows the oldest bounds down to an index.  If that is as old as the bound at the top, none is older; else bounds
- * were too low: once put right, they lead elsewhere.  An empty chain's bound ends this: its time is INT64_MAX. */
+/* The bound at the top names the oldest index, unless that has been used since: then another bound gets there.  An
+ * empty chain's bound ends this: its time is INT64_MAX. */
 int maestro_dchain_expire(struct DoubleChain *chain, int *index_out, vigor_time_t time) {
-  while (chain->oldest.time < time) {
-    uint32_t index = 0;
-    for (uint32_t level = chain->top; level > 0; level--) index = oldest_of(chain->levels[level - 1], index);
-    const bool found = chain->cells[index].use == chain->oldest.use;
-    if (found) maestro_dchain_release(chain, index);
+  while (chain->oldest.cell.time < time) {
+    const uint32_t index = chain->oldest.index;
+    const bool unused = chain->cells[index].use == chain->oldest.cell.use;
+    if (unused) maestro_dchain_release(chain, index);
     tighten(chain, index);
-    if (!found) continue;
+    if (!unused) continue;
     *index_out = (int)index;
     return 1;
   }

@@ -8,18 +8,17 @@
 
 static const char *reason(int status) { return rte_strerror(-status); }
 
+static struct rte_eth_rss_conf rss_conf(const struct maestro_port *plan) {
+  return (struct rte_eth_rss_conf){
+      .rss_key = (uint8_t *)(uintptr_t)plan->key, .rss_key_len = plan->key_length_passed, .rss_hf = plan->rss_hf};
+}
+
 static bool check_rss(const struct program *program, uint16_t id, const struct rte_eth_dev_info *info) {
   const struct maestro_nf *nf = program->nf;
   const struct maestro_port *plan = program->ports[id].plan;
   if (plan->key_length_passed != info->hash_key_size) {
     program_error(nf, "port %u (%s) takes RSS keys of %u bytes, but the plan's key for nic=%s has %u: " NEVER_STARTED,
                   id, info->driver_name, info->hash_key_size, nf->nic, plan->key_length_passed);
-    return false;
-  }
-  if (info->reta_size != plan->table_size) {
-    program_error(
-        nf, "port %u (%s) has an indirection table of %u entries, but the plan for nic=%s assumes %u: " NEVER_STARTED,
-        id, info->driver_name, info->reta_size, nf->nic, plan->table_size);
     return false;
   }
   const uint64_t missing = plan->rss_hf & ~info->flow_type_rss_offloads;
@@ -30,12 +29,28 @@ static bool check_rss(const struct program *program, uint16_t id, const struct r
                   id, info->driver_name, nf->nic, missing);
     return false;
   }
+  if (plan->max_queues != 0 && program->n_workers > plan->max_queues) {
+    program_error(nf, "port %u (%s): RSS of nic=%s spreads over %u queues, fewer than %u workers", id,
+                  info->driver_name, nf->nic, plan->max_queues, program->n_workers);
+    return false;
+  }
   return true;
 }
 
-static bool set_table(const struct program *program, uint16_t id) {
+/* The NIC's table may be larger than the plan's, which it then repeats: the index is the low bits of the hash. */
+static bool check_table_size(const struct program *program, uint16_t id, const struct rte_eth_dev_info *info) {
+  const unsigned planned = program->ports[id].plan->table_size, size = info->reta_size;
+  if (size >= planned && (size & (size - 1)) == 0) return true;
+  program_error(program->nf,
+                "port %u (%s) has an indirection table of %u entries, but the plan for nic=%s assumes a power of two "
+                "of at least %u: " NEVER_STARTED,
+                id, info->driver_name, size, program->nf->nic, planned);
+  return false;
+}
+
+static bool set_table(const struct program *program, uint16_t id, unsigned size) {
   const struct port *port = &program->ports[id];
-  const unsigned size = port->plan->table_size;
+  const unsigned planned = port->plan->table_size;
   const unsigned n_groups = (size + RTE_ETH_RETA_GROUP_SIZE - 1) / RTE_ETH_RETA_GROUP_SIZE;
   struct rte_eth_rss_reta_entry64 table[n_groups], read[n_groups];
   memset(table, 0, sizeof table);
@@ -44,7 +59,7 @@ static bool set_table(const struct program *program, uint16_t id) {
     const unsigned group = i / RTE_ETH_RETA_GROUP_SIZE, entry = i % RTE_ETH_RETA_GROUP_SIZE;
     table[group].mask |= UINT64_C(1) << entry;
     read[group].mask |= UINT64_C(1) << entry;
-    table[group].reta[entry] = port->table[i];
+    table[group].reta[entry] = port->table[i % planned];
   }
   int status = rte_eth_dev_rss_reta_update(id, table, (uint16_t)size);
   if (status != 0) {
@@ -55,21 +70,41 @@ static bool set_table(const struct program *program, uint16_t id) {
   if (status == -ENOTSUP) return true;
   for (unsigned i = 0; i < size; i++) {
     const unsigned group = i / RTE_ETH_RETA_GROUP_SIZE, entry = i % RTE_ETH_RETA_GROUP_SIZE;
-    if (status == 0 && read[group].reta[entry] == port->table[i]) continue;
+    if (status == 0 && read[group].reta[entry] == port->table[i % planned]) continue;
     program_error(program->nf, "port %u: the indirection table does not read back as set: " NEVER_STARTED, id);
     return false;
   }
   return true;
 }
 
-static bool check_key(const struct program *program, uint16_t id) {
-  const struct maestro_port *plan = program->ports[id].plan;
+/* -ENOTSUP if the driver cannot say. */
+static int read_back(const struct maestro_port *plan, uint16_t id, bool *key_is_ours, uint64_t *missing) {
   uint8_t key[UINT8_MAX] = {0};
   struct rte_eth_rss_conf conf = {.rss_key = key, .rss_key_len = plan->key_length};
   const int status = rte_eth_dev_rss_hash_conf_get(id, &conf);
+  *key_is_ours = memcmp(key, plan->key, plan->key_length) == 0;
+  *missing = plan->rss_hf & ~conf.rss_hf; /* more may be on: virtio switches fragments with whole packets */
+  return status;
+}
+
+static bool check_key(const struct program *program, uint16_t id) {
+  const struct maestro_port *plan = program->ports[id].plan;
+  bool key_is_ours;
+  uint64_t missing;
+  int status = read_back(plan, id, &key_is_ours, &missing);
+  if (status == 0 && !key_is_ours) {
+    /* Some drivers take a key only while the port runs. */
+    struct rte_eth_rss_conf conf = rss_conf(plan);
+    if (rte_eth_dev_rss_hash_update(id, &conf) == 0) status = read_back(plan, id, &key_is_ours, &missing);
+  }
   if (status == -ENOTSUP) return true;
-  if (status == 0 && memcmp(key, plan->key, plan->key_length) == 0) return true;
-  program_error(program->nf, "port %u: the RSS key does not read back as set: " NEVER_STARTED, id);
+  if (status == 0 && key_is_ours && missing == 0) return true;
+  if (status != 0)
+    program_error(program->nf, "port %u: the RSS key cannot be read back (%s): " NEVER_STARTED, id, reason(status));
+  else if (!key_is_ours)
+    program_error(program->nf, "port %u: the RSS key does not read back as set: " NEVER_STARTED, id);
+  else
+    program_error(program->nf, "port %u: RSS types 0x%" PRIx64 " do not read back as set: " NEVER_STARTED, id, missing);
   return false;
 }
 
@@ -91,6 +126,23 @@ static bool setup_queues(struct program *program, uint16_t id, const struct rte_
   return status == 0;
 }
 
+/* Negative errno.  Where software steers, the NIC spreads what it can with a key of its own, to share the receiving. */
+static int configure(const struct port *port, uint16_t id, const struct rte_eth_dev_info *info, bool hashes) {
+  struct rte_eth_conf conf = {0};
+  if (hashes) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf = rss_conf(port->plan);
+  } else if (port->n_rx_queues > 1) {
+    conf.rx_adv_conf.rss_conf.rss_hf =
+        info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+    if (conf.rx_adv_conf.rss_conf.rss_hf != 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+  }
+  const int status = rte_eth_dev_configure(id, port->n_rx_queues, port->n_tx_queues, &conf);
+  if (status == 0 || hashes || conf.rxmode.mq_mode == RTE_ETH_MQ_RX_NONE) return status;
+  const struct rte_eth_conf plain = {0};
+  return rte_eth_dev_configure(id, port->n_rx_queues, port->n_tx_queues, &plain);
+}
+
 static bool start_port(struct program *program, uint16_t id) {
   struct port *port = &program->ports[id];
   struct rte_eth_dev_info info;
@@ -103,6 +155,8 @@ static bool start_port(struct program *program, uint16_t id) {
   const bool hashes = hardware && port->plan->rss_hf != 0;
   if (hashes && !check_rss(program, id, &info)) return false;
   port->n_rx_queues = hardware ? (uint16_t)program->n_workers : 1;
+  /* Where software steers, any worker may receive. */
+  if (!hashes && port->n_rx_queues > info.max_rx_queues) port->n_rx_queues = RTE_MAX(info.max_rx_queues, 1);
   if (port->n_rx_queues > info.max_rx_queues) {
     program_error(program->nf, "port %u (%s) has %u receive queues, fewer than %u workers", id, info.driver_name,
                   info.max_rx_queues, program->n_workers);
@@ -112,14 +166,7 @@ static bool start_port(struct program *program, uint16_t id) {
   port->n_tx_queues = port->tx_shared ? 1 : (uint16_t)program->n_workers;
   rte_spinlock_init(&port->tx_lock);
 
-  struct rte_eth_conf conf = {0};
-  if (hashes) {
-    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf = (struct rte_eth_rss_conf){.rss_key = (uint8_t *)(uintptr_t)port->plan->key,
-                                                          .rss_key_len = port->plan->key_length_passed,
-                                                          .rss_hf = port->plan->rss_hf};
-  }
-  status = rte_eth_dev_configure(id, port->n_rx_queues, port->n_tx_queues, &conf);
+  status = configure(port, id, &info, hashes);
   if (status != 0) {
     program_error(program->nf, "port %u (%s) cannot be configured: %s", id, info.driver_name, reason(status));
     return false;
@@ -136,7 +183,10 @@ static bool start_port(struct program *program, uint16_t id) {
     return false;
   }
   /* After each start: some drivers (igb) then forget a table that was set before. */
-  return !hashes || (set_table(program, id) && check_key(program, id));
+  if (!hashes) return true;
+  /* vmxnet3 knows the size of its table only now; mlx5 then shows the one in use, which may grow. */
+  if (info.reta_size == 0) (void)rte_eth_dev_info_get(id, &info);
+  return check_table_size(program, id, &info) && set_table(program, id, info.reta_size) && check_key(program, id);
 }
 
 /* The NF's devices are the ports 0 .. n-1. */

@@ -203,6 +203,7 @@ static void run_polling(struct worker *worker) {
   while (!atomic_load_explicit(&program_stopped, memory_order_relaxed)) {
     uint16_t total = 0;
     for (uint16_t id = 0; id < program->nf->n_ports; id++) {
+      if (worker->number >= program->ports[id].n_rx_queues) continue; /* others receive and hand over */
       struct rte_mbuf *packets[BURST];
       const uint16_t n = rte_eth_rx_burst(id, (uint16_t)worker->number, packets, BURST);
       total += n;

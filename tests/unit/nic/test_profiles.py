@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from maestro_tool.cli import main
 from maestro_tool.diagnostics import InputError
 from maestro_tool.nic import find_profiles, load_profile, select_profile
 from maestro_tool.nic.load import MAX_BYTES, json_schema, to_json
@@ -214,3 +216,37 @@ def test_circles_are_refused(tmp_path: Path) -> None:
 def test_a_user_card_extends_a_shipped_one(tmp_path: Path) -> None:
     path = write(tmp_path, "extends: e810\nname: mine\nrss: {tables: {default: 128}}\n", "mine")
     assert load_profile(path, [CONFIGS]).rss.tables.default == 128
+
+
+SELECTION = """\
+extends: e810
+name: mine
+description: a card of mine, in a folder of mine
+rss:
+  flags_advertised: [RTE_ETH_RSS_IPV4, RTE_ETH_RSS_NONFRAG_IPV4_TCP, RTE_ETH_RSS_L3_DST_ONLY]
+  flags_programmed: [RTE_ETH_RSS_IPV4, RTE_ETH_RSS_NONFRAG_IPV4_TCP, RTE_ETH_RSS_L3_DST_ONLY]
+  classes:
+    {udp4: null, sctp4: null, tcp6: null, udp6: null, sctp6: null, ipv6_other: null}
+  selections:
+    - {name: dst, flags: [RTE_ETH_RSS_IPV4, RTE_ETH_RSS_L3_DST_ONLY], classes: {tcp4: [dst_ip]}, placement: packed}
+"""
+
+
+def test_maestro_profile_checks_and_prints_a_file_of_the_user(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, SELECTION, "mine")
+    assert main(["profile", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "instead, set-up dst: RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_L3_DST_ONLY" in text and "key of 52 bytes" in text
+    assert main(["profile", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rss"]["selections"][0]["placement"] == "packed"
+    write(tmp_path, SELECTION.replace("[dst_ip]", "[dst_up]"), "mine")
+    assert main(["profile", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert "mine.yaml:10:" in error and "dst_up" in error and "Traceback" not in error
+
+
+def test_all_shipped_profiles_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ALL

@@ -12,6 +12,7 @@ from maestro_tool.rss import gf2
 from maestro_tool.rss.equations import KeyBits, equations
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem
 from maestro_tool.rss.related import RelatedPairs
+from maestro_tool.rss.solve import solve_problem
 from maestro_tool.rss.steering import layout
 from maestro_tool.rss.toeplitz import toeplitz
 from maestro_tool.sharding.plan import Constraint, FieldBits
@@ -87,3 +88,27 @@ def _related_pair(pairs: list[tuple[FieldBits, FieldBits]], r: random.Random) ->
             value[root((0, left.low + i))] = root((1, right.low + i))
     drawn = {x: r.getrandbits(1) for x in value if value[x] == x}
     return sum((drawn[root((0, i))] ^ drawn[root((1, i))]) << i for i in range(16))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(port_ranges(), min_size=1, max_size=3), st.integers(0, 1000))
+def test_the_solver_finds_a_plan_if_any_key_and_table_has_one(
+    pairs: list[tuple[FieldBits, FieldBits]], seed: int
+) -> None:
+    """All 2**16 ways in which a hashed field of 16 bits can decide one index bit are tried.
+
+    A table that tells two indices apart does so by some linear function of the index, which is one bit of another key.
+    """
+    setup = HashSetup("test", ("RTE_ETH_RSS_NONFRAG_IPV4_TCP",), (("tcp4", ("src_port",)),))
+    constraint = Constraint((0, 0), tuple(pairs), (("tcp4",), ("tcp4",)), "R1", (), ())
+    problem = Problem((constraint,), (PortCapability(16, 16, (8,), (setup,)),))
+    random_bits = random.Random(seed)
+    differences = sorted({_related_pair(pairs, random_bits) for _ in range(80)})
+    possible = any(not any((c & d).bit_count() & 1 for d in differences) for c in range(1, 1 << 16))
+    solution = solve_problem(problem)
+    assert solution.satisfiable == possible
+    if possible:
+        p = solution.ports[0]
+        indices = {toeplitz(p.key, random_bits.randbytes(2)) & (p.table_size - 1) for _ in range(200)}
+        assert len(indices) > 1
+        assert all(toeplitz(p.key, d.to_bytes(2, "big")) & (p.table_size - 1) == 0 for d in differences)

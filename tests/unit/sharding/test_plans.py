@@ -260,6 +260,28 @@ def test_expiry_too_late_or_elsewhere_cannot_be_decided(tmp_path, body):
     assert not r.plan.shardable and "before old entries" in r.texts
 
 
+@pytest.mark.parametrize("first", ["", EXPIRE])
+def test_a_key_changed_in_place_cannot_be_decided(tmp_path, first):
+    r = plan_of(
+        tmp_path,
+        first + "if (device != 0) return device; touch_ip(ip->src_addr, now); struct Ip k = { ip->src_addr }, *s; int i;"
+        "if (map_get(ip_table.map, &k, &i)) {"
+        "  vector_borrow(ip_table.keys, i, (void **)&s); s->addr = ip->dst_addr; vector_return(ip_table.keys, i, s); }",
+    )
+    assert not r.plan.shardable and "changed while a map may hold it" in r.texts
+
+
+def test_another_key_in_the_vector_than_in_the_map(tmp_path):
+    r = plan_of(
+        tmp_path,
+        EXPIRE + "if (device != 0) return device; struct Ip k = { ip->src_addr }, *s; int i;"
+        "if (!map_get(ip_table.map, &k, &i) && dchain_allocate_new_index(ip_table.chain, &i, now)) {"
+        "  vector_borrow(ip_table.keys, i, (void **)&s); s->addr = ip->dst_addr;"
+        "  map_put(ip_table.map, &k, i); vector_return(ip_table.keys, i, s); }",
+    )
+    assert not r.plan.shardable and "expiry would erase another" in r.texts
+
+
 def test_map_value_that_is_no_index(tmp_path):
     r = plan_of(
         tmp_path,

@@ -1,11 +1,11 @@
 /* Double chain: an allocator of indices that knows which was used longest ago.
  *
- * libVig keeps a linked list in the order of use, so that using an index writes to three places in memory.  Here it
+ * libVig keeps a linked list in the order of use, so that using an index writes to four places in memory.  Here it
  * writes to one, the index's own cell: its time, and the number of this use.  The oldest index, the one with the
- * smallest number, is found by bounds: above the cells lie levels, each with one bound for eight cells of the level
- * below: no use there is older.  Using an index makes it younger, which leaves all bounds true.  So they are put right
- * (dchain.c) only when the one at the top is older than what shall expire: for an index at most once in the time that
- * it takes to expire.  What expires, and in what order, is exactly as with the list.
+ * smallest number, is found by bounds: each bounds eight cells, those of the next level eight bounds, and so on.  Using
+ * an index makes it younger, which leaves all bounds true.  So they are put right (dchain.c) only when the one at the
+ * top is older than what shall expire: for an index at most once in the time that it takes to expire.  What expires,
+ * and in what order, is exactly as with the list.
  */
 #ifndef MAESTRO_DOUBLE_CHAIN_H
 #define MAESTRO_DOUBLE_CHAIN_H
@@ -19,21 +19,27 @@
 
 #define DCHAIN_FREE ((uint64_t)1 << 60) /* as `use`, with the next free index: not allocated */
 #define DCHAIN_GROUP 8                  /* cells under one bound: two cache lines */
-#define DCHAIN_MAX_LEVELS 12            /* above the cells of 2^31 indices */
+#define DCHAIN_MAX_LEVELS 12            /* enough for 2^31 indices */
 
 struct dchain_cell {
   vigor_time_t time; /* INT64_MAX if free */
   uint64_t use;
 };
 
+/* No use of the cells below is older than this one, of which `index` was made. */
+struct dchain_bound {
+  struct dchain_cell cell;
+  uint32_t index;
+};
+
 struct DoubleChain {
-  struct dchain_cell oldest; /* the bound of all: the only cell of the highest level */
-  struct dchain_cell *cells; /* the lowest level, by index */
+  struct dchain_bound oldest; /* the bound of all: the only one of the highest level */
+  struct dchain_cell *cells;  /* by index */
   uint64_t n_uses;
   uint32_t range;
   uint32_t free; /* first free index; range: none */
-  uint32_t top;  /* the highest level */
-  struct dchain_cell *levels[DCHAIN_MAX_LEVELS];
+  uint32_t n_levels;
+  struct dchain_bound *levels[DCHAIN_MAX_LEVELS]; /* the lowest has a bound for each group of cells */
 };
 
 /* Returns 1 and a chain of indices 0..range-1, all free; 0 if range is not positive or there is no memory. */
@@ -60,10 +66,10 @@ static inline int dchain_allocate_new_index(struct DoubleChain *chain, int *inde
   chain->free = (uint32_t)chain->cells[index].use;
   chain->cells[index] = cell;
   /* Bounds above free cells may be younger. */
-  uint32_t i = index / DCHAIN_GROUP;
-  for (uint32_t level = 1; chain->levels[level][i].use > cell.use; level++, i /= DCHAIN_GROUP) {
-    chain->levels[level][i] = cell;
-    if (level == chain->top) break;
+  for (uint32_t level = 0, i = index / DCHAIN_GROUP; level < chain->n_levels; level++, i /= DCHAIN_GROUP) {
+    struct dchain_bound *bound = &chain->levels[level][i];
+    if (bound->cell.use < cell.use) break;
+    *bound = (struct dchain_bound){.cell = cell, .index = index};
   }
   *index_out = (int)index;
   return 1;
@@ -79,7 +85,7 @@ static inline int dchain_rejuvenate_index(struct DoubleChain *chain, int index, 
 /* Frees the oldest index if its time is before `time`: 1 and the index, else 0.  The order is that of use:
  * times must not decrease from call to call. */
 static inline int dchain_expire_one_index(struct DoubleChain *chain, int *index_out, vigor_time_t time) {
-  if (MAESTRO_LIKELY(chain->oldest.time >= time)) return 0;
+  if (MAESTRO_LIKELY(chain->oldest.cell.time >= time)) return 0;
   return maestro_dchain_expire(chain, index_out, time);
 }
 

@@ -1,0 +1,248 @@
+/* Starting ports against cards that this file plays: what is set and when, and every refusal. */
+#include <errno.h>
+#include <stdarg.h>
+
+#include "check.h"
+#include "program.h"
+
+/* ----- the card, as its driver shows it */
+
+static struct card {
+  uint16_t key_size, table_size, table_size_started, n_queues; /* table_size_started: if it is known only then */
+  uint64_t offered;
+  bool ignores_key, needs_update, forgets_table, no_read_back, drops_types, refuses_own_rss;
+} card;
+static struct {
+  bool started;
+  uint8_t key[UINT8_MAX];
+  uint64_t types;
+  uint16_t table[1024], n_queues;
+  unsigned n_tables, n_configured, n_updates;
+} state;
+static char message[512];
+
+void program_error(const struct maestro_nf *nf, const char *format, ...) {
+  (void)nf;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+}
+
+uint16_t rte_eth_dev_count_avail(void) { return 1; }
+int rte_eth_dev_is_valid_port(uint16_t id) { return id == 0; }
+int rte_eth_dev_socket_id(uint16_t id) { return id; }
+int rte_eth_promiscuous_enable(uint16_t id) { return id; }
+
+int rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info) {
+  CHECK_EQ(id, 0);
+  const bool late = card.table_size_started != 0 && state.started;
+  *info = (struct rte_eth_dev_info){.driver_name = "net_fake",
+                                    .hash_key_size = (uint8_t)card.key_size,
+                                    .reta_size = late ? card.table_size_started : card.table_size,
+                                    .flow_type_rss_offloads = card.offered,
+                                    .max_rx_queues = card.n_queues,
+                                    .max_tx_queues = card.n_queues};
+  return 0;
+}
+
+int rte_eth_dev_configure(uint16_t id, uint16_t n_rx, uint16_t n_tx, const struct rte_eth_conf *conf) {
+  CHECK(id == 0 && n_rx <= card.n_queues && n_tx <= card.n_queues);
+  const struct rte_eth_rss_conf *rss = &conf->rx_adv_conf.rss_conf;
+  state.n_configured++;
+  if ((rss->rss_hf & ~card.offered) != 0) return -EINVAL;
+  if (rss->rss_key == NULL && rss->rss_hf != 0 && card.refuses_own_rss) return -EINVAL;
+  CHECK_EQ(conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS, rss->rss_hf != 0);
+  if (rss->rss_key != NULL) {
+    CHECK_EQ(rss->rss_key_len, card.key_size); /* as ethdev demands from 23.11 on */
+    if (!card.ignores_key && !card.needs_update) memcpy(state.key, rss->rss_key, 40);
+  }
+  state.types = rss->rss_hf;
+  state.n_queues = n_rx;
+  return 0;
+}
+
+int rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t id, uint16_t *n_rx, uint16_t *n_tx) { return id + 0 * (*n_rx + *n_tx); }
+int rte_eth_rx_queue_setup(uint16_t id, uint16_t queue, uint16_t n, unsigned socket, const struct rte_eth_rxconf *conf,
+                           struct rte_mempool *pool) {
+  (void)n, (void)socket, (void)conf, (void)pool;
+  CHECK(queue < state.n_queues);
+  return id;
+}
+int rte_eth_tx_queue_setup(uint16_t id, uint16_t queue, uint16_t n, unsigned socket,
+                           const struct rte_eth_txconf *conf) {
+  (void)queue, (void)n, (void)socket, (void)conf;
+  return id;
+}
+
+int rte_eth_dev_start(uint16_t id) {
+  state.started = true;
+  memset(state.table, 0, sizeof state.table); /* as igb does */
+  return id;
+}
+
+int rte_eth_dev_rss_reta_update(uint16_t id, struct rte_eth_rss_reta_entry64 *table, uint16_t size) {
+  CHECK(id == 0 && state.started);
+  CHECK_EQ(size, card.table_size_started != 0 ? card.table_size_started : card.table_size);
+  state.n_tables++;
+  if (card.forgets_table) return 0;
+  for (unsigned i = 0; i < size; i++) {
+    CHECK(table[i / 64].mask >> (i % 64) & 1);
+    state.table[i] = table[i / 64].reta[i % 64];
+  }
+  return 0;
+}
+
+int rte_eth_dev_rss_reta_query(uint16_t id, struct rte_eth_rss_reta_entry64 *table, uint16_t size) {
+  if (card.no_read_back) return -ENOTSUP;
+  for (unsigned i = 0; i < size; i++) table[i / 64].reta[i % 64] = state.table[i];
+  return id;
+}
+
+int rte_eth_dev_rss_hash_update(uint16_t id, struct rte_eth_rss_conf *conf) {
+  state.n_updates++;
+  if (!card.ignores_key) memcpy(state.key, conf->rss_key, 40);
+  return id;
+}
+
+int rte_eth_dev_rss_hash_conf_get(uint16_t id, struct rte_eth_rss_conf *conf) {
+  if (card.no_read_back) return -ENOTSUP;
+  memcpy(conf->rss_key, state.key, 40);
+  conf->rss_hf = card.drops_types ? 0 : state.types | RTE_ETH_RSS_FRAG_IPV4; /* virtio: more than asked for */
+  return id;
+}
+
+/* ----- the plan */
+
+static const uint8_t KEY[40] = {1, 2, 3};
+#define TYPES (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP)
+static const struct card USUAL = {
+    .key_size = 40, .table_size = 128, .n_queues = 16, .offered = TYPES | RTE_ETH_RSS_IPV4};
+static struct maestro_port plan;
+static struct program program;
+
+/* Starts port 0 of a new run; message is "" after success. */
+static bool start(struct card with, unsigned n_workers) {
+  static const struct maestro_nf NF = {.name = "fake", .nic = "card", .n_ports = 1, .ports = &plan};
+  card = with;
+  memset(&state, 0, sizeof state);
+  message[0] = '\0';
+  free(program.ports[0].table);
+  program = (struct program){.nf = &NF, .n_workers = n_workers};
+  return program_ports_start(&program);
+}
+
+static void refused(struct card with, const char *expected) {
+  CHECK(!start(with, 4));
+  if (strstr(message, expected) == NULL) fprintf(stderr, "%s\n", message);
+  CHECK(strstr(message, expected) != NULL);
+}
+
+static void usual_plan(void) {
+  plan = (struct maestro_port){
+      .key = KEY, .key_length = 40, .key_length_passed = 40, .rss_hf = TYPES, .table_size = 128, .max_queues = 16};
+}
+
+static void sets_up(void) {
+  usual_plan();
+  CHECK(start(USUAL, 3));
+  CHECK_EQ(state.n_tables, 1);
+  CHECK_EQ(state.n_queues, 3);
+  CHECK_EQ(state.n_updates, 0);
+  CHECK(memcmp(state.key, KEY, 40) == 0);
+  for (unsigned i = 0; i < 128; i++) CHECK_EQ(state.table[i], i * 3 / 128);
+}
+
+static void larger_tables_repeat(void) {
+  usual_plan();
+  struct card large = USUAL;
+  large.table_size = 512;
+  CHECK(start(large, 5));
+  for (unsigned i = 0; i < 512; i++) CHECK_EQ(state.table[i], i % 128 * 5 / 128);
+}
+
+static void sizes_known_late(void) {
+  usual_plan();
+  plan.key_length_passed = 0; /* vmxnet3 */
+  plan.table_size = 64;
+  struct card vmxnet3 = USUAL;
+  vmxnet3.key_size = 0;
+  vmxnet3.table_size = 0;
+  vmxnet3.table_size_started = 64;
+  vmxnet3.no_read_back = true;
+  CHECK(start(vmxnet3, 4));
+  CHECK_EQ(state.table[63], 3);
+  CHECK(memcmp(state.key, KEY, 40) == 0);
+  vmxnet3.table_size_started = 32;
+  refused(vmxnet3, "table of 32 entries");
+}
+
+static void refusals(void) {
+  usual_plan();
+  struct card c = USUAL;
+  c.key_size = 52;
+  refused(c, "takes RSS keys of 52 bytes, but the plan's key for nic=card has 40");
+  CHECK_EQ(state.n_configured, 0);
+  c = USUAL, c.table_size = 64;
+  refused(c, "table of 64 entries");
+  c = USUAL, c.table_size = 192;
+  refused(c, "assumes a power of two of at least 128");
+  c = USUAL, c.offered = RTE_ETH_RSS_NONFRAG_IPV4_TCP;
+  refused(c, "cannot hash what the plan for nic=card needs");
+  c = USUAL, c.n_queues = 2;
+  refused(c, "has 2 receive queues, fewer than 4 workers");
+  plan.max_queues = 3;
+  refused(USUAL, "spreads over 3 queues, fewer than 4 workers");
+  usual_plan();
+  c = USUAL, c.ignores_key = true;
+  refused(c, "key does not read back as set");
+  c = USUAL, c.forgets_table = true;
+  refused(c, "table does not read back as set");
+  c = USUAL, c.drops_types = true;
+  refused(c, "do not read back as set");
+}
+
+static void what_cannot_be_read_back_is_trusted(void) {
+  usual_plan();
+  struct card c = USUAL;
+  c.no_read_back = true;
+  CHECK(start(c, 4));
+}
+
+static void keys_may_be_taken_late(void) {
+  usual_plan();
+  struct card c = USUAL;
+  c.needs_update = true;
+  CHECK(start(c, 4));
+  CHECK_EQ(state.n_updates, 1);
+}
+
+/* The NIC does not hash for the plan: it spreads what it can, and has as many queues as it has. */
+static void hand_over(void) {
+  usual_plan();
+  plan.rss_hf = 0;
+  plan.software_classes = 3;
+  struct card c = USUAL;
+  CHECK(start(c, 4));
+  CHECK_EQ(state.types, TYPES | RTE_ETH_RSS_IPV4);
+  CHECK_EQ(state.n_tables, 0);
+  c.refuses_own_rss = true;
+  CHECK(start(c, 4));
+  CHECK_EQ(state.types, 0);
+  CHECK_EQ(state.n_configured, 2);
+  c = (struct card){.n_queues = 1};
+  CHECK(start(c, 4));
+  CHECK_EQ(program.ports[0].n_rx_queues, 1);
+}
+
+int main(void) {
+  sets_up();
+  larger_tables_repeat();
+  sizes_known_late();
+  refusals();
+  what_cannot_be_read_back_is_trusted();
+  keys_may_be_taken_late();
+  hand_over();
+  free(program.ports[0].table);
+  return 0;
+}
