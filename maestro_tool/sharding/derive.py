@@ -57,11 +57,17 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     decisions = _decide(analysis, accesses, constraints, obstacles, ranged, counted)
     return ShardingPlan(
         shardable=not obstacles,
-        constraints=tuple(constraints) if not obstacles else (),
+        constraints=_of_sharded(constraints, decisions),
         decisions=decisions,
         relaxations=tuple(_relaxations(analysis, decisions)) if not obstacles else (),
         obstacles=tuple((o.rule, o.text, o.locs) for o in obstacles),
     )
+
+
+def _of_sharded(constraints: list[Constraint], decisions: tuple[ObjectDecision, ...]) -> tuple[Constraint, ...]:
+    """Those that still count where some objects are shared."""
+    sharded = {d.object for d in decisions if d.treatment == "sharded"}
+    return tuple(c for c in constraints if set(c.objects) <= sharded)
 
 
 def _refused(analysis: Analysis, x: Interchange) -> Obstacle:
@@ -97,6 +103,7 @@ def _r1(analysis: Analysis, reach: Reach, obj: int, accesses: list[Access]) -> I
         (Side(port, key, reach.classes(paths), loc), write, paths)
         for (port, key, write, loc), paths in sorted(paths_of.items(), key=lambda kv: (kv[0][0], kv[0][3], repr(kv[0])))
     ]
+    unhashable: list[tuple[Side, Side]] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):
         for b, b_writes, b_paths in sides[i:]:
             if not (a_writes or b_writes):
@@ -107,6 +114,11 @@ def _r1(analysis: Analysis, reach: Reach, obj: int, accesses: list[Access]) -> I
                 yield from rules.outside_view(reach, result, (first, second), analysis.objects[obj])
             if result is not None:
                 yield result
+            if isinstance(result, Obstacle):
+                unhashable.append((a, b))
+    disjoint = rules.disjoint_keys(analysis.objects[obj], unhashable)
+    if disjoint is not None:
+        yield disjoint
 
 
 # --------------------------------------------------------------------------- expiry
@@ -173,6 +185,7 @@ def _decide(
     for o in obstacles:
         for number in o.objects:
             in_the_way.setdefault(number, o)
+    in_the_way = links.spread(analysis, accesses, in_the_way)
     result = []
     for obj in analysis.objects:
         mine = [a for a in accesses if a.object == obj.id]

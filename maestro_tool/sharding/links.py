@@ -184,3 +184,27 @@ def _holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int) -> b
         all(f.offset + i in held for i in range(f.size)) and concat(*(held[f.offset + i] for i in range(f.size))) is key
         for f, key in zip(fields, put.key, strict=True)
     )
+
+
+def spread(analysis: Analysis, accesses: list[Access], found: dict[int, Obstacle]) -> dict[int, Obstacle]:
+    """``found`` (object -> obstacle), and what must be shared with those objects: an index is of as many cores as the
+    map that it is found in and the allocator that it comes from."""
+    together = {(a.object, a.through) for a in accesses if a.through is not None and a.through != a.object}
+    for path in analysis.paths:
+        for e in path.events:
+            if e.op in ("expire", "expire_range"):
+                together |= {(e.objects[0], other) for other in e.objects[1:]}
+    read_only = {o.id for o in analysis.objects} - {a.object for a in accesses if a.write}
+    result = dict(found)
+    work = list(found)
+    while work:
+        one = work.pop()
+        for a, b in sorted(together):
+            if one in (a, b):
+                other = b if one == a else a
+                if other not in result and other not in read_only:
+                    o = found[one] if one in found else result[one]
+                    text = f"its entries belong to those of {analysis.objects[one].name}, which is shared"
+                    result[other] = Obstacle(o.rule, text, (other,), o.locs)
+                    work.append(other)
+    return result

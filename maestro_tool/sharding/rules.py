@@ -207,7 +207,25 @@ def disjoint_dependencies(constraints: list[Constraint]) -> Obstacle | None:
     )
 
 
-def _starved(constraints: list[Constraint]) -> bool:
+def disjoint_keys(obj: StateObject, pairs: list[tuple[Side, Side]]) -> Obstacle | None:
+    """R3 for keys that no NIC hashes: whether hashing them would help at all."""
+    everything = tuple(FIELDS)
+    constraints = []
+    for a, b in pairs:
+        equal = [p for x, y in zip(a.name, b.name, strict=True) for p in pair_fields(x, y, everything)[0]]
+        if equal:
+            constraints.append(
+                Constraint((a.port, b.port), tuple(equal), (a.classes, b.classes), "R1", (obj.id,), (a.loc, b.loc))
+            )
+    if not _starved(constraints, everything):
+        return None
+    names = sorted({show_field(x) for c in constraints for pair in c.equal for x in pair})
+    locs = tuple(dict.fromkeys(loc for c in constraints if any(x != y for x, y in c.equal) for loc in c.locs))
+    text = f"{obj.name} is keyed by {' here, by '.join(names)} there: even if they were hashed, packets would all meet"
+    return Obstacle("R3", text, (obj.id,), locs)
+
+
+def _starved(constraints: list[Constraint], fields: tuple[str, ...] = HASHABLE) -> bool:
     parent: dict[object, object] = {}
 
     def find(x: object) -> object:
@@ -226,12 +244,12 @@ def _starved(constraints: list[Constraint]) -> bool:
                 named[0].add(a)
                 named[1].add(b)
         for port, mine in zip(c.ports, named, strict=True):
-            for bit in _port_bits(port):
+            for bit in _port_bits(port, fields):
                 if bit not in mine:
                     parent[find(bit)] = find(zero)
     ports = {p for c in constraints for p in c.ports}
-    return any(all(find(b) == find(zero) for b in _port_bits(p)) for p in ports)
+    return any(all(find(b) == find(zero) for b in _port_bits(p, fields)) for p in ports)
 
 
-def _port_bits(port: int) -> list[tuple[int, str, int]]:
-    return [(port, f, i) for f in HASHABLE for i in range(FIELDS[f].bits)]
+def _port_bits(port: int, fields: tuple[str, ...]) -> list[tuple[int, str, int]]:
+    return [(port, f, i) for f in fields for i in range(FIELDS[f].bits)]

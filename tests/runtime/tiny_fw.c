@@ -143,7 +143,7 @@ static const struct maestro_port PORTS[] = {PORT, PORT};
 static const struct maestro_object OBJECTS[] = {
     {"flows", MAESTRO_MAP, MAESTRO_SHARDED, false},
     {"keys", MAESTRO_VECTOR, MAESTRO_SHARDED, false},
-    {"ages", MAESTRO_DCHAIN, MAESTRO_SHARDED, true},
+    {"ages", MAESTRO_DCHAIN, MAESTRO_SHARDED, true, false},
 };
 #endif
 
