@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from nf_runs import ROOT, Build
 
-NFS = ("fw", "nop", "pol")
+NFS = ("cl", "fw", "hhh", "nat", "nop", "pol", "psd", "sbridge")
 
 
 @pytest.fixture(scope="session")

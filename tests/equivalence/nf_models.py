@@ -76,3 +76,64 @@ def pol(packets: Iterable[Packet], *, rate: int, burst: int, capacity: int) -> I
         buckets[destination] = (tokens - len(frame) if passes else tokens, packet.time)
         buckets.move_to_end(destination)
         yield LAN if passes else None
+
+
+def psd(packets: Iterable[Packet], *, expire_us: int, max_ports: int, capacity: int) -> Iterator[Verdict]:
+    """The port-scan detector."""
+    sources: OrderedDict[bytes, tuple[int, set[bytes]]] = OrderedDict()  # (last seen, ports); oldest first
+    for packet in packets:
+        if packet.port == LAN:
+            yield WAN
+            continue
+        while sources and next(iter(sources.values()))[0] < packet.time - expire_us * 1000:
+            sources.popitem(last=False)
+        frame = packet.frame
+        if len(frame) < 38 or frame[12:14] != b"\x08\x00" or frame[23] not in (6, 17):
+            yield None
+            continue
+        source, port = frame[26:30], frame[36:38]
+        if source not in sources and len(sources) == capacity:
+            yield None
+            continue
+        _, ports = sources.get(source, (0, set()))
+        passes = port in ports or len(ports) < max_ports
+        sources[source] = (packet.time, ports | {port} if passes else ports)
+        sources.move_to_end(source)
+        yield LAN if passes else None
+
+
+def hhh(
+    packets: Iterable[Packet], *, rate: int, burst: int, capacity: int, lengths: tuple[int, ...]
+) -> Iterator[Verdict]:
+    """The heavy-hitter limiter, with exact fractions of bytes."""
+    levels: list[OrderedDict[int, tuple[Fraction, int]]] = [OrderedDict() for _ in lengths]
+    full_after = burst * 10**9 // rate + 1
+    for packet in packets:
+        if packet.port == LAN:
+            yield WAN
+            continue
+        for buckets in levels:
+            while buckets and next(iter(buckets.values()))[1] < packet.time - full_after:
+                buckets.popitem(last=False)
+        frame = packet.frame
+        passes = len(frame) >= 34 and frame[12:14] == b"\x08\x00"
+        for length, buckets in zip(lengths, levels, strict=True) if passes else ():
+            prefix = int.from_bytes(frame[26:30], "big") >> (32 - length)
+            if prefix not in buckets and len(buckets) == capacity:
+                passes = False
+                break
+            tokens, then = buckets.get(prefix, (Fraction(burst), packet.time))
+            tokens = min(Fraction(burst), tokens + Fraction(rate * (packet.time - then), 10**9))
+            passes = tokens >= len(frame)
+            buckets[prefix] = (tokens - len(frame) if passes else tokens, packet.time)
+            buckets.move_to_end(prefix)
+            if not passes:
+                break
+        yield LAN if passes else None
+
+
+def sbridge(packets: Iterable[Packet], *, entries: dict[bytes, int]) -> Iterator[Verdict]:
+    """The static bridge, on two ports: flooding is sending to the other one."""
+    for packet in packets:
+        port = entries.get(packet.frame[:6], 1 - packet.port)
+        yield None if port == packet.port else port
