@@ -109,9 +109,9 @@ def _index_origin(path: CallPath, e: Event, prover: Prover) -> tuple[str, tuple[
         if origin is not None and origin.op == "dchain_allocate":
             return "fresh", (), origin.objects[0], stride
     found_symbols = symbols(index)
-    if found_symbols and all(is_packet_symbol(s) or str(s.value).startswith("cfg.") for s in found_symbols):
-        if any(map(is_packet_symbol, found_symbols)):
-            return "key", (index,), None, 1
+    known = all(is_packet_symbol(s) or str(s.value).startswith("cfg.") for s in found_symbols)
+    if known and any(map(is_packet_symbol, found_symbols)):
+        return "key", (index,), None, 1
     return "unknown", (), None, 1
 
 

@@ -51,9 +51,10 @@ def _read(path: CallPath, write: Event, offset: int, size: int) -> Expr | None:
     for number, e in enumerate(path.events):
         if e is write:
             return None
-        if e.op == "global_read" and e.objects == write.objects and e.span is not None:
-            if e.span[0] <= offset and offset + size <= e.span[1]:
-                return concat(*(sym(f"global_read.{number}.{o}", 8) for o in reversed(range(offset, offset + size))))
+        if e.op != "global_read" or e.objects != write.objects or e.span is None:
+            continue
+        if e.span[0] <= offset and offset + size <= e.span[1]:
+            return concat(*(sym(f"global_read.{number}.{o}", 8) for o in reversed(range(offset, offset + size))))
     return None
 
 

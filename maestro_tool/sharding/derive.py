@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
@@ -218,8 +217,15 @@ def _decide(
                 reason = "each core allocates and frees its own indices"
             result.append(
                 ObjectDecision(
-                    obj.id, read, True, "sharded", rule_of.get(obj.id, "R1"), reason, locs,
-                    split=obj.kind == "dchain", ranged=obj.id in ranged,
-                )  # fmt: skip
+                    obj.id,
+                    read,
+                    True,
+                    "sharded",
+                    rule_of.get(obj.id, "R1"),
+                    reason,
+                    locs,
+                    split=obj.kind == "dchain",
+                    ranged=obj.id in ranged,
+                )
             )
     return tuple(result)

@@ -1,4 +1,7 @@
-"""What a key equality function compares, found by running it on two unknown keys and proved by z3; what a hash reads."""
+"""What a key equality function compares, found by running it on two unknown keys and proved by z3.
+
+And what a hash function reads, found by running it on one.
+"""
 
 from __future__ import annotations
 

@@ -49,8 +49,9 @@ _SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 #: Operations that name an entry by its key.
 _KEYED = frozenset(
-    {"map_get", "map_put", "map_erase", "sketch_compute_hashes", "sketch_refresh", "sketch_fetch", "sketch_touch_buckets"}
-)
+    {"map_get", "map_put", "map_erase", "sketch_compute_hashes", "sketch_refresh", "sketch_fetch",
+     "sketch_touch_buckets"}
+)  # fmt: skip
 
 
 def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
