@@ -1,0 +1,110 @@
+"""What an attacker found: NFs that would lose the sequential behaviour on several cores must not be shared-nothing.
+
+Each differs in one place from the first, which is fine.
+"""
+
+from __future__ import annotations
+
+import pytest
+from small_nfs import plan_of, same
+
+#: Looks an address up, or allocates an entry for it; then the value of the entry counts packets.
+NF = """
+if (device != 0) return device;
+{expire}
+struct Ip k = {{ ip->src_addr }}, *s; int i; uint32_t *v;
+if (map_get(ip_table.map, &k, &i)) {{
+  dchain_rejuvenate_index(ip_table.chain, i, {used});
+  vector_borrow(values, i, (void **)&v); {count} vector_return(values, i, v);
+  {found}
+}} else {{
+  if (!dchain_allocate_new_index(ip_table.chain, &i, {made})) return device;
+  vector_borrow(ip_table.keys, i, (void **)&s); {key} map_put(ip_table.map, s, i);
+  vector_return(ip_table.keys, i, s);
+  vector_borrow(values, i, (void **)&v); {first} vector_return(values, i, v);
+}}
+{last}
+"""
+
+FINE = {
+    "expire": "expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000);",
+    "used": "now",
+    "made": "now",
+    "count": "*v = *v + 1; if (*v > 10) return device;",
+    "key": "*s = k;",
+    "first": "*v = 1;",
+    "found": "",
+    "last": "",
+}
+
+
+def test_the_nf_itself_is_fine(tmp_path):
+    r = plan_of(tmp_path, NF.format(**FINE))
+    assert r.plan.shardable, r.texts
+    assert r.constraints == {(0, 0, same("src_ip"))}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"first": ""}, "what an earlier owner left"),
+        ({"first": "*v = *v + 1;"}, "is read before the packet that allocated it"),
+        ({"key": "uint32_t old = s->addr; *s = k; if (old == 7) return device;"}, "read before the packet"),
+        ({"count": "*v = (uint32_t)i;"}, "decides what an entry holds"),
+        ({"last": "if (i & 1) return device;"}, "decides what the packet does"),
+        ({"last": "ip->dst_addr = (uint32_t)i;"}, "decides what leaves in packets"),
+        (
+            {
+                "expire": "if (expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000)) return 1;"
+            },
+            "how many entries expired",
+        ),
+        (
+            {"expire": FINE["expire"].replace("ip_table.chain", "mac_table.chain")},
+            "not where keys of ip_table.map are put",
+        ),
+        (
+            {"expire": FINE["expire"].replace("ip_table.keys", "mac_table.keys")},
+            "not where keys of ip_table.map are put",
+        ),
+        ({"expire": FINE["expire"].replace("now - 1000", "(now - 1000) * ((now >> 12) & 1)")}, "less an option"),
+        ({"expire": FINE["expire"].replace("now - 1000", "now - ip->src_addr")}, "less an option"),
+        ({"last": "expire_items_single_map_iteratively(ip_table.keys, ip_table.map, 0, 1024);"}, "which entries"),
+        ({"used": "0"}, "another age"),
+        ({"made": "now + ip->packet_id"}, "another age"),
+        ({"found": "map_put(ip_table.map, &k, i);"}, "does not lie in an entry"),
+        ({"key": "*s = k; map_put(ip_table.map, s, i);"}, "more than one key"),
+        ({"key": "*s = k; s->addr = 0;"}, "not looked up"),
+        ({"found": "dchain_free_index(ip_table.chain, i);"}, "its key stays in"),
+        ({"found": "map_erase(ip_table.map, &k, (void **)&s);"}, "its index is not freed"),
+        (
+            {
+                "found": "struct Ip o = { ip->dst_addr }; int j; if (map_get(ip_table.map, &o, &j)) {"
+                "map_erase(ip_table.map, &k, (void **)&s); dchain_free_index(ip_table.chain, j); }"
+            },
+            "its key stays in",
+        ),
+    ],
+    ids=lambda x: "-".join(x) if isinstance(x, dict) else "",
+)
+def test_one_thing_wrong(tmp_path, change, said):
+    r = plan_of(tmp_path, NF.format(**{**FINE, **change}))
+    assert not r.plan.shardable and said in r.texts, r.texts
+
+
+def test_erasing_and_freeing_together_is_fine(tmp_path):
+    found = "map_erase(ip_table.map, &k, (void **)&s); dchain_free_index(ip_table.chain, i);"
+    r = plan_of(tmp_path, NF.format(**{**FINE, "found": found}))
+    assert r.plan.shardable, r.texts
+
+
+def test_an_index_that_packets_choose_must_be_in_range(tmp_path):
+    body = (
+        "if (ports == NULL || device != 0) return device; uint32_t *c;"
+        "vector_borrow(values, ports->dst_port, (void **)&c); *c = *c + 1; vector_return(values, ports->dst_port, c);"
+    )
+    r = plan_of(tmp_path, body)
+    assert not r.plan.shardable and "none of its 1024" in r.texts
+    r = plan_of(tmp_path, body.replace("vector_borrow", "if (ports->dst_port >= 1024) return device; vector_borrow"))
+    assert r.plan.shardable, r.texts
+    assert [d.min_capacity for d in r.plan.decisions if d.min_capacity] == [1024]
