@@ -24,9 +24,13 @@ class Packet:
     frame: bytes
 
 
+#: Bytes; shorter frames have no Ethernet header and never reach the NF (docs/guarantees.md).
+SHORTEST = 14
+
+
 def nop(packets: Iterable[Packet]) -> Iterator[Verdict]:
     for packet in packets:
-        yield {LAN: WAN, WAN: LAN}[packet.port]
+        yield {LAN: WAN, WAN: LAN}[packet.port] if len(packet.frame) >= SHORTEST else None
 
 
 def fw(packets: Iterable[Packet], *, expire_us: int, max_flows: int) -> Iterator[Verdict]:
@@ -57,6 +61,9 @@ def pol(packets: Iterable[Packet], *, rate: int, burst: int, capacity: int) -> I
     buckets: OrderedDict[bytes, tuple[Fraction, int]] = OrderedDict()  # (bytes, time of it); oldest first
     full_after = burst * 10**9 // rate + 1
     for packet in packets:
+        if len(packet.frame) < SHORTEST:
+            yield None
+            continue
         if packet.port == LAN:
             yield WAN
             continue
