@@ -21,6 +21,7 @@ from maestro_tool.frontend.c_types import (
     RecordType,
     VoidType,
     bits_of,
+    compatible,
     kind_of,
     promote,
     type_name,
@@ -109,6 +110,8 @@ def convert(ctx: Context, value: Value, type_: CType, node: Any) -> Value:
             operand = resize(ctx, address, ULONG, type_.bits, node)
         case PointerType(), PointerType():
             operand = value.operand
+        case RecordType(), RecordType() if compatible(source, type_):
+            operand = value.operand  # one header's struct in two units, e.g. a member of another unit's variable
         case _:
             ctx.input_error(f"'{type_name(source)}' cannot be converted to '{type_name(type_)}'", node)
     return Value(operand, type_)

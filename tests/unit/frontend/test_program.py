@@ -11,7 +11,7 @@ import pytest
 
 from maestro_tool.diagnostics import SourceLocation
 from maestro_tool.frontend import fingerprint, load_program
-from maestro_tool.frontend.ir import Alloca, Call, FunctionAddress
+from maestro_tool.frontend.ir import Alloca, Call, CopyMemory, FunctionAddress
 from maestro_tool.frontend.show import show
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -179,6 +179,16 @@ def test_inline_functions_of_headers_are_one(tmp_path: Path) -> None:
     assert set(program.functions) == {"f", "g", "twice", "inc", "one.c:count", "two.c:count"}
     callees = {i.callee for b in program.functions["twice"].blocks for i in b.instructions if isinstance(i, Call)}
     assert callees == {FunctionAddress("inc")}
+
+
+def test_a_struct_of_one_header_is_one_type_in_all_units(tmp_path: Path) -> None:
+    """`shared` has the type of the unit that was read first, `copy` that of its own."""
+    header = "struct mac { char bytes[6]; };\nstruct all { struct mac a; };\nextern struct all shared;\n"
+    (tmp_path / "mac.h").write_text(header)
+    (tmp_path / "a.c").write_text('#include "mac.h"\nstruct all shared;\n')
+    (tmp_path / "b.c").write_text('#include "mac.h"\nstruct mac f(void) { struct mac copy; copy = shared.a; return copy; }\n')
+    function = load_program([tmp_path / "a.c", tmp_path / "b.c"]).functions["f"]
+    assert {i.size for b in function.blocks for i in b.instructions if isinstance(i, CopyMemory)} == {6}
 
 
 def test_structs_of_packed_and_unnamed_types(tmp_path: Path) -> None:

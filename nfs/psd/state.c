@@ -1,0 +1,34 @@
+#include "state.h"
+
+#include <stdlib.h>
+
+#include "ip_addr.h"
+#include "source.h"
+#include "touched_port.h"
+
+struct State *alloc_state(uint32_t capacity, uint32_t max_ports) {
+  struct State *state = malloc(sizeof(struct State));
+  if (state == NULL) {
+    return NULL;
+  }
+
+  if (!map_allocate(IpAddr_eq, IpAddr_hash, capacity, &state->indices)) {
+    return NULL;
+  }
+  if (!vector_allocate(sizeof(struct IpAddr), capacity, IpAddr_allocate, &state->addresses)) {
+    return NULL;
+  }
+  if (!vector_allocate(sizeof(struct Source), capacity, Source_allocate, &state->sources)) {
+    return NULL;
+  }
+  if (!dchain_allocate((int)capacity, &state->ages)) {
+    return NULL;
+  }
+  if (!map_allocate(TouchedPort_eq, TouchedPort_hash, capacity * max_ports, &state->ports)) {
+    return NULL;
+  }
+  if (!vector_allocate(sizeof(struct TouchedPort), capacity * max_ports, TouchedPort_allocate, &state->port_keys)) {
+    return NULL;
+  }
+  return state;
+}
