@@ -255,10 +255,10 @@ def require_shardable(plan: ShardingPlan, program: Program, wanted: str) -> None
         raise UnsupportedError(f"strategy {wanted!r} is not built yet", hint=f"use strategy={' or '.join(STRATEGIES)}")
     if plan.shardable:
         return
-    rule, text, locs = plan.obstacles[0] if plan.obstacles else (None, "no sharding is known for it", ())
+    o = plan.obstacles[0]
     raise UnsupportedError(
-        f"not shardable: {text}" + (f" [{rule}]" if rule else ""),
-        program.locations[locs[0]] if locs else None,
+        f"not shardable: {o.text}" + (f" [{o.rule}]" if o.rule else ""),
+        program.locations[o.locs[0]] if o.locs else None,
         hint="sharing the object among cores (locks, tm) is not built yet",
     )
 

@@ -81,6 +81,7 @@ def document(
                 "written": d.written,
                 "treatment": d.treatment,
                 "split": d.split,
+                "ranged": d.ranged,
                 "rule": d.rule,
                 "reason": d.reason,
                 "locations": places(d.locs),

@@ -99,7 +99,7 @@ def _solve(args: argparse.Namespace) -> None:
     analysed, nic = _read_inputs(args)
     plan = pipeline.derive(analysed, watch)
     if not plan.shardable:
-        raise UnsupportedError("not shardable: " + "; ".join(text for _, text, _ in plan.obstacles))
+        raise UnsupportedError("not shardable: " + "; ".join(o.text for o in plan.obstacles))
     profiles = pipeline.per_port(nic, analysed.analysis.ports)
     solution = pipeline.solve(
         plan, profiles, _cache(), watch, software=args.strategy == "handoff", full_hash=args.full_hash

@@ -53,8 +53,9 @@ def generate(
                 "kind": f"MAESTRO_{o.kind.upper()}",
                 "treatment": f"MAESTRO_{decisions[o.id].treatment.upper().replace('-', '_')}",
                 "split": _c_bool(decisions[o.id].split),
+                "ranged": _c_bool(decisions[o.id].ranged),
                 "element_size": o.element_size or 0,
-                "min_capacity": getattr(decisions[o.id], "min_capacity", 0),
+                "min_capacity": decisions[o.id].min_capacity,
                 "filled": o.filled,
             }
             for o in analysis.objects

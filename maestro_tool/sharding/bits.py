@@ -74,8 +74,10 @@ def field_bit(bit: PacketBit) -> tuple[str, int] | None:
     return f.name, f.bits - 1 - (8 * (bit.byte - f.offset) + 7 - bit.bit)
 
 
-def pair_fields(left: Expr, right: Expr) -> tuple[list[tuple[FieldBits, FieldBits]], bool, bool]:
-    """What ``left`` (over packet a) == ``right`` (over packet b) says about hashable header fields.
+def pair_fields(
+    left: Expr, right: Expr, fields: tuple[str, ...] = HASHABLE
+) -> tuple[list[tuple[FieldBits, FieldBits]], bool, bool]:
+    """What ``left`` (over packet a) == ``right`` (over packet b) says about header fields, of which only ``fields``.
 
     Returns (pairs of equal bit ranges, complete, possible).  ``complete`` False: the equation says more
     than the pairs do - leaving that out only makes a constraint stricter, so it is sound.  ``possible``
@@ -90,7 +92,7 @@ def pair_fields(left: Expr, right: Expr) -> tuple[list[tuple[FieldBits, FieldBit
             continue
         fa = field_bit(a) if isinstance(a, PacketBit) else None
         fb = field_bit(b) if isinstance(b, PacketBit) else None
-        if fa and fb and fa[0] in HASHABLE and fb[0] in HASHABLE:
+        if fa and fb and fa[0] in fields and fb[0] in fields:
             bits.append((fa, fb))
         else:
             complete = False
@@ -109,8 +111,11 @@ def _runs(bits: list[tuple[tuple[str, int], tuple[str, int]]]) -> list[tuple[Fie
     return runs
 
 
+_POSITION: dict[str, int] = {name: n for n, name in enumerate((*HASHABLE, *(f for f in FIELDS if f not in HASHABLE)))}
+
+
 def _order(bit: tuple[str, int]) -> tuple[int, int]:
-    return HASHABLE.index(bit[0]), -bit[1]
+    return _POSITION[bit[0]], -bit[1]
 
 
 def show_field(f: FieldBits) -> str:

@@ -4,165 +4,127 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import compare, const, lor, symbols
-from maestro_tool.packet import classes
-from maestro_tool.packet.fields import FIELDS
-from maestro_tool.sharding import in_step, rules
+from maestro_tool.expr.nodes import compare, const
+from maestro_tool.sharding import decide, in_step, rules, seen
 from maestro_tool.sharding.access import Access, collect
-from maestro_tool.sharding.plan import Constraint, ObjectDecision, Relaxation, Rule, ShardingPlan
+from maestro_tool.sharding.counters import counters
+from maestro_tool.sharding.fate import groups
+from maestro_tool.sharding.homes import key_homes, possible_paths
+from maestro_tool.sharding.interchange import Interchange, interchanges
+from maestro_tool.sharding.plan import Constraint, Obstacle, ShardingPlan
 from maestro_tool.sharding.reach import Reach
-from maestro_tool.sharding.rules import Obstacle, Side
-from maestro_tool.symex.callpath import Analysis, StateObject
+from maestro_tool.sharding.rules import Side
+from maestro_tool.sharding.scope import Scope
+from maestro_tool.sharding.slots import Prover
+from maestro_tool.symex.callpath import Analysis
 
 
 def derive_plan(analysis: Analysis) -> ShardingPlan:
-    """Constraints under which packets that share written state meet on one core, or why there are none."""
-    homes = in_step.key_homes(analysis)
-    analysis = in_step.possible_paths(analysis, homes)
-    accesses = collect(analysis)
-    # Objects that packets only read constrain nothing.
-    written = {a.object for a in accesses if a.write}
-    touched = [a for a in accesses if a.object in written]
-    # Keys, indices and entries stay in step, so that indices found in a map, or fresh, follow their map.
-    obstacles = list(in_step.obstacles(analysis, touched, homes))
-    # R1: entries named by packets.
-    constraints: list[Constraint] = []
+    """Constraints under which packets that share written state meet on one core; what that cannot be had for is shared."""
+    prover = Prover()
+    homes = key_homes(analysis, prover)
+    analysis = possible_paths(analysis, homes)
+    accesses = collect(analysis, prover)
     reach = Reach(analysis)
-    obstacles += _out_of_range(analysis, reach, touched)
-    for obj in sorted(written):
-        for found in _r1(analysis, reach, obj, [a for a in touched if a.object == obj and a.how == "key"]):
-            (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
-    # R2, then R3 on what is left.
+    # Objects that packets only read constrain nothing; nor do counters that nobody reads.
+    counted = counters(analysis)
+    written = {a.object for a in accesses if a.write} - counted
+    # Objects that belong together have one fate.  Those with an obstacle are shared; then the rest is looked at again,
+    # by itself: what is shared behaves as in the sequential NF and is in nobody's way.
+    fate = groups(analysis, written, accesses, homes)
+    sharded = frozenset(written)
+    obstacles: list[Obstacle] = []
+    while True:
+        touched = tuple(a for a in accesses if a.object in sharded)
+        scope = Scope(analysis, homes, sharded, touched)
+        constraints, found, ranged = _needs(scope, reach)
+        found += rules.choose(constraints, fate) if not found else []
+        obstacles += found
+        lost = frozenset[int]().union(*(fate[obj] for o in found for obj in o.objects))
+        if not lost:
+            break
+        # Variables are each core's own: a program cannot share some of them and shard the rest.
+        variables = [o for o in sorted(lost) if analysis.objects[o].kind == "global"]
+        sharded = frozenset() if variables else sharded - lost
     constraints = rules.subsume(constraints)
-    starved = rules.disjoint_dependencies(constraints)
-    if starved:
-        obstacles.append(starved)
-    obstacles = list(dict.fromkeys(obstacles))
-    decisions = _decide(analysis, accesses, constraints, obstacles)
-    relaxations = tuple(
-        Relaxation(
-            "capacity-split", d.object, f"the capacity of {analysis.objects[d.object].name} is divided over the cores"
-        )
-        for d in decisions
-        if d.split
+    outcome = decide.Outcome(analysis, accesses, tuple(constraints), tuple(obstacles), sharded, ranged, counted, fate)
+    return decide.plan(outcome)
+
+
+def _needs(
+    scope: Scope, reach: Reach
+) -> tuple[list[Constraint], list[Obstacle], dict[int, tuple[str, int]]]:  # fmt: skip
+    """What must meet so that the scope's objects can be sharded, what forbids it, and which allocators are ranged."""
+    # R5: entries named by indices out of packets, which compare what they find.
+    exchanged = list(interchanges(scope, reach))
+    explained = frozenset[Access]().union(*(x.accesses for x in exchanged))
+    rest = replace(scope, touched=tuple(a for a in scope.touched if a not in explained))
+    # Keys, indices and entries stay in step, so that indices found in a map, or fresh, follow their map.
+    obstacles = list(in_step.obstacles(scope, rest))
+    obstacles += [_refused(scope, x) for x in exchanged if x.refusal]
+    obstacles += _out_of_range(rest, reach)
+    constraints: list[Constraint] = []
+    for found in (found for x in exchanged for found in x.found):
+        (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
+    # R1: entries named by packets.
+    for obj in sorted(scope.objects):
+        for found in _r1(scope, reach, obj, [a for a in rest.touched if a.object == obj and a.how == "key"]):
+            (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
+    ranged = seen.ranged(scope)
+    for x in exchanged:
+        ranged.setdefault(x.dchain, ("packets name entries by their index", min(a.loc for a in scope.touched)))
+    return constraints, list(dict.fromkeys(obstacles)), ranged
+
+
+def _refused(scope: Scope, x: Interchange) -> Obstacle:
+    assert x.refusal is not None
+    reason, loc = x.refusal
+    text = f"packets name entries of {scope.name(x.dchain)} by an index of their own, and {reason}"
+    remedy = (
+        "ask first whether the index is in use; then compare what the entry holds with the packet's addresses and ports, "
+        "and do the same on a mismatch as if the index were not in use"
     )
-    return ShardingPlan(
-        shardable=not obstacles,
-        constraints=tuple(constraints) if not obstacles else (),
-        decisions=decisions,
-        relaxations=relaxations if not obstacles else (),
-        obstacles=tuple((o.rule, o.text, o.locs) for o in obstacles),
-    )
+    return Obstacle("R5", text, (x.dchain,), (loc,), remedy=remedy)
 
 
-# --------------------------------------------------------------------------- R1
-
-
-def _r1(analysis: Analysis, reach: Reach, obj: int, accesses: list[Access]) -> Iterable[Constraint | Obstacle]:
+def _r1(scope: Scope, reach: Reach, obj: int, accesses: list[Access]) -> Iterable[Constraint | Obstacle]:
     """All pairs of accesses to ``obj`` of which one writes."""
     paths_of: dict[tuple[int, tuple[Expr, ...], bool, int], set[int]] = defaultdict(set)
     for access in accesses:
         paths_of[access.port, access.name, access.write, access.loc].add(access.path)
-    name = analysis.objects[obj].name
+    what = scope.analysis.objects[obj]
     sides = [
         (Side(port, key, reach.classes(paths), loc), write, paths)
         for (port, key, write, loc), paths in sorted(paths_of.items(), key=lambda kv: (kv[0][0], kv[0][3], repr(kv[0])))
     ]
+    unhashable: list[tuple[Side, Side]] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):
         for b, b_writes, b_paths in sides[i:]:
             if not (a_writes or b_writes):
                 continue
-            result = rules.key_equality(obj, name, a, b)
+            result = rules.key_equality(obj, what.name, a, b)
             if isinstance(result, Constraint):
                 first, second = (a_paths, b_paths) if a.port <= b.port else (b_paths, a_paths)
-                for side, paths in ((0, first), (1, second)):
-                    outside = _outside_view(reach, result, side, paths)
-                    if outside:
-                        text = f"{name}: {outside}; could not decide how to steer such frames"
-                        yield Obstacle(None, text, (obj,), result.locs)
+                yield from rules.outside_view(reach, result, (first, second), what)
             if result is not None:
                 yield result
+            if isinstance(result, Obstacle):
+                unhashable.append((a, b))
+    disjoint = rules.disjoint_keys(what, unhashable)
+    if disjoint is not None:
+        yield disjoint
 
 
-def _outside_view(reach: Reach, constraint: Constraint, side: int, paths: set[int]) -> str | None:
-    """A field is only what its name says if the frame is IPv4 (and TCP/UDP) on every such path."""
-    fields = {pair[side].field for pair in constraint.equal}
-    for s in symbols(constraint.relation) if constraint.relation is not None else ():
-        offset = int(str(s.value).rsplit(".", 1)[1])
-        fields |= {f.name for f in FIELDS.values() if f.offset <= offset < f.offset + f.size}
-    level = "l4" if fields & {"src_port", "dst_port"} else "l3"
-    l4 = classes.view_predicate("l4")
-    if reach.always(paths, l4 if level == "l4" else lor(l4, classes.view_predicate("l3"))):
-        return None
-    what = "TCP or UDP over IPv4" if level == "l4" else "IPv4"
-    return f"{', '.join(sorted(fields))} would also be read from frames that are not {what}"
-
-
-# --------------------------------------------------------------------------- indices named by packets
-
-
-def _out_of_range(analysis: Analysis, reach: Reach, touched: list[Access]) -> Iterable[Obstacle]:
+def _out_of_range(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
     """An index taken from a packet must be one of the vector's for every packet; the program checks its capacity."""
-    for a in touched:
-        obj = analysis.objects[a.object]
-        if a.how == "key" and obj.kind != "map" and obj.capacity is not None:
+    for a in scope.touched:
+        obj = scope.analysis.objects[a.object]
+        if a.how == "key" and obj.kind in ("vector", "dchain") and obj.capacity is not None:
             [index] = a.name
             if not reach.always({a.path}, compare("ult", index, const(obj.capacity, index.width))):
                 text = f"packets choose an entry of {obj.name} that may be none of its {obj.capacity}"
-                yield Obstacle(None, text, (a.object,), (a.loc,))
-
-
-# --------------------------------------------------------------------------- decisions
-
-
-def _decide(
-    analysis: Analysis, accesses: list[Access], constraints: list[Constraint], obstacles: list[Obstacle]
-) -> tuple[ObjectDecision, ...]:
-    rule_of: dict[int, Rule] = {o: c.rule for c in constraints for o in c.objects}
-    in_the_way: dict[int, Obstacle] = {}
-    for o in obstacles:
-        for number in o.objects:
-            in_the_way.setdefault(number, o)
-    result = []
-    for obj in analysis.objects:
-        mine = [a for a in accesses if a.object == obj.id]
-        locs = tuple(dict.fromkeys(a.loc for a in mine))
-        written = any(a.write for a in mine)
-        read = any(not a.write or a.op in ("dchain_rejuvenate", "expire", "dchain_allocate") for a in mine)
-        if not written:
-            reason = "packets only read it" if mine else "no packet touches it"
-            result.append(ObjectDecision(obj.id, read, False, "read-only", None, reason, locs))
-        elif obj.id in in_the_way:
-            o = in_the_way[obj.id]
-            result.append(ObjectDecision(obj.id, read, True, "shared", o.rule, o.text, o.locs or locs))
-        else:
-            via = sorted(
-                {analysis.objects[a.through].name for a in mine if a.through is not None and a.through != obj.id}
-            )
-            if obj.id in rule_of:
-                reason = "packets with equal keys meet on one core"
-            elif via:
-                reason = f"its indices come from {', '.join(via)}, whose entries stay on the core that put them"
-            else:
-                reason = "each core allocates and frees its own indices"
-            result.append(
-                ObjectDecision(
-                    obj.id,
-                    read,
-                    True,
-                    "sharded",
-                    rule_of.get(obj.id, "R1"),
-                    reason,
-                    locs,
-                    split=obj.kind == "dchain",
-                    min_capacity=_min_capacity(obj, mine),
-                )
-            )
-    return tuple(result)
-
-
-def _min_capacity(obj: StateObject, accesses: list[Access]) -> int:
-    """What a vector that packets index by themselves must have in every run; `_out_of_range` proved it enough."""
-    return obj.capacity or 0 if any(a.how == "key" for a in accesses) and obj.kind == "vector" else 0
+                remedy = "compare the index with the capacity first"
+                yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)

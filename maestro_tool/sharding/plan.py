@@ -39,9 +39,30 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why ``objects`` cannot be sharded.
+
+    ``rule``: the one that says so (None: could not decide); ``locs``: the places that conflict; ``fields``: what the
+    entries are named by there, in a network engineer's words; ``remedy``: what change to the NF, or which NIC, would help.
+    """
+
+    rule: Rule | None
+    text: str
+    objects: tuple[int, ...]
+    locs: tuple[int, ...]
+    fields: tuple[str, ...] = ()
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectDecision:
-    """What becomes of one state object, and why.  ``split``: its capacity is divided over the cores.
-    ``min_capacity``: elements that it must have in every run, because packets choose among that many."""
+    """What becomes of one state object, and why.
+
+    ``split``: its capacity is divided over the cores.  ``ranged``: so are its indices; no two cores hand out the same.
+    ``min_capacity``: elements that it must have in every run, because packets choose among that many.
+    ``fields``: what the packets that meet in it agree in, or, where it is shared, what its entries are named by.
+    ``remedy`` of shared objects: what change would make it sharded.
+    """
 
     object: int
     read: bool
@@ -51,7 +72,10 @@ class ObjectDecision:
     reason: str
     locs: tuple[int, ...]
     split: bool = False
+    ranged: bool = False
     min_capacity: int = 0
+    fields: tuple[str, ...] = ()
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +89,11 @@ class Relaxation:
 
 @dataclass(frozen=True, slots=True)
 class ShardingPlan:
-    """``shardable`` False: ``obstacles`` say why, each (rule or None, text, locs)."""
+    """``shardable``: no object is shared.  Else ``obstacles`` say why, and ``constraints`` are what the objects that are
+    sharded nevertheless need (a hybrid; none are, if all that packets write is shared)."""
 
     shardable: bool
     constraints: tuple[Constraint, ...]
     decisions: tuple[ObjectDecision, ...]
     relaxations: tuple[Relaxation, ...]
-    obstacles: tuple[tuple[Rule | None, str, tuple[int, ...]], ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()

@@ -1,4 +1,4 @@
-"""The rules R1-R4 of the design, one function each; no rule knows an NF by name.
+"""The rules R1-R4 of the design, one function each (R5: ``interchange.py``); no rule knows an NF by name.
 
 R1 key equality, R2 subsumption, R3 disjoint dependencies, R4 incompatible dependencies
 (Pereira et al., NSDI 2024, section 3.4; DESIGN, "Soundness").
@@ -6,26 +6,23 @@ R1 key equality, R2 subsumption, R3 disjoint dependencies, R4 incompatible depen
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import TRUE, eq, land, substitute, sym, symbols
+from maestro_tool.expr.nodes import TRUE, eq, land, lor, substitute, sym, symbols
+from maestro_tool.packet import classes
 from maestro_tool.packet.fields import FIELDS, HASHABLE
 from maestro_tool.sharding.bits import PacketBit, field_bit, origins, pair_fields, show_field
-from maestro_tool.sharding.plan import Constraint, FieldBits, Rule
+from maestro_tool.sharding.plan import Constraint, FieldBits, Obstacle, Rule
+from maestro_tool.sharding.reach import Reach
+from maestro_tool.symex.callpath import StateObject
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Why some state cannot be sharded: the rule that says so (None: could not decide), text, places."""
-
-    rule: Rule | None
-    text: str
-    objects: tuple[int, ...]
-    locs: tuple[int, ...]
+#: What would help where an entry is named by something that no NIC hashes.
+UNHASHABLE = "name the entry by addresses or ports; no NIC that this tool knows hashes anything else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,30 @@ def key_equality(obj: int, object_name: str, a: Side, b: Side) -> Constraint | O
         return Constraint(ports, (), classes, "R1", (obj,), locs, relation)
     depends = sorted({d for side in (a, b) for e in side.name for d in dependencies(e)})
     what = ", ".join(depends) if depends else "a constant"
-    return Obstacle("R4", f"{object_name} is keyed by {what}: nothing of that can be hashed by a NIC", (obj,), locs)
+    text = f"{object_name} is keyed by {what}: nothing of that can be hashed by a NIC"
+    return Obstacle("R4", text, (obj,), locs, tuple(depends), UNHASHABLE)
+
+
+def outside_view(
+    reach: Reach, constraint: Constraint, paths: tuple[set[int], set[int]], obj: StateObject
+) -> Iterable[Obstacle]:
+    """A field is only what its name says if the frame is IPv4 (and TCP/UDP) on every path of either side."""
+    for side, mine in enumerate(paths):
+        fields = {pair[side].field for pair in constraint.equal}
+        for s in symbols(constraint.relation) if constraint.relation is not None else ():
+            offset = int(str(s.value).rsplit(".", 1)[1])
+            fields |= {f.name for f in FIELDS.values() if f.offset <= offset < f.offset + f.size}
+        level = "l4" if fields & {"src_port", "dst_port"} else "l3"
+        l4 = classes.view_predicate("l4")
+        if reach.always(mine, l4 if level == "l4" else lor(l4, classes.view_predicate("l3"))):
+            continue
+        what = "TCP or UDP over IPv4" if level == "l4" else "IPv4"
+        text = (
+            f"{obj.name}: {', '.join(sorted(fields))} would also be read from frames that are not {what}; "
+            "could not decide how to steer such frames"
+        )
+        remedy = f"leave alone what is not {what} before this"
+        yield Obstacle(None, text, (obj.id,), constraint.locs, tuple(sorted(fields)), remedy)
 
 
 def _relation(left: tuple[Expr, ...], right: tuple[Expr, ...]) -> Expr | None:
@@ -107,7 +127,7 @@ def dependencies(e: Expr) -> set[str]:
 def subsume(constraints: list[Constraint]) -> list[Constraint]:
     """R2: of constraints on the same ports the coarser one wins; equal ones are merged.
 
-    Also dropped: "equal fields on port p meet" where p is already tied to another port by the same fields
+    Also dropped: "equal fields on port p meet" where p is already tied to another port by these or fewer fields
     (any packet of the other port stands between the two).
     """
     merged: dict[tuple[object, ...], Constraint] = {}
@@ -115,9 +135,9 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
         key = (c.ports, frozenset(c.equal), c.relation)
         merged[key] = _absorb(merged[key], c, merged[key].rule) if key in merged else c
     kept: list[Constraint] = []
-    for c in sorted(merged.values(), key=lambda c: (len(c.equal), c.relation is not None, c.ports, repr(c.equal))):
+    for c in sorted(merged.values(), key=lambda c: (len(_bits(c)), c.relation is not None, c.ports, repr(c.equal))):
         for i, k in enumerate(kept):
-            if c.relation is None and k.relation is None and k.ports == c.ports and set(k.equal) <= set(c.equal):
+            if c.relation is None and k.relation is None and k.ports == c.ports and _bits(k) <= _bits(c):
                 kept[i] = _absorb(k, c, "R2")
                 break
         else:
@@ -126,13 +146,20 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
     for c in [c for c in kept if c.ports[0] == c.ports[1] and c.relation is None and all(x == y for x, y in c.equal)]:
         for t in ties:
             side = t.ports.index(c.ports[0]) if c.ports[0] in t.ports else None
-            if side is None or t.relation is not None or {x for x, _ in c.equal} != {p[side] for p in t.equal}:
+            if side is None or t.relation is not None or not {p[side] for p in _bits(t)} <= {x for x, _ in _bits(c)}:
                 continue
             if set(c.classes[0]) | set(c.classes[1]) <= set(t.classes[side]):
                 kept[kept.index(t)] = replace(t, objects=_union(t.objects, c.objects), locs=_union(t.locs, c.locs))
                 kept.remove(c)
                 break
     return sorted(kept, key=lambda c: (c.ports, repr(c.equal)))
+
+
+def _bits(c: Constraint) -> frozenset[tuple[tuple[str, int], tuple[str, int]]]:
+    """The pairs of equal bits: (field, number) on either side."""
+    return frozenset(
+        ((x.field, x.low + i), (y.field, y.low + i)) for x, y in c.equal for i in range(x.high - x.low + 1)
+    )
 
 
 def _absorb(kept: Constraint, other: Constraint, rule: Rule) -> Constraint:
@@ -149,33 +176,86 @@ def _union(a: tuple[T, ...], b: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(dict.fromkeys((*a, *b)))
 
 
-def disjoint_dependencies(constraints: list[Constraint]) -> Obstacle | None:
-    """R3: together, the constraints leave no header bit that may decide the core.
+def choose(constraints: list[Constraint], fate: dict[int, frozenset[int]]) -> list[Obstacle]:
+    """R3: together, the constraints may leave no header bit that decides the core.  Then some groups of objects must be
+    shared (`fate`); the obstacle names those.
 
-    A bit that a constraint does not name must not matter; bits that a constraint equates must matter
-    alike.  If no bit of a port is left, all its packets go to one core.  Returns the smallest such set.
+    Of all ways to part them, the one that keeps most objects sharded is taken; of several such, the one that keeps
+    what set-up allocates first.
     """
-    linear = [c for c in constraints if c.relation is None]
-    if not _starved(linear):
-        return None
-    core = list(linear)
-    for c in linear:
+    if not _starved(_linear(constraints)):
+        return []
+    groups = sorted({fate[o] for c in constraints for o in c.objects}, key=min)
+    kept = next(kept for kept in _largest(groups) if not _starved(_linear(_within(constraints, kept))))
+    lost = [g for g in groups if g not in kept]
+    return [_disjoint(_smallest([*_within(constraints, kept), *_within(constraints, [g])]), g) for g in lost]
+
+
+def _largest(groups: list[frozenset[int]]) -> Iterable[list[frozenset[int]]]:
+    """Sets of groups, those with most objects first.  Beyond a dozen groups not all sets are looked at: only those that
+    leave out the groups from some on."""
+    if len(groups) > 12:
+        return (groups[:n] for n in range(len(groups), -1, -1))
+    chosen = [
+        [g for i, g in enumerate(groups) if bits >> (len(groups) - 1 - i) & 1] for bits in range(1 << len(groups))
+    ]
+    return sorted(reversed(chosen), key=lambda found: -sum(map(len, found)))
+
+
+def _within(constraints: list[Constraint], groups: list[frozenset[int]]) -> list[Constraint]:
+    return [c for c in constraints if any(not g.isdisjoint(c.objects) for g in groups)]
+
+
+def _linear(constraints: list[Constraint]) -> list[Constraint]:
+    return [c for c in constraints if c.relation is None]
+
+
+def _smallest(constraints: list[Constraint]) -> list[Constraint]:
+    """The smallest set of the constraints that starves a port, after leaving out what others imply."""
+    core = _linear(subsume(constraints))
+    for c in list(core):
         rest = [k for k in core if k is not c]
         if _starved(rest):
             core = rest
+    return core
+
+
+def _disjoint(core: list[Constraint], group: frozenset[int]) -> Obstacle:
     names = " and ".join(
         f"port {c.ports[0]} ({', '.join(show_field(x) for x, _ in c.equal)}) = "
         f"port {c.ports[1]} ({', '.join(show_field(y) for _, y in c.equal)})"
         for c in core
     )
-    objects = tuple(dict.fromkeys(o for c in core for o in c.objects))
-    locs = tuple(dict.fromkeys(x for c in core for x in c.locs))
     return Obstacle(
-        "R3", f"the constraints {names} have no field in common: all packets would meet on one core", objects, locs
+        "R3",
+        f"the constraints {names} have no field in common: all packets would meet on one core",
+        tuple(sorted(group)),
+        tuple(dict.fromkeys(x for c in core for x in c.locs)),
+        tuple(dict.fromkeys(show_field(f) for c in core for pair in c.equal for f in pair)),
+        "key these objects by fields that have one in common",
     )
 
 
-def _starved(constraints: list[Constraint]) -> bool:
+def disjoint_keys(obj: StateObject, pairs: list[tuple[Side, Side]]) -> Obstacle | None:
+    """R3 for keys that no NIC hashes: whether hashing them would help at all."""
+    everything = tuple(FIELDS)
+    constraints = []
+    for a, b in pairs:
+        equal = [p for x, y in zip(a.name, b.name, strict=True) for p in pair_fields(x, y, everything)[0]]
+        if equal:
+            constraints.append(
+                Constraint((a.port, b.port), tuple(equal), (a.classes, b.classes), "R1", (obj.id,), (a.loc, b.loc))
+            )
+    if not _starved(constraints, everything):
+        return None
+    names = sorted({show_field(x) for c in constraints for pair in c.equal for x in pair})
+    locs = tuple(dict.fromkeys(loc for c in constraints if any(x != y for x, y in c.equal) for loc in c.locs))
+    text = f"{obj.name} is keyed by {' here, by '.join(names)} there: even if they were hashed, packets would all meet"
+    remedy = "none by hashing: a packet looks for what others have put under another field"
+    return Obstacle("R3", text, (obj.id,), locs, tuple(names), remedy)
+
+
+def _starved(constraints: list[Constraint], fields: tuple[str, ...] = HASHABLE) -> bool:
     parent: dict[object, object] = {}
 
     def find(x: object) -> object:
@@ -194,12 +274,12 @@ def _starved(constraints: list[Constraint]) -> bool:
                 named[0].add(a)
                 named[1].add(b)
         for port, mine in zip(c.ports, named, strict=True):
-            for bit in _port_bits(port):
+            for bit in _port_bits(port, fields):
                 if bit not in mine:
                     parent[find(bit)] = find(zero)
     ports = {p for c in constraints for p in c.ports}
-    return any(all(find(b) == find(zero) for b in _port_bits(p)) for p in ports)
+    return any(all(find(b) == find(zero) for b in _port_bits(p, fields)) for p in ports)
 
 
-def _port_bits(port: int) -> list[tuple[int, str, int]]:
-    return [(port, f, i) for f in HASHABLE for i in range(FIELDS[f].bits)]
+def _port_bits(port: int, fields: tuple[str, ...]) -> list[tuple[int, str, int]]:
+    return [(port, f, i) for f in fields for i in range(FIELDS[f].bits)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from maestro_tool.expr import text
 from maestro_tool.packet.fields import FIELDS
-from maestro_tool.sharding.plan import Constraint, FieldBits, ObjectDecision, Relaxation, ShardingPlan
+from maestro_tool.sharding.plan import Constraint, FieldBits, ObjectDecision, Obstacle, Relaxation, ShardingPlan
 
 
 def plan_to_json(plan: ShardingPlan) -> dict[str, Any]:
@@ -23,12 +23,25 @@ def plan_to_json(plan: ShardingPlan) -> dict[str, Any]:
                 "reason": d.reason,
                 "locs": list(d.locs),
                 "split": d.split,
+                "ranged": d.ranged,
                 "min_capacity": d.min_capacity,
+                "fields": list(d.fields),
+                "remedy": d.remedy,
             }
             for d in plan.decisions
         ],
         "relaxations": [{"kind": r.kind, "object": r.object, "text": r.text} for r in plan.relaxations],
-        "obstacles": [{"rule": rule, "text": t, "locs": list(locs)} for rule, t, locs in plan.obstacles],
+        "obstacles": [
+            {
+                "rule": o.rule,
+                "text": o.text,
+                "objects": list(o.objects),
+                "locs": list(o.locs),
+                "fields": list(o.fields),
+                "remedy": o.remedy,
+            }
+            for o in plan.obstacles
+        ],
     }
 
 
@@ -41,12 +54,18 @@ def plan_from_json(data: Any) -> ShardingPlan:
             decisions=tuple(
                 ObjectDecision(
                     int(d["object"]), bool(d["read"]), bool(d["written"]), d["treatment"], d["rule"], str(d["reason"]),
-                    _ints(d["locs"]), bool(d["split"]), int(d["min_capacity"]),
+                    _ints(d["locs"]), bool(d["split"]), bool(d["ranged"]), int(d["min_capacity"]), _texts(d["fields"]),
+                    str(d["remedy"]),
                 )
                 for d in data["decisions"]
             ),
             relaxations=tuple(Relaxation(r["kind"], int(r["object"]), str(r["text"])) for r in data["relaxations"]),
-            obstacles=tuple((o["rule"], str(o["text"]), _ints(o["locs"])) for o in data["obstacles"]),
+            obstacles=tuple(
+                Obstacle(
+                    o["rule"], str(o["text"]), _ints(o["objects"]), _ints(o["locs"]), _texts(o["fields"]), str(o["remedy"])
+                )
+                for o in data["obstacles"]
+            ),
         )  # fmt: skip
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"not a sharding plan: {error!r}") from None
@@ -91,3 +110,7 @@ def _field_from_json(data: Any) -> FieldBits:
 
 def _ints(values: Any) -> tuple[int, ...]:
     return tuple(int(v) for v in values)
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(str(v) for v in values)

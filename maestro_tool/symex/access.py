@@ -109,6 +109,10 @@ class Access:
         """What a key equality function compares (set-up only); both functions are checked to be pure."""
         return None
 
+    def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...]:
+        """What a hash function reads of a key (set-up only); it is checked to be pure."""
+        return ()
+
     # ----------------------------------------------------------------------- errors
 
     def location(self, loc: int) -> SourceLocation:

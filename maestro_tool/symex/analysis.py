@@ -6,7 +6,7 @@ from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPointer, ObjectPointer, Pinned
-from maestro_tool.symex.keys import check_hash, key_fields
+from maestro_tool.symex.keys import hashed_fields, key_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.models import COMMON, PACKET, SETUP
@@ -33,13 +33,16 @@ def analyse(
     check_names(program)
     solver = Solver(limits, ASSUMPTIONS)
     known_keys: dict[str, tuple[KeyField, ...] | None] = {}
-    known_hashes: set[str] = set()
+    known_hashes: dict[str, tuple[KeyField, ...]] = {}
     key_notes: set[_Note] = set()
 
-    def keys(equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
+    def hashes(hash_function: str, loc: int) -> tuple[KeyField, ...]:
         if hash_function not in known_hashes:
-            check_hash(program, hash_function, loc, solver, limits)
-            known_hashes.add(hash_function)
+            known_hashes[hash_function] = hashed_fields(program, hash_function, loc, solver, limits)
+        return known_hashes[hash_function]
+
+    def keys(equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
+        hashes(hash_function, loc)
         if equality not in known_keys:
             known_keys[equality] = key_fields(program, equality, solver, limits)
         if known_keys[equality] is None:
@@ -47,7 +50,7 @@ def analyse(
         return known_keys[equality]
 
     try:
-        result = run_setup(program, arguments, ports, solver, limits, keys)
+        result = run_setup(program, arguments, ports, solver, limits, keys, hashes)
         return _explore(program, arguments, ports, limits, solver, result, key_notes)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None

@@ -44,9 +44,9 @@ class StateObject:
 
     ``name`` is how the NF reaches it, e.g. ``flow_manager->state->fm``.  ``capacity`` and ``element_size``
     in elements and bytes, as set-up computed them.  ``key`` of maps: what equality compares; None when
-    equality is not a conjunction of field equalities.  ``filled``: how many entries set-up itself put into a map,
-    or indexes it left allocated in a dchain.  ``functions`` of maps: the names of the equality function and of the
-    hash function (keys of `Program.functions`, or external).
+    equality is not a conjunction of field equalities; of sketches: what the hash function reads.  ``filled``: how many
+    entries set-up itself put into a map, or indexes it left allocated in a dchain.  ``functions`` of maps: the names of
+    the equality function and of the hash function (keys of `Program.functions`, or external); of sketches: of the latter.
     """
 
     id: int
@@ -76,8 +76,12 @@ class Event:
     dchain_is_allocated dchain           -        index   -                   True / False
     expire             dchain, vector, map -      -       time (strict bound) -     frees all older entries, erases keys
     expire_range       vector, map       -        start   end                 -     erases keys[start..end-1]
-    sketch_*           sketch            fields   -       time                True / False / None
-    cht_find           vector (cht), dchain -     chosen  hash                True / False
+    sketch_compute_hashes sketch         fields   -       -                   -     the key of those that follow:
+    sketch_refresh     sketch            fields   -       time                -
+    sketch_fetch       sketch            fields   -       -                   True above the threshold / False
+    sketch_touch_buckets sketch          fields   -       time                True counted / False no room
+    sketch_expire      sketch            -        -       time (strict bound) -
+    cht_find           vector (cht), dchain -     chosen  hash                True / False none is allocated
     global_read        global            -        offset  -                   -
     global_write       global            -        offset  stored value        -
     opaque             -                 operands -       its symbol          -     a function that is not followed

@@ -1,5 +1,7 @@
 """What a key equality function compares, found by running it on two unknown keys and proved by z3.
 
+And what a hash function reads of a key, found by running it on one.
+
 Maps call equality and hash functions as often as they like, so these must be pure: whatever else they change would
 be state that no call path shows.
 """
@@ -70,19 +72,31 @@ def _impure(name: str, error: MaestroError) -> UnsupportedError:
     )
 
 
-def check_hash(program: ir.Program, name: str, loc: int, solver: Solver, limits: Limits) -> None:
-    """UnsupportedError unless the hash function of the map at ``loc`` depends on the key alone and changes nothing."""
+def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limits: Limits) -> tuple[KeyField, ...]:
+    """The parts of a key that its hash function reads: keys that agree there have equal hashes.
+
+    UnsupportedError unless the hash function (of the object at ``loc``) depends on the key alone and changes nothing.
+    """
     if name not in program.functions:
         message = f"the hash function '{name}' is not defined by the NF"
         raise UnsupportedError(message, program.locations[loc], hint=f"add the source file that defines '{name}'")
+    function = program.functions[name]
     machine = _KeyMachine(program, solver, limits)
     try:
-        machine.run(name, ("a",))
+        ends = machine.run(name, ("a",))
     except MaestroError as error:
         raise _impure(name, error) from None
     if machine.reads_variable is not None:
-        loc = program.functions[name].loc
-        raise _impure(name, UnsupportedError(f"it reads '{machine.reads_variable}'", machine.location(loc)))
+        message = f"it reads '{machine.reads_variable}'"
+        raise _impure(name, UnsupportedError(message, machine.location(function.loc)))
+    read: set[int] = set()
+    for end in ends:
+        operands = [operand for event in end.events for operand in event.key or ()]
+        values = [end.result] if isinstance(end.result, Expr) else []
+        for e in (*values, *end.conditions, *operands):
+            names = (str(s.value).partition(".") for s in solver.symbols(e))
+            read.update(int(n) for side, _, n in names if side == "a")
+    return _fields(sorted(read), _key_type(function, program), Layout(program.structs))
 
 
 def key_fields(program: ir.Program, equality: str, solver: Solver, limits: Limits) -> tuple[KeyField, ...] | None:

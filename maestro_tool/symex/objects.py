@@ -32,5 +32,5 @@ class ObjectInfo:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """What a map was given: its equality and its hash."""
-        return () if self.equality is None or self.hash is None else (self.equality, self.hash)
+        """What a map was given, its equality and its hash; a sketch has the latter only."""
+        return tuple(f for f in (self.equality, self.hash) if f is not None)

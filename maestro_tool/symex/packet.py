@@ -158,6 +158,32 @@ class PacketMachine(Machine):
         simpler = nodes.substitute(index, state.known)
         return simpler if simpler.is_const else index
 
+    def key(self, state: State, number: int, address: Value, loc: int) -> tuple[Expr, ...] | None:
+        """Options that packets' bytes are computed with (a mask, say) shape the key: they are pinned."""
+        fields = super().key(state, number, address, loc)
+        return None if fields is None else tuple(self._shaped(f, loc) for f in fields)
+
+    def _shaped(self, e: Expr, loc: int) -> Expr:
+        symbols = self.solver.symbols(e)
+        options = [s for s in symbols if s in self._findings.values]
+        if not options or not any(str(s.value).startswith("pkt.") for s in symbols):
+            return e
+        if e.op in ("concat", "extract", "zext", "sext"):
+            for part in e.args:
+                self._shaped(part, loc)
+        else:
+            for s in options:
+                self.pin(s, loc)
+        return self._resolved_pins(e)
+
+    def _resolved_pins(self, e: Expr) -> Expr:
+        pinned = {
+            s: nodes.const(self._findings.values[s][1], s.width)
+            for s in self.solver.symbols(e)
+            if s in self._findings.pinned
+        }
+        return nodes.substitute(e, pinned) if pinned else e
+
     def verdict(self, state: State) -> int | Literal["drop", "flood"] | Expr:
         """What the path returns: a port, "drop", "flood", or 16 bits that are not known."""
         result = state.result

@@ -35,10 +35,23 @@ _SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dchain_is_allocated": (("dchain",), ("index",)),
     "expire": (("dchain", "vector", "map"), ("value",)),
     "expire_range": (("vector", "map"), ("index", "value")),
+    "sketch_compute_hashes": (("sketch",), ()),
+    "sketch_refresh": (("sketch",), ("value",)),
+    "sketch_fetch": (("sketch",), ()),
+    "sketch_touch_buckets": (("sketch",), ("value",)),
+    "sketch_expire": (("sketch",), ("value",)),
+    "cht_find": (("vector", "dchain"), ("value", "result")),
     "global_read": (("global",), ("index", "span")),
     "global_write": (("global",), ("index", "span")),
     "opaque": ((), ("value",)),
 }
+
+
+#: Operations that name an entry by its key.
+_KEYED = frozenset(
+    {"map_get", "map_put", "map_erase", "sketch_compute_hashes", "sketch_refresh", "sketch_fetch",
+     "sketch_touch_buckets"}
+)  # fmt: skip
 
 
 def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
@@ -264,8 +277,8 @@ class _Reader:
         return ObjectPointer(r.text("place"), _access(r["access"]), self._object(r["object"]))
 
     def _check_key(self, r: _Record, objects: tuple[int, ...]) -> None:
-        """Operations of maps with a known key have one expression per field, of its width."""
-        if r.text("op") not in ("map_get", "map_put", "map_erase"):
+        """Operations of maps and sketches with a known key have one expression per field, of its width."""
+        if r.text("op") not in _KEYED:
             return
         fields = self._objects[objects[0]].key
         widths = None if r["key"] is None else [self.expr(k).width for k in _list(r["key"])]

@@ -23,6 +23,9 @@ from maestro_tool.symex.values import FunctionPointer, Pointer, Value
 #: What an equality function compares; its hash function is checked too.  (equality, hash, loc of the map)
 KeyAnalysis = Callable[[str, str, int], tuple[KeyField, ...] | None]
 
+#: What a hash function reads of a key.  (hash, loc of the sketch)
+HashAnalysis = Callable[[str, int], tuple[KeyField, ...]]
+
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
 _GETOPT = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0}
 
@@ -48,12 +51,13 @@ class SetUpMachine(Machine):
         limits: Limits,
         ports: int,
         keys: KeyAnalysis,
+        hashes: HashAnalysis,
     ) -> None:
         super().__init__(program, globals_, SETUP, solver, limits)
         self.in_setup = True
         self.ports = ports
         self.step_limit = limits.setup_steps
-        self._keys = keys
+        self._keys, self._hashes = keys, hashes
         self._shared: frozenset[int] = frozenset()
 
     def configured(self, state: State) -> None:
@@ -79,6 +83,9 @@ class SetUpMachine(Machine):
 
     def key_fields(self, equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
         return self._keys(equality, hash_function, loc)
+
+    def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...]:
+        return self._hashes(hash_function, loc)
 
     def concrete(self, state: State, e: Expr, loc: int, purpose: str) -> int:
         try:
@@ -124,15 +131,16 @@ def _initial_value(initial: ir.Initial, numbers: dict[str, int]) -> tuple[int, V
 
 
 def run_setup(
-    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyAnalysis
-) -> SetUpResult:
+    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyAnalysis,
+    hashes: HashAnalysis,
+) -> SetUpResult:  # fmt: skip
     """Run nf_config_init(argc, argv) where there is one, then nf_init().
 
     Raises InputError when the NF stops or nf_init returns false.
     """
     memory, numbers = load_globals(program)
     state = State(memory)
-    machine = SetUpMachine(program, numbers, solver, limits, ports, keys)
+    machine = SetUpMachine(program, numbers, solver, limits, ports, keys, hashes)
     if "nf_init" not in program.functions:
         raise InputError("the program has no nf_init()", hint="is the NF's main source file among the sources?")
     if "nf_config_init" in program.functions:

@@ -3,8 +3,9 @@
 A query about a condition concerns only the conjuncts that share symbols with it, directly or through
 others; paths have such slices in common, so most answers come from the table.
 
-Products and quotients of two unknowns are left open: bit-blasting them takes seconds, and no path of a network
-function is known to be infeasible because of one.  "no" stays a proof; "yes" may then be too generous.
+Products and quotients of two unknowns are left open, as are products with constants of many bits (a billion, say):
+bit-blasting them takes seconds, and no path of a network function is known to be infeasible because of one.  "no" stays
+a proof; "yes" may then be too generous.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from maestro_tool.symex.limits import Limits
 Answer = Literal["yes", "no", "unknown"]
 
 _NONLINEAR = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
+
+#: Constants with more bits set than this make products that are hard to reason about.
+_EASY_FACTOR_BITS = 4
 
 #: Values of symbols under which conditions hold; symbols that are missing may have any value (zero, if asked).
 Witness = dict[Expr, Expr]
@@ -119,7 +123,7 @@ class Solver:
             self._asserted.append(c)
 
     def _opened(self, e: Expr) -> Expr:
-        """``e`` with products and quotients of two unknowns replaced by symbols of their own."""
+        """``e`` with products and quotients that are left open replaced by symbols of their own."""
         stack = [e]
         while stack:
             x = stack[-1]
@@ -133,7 +137,7 @@ class Solver:
         return self._open[e]
 
     def _opened_node(self, e: Expr, args: tuple[Expr, ...]) -> Expr:
-        if e.op in _NONLINEAR and not args[1].is_const:
+        if e.op in _NONLINEAR and (not args[1].is_const or (e.op == "mul" and _is_dense(args[1].const))):
             return nodes.sym(f"nonlinear.{len(self._open)}", e.width)
         return nodes.rebuild(e, args) if args != e.args else e
 
@@ -151,3 +155,7 @@ class Solver:
                 witness[s] = nodes.const(value.as_long(), s.width)
         exact = all(self._opened(c) is c or self.holds_under(witness, c) for c in query)
         return "yes", witness if exact else None
+
+
+def _is_dense(factor: int) -> bool:
+    return factor.bit_count() > _EASY_FACTOR_BITS

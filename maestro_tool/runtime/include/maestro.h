@@ -27,7 +27,8 @@ struct maestro_object {
   const char *name; /* as the report names it */
   enum maestro_object_kind kind;
   enum maestro_treatment treatment;
-  bool split; /* dchain: the range is divided over the workers */
+  bool split;            /* dchain: the range is divided over the workers */
+  bool ranged;           /* dchain: no two workers hand out the same index */
   uint32_t element_size; /* vector: bytes that elements must have; 0: any */
   uint32_t min_capacity; /* that the plan needs; 0: any */
   uint32_t filled; /* entries of a map, indices of a dchain that nf_init leaves in it; in a read-only one: 0 or not */

@@ -28,6 +28,11 @@ struct DoubleChain *maestro_dchain_new(uint32_t range) {
   return chain;
 }
 
+void maestro_dchain_restrict(struct DoubleChain *chain, uint32_t first, uint32_t end) {
+  for (uint32_t i = first; i < end; i++) chain->cells[i].use = DCHAIN_FREE | (i + 1 < end ? i + 1 : chain->range);
+  chain->free = first < end ? first : chain->range;
+}
+
 /* Which of a group is the oldest cannot be predicted, so there are no branches on it: members are compared by their use
  * and, in the lowest bits, their place. */
 static uint64_t rank(const struct dchain_cell *cell, uint32_t place) { return cell->use * DCHAIN_GROUP + place; }

@@ -161,6 +161,7 @@ static int init_worker(const struct creation *c, unsigned number) {
   struct maestro_worker *worker = &c->instance->workers[number];
   c->error[0] = '\0';
   c->builders[number] = (struct maestro_builder){.nf = c->nf,
+                                                 .worker = number,
                                                  .n_workers = c->instance->n_workers,
                                                  .arena = &worker->arena,
                                                  .error = c->error,

@@ -175,10 +175,16 @@ int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init,
 int dchain_allocate(int range, struct DoubleChain **chain_out) {
   const struct maestro_object *object = maestro_number_object(MAESTRO_DCHAIN, range > 0 ? (unsigned)range : 0);
   if (range <= 0) return 0;
+  const bool ranged = object != NULL && object->ranged;
   uint32_t share = (uint32_t)range;
-  if (object != NULL && object->split) share = (share + maestro_builder->n_workers - 1) / maestro_builder->n_workers;
+  if (object != NULL && object->split && !ranged)
+    share = (share + maestro_builder->n_workers - 1) / maestro_builder->n_workers;
   struct DoubleChain *chain = maestro_dchain_new(share);
   if (chain == NULL) return 0;
+  if (ranged) {
+    const uint64_t worker = maestro_builder->worker, n = maestro_builder->n_workers;
+    maestro_dchain_restrict(chain, (uint32_t)(worker * share / n), (uint32_t)((worker + 1) * share / n));
+  }
   maestro_made_object(chain);
   *chain_out = chain;
   return 1;

@@ -24,7 +24,7 @@ void maestro_arena_destroy(struct maestro_arena *arena);
 /* While nf_init runs on a thread: whose memory, which treatment.  Without one, objects live until the program ends. */
 struct maestro_builder {
   const struct maestro_nf *nf;
-  unsigned n_workers;
+  unsigned worker, n_workers;
   struct maestro_arena *arena;
   unsigned n_allocations;
   const void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
@@ -53,5 +53,7 @@ void *maestro_object_memory(size_t size);
 struct Map *maestro_map_new(bool (*equal)(void *, void *), unsigned (*hash)(void *), unsigned capacity);
 struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, void (*init)(void *));
 struct DoubleChain *maestro_dchain_new(uint32_t range);
+/* Of a new chain: it hands out first..end-1 only; all other indices stay free for ever. */
+void maestro_dchain_restrict(struct DoubleChain *chain, uint32_t first, uint32_t end);
 
 #endif

@@ -8,7 +8,8 @@ from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.values import Pointer
 
 
-def _allocated(site: CallSite, out: int, info: ObjectInfo) -> Outcome:
+def allocated(site: CallSite, out: int, info: ObjectInfo) -> Outcome:
+    """A new object, whose pointer goes to where argument ``out`` points."""
     number = len(site.machine.objects)
     site.machine.objects.append(info)
     block = Block(f"a {info.kind}", 0, StateObjectFill(number))
@@ -23,15 +24,15 @@ def map_allocate(site: CallSite) -> Outcome:
         return site.answer(0)  # CAPACITY_POW2 is always set
     equality, hash_ = site.function(0), site.function(1)
     key = site.machine.key_fields(equality, hash_, site.loc)
-    return _allocated(site, 3, ObjectInfo("map", site.loc, capacity, equality=equality, hash=hash_, key=key))
+    return allocated(site, 3, ObjectInfo("map", site.loc, capacity, equality=equality, hash=hash_, key=key))
 
 
 def vector_allocate(site: CallSite) -> Outcome:
     """int vector_allocate(int elem_size, unsigned capacity, vector_init_elem *, struct Vector **out)"""
     size, capacity = site.number(0, "the element size"), site.number(1, "the capacity")
-    return _allocated(site, 3, ObjectInfo("vector", site.loc, capacity, size, initialise=site.function(2)))
+    return allocated(site, 3, ObjectInfo("vector", site.loc, capacity, size, initialise=site.function(2)))
 
 
 def dchain_allocate(site: CallSite) -> Outcome:
     """int dchain_allocate(int index_range, struct DoubleChain **out)"""
-    return _allocated(site, 1, ObjectInfo("dchain", site.loc, site.number(0, "the index range")))
+    return allocated(site, 1, ObjectInfo("dchain", site.loc, site.number(0, "the index range")))

@@ -114,8 +114,8 @@ def plan_of(tmp_path: Path, body: str) -> Result:
     return Result(
         plan,
         {(*c.ports, tuple((show_field(a), show_field(b)) for a, b in c.equal)) for c in plan.constraints},
-        {rule for rule, _, _ in plan.obstacles},
-        " / ".join(text for _, text, _ in plan.obstacles),
+        {o.rule for o in plan.obstacles},
+        " / ".join(o.text for o in plan.obstacles),
     )
 
 

@@ -121,7 +121,7 @@ def test_random_programs(seed: int, tmp_path: Path) -> None:
     subprocess.run(["gcc", "-std=gnu11", "-w", "-O1", source, main, "-o", executable], check=True)
     printed = subprocess.run([executable], check=True, capture_output=True, text=True).stdout.split()
     program = load_program([source], [tmp_path], [])
-    result = run_setup(program, (), 2, Solver(Limits()), Limits(), lambda *_: None)
+    result = run_setup(program, (), 2, Solver(Limits()), Limits(), lambda *_: None, lambda *_: ())
     block = result.memory.get(result.globals["out"])
     assert block is not None
     computed = []

@@ -264,7 +264,7 @@ def test_getopt_long_is_glibcs(seed: int, tmp_path: Path) -> None:
         real = subprocess.run(
             [tmp_path / "real", *arguments], capture_output=True, text=True, check=True
         ).stdout.strip()
-        result = run_setup(program, arguments, 2, Solver(Limits()), Limits(), lambda *_: None)
+        result = run_setup(program, arguments, 2, Solver(Limits()), Limits(), lambda *_: None, lambda *_: ())
         block = result.memory.get(result.globals["seen"])
         assert block is not None
         data = bytearray()

@@ -1,0 +1,41 @@
+"""Objects that belong together: a map, the vector that holds its keys, the allocator of their indices, and all vectors
+that are reached by those indices.  Either each core has all of them for itself, or all are shared.
+"""
+
+from __future__ import annotations
+
+from maestro_tool.sharding.access import Access
+from maestro_tool.sharding.homes import Homes
+from maestro_tool.symex.callpath import Analysis
+
+
+def groups(analysis: Analysis, written: set[int], accesses: list[Access], homes: Homes) -> dict[int, frozenset[int]]:
+    """For each object that packets write the group that it is in."""
+    parent = {obj: obj for obj in written}
+
+    def root(x: int) -> int:
+        while parent[x] != x:
+            x = parent[x]
+        return x
+
+    def join(objects: tuple[int, ...]) -> None:
+        known = [root(x) for x in objects if x in parent]
+        for x in known:
+            parent[root(x)] = min(root(known[0]), root(x))
+            parent[root(known[0])] = root(x)
+
+    for a in accesses:
+        if a.through is not None:
+            join((a.object, a.through))
+    for path in analysis.paths:
+        for e in path.events:
+            if e.op in ("expire", "expire_range"):
+                join(e.objects)
+            elif e.op == "map_put" and e.key_home is not None:
+                join((*e.objects, e.key_home[0]))
+    for m, home in homes.of.items():
+        join((m, home.vector, home.dchain))
+    members: dict[int, set[int]] = {}
+    for x in parent:
+        members.setdefault(root(x), set()).add(x)
+    return {x: frozenset(members[root(x)]) for x in parent}

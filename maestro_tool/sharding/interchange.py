@@ -1,0 +1,216 @@
+"""R5, interchangeable constraints: an entry found by an index out of the packet, whose contents are then compared.
+
+A packet asks an index allocator whether an index of its own making is in use, reads the entry there, and compares what
+is stored with its fields.  If a mismatch behaves exactly as "not in use" does, only the core that allocated the index
+and stored those contents needs to see the packets that match: so the compared fields may shard instead of the index.
+On any other core the index is not in use, provided that no two cores hand out the same index (`ObjectDecision.ranged`).
+(Pereira et al., NSDI 2024, section 3.4; DESIGN, "Soundness".)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import substitute, sym, symbols
+from maestro_tool.sharding import rules
+from maestro_tool.sharding.access import Access, is_packet_symbol, producer
+from maestro_tool.sharding.homes import stored_bytes
+from maestro_tool.sharding.plan import Constraint, Obstacle
+from maestro_tool.sharding.reach import Reach
+from maestro_tool.sharding.rules import Side
+from maestro_tool.sharding.scope import Scope
+from maestro_tool.symex.callpath import Analysis, CallPath
+
+
+@dataclass(frozen=True, slots=True)
+class Interchange:
+    """R5 for the entries of one allocator: what it asks for, and the accesses that it explains.
+
+    ``refusal``: why the rule does not apply, and where; then it explains nothing.
+    """
+
+    dchain: int
+    accesses: frozenset[Access]
+    found: tuple[Constraint | Obstacle, ...] = ()
+    refusal: tuple[str, int] | None = None
+
+
+class _RefusalError(Exception):
+    """The rule does not apply."""
+
+    def __init__(self, reason: str, loc: int) -> None:
+        super().__init__(reason)
+        self.reason, self.loc = reason, loc
+
+
+def interchanges(scope: Scope, reach: Reach) -> Iterable[Interchange]:
+    """For each allocator some entries of which packets name by an index of their own: whether R5 applies."""
+    allocator_of = _allocators(scope)
+    groups: dict[int, list[Access]] = defaultdict(list)
+    for a in scope.touched:
+        if a.how == "key" and a.object in allocator_of:
+            groups[allocator_of[a.object]].append(a)
+    for dchain, accesses in sorted(groups.items()):
+        try:
+            found = tuple(dict.fromkeys(_apply(scope, reach, dchain, accesses)))
+            yield Interchange(dchain, frozenset(accesses), found)
+        except _RefusalError as refused:
+            yield Interchange(dchain, frozenset(), (), (refused.reason, refused.loc))
+
+
+def _allocators(scope: Scope) -> dict[int, int]:
+    """Objects all of whose entries, but for those that packets name, are reached by indices of one allocator -> it."""
+    found: dict[int, set[int | None]] = defaultdict(set)
+    for a in scope.touched:
+        if a.how == "fresh":
+            found[a.object].add(a.through if a.stride == 1 else None)
+        elif a.how == "via map":
+            home = scope.homes.index_map(a.through)
+            found[a.object].add(home.dchain if home is not None and a.stride == 1 else None)
+    return {obj: next(iter(chains)) for obj, chains in found.items() if len(chains) == 1 and None not in chains}  # type: ignore[misc]
+
+
+def _apply(scope: Scope, reach: Reach, dchain: int, accesses: list[Access]) -> Iterable[Constraint | Obstacle]:
+    by_path: dict[int, list[Access]] = defaultdict(list)
+    for a in accesses:
+        by_path[a.path].append(a)
+    contents = _Contents(scope, dchain)
+    for number, mine in sorted(by_path.items()):
+        path = scope.analysis.paths[number]
+        question = _question(path, sorted(mine, key=lambda a: a.event), dchain)
+        if not path.events[question].result:
+            if not _inert(path, question):
+                raise _RefusalError("more happens where the index is not in use", path.events[question].loc)
+            continue
+        outcomes = {_outcome(twin, question) for twin in _absent_twins(scope.analysis, path, question)}
+        if _inert(path, question) and None not in outcomes and outcomes == {_outcome(path, question)}:
+            continue  # a mismatch: as if the index were not in use
+        compared = _compared(path, question)
+        if not compared:
+            raise _RefusalError("the entry is used without comparing what it holds with the packet", path.loc)
+        yield from contents.constraints(reach, number, compared)
+
+
+def _outcome(path: CallPath, question: int) -> tuple[object, object] | None:
+    """What leaves where; None if that is made of anything that came after the question, which no two paths share."""
+    made = [e for _, e in path.packet_writes] + ([path.verdict] if isinstance(path.verdict, Expr) else [])
+    for s in (s for e in made for s in symbols(e)):
+        origin = producer(path, s)
+        if origin is not None and any(origin is e for e in path.events[question:]):
+            return None
+    return path.verdict, path.packet_writes
+
+
+def _question(path: CallPath, accesses: list[Access], dchain: int) -> int:
+    """The event that asks whether the index is in use; all other accesses must come after it and use that index."""
+    first = path.events[accesses[0].event]
+    if first.op != "dchain_is_allocated" or first.objects != (dchain,) or first.result is None:
+        raise _RefusalError("it is not checked first whether the index is in use", first.loc)
+    for a in accesses:
+        e = path.events[a.event]
+        if e.index is not first.index:
+            raise _RefusalError("one packet names entries by different indices", e.loc)
+    return accesses[0].event
+
+
+def _inert(path: CallPath, question: int) -> bool:
+    """After the question, the path does nothing but look at the entry."""
+    index = path.events[question].index
+    return all(e.op == "opaque" or (e.op == "vector_read" and e.index is index) for e in path.events[question + 1 :])
+
+
+def _absent_twins(analysis: Analysis, path: CallPath, question: int) -> list[CallPath]:
+    """The paths that are the same up to the question, whose answer there is no."""
+    asked = path.events[question]
+    before, length = path.events[:question], asked.condition_length
+    twins = [
+        p
+        for p in analysis.paths
+        if p.port == path.port
+        and p.events[:question] == before
+        and len(p.events) > question
+        and replace(p.events[question], result=True) == replace(asked, result=True)
+        and p.events[question].result is False
+        and p.condition[:length] == path.condition[:length]
+    ]
+    if not twins:
+        raise _RefusalError("no path handles an index that is not in use", asked.loc)
+    return twins
+
+
+def _compared(path: CallPath, question: int) -> list[tuple[Expr, Expr]]:
+    """(stored, packet) sides of the equalities between the entry's contents and the packet on this path."""
+    index = path.events[question].index
+    found = []
+    for c in path.condition[path.events[question].condition_length :]:
+        if c.op != "eq":
+            continue
+        for stored, packet in (c.args, c.args[::-1]):
+            origins = [producer(path, s) for s in symbols(stored)]
+            if (
+                origins
+                and all(o is not None and o.op == "vector_read" and o.index is index for o in origins)
+                and symbols(packet)
+                and all(map(is_packet_symbol, symbols(packet)))
+            ):
+                found.append((stored, packet))
+    return found
+
+
+class _Contents:
+    """What packets store in the entries of one allocator when they allocate them."""
+
+    def __init__(self, scope: Scope, dchain: int) -> None:
+        self._analysis = scope.analysis
+        self._fresh: dict[int, dict[tuple[int, int], Expr]] = {}  # path -> (vector, byte) -> what is stored
+        self._locs: dict[int, int] = {}
+        self._changed: set[tuple[int, int]] = set()  # written later, too
+        for number, path in enumerate(scope.analysis.paths):
+            for e in path.events:
+                if e.op == "dchain_allocate" and e.objects == (dchain,) and e.result:
+                    if number in self._fresh:
+                        raise _RefusalError("a packet allocates more than one index", e.loc)
+                    self._fresh[number], self._locs[number] = {}, e.loc
+        for a in scope.touched:
+            if a.op != "vector_write":
+                continue
+            for offset, value in stored_bytes(scope.event(a)).items():
+                if a.how == "fresh" and a.through == dchain and a.stride == 1:
+                    self._fresh[a.path][a.object, offset] = value
+                else:
+                    self._changed.add((a.object, offset))
+
+    def constraints(
+        self, reach: Reach, number: int, compared: list[tuple[Expr, Expr]]
+    ) -> Iterable[Constraint | Obstacle]:
+        """Between every packet that fills an entry and the packets of path ``number``, which match it."""
+        path = self._analysis.paths[number]
+        vectors = sorted({e.objects[0] for stored, _ in compared for s in symbols(stored) if (e := producer(path, s))})
+        reader = Side(path.port, tuple(p for _, p in compared), reach.classes([number]), path.loc)
+        for writer, loc in sorted(self._locs.items()):
+            name = tuple(self._stored(path, stored, writer) for stored, _ in compared)
+            side = Side(self._analysis.paths[writer].port, name, reach.classes([writer]), loc)
+            result = rules.key_equality(vectors[0], self._analysis.objects[vectors[0]].name, side, reader)
+            if isinstance(result, Constraint):
+                first, second = (writer, number) if side.port <= reader.port else (number, writer)
+                yield from rules.outside_view(reach, result, ({first}, {second}), self._analysis.objects[vectors[0]])
+                result = replace(result, rule="R5", objects=tuple(vectors))
+            if result is not None:
+                yield result
+
+    def _stored(self, path: CallPath, expression: Expr, writer: int) -> Expr:
+        """``expression`` over the entry's contents, as the writing packet's bytes.  Bytes that may change stay
+        unknown: the constraint then has fewer fields, so it is stricter."""
+        values: dict[Expr, Expr] = {}
+        for s in symbols(expression):
+            event = producer(path, s)
+            assert event is not None
+            place = (event.objects[0], int(str(s.value).rsplit(".", 1)[1]))
+            if place not in self._fresh[writer]:
+                raise _RefusalError("what is compared is not stored whenever an index is allocated", self._locs[writer])
+            changed = place in self._changed
+            values[s] = sym(f"changed.{place[0]}.{place[1]}", 8) if changed else self._fresh[writer][place]
+        return substitute(expression, values)

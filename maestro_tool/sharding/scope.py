@@ -1,0 +1,37 @@
+"""What is looked at together: the objects that shall be sharded, and how packets touch them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maestro_tool.sharding.access import Access
+from maestro_tool.sharding.homes import Homes
+from maestro_tool.symex.callpath import Analysis, CallPath, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``objects``: those that packets write and that shall be sharded; ``touched``: the accesses to them.
+
+    Of objects that belong together (`fate.py`) either all are in a scope or none is.
+    """
+
+    analysis: Analysis
+    homes: Homes
+    objects: frozenset[int]
+    touched: tuple[Access, ...]
+
+    def name(self, obj: int) -> str:
+        return self.analysis.objects[obj].name
+
+    def event(self, a: Access) -> Event:
+        return self.analysis.paths[a.path].events[a.event]
+
+    def events(self, *ops: str) -> list[tuple[CallPath, Event]]:
+        """The events of these operations on objects of the scope."""
+        return [
+            (path, e)
+            for path in self.analysis.paths
+            for e in path.events
+            if e.op in ops and e.objects and e.objects[0] in self.objects
+        ]

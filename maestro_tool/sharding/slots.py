@@ -1,0 +1,77 @@
+"""Entries that belong to an index though they are not named by it alone: ``index * stride + offset``.
+
+With offsets proved to be below the stride, blocks of different indices are disjoint: who owns the index owns them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import z3
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import TRUE, binary, compare, const, land, substitute, symbols
+from maestro_tool.expr.smt import Translator
+
+#: Work per z3 query (z3's resource units); beyond it nothing is claimed.
+_RLIMIT = 2_000_000
+#: Indices are below libVig's IRANG_LIMIT (double-chain.h), 2^20: a block's number then never wraps in 32 bits.
+_LARGEST_STRIDE = (1 << 32) // (1 << 20)
+
+
+class Prover:
+    """Proves formulas about paths; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self._translate = Translator()
+        self._known: dict[tuple[tuple[Expr, ...], Expr], bool] = {}
+
+    def always(self, conditions: tuple[Expr, ...], claim: Expr) -> bool:
+        """True if ``claim`` follows from ``conditions``, proved; False also when it could not be decided."""
+        query = (_about(conditions, claim), claim)
+        if query not in self._known:
+            solver = z3.SolverFor("QF_BV", ctx=self._translate.context)
+            solver.set("rlimit", _RLIMIT)
+            for c in query[0]:
+                solver.add(self._translate(c))
+            solver.add(z3.Not(self._translate(claim)))
+            self._known[query] = bool(solver.check() == z3.unsat)
+        return self._known[query]
+
+
+def _about(conditions: tuple[Expr, ...], claim: Expr) -> tuple[Expr, ...]:
+    """The conditions that share a symbol with the claim: leaving others out makes a proof only harder."""
+    wanted = symbols(claim)
+    return tuple(c for c in conditions if not wanted.isdisjoint(symbols(c)))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """``stride`` entries per index, if ``claim`` (conditions, formula) holds."""
+
+    stride: int
+    claim: tuple[tuple[Expr, ...], Expr]
+
+
+def block_of(conditions: tuple[Expr, ...], first: Expr, end: Expr | None, index: Expr) -> Block | None:
+    """The block of ``index`` in which ``first`` (with ``end``: all of first .. end - 1) lies; None if it has not the
+    form of one.  The stride is read off the expression; that it is right is part of the claim."""
+    if first.width != index.width or (end is not None and end.width != index.width):
+        return None
+    zero, one = (const(n, index.width) for n in (0, 1))
+    others = {s: const(0, s.width) for s in symbols(first) if s is not index and s.width}
+    with_one, with_zero = (substitute(first, {**others, index: n}) for n in (one, zero))
+    if not (with_one.is_const and with_zero.is_const):
+        return None
+    stride = (with_one.const - with_zero.const) % (1 << index.width)
+    if not 1 < stride <= _LARGEST_STRIDE:
+        return None
+    size = const(stride, index.width)
+    start = binary("mul", index, size)
+    claim = TRUE
+    if end is None:
+        claim = compare("ult", binary("sub", first, start), size)
+    else:
+        for bound in (first, end):
+            claim = land(claim, compare("ule", binary("sub", bound, start), size))
+    return Block(stride, (conditions, claim))
