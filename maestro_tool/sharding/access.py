@@ -110,8 +110,8 @@ def _index_origin(path: CallPath, e: Event, prover: Prover) -> tuple[str, tuple[
 
 
 def owner(path: CallPath, e: Event, index: Expr, end: Expr | None, prover: Prover) -> tuple[Expr | None, int]:
-    """The index (a symbol) that entry ``index``, or with ``end`` all of index .. end - 1, belongs to at event ``e``, and
-    how many entries each index has; (None, 1) if there is no such index."""
+    """The index (a symbol) that entry ``index``, or with ``end`` all of index .. end - 1, belongs to at event ``e``,
+    and how many entries each index has; (None, 1) if there is no such index."""
     base = strip_extension(index)
     if base.op == "sym" and end is None:
         return base, 1

@@ -1,8 +1,8 @@
 """Entries must grow old alike on all cores.
 
-Sequentially, any packet expires entries for all; on its own core, an entry is only expired by that core's packets.  Nobody
-can tell as long as every packet expires, with one bound, before it looks - and as long as entries are as old as the list of
-the dchain says, that is, used at the time of the packet.  The same holds for sketches.
+Sequentially, any packet expires entries for all; on its own core, an entry is only expired by that core's packets.
+Nobody can tell as long as every packet expires, with one bound, before it looks - and as long as entries are as old as
+the list of the dchain says, that is, used at the time of the packet.  The same holds for sketches.
 """
 
 from __future__ import annotations

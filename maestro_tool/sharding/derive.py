@@ -23,7 +23,7 @@ from maestro_tool.symex.callpath import Analysis
 
 
 def derive_plan(analysis: Analysis) -> ShardingPlan:
-    """Constraints under which packets that share written state meet on one core; what that cannot be had for is shared."""
+    """Constraints under which packets that share written state meet on one core; state that has none is shared."""
     prover = Prover()
     homes = key_homes(analysis, prover)
     analysis = possible_paths(analysis, homes)
@@ -40,30 +40,30 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     while True:
         touched = tuple(a for a in accesses if a.object in sharded)
         scope = Scope(analysis, homes, sharded, touched)
-        constraints, found, ranged = _needs(scope, reach)
+        constraints, found, ranged = _needs(scope, reach, prover)
         found += rules.choose(constraints, fate) if not found else []
-        obstacles += found
-        lost = frozenset[int]().union(*(fate[obj] for o in found for obj in o.objects))
-        if not lost:
+        if not found:
             break
+        obstacles += found
+        lost = frozenset[int]().union(*(fate.get(obj, frozenset()) for o in found for obj in o.objects))
         # Variables are each core's own: a program cannot share some of them and shard the rest.
-        variables = [o for o in sorted(lost) if analysis.objects[o].kind == "global"]
-        sharded = frozenset() if variables else sharded - lost
+        variables = any(analysis.objects[obj].kind == "global" for obj in lost)
+        sharded = sharded - lost if lost and not variables else frozenset()
     constraints = rules.subsume(constraints)
     outcome = decide.Outcome(analysis, accesses, tuple(constraints), tuple(obstacles), sharded, ranged, counted, fate)
     return decide.plan(outcome)
 
 
 def _needs(
-    scope: Scope, reach: Reach
-) -> tuple[list[Constraint], list[Obstacle], dict[int, tuple[str, int]]]:  # fmt: skip
+    scope: Scope, reach: Reach, prover: Prover
+) -> tuple[list[Constraint], list[Obstacle], dict[int, tuple[str, int]]]:
     """What must meet so that the scope's objects can be sharded, what forbids it, and which allocators are ranged."""
     # R5: entries named by indices out of packets, which compare what they find.
     exchanged = list(interchanges(scope, reach))
     explained = frozenset[Access]().union(*(x.accesses for x in exchanged))
     rest = replace(scope, touched=tuple(a for a in scope.touched if a not in explained))
     # Keys, indices and entries stay in step, so that indices found in a map, or fresh, follow their map.
-    obstacles = list(in_step.obstacles(scope, rest))
+    obstacles = list(in_step.obstacles(scope, rest, prover))
     obstacles += [_refused(scope, x) for x in exchanged if x.refusal]
     obstacles += _out_of_range(rest, reach)
     constraints: list[Constraint] = []
@@ -84,8 +84,8 @@ def _refused(scope: Scope, x: Interchange) -> Obstacle:
     reason, loc = x.refusal
     text = f"packets name entries of {scope.name(x.dchain)} by an index of their own, and {reason}"
     remedy = (
-        "ask first whether the index is in use; then compare what the entry holds with the packet's addresses and ports, "
-        "and do the same on a mismatch as if the index were not in use"
+        "ask first whether the index is in use; then compare what the entry holds with the packet's addresses and "
+        "ports, and do the same on a mismatch as if the index were not in use"
     )
     return Obstacle("R5", text, (x.dchain,), (loc,), remedy=remedy)
 

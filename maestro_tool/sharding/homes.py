@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, extract, symbols
 from maestro_tool.sharding.access import owner, producer, strip_extension
-from maestro_tool.sharding.reach import IndexConditions
 from maestro_tool.sharding.plan import Obstacle
+from maestro_tool.sharding.reach import IndexConditions
 from maestro_tool.sharding.slots import Prover
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
@@ -78,9 +78,7 @@ def _maps(puts: list[_Put]) -> list[int]:
     return sorted({e.objects[0] for _, _, e in puts})
 
 
-def _found(
-    analysis: Analysis, puts: list[_Put], m: int, known: Homes, prover: Prover
-) -> list[tuple[Home | str, int]]:
+def _found(analysis: Analysis, puts: list[_Put], m: int, known: Homes, prover: Prover) -> list[tuple[Home | str, int]]:
     """For each put into map ``m`` the home of the key, or why it has none; and where that is."""
     return [
         (_home(analysis, path, n, e, known, prover), e.loc) for path, n, e in puts if e.objects[0] == m

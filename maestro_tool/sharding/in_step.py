@@ -5,7 +5,7 @@ seen through the packets of one core, provided that
 
 * a map's keys lie in a vector, at an index that was fresh when they were put, and nothing changes them there (`homes`);
 * an index is in a map only while it is allocated: freeing and expiring take exactly its keys out;
-* which index was chosen, and what an earlier owner left there, cannot be seen, or is another for each core (`seen`);
+* which index was chosen, and what an earlier owner left there, is not seen, or each core has its own (`seen`);
 * entries grow old alike on all cores: used at the time of the packet, expired first thing, with one limit (`ages`).
 """
 
@@ -19,10 +19,11 @@ from maestro_tool.sharding.access import Access, producer, strip_extension
 from maestro_tool.sharding.homes import holds_key, same
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.scope import Scope
+from maestro_tool.sharding.slots import Prover
 from maestro_tool.symex.callpath import CallPath, Event
 
 
-def obstacles(scope: Scope, rest: Scope) -> Iterator[Obstacle]:
+def obstacles(scope: Scope, rest: Scope, prover: Prover) -> Iterator[Obstacle]:
     """``rest``: the scope without the accesses that rule R5 explains."""
     yield from (o for o in scope.homes.obstacles if scope.objects.issuperset(o.objects))
     yield from _filled_in_set_up(scope)
@@ -30,7 +31,7 @@ def obstacles(scope: Scope, rest: Scope) -> Iterator[Obstacle]:
     yield from _unrelated_ways(rest)
     yield from _changed_keys(scope)
     yield from _stale_indices(scope)
-    yield from seen.obstacles(scope)
+    yield from seen.obstacles(scope, prover)
     yield from ages.obstacles(scope)
 
 
@@ -77,10 +78,13 @@ def _unrelated_ways(scope: Scope) -> Iterable[Obstacle]:
     allocated, and if every way to that entry starts from the same allocator."""
     sources: dict[int, dict[tuple[int, int], Access]] = defaultdict(dict)  # object -> (allocator, stride)
     remedy = "reach its entries in one way: by indices of one dchain, stored in one map"
+    refused = {m for o in scope.homes.obstacles for m in o.objects}
     for a in scope.touched:
         if a.how == "via map":
             assert a.through is not None
             home = scope.homes.index_map(a.through)
+            if a.through in refused:
+                continue
             if home is None:
                 text = (
                     f"entries of {scope.name(a.object)} are found through {scope.name(a.through)}, "
@@ -107,13 +111,11 @@ def _changed_keys(scope: Scope) -> Iterable[Obstacle]:
     In a block, entries are the core's own, and what it writes there must be the key that it puts: whoever asks for the
     key that was there, or is there now, is on this core, too.
     """
-    strides = {home.vector: home.stride for home in scope.homes.of.values()}
+    vectors = {e.key_home[0] for _, e in scope.events("map_put") if e.key_home is not None}
     for a in scope.touched:
-        if a.op != "vector_write" or a.object not in strides:
+        if a.op != "vector_write" or a.object not in vectors:
             continue
-        if a.how == "fresh" and a.stride == 1 == strides[a.object]:
-            continue
-        if a.stride > 1 and _puts_written(scope, a):
+        if (a.how == "fresh" and a.stride == 1) or (a.stride > 1 and _puts_written(scope, a)):
             continue
         text = f"a key in {scope.name(a.object)} is changed while a map may hold it"
         yield Obstacle(None, text, (a.object,), (a.loc,), remedy="write a key only where its index is allocated")

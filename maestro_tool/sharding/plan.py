@@ -43,7 +43,7 @@ class Obstacle:
     """Why ``objects`` cannot be sharded.
 
     ``rule``: the one that says so (None: could not decide); ``locs``: the places that conflict; ``fields``: what the
-    entries are named by there, in a network engineer's words; ``remedy``: what change to the NF, or which NIC, would help.
+    entries are named by there, in a network engineer's words; ``remedy``: what change to the NF, or which NIC, helps.
     """
 
     rule: Rule | None
@@ -89,8 +89,8 @@ class Relaxation:
 
 @dataclass(frozen=True, slots=True)
 class ShardingPlan:
-    """``shardable``: no object is shared.  Else ``obstacles`` say why, and ``constraints`` are what the objects that are
-    sharded nevertheless need (a hybrid; none are, if all that packets write is shared)."""
+    """``shardable``: no object is shared.  Else ``obstacles`` say why, and ``constraints`` are what those objects need
+    that are sharded nevertheless (a hybrid); without any, all that packets write is shared."""
 
     shardable: bool
     constraints: tuple[Constraint, ...]

@@ -196,10 +196,10 @@ def _largest(groups: list[frozenset[int]]) -> Iterable[list[frozenset[int]]]:
     leave out the groups from some on."""
     if len(groups) > 12:
         return (groups[:n] for n in range(len(groups), -1, -1))
-    chosen = [
-        [g for i, g in enumerate(groups) if bits >> (len(groups) - 1 - i) & 1] for bits in range(1 << len(groups))
-    ]
-    return sorted(reversed(chosen), key=lambda found: -sum(map(len, found)))
+    places = range(len(groups) - 1, -1, -1)
+    chosen = [[g for g, n in zip(groups, places, strict=True) if bits >> n & 1] for bits in range(1 << len(groups))]
+    chosen.reverse()
+    return sorted(chosen, key=lambda found: sum(map(len, found)), reverse=True)
 
 
 def _within(constraints: list[Constraint], groups: list[frozenset[int]]) -> list[Constraint]:

@@ -1,127 +1,160 @@
-"""Which index was chosen, and how many entries expired: what packets can see of it.
+"""Which index was chosen, what an earlier owner left there, and how many entries expired: no packet may see any of it.
 
-Cores choose indices for themselves.  As long as an index only leads from a key to its entry, they may even choose the
-same ones.  Where more can be seen - the index leaves in packets, is stored, makes a key, has a block of entries; or an
-entry is read that an earlier owner of the index, or set-up, has written - each core chooses among *indices of its own*:
-then the cores' maps, vectors and allocators are, taken together, those of the sequential NF, had it chosen among its free
-indices in this way.  That is the relaxation ``index-choice``; objects that need it are ``ranged``.
+Cores choose indices for themselves, and as long as an index only leads from a key to its entry, they may even choose
+the same ones.  In two ways more may be seen of an index, if each core chooses among *indices of its own*:
+
+* it leaves in packets, as the external port of a NAT does;
+* it has a block of entries of its own, whose keys its next owner erases.
+
+Then the cores' maps, vectors and allocators are, taken together, those of the sequential NF, had it chosen among its
+free indices in this way.  That is the relaxation ``index-choice``; allocators that need it are *ranged*.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
 from maestro_tool.sharding.access import producer, strip_extension
 from maestro_tool.sharding.homes import allocated_by, indices_in, stored_bytes
-from maestro_tool.sharding.reach import IndexConditions
 from maestro_tool.sharding.plan import Obstacle
+from maestro_tool.sharding.reach import IndexConditions
 from maestro_tool.sharding.scope import Scope
+from maestro_tool.sharding.slots import Prover
 from maestro_tool.symex.callpath import CallPath, Event
 
-#: What an index must not decide, however it was chosen: an NF that lets it is taken to mean more than "a free one".
-_DECISIONS = frozenset({"what the packet does", "where the packet goes", "an entry's age"})
+_LEAVES = "what leaves in packets"
 
 
-def obstacles(scope: Scope) -> Iterator[Obstacle]:
+def obstacles(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
+    yield from _visible(scope)
+    yield from _leftovers(scope, prover)
+
+
+def ranged(scope: Scope) -> dict[int, tuple[str, int]]:
+    """Allocators that must hand out indices of each core's own, with the reason and where it lies."""
+    found: dict[int, tuple[str, int]] = {}
+    for path, where, value, loc in _seen(scope):
+        for s in symbols(value) if where == _LEAVES else ():
+            for dchain in _sources(scope, path, s):
+                found.setdefault(dchain, ("an index leaves in packets", loc))
+    for a in scope.touched:
+        if a.stride > 1:
+            home = scope.homes.index_map(a.through)
+            chain = home.dchain if a.how == "via map" and home is not None else a.through
+            if chain is not None:
+                found.setdefault(chain, (f"each index has entries of its own in {scope.name(a.object)}", a.loc))
+    return found
+
+
+# --------------------------------------------------------------------------- the index itself
+
+
+def _visible(scope: Scope) -> Iterator[Obstacle]:
     for path, where, value, loc in _seen(scope):
         for s in symbols(value):
             origin = producer(path, s)
             if origin is not None and origin.op in ("expire", "expire_range"):
-                if scope.objects.isdisjoint(origin.objects):
-                    continue
-                text = f"how many entries expired decides {where}: on its own core a packet sees only a part of them"
-                remedy = "do not use the number that expiry returns"
-                yield Obstacle(None, text, origin.objects, (loc,), remedy=remedy)
-            elif where in _DECISIONS:
-                dchain = scope.homes.source(path, s)
-                if dchain in scope.objects:
-                    text = (
-                        f"an index of {scope.name(_named(origin, dchain))} decides {where}: "
-                        "another core would choose another, or the same one"
-                    )
-                    yield Obstacle(None, text, (dchain,), (loc,), remedy="use the index to reach entries only")
+                if not scope.objects.isdisjoint(origin.objects):
+                    text = f"how many entries expired decides {where}: on its own core a packet sees only a part"
+                    remedy = "do not use the number that expiry returns"
+                    yield Obstacle(None, text, origin.objects, (loc,), remedy=remedy)
+            elif where != _LEAVES:
+                for dchain in _sources(scope, path, s):
+                    obj = origin.objects[0] if origin is not None and origin.objects else dchain
+                    text = f"an index of {scope.name(obj)} decides {where}: two cores would choose the same one"
+                    remedy = "use the index to reach entries, or put it into packets, and for nothing else"
+                    yield Obstacle(None, text, (obj,), (loc,), remedy=remedy)
 
 
-def ranged(scope: Scope) -> dict[int, tuple[str, int]]:
-    """Allocators that must hand out indices of each core's own, with what can be seen of them and where."""
-    found: dict[int, tuple[str, int]] = {}
-    for path, where, value, loc in _seen(scope):
-        for s in symbols(value):
-            dchain = scope.homes.source(path, s)
-            if dchain in scope.objects:
-                found.setdefault(dchain, (f"an index decides {where}", loc))
-    for a in scope.touched:
-        dchain = None
-        if a.stride > 1:
-            home = scope.homes.index_map(a.through)
-            dchain = home.dchain if a.how == "via map" and home is not None else a.through
-        if dchain is not None:
-            found.setdefault(dchain, (f"each index has entries of its own in {scope.name(a.object)}", a.loc))
-    for dchain, text, loc in _leftovers(scope):
-        found.setdefault(dchain, (text, loc))
-    return found
-
-
-def _named(origin: Event | None, dchain: int) -> int:
-    return dchain if origin is None else origin.objects[0]
+def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
+    """The allocators of the scope that ``s`` is an index of, or that it was computed from by a function that was not
+    followed (a checksum)."""
+    dchain = scope.homes.source(path, s)
+    if dchain in scope.objects:
+        yield dchain
+    origin = producer(path, s)
+    if origin is not None and origin.op == "opaque":
+        for operand in (x for key in origin.key or () for x in symbols(key)):
+            if operand is not s:
+                yield from _sources(scope, path, operand)
 
 
 def _seen(scope: Scope) -> Iterator[tuple[CallPath, str, Expr, int]]:
-    """Every expression but indices that just reach entries, and what is true of every index: (path, what it decides,
-    expression, loc)."""
+    """Every expression but indices that just reach entries, or entries of their own block, and what is true of every
+    index: (path, what it decides, expression, loc)."""
     solver = IndexConditions()
-    for path in scope.analysis.paths:
-        for where, value, loc in _expressions(path):
+    own = _own_entries(scope)
+    for number, path in enumerate(scope.analysis.paths):
+        for where, value, loc in _expressions(path, own.get(number, frozenset())):
             if value.width == 0 and solver.certain(value, indices_in(path, value, scope.homes)):
                 continue
             yield path, where, value, loc
 
 
-def _expressions(path: CallPath) -> Iterator[tuple[str, Expr, int]]:
+def _own_entries(scope: Scope) -> dict[int, frozenset[int]]:
+    """By path the events that are about entries in an index's own block."""
+    found: dict[int, set[int]] = defaultdict(set)
+    for a in scope.touched:
+        home = scope.homes.of.get(a.object)
+        if a.stride > 1 or (a.op == "map_put" and home is not None and home.stride > 1):
+            found[a.path].add(a.event)
+    return {path: frozenset(events) for path, events in found.items()}
+
+
+def _expressions(path: CallPath, own: frozenset[int]) -> Iterator[tuple[str, Expr, int]]:
     for c in path.condition:
         yield "what the packet does", c, path.loc
-    for e in path.events:
+    for n, e in enumerate(path.events):
+        if e.op == "opaque":
+            continue  # `_sources` looks through it
         for k in e.key or ():
             yield "a key", k, e.loc
         for _, v in e.stored:
             yield "what an entry holds", v, e.loc
-        if e.index is not None and strip_extension(e.index).op != "sym":
+        if e.index is not None and strip_extension(e.index).op != "sym" and n not in own:
             yield "which entry is used", e.index, e.loc
-        if e.value is not None and e.op not in ("map_get", "dchain_allocate") and not _puts_index(path, e):
+        if e.value is not None and e.op not in ("map_get", "dchain_allocate") and n not in own and not _puts(path, e):
             yield "a value", e.value, e.loc
         if e.value is not None and e.op == "dchain_allocate":
             yield "an entry's age", e.value, e.loc
     for _, v in path.packet_writes:
-        yield "what leaves in packets", v, path.loc
+        yield _LEAVES, v, path.loc
     if isinstance(path.verdict, Expr):
         yield "where the packet goes", path.verdict, path.loc
 
 
-def _puts_index(path: CallPath, e: Event) -> bool:
+def _puts(path: CallPath, e: Event) -> bool:
     return e.op == "map_put" and e.value is not None and allocated_by(path, e.value) is not None
 
 
-def _leftovers(scope: Scope) -> Iterable[tuple[int, str, int]]:
-    """Bytes of an entry that are read though the packet that allocated its index did not write them: what was there
-    before comes from set-up or from an earlier owner, and depends on which index was chosen."""
+# --------------------------------------------------------------------------- what earlier owners left
+
+
+def _leftovers(scope: Scope, prover: Prover) -> Iterable[Obstacle]:
+    """Bytes of an entry that are read must have been written by the packet that allocated its index: what was there
+    before comes from set-up or from an earlier owner, and depends on which index was chosen.
+
+    It may say how many of the earlier owner's keys are erased from the index's block, if it decides nothing else."""
     wanted: dict[int, dict[int, int]] = defaultdict(dict)  # vector -> byte that is read -> loc
     chains: dict[int, set[int]] = defaultdict(set)  # vector -> allocators of the indices it is reached by
-    for path in scope.analysis.paths:
-        for e in path.events:
+    for number, path in enumerate(scope.analysis.paths):
+        for n, e in enumerate(path.events):
             if e.op not in ("vector_read", "vector_write") or e.index is None:
                 continue
             source = strip_extension(e.index)
             dchain = scope.homes.source(path, source) if source.op == "sym" else None
-            if dchain not in scope.objects:
+            if dchain is None or dchain not in scope.objects:
                 continue
             v = e.objects[0]
             chains[v].add(dchain)
             if e.op == "vector_read" and allocated_by(path, source) is not None:
-                text = f"an entry of {scope.name(v)} is read before the packet that allocated it has written it"
-                yield dchain, text, e.loc
+                if not _only_cleans(scope, number, n, prover):
+                    text = f"an entry of {scope.name(v)} is read before the packet that allocated it has written it"
+                    yield _earlier_owner(text, dchain, (e.loc,))
             elif e.op == "vector_read" and e.span is not None:
                 for byte in range(*e.span):
                     wanted[v].setdefault(byte, e.loc)
@@ -131,9 +164,13 @@ def _leftovers(scope: Scope) -> Iterable[tuple[int, str, int]]:
             if missing:
                 text = (
                     f"byte {min(missing)} of entries of {scope.name(v)} is read, but not written when their index is "
-                    "allocated: what an earlier owner left there is seen"
+                    "allocated: what an earlier owner left there would be seen"
                 )
-                yield e.objects[0], text, wanted[v][min(missing)]
+                yield _earlier_owner(text, e.objects[0], (wanted[v][min(missing)], e.loc))
+
+
+def _earlier_owner(text: str, dchain: int, locs: tuple[int, ...]) -> Obstacle:
+    return Obstacle(None, text, (dchain,), locs, remedy="write the whole entry when its index is allocated")
 
 
 def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
@@ -145,3 +182,37 @@ def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
             if source.op == "sym" and producer(path, source) is allocation:
                 written |= set(stored_bytes(e))
     return written
+
+
+def _only_cleans(scope: Scope, number: int, event: int, prover: Prover) -> bool:
+    """Whether what event ``event`` reads only decides which keys of the index's own block are erased: then the paths
+    that differ in it, and in those keys, are one path for all else."""
+    path = scope.analysis.paths[number]
+    own = _own_entries(scope).get(number, frozenset())
+    prefix = f"{path.events[event].op}.{event}."
+
+    def about(e: Expr) -> bool:
+        return any(str(s.value).startswith(prefix) for s in symbols(e))
+
+    for n, e in enumerate(path.events):
+        bounds = [x for x in (e.index, e.value) if x is not None]
+        cleans = e.op == "expire_range" and n in own
+        others = [*(e.key or ()), *(v for _, v in e.stored), *(() if cleans else bounds)]
+        if any(map(about, others)):
+            return False
+    leaving = [v for _, v in path.packet_writes] + ([path.verdict] if isinstance(path.verdict, Expr) else [])
+    if any(map(about, leaving)):
+        return False
+
+    def rest(p: CallPath) -> tuple[object, ...]:
+        events = tuple(replace(e, index=None, value=None) if e.op == "expire_range" else e for e in p.events)
+        return p.port, tuple(c for c in p.condition if not about(c)), events, p.packet_writes, p.verdict
+
+    mine, any_of = rest(path), FALSE
+    for p in scope.analysis.paths:
+        if rest(p) == mine:
+            all_of = TRUE
+            for c in p.condition:
+                all_of = land(all_of, c) if about(c) else all_of
+            any_of = lor(any_of, all_of)
+    return prover.always(tuple(c for c in path.condition if not about(c)), any_of)

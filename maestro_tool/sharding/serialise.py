@@ -60,15 +60,21 @@ def plan_from_json(data: Any) -> ShardingPlan:
                 for d in data["decisions"]
             ),
             relaxations=tuple(Relaxation(r["kind"], int(r["object"]), str(r["text"])) for r in data["relaxations"]),
-            obstacles=tuple(
-                Obstacle(
-                    o["rule"], str(o["text"]), _ints(o["objects"]), _ints(o["locs"]), _texts(o["fields"]), str(o["remedy"])
-                )
-                for o in data["obstacles"]
-            ),
+            obstacles=tuple(_obstacle_from_json(o) for o in data["obstacles"]),
         )  # fmt: skip
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"not a sharding plan: {error!r}") from None
+
+
+def _obstacle_from_json(data: Any) -> Obstacle:
+    return Obstacle(
+        rule=data["rule"],
+        text=str(data["text"]),
+        objects=_ints(data["objects"]),
+        locs=_ints(data["locs"]),
+        fields=_texts(data["fields"]),
+        remedy=str(data["remedy"]),
+    )
 
 
 def constraint_to_json(c: Constraint) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class StateObject:
     in elements and bytes, as set-up computed them.  ``key`` of maps: what equality compares; None when
     equality is not a conjunction of field equalities; of sketches: what the hash function reads.  ``filled``: how many
     entries set-up itself put into a map, or indexes it left allocated in a dchain.  ``functions`` of maps: the names of
-    the equality function and of the hash function (keys of `Program.functions`, or external); of sketches: of the latter.
+    the equality function and of the hash function (keys of `Program.functions`, or external); a sketch has the latter.
     """
 
     id: int

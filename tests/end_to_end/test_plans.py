@@ -25,7 +25,22 @@ EXPECTED = {
         (LAN, WAN, frozenset({("src_ip", "dst_ip"), ("dst_ip", "src_ip"), ("src_port", "dst_port"), ("dst_port", "src_port")}))
     },
     "pol": {(WAN, WAN, frozenset({("dst_ip", "dst_ip")}))},
+    "sbridge": set(),
+    "nat": {(LAN, WAN, frozenset({("dst_ip", "src_ip"), ("dst_port", "src_port")}))},
+    "psd": {(WAN, WAN, frozenset({("src_ip", "src_ip")}))},
+    "cl": {(WAN, WAN, frozenset({("src_ip", "src_ip"), ("dst_ip", "dst_ip")}))},
+    "hhh": {(WAN, WAN, frozenset({("src_ip[31:4]", "src_ip[31:4]")}))},
 }  # fmt: skip
+
+#: The rule that decided, and the relaxations that the plan uses.
+DECIDED = {
+    "fw": ({"R1"}, {"capacity-split"}),
+    "pol": ({"R1"}, {"capacity-split"}),
+    "nat": ({"R5"}, {"capacity-split", "index-choice"}),
+    "psd": ({"R2"}, {"capacity-split", "index-choice"}),
+    "cl": ({"R2"}, {"capacity-split", "sketch-collisions"}),
+    "hhh": ({"R2"}, {"capacity-split"}),
+}
 
 
 @cache
@@ -47,6 +62,51 @@ def test_expected_constraints(name):
     plan = plan_of(name)
     assert plan.shardable, plan.obstacles
     assert constraints(plan) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_rules_and_relaxations(name):
+    plan = plan_of(name)
+    assert ({c.rule for c in plan.constraints}, {r.kind for r in plan.relaxations}) == DECIDED[name]
+    ranged = {d.object for d in plan.decisions if d.ranged}
+    assert ranged == {r.object for r in plan.relaxations if r.kind == "index-choice"}
+
+
+def treatments(name: str) -> dict[str, str]:
+    analysis = analysis_of(name)
+    return {analysis.objects[d.object].name: d.treatment for d in plan_of(name).decisions}
+
+
+def test_static_bridge_has_nothing_to_shard():
+    assert set(treatments("sbridge").values()) == {"read-only"}
+
+
+def test_learning_bridge_is_not_shardable():
+    """MAC addresses are not hashed (R4), and learning the source while looking up the destination is R3 anyway."""
+    plan = plan_of("bridge")
+    assert not plan.shardable and {o.rule for o in plan.obstacles} == {"R3", "R4"}
+    assert set(treatments("bridge").values()) == {"shared"}
+
+
+def test_load_balancer_shares_its_backends_only():
+    plan = plan_of("lb")
+    assert not plan.shardable and {o.rule for o in plan.obstacles} == {"R4"}
+    found = treatments("lb")
+    assert {name for name, t in found.items() if t == "shared"} == {
+        "state->backends", "state->backend_addresses", "state->backend_ages"
+    }  # fmt: skip
+    assert {name for name, t in found.items() if t == "sharded"} == {
+        "state->flows", "state->flow_ids", "state->flow_backends", "state->flow_ages"
+    }  # fmt: skip
+    fields = ("src_ip", "dst_ip", "src_port", "dst_port")
+    assert constraints(plan) == {(WAN, WAN, frozenset((f, f) for f in fields))}
+
+
+def test_prefix_lengths_are_pinned():
+    """They shape the keys: other lengths are another plan."""
+    [(_, _, pairs)] = constraints(plan_of("hhh", ("--prefixes", "16,24")))
+    assert pairs == {("src_ip[31:16]", "src_ip[31:16]")}
+    assert any(p.place.startswith("config.masks") for p in analysis_of("hhh").pinned)
 
 
 def test_other_arguments_other_ports():

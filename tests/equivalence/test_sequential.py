@@ -14,7 +14,15 @@ from maestro_tool.traffic.spec import IMIX, TrafficSpec
 
 #: 0.2 s of traffic in three bursts; many flows pause for longer than 20 ms even within a burst.
 TRAFFIC = TrafficSpec(
-    flows=4000, packets=20000, sizes=IMIX, replies=0.4, unknown=0.1, odd=0.15, active=1500, gaps=2, gap_us=30_000,
+    flows=4000,
+    packets=20000,
+    sizes=IMIX,
+    replies=0.4,
+    unknown=0.1,
+    odd=0.15,
+    active=1500,
+    gaps=2,
+    gap_us=30_000,
     seed=7,
 )
 
@@ -70,9 +78,7 @@ def test_fw_options_matter(captures: Path) -> None:
 ])  # fmt: skip
 def test_pol(build: Build, captures: Path, tmp_path: Path, rate: int, burst: int, capacity: int) -> None:
     expected = modelled(partial(nf_models.pol, rate=rate, burst=burst, capacity=capacity), captures)
-    sent, _ = run(
-        build.sequential("pol"), captures, tmp_path, f"--rate {rate} --burst {burst} --capacity {capacity}"
-    )
+    sent, _ = run(build.sequential("pol"), captures, tmp_path, f"--rate {rate} --burst {burst} --capacity {capacity}")
     assert sent == expected
 
 
@@ -102,9 +108,7 @@ def test_pol_of_busy_hosts(build: Build, tmp_path: Path) -> None:
     ("pol", "--capacity 3", "power of two"),
     ("nop", "--rate 1", "no options"),
 ])  # fmt: skip
-def test_bad_options(
-    build: Build, captures: Path, tmp_path: Path, nf: str, arguments: str, message: str
-) -> None:
+def test_bad_options(build: Build, captures: Path, tmp_path: Path, nf: str, arguments: str, message: str) -> None:
     with pytest.raises(ToolError) as error:
         run(build.sequential(nf), captures, tmp_path / "out", arguments)
     assert message in error.value.message

@@ -186,7 +186,9 @@ def test_a_struct_of_one_header_is_one_type_in_all_units(tmp_path: Path) -> None
     header = "struct mac { char bytes[6]; };\nstruct all { struct mac a; };\nextern struct all shared;\n"
     (tmp_path / "mac.h").write_text(header)
     (tmp_path / "a.c").write_text('#include "mac.h"\nstruct all shared;\n')
-    (tmp_path / "b.c").write_text('#include "mac.h"\nstruct mac f(void) { struct mac copy; copy = shared.a; return copy; }\n')
+    (tmp_path / "b.c").write_text(
+        '#include "mac.h"\nstruct mac f(void) { struct mac copy; copy = shared.a; return copy; }\n'
+    )
     function = load_program([tmp_path / "a.c", tmp_path / "b.c"]).functions["f"]
     assert {i.size for b in function.blocks for i in b.instructions if isinstance(i, CopyMemory)} == {6}
 

@@ -52,7 +52,6 @@ def test_the_nf_itself_is_fine(tmp_path):
         ({"key": "uint32_t old = s->addr; *s = k; if (old == 7) return device;"}, "read before the packet"),
         ({"count": "*v = (uint32_t)i;"}, "decides what an entry holds"),
         ({"last": "if (i & 1) return device;"}, "decides what the packet does"),
-        ({"last": "ip->dst_addr = (uint32_t)i;"}, "decides what leaves in packets"),
         (
             {
                 "expire": "if (expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000)) return 1;"

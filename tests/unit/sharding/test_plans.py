@@ -107,7 +107,9 @@ def test_index_that_leaves_in_a_packet(tmp_path):
         "  map_put(ip_port_table.map, s, i); vector_return(ip_port_table.keys, i, s); }"
         "ports->src_port = (uint16_t)i;",
     )
-    assert not r.plan.shardable and "decides what leaves in packets" in r.texts
+    assert r.plan.shardable and r.constraints == {(0, 0, same("src_ip", "src_port"))}
+    [ranged] = [d.object for d in r.plan.decisions if d.ranged]
+    assert [x.object for x in r.plan.relaxations if x.kind == "index-choice"] == [ranged]
 
 
 SENTINEL = (
