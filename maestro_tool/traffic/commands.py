@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maestro_tool import canonical
 from maestro_tool.diagnostics import InputError
-from maestro_tool.traffic.spec import DISTRIBUTIONS, IMIX, TrafficSpec
+from maestro_tool.traffic.spec import DISTRIBUTIONS, IMIX, MACS, OPENERS, TrafficSpec
 
 DEFAULTS = TrafficSpec()
 
@@ -46,16 +46,24 @@ def _register_traffic(subparsers: argparse._SubParsersAction[argparse.ArgumentPa
         description="Writes port0.pcap (LAN) and port1.pcap (WAN): the same bytes for the same options.",
     )
     p.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder for the captures")
-    _number(p, "flows", int, DEFAULTS.flows, "flows that the LAN opens")
+    _number(p, "flows", int, DEFAULTS.flows, "flows that are opened")
     _number(p, "packets", int, DEFAULTS.packets, "frames over both ports")
-    text = "hosts in 10/8, in one /16, in one /24; zipf: in 10/8, and few flows have most packets"
+    text = "hosts that open flows in 10/8, in one /16, in one /24; zipf: in 10/8, and few flows have most packets"
     p.add_argument("--distribution", choices=DISTRIBUTIONS, default=DEFAULTS.distribution, help=text)
     p.add_argument("--skew", type=float, metavar="S", help="Zipf exponent of the flows' popularity (zipf: 1.1, else 0)")
     p.add_argument("--sizes", default="60", metavar="BYTES,...",
                    help="frame sizes without frame check sequence, or 'imix' (default: 60)")  # fmt: skip
-    _number(p, "replies", float, DEFAULTS.replies, "fraction of WAN frames that answer a LAN flow")
+    _number(p, "replies", float, DEFAULTS.replies, "fraction of frames that answer a flow")
     _number(p, "unknown", float, DEFAULTS.unknown, "fraction of WAN frames of flows that nobody opened")
+    _number(p, "scans", float, DEFAULTS.scans, "fraction of frames from hosts to any port of a server")
     _number(p, "odd", float, DEFAULTS.odd, "fraction of fragments, options, VLAN, IPv6, ARP, cut frames ...")
+    text = "where flows are opened; with wan, the LAN has the servers"
+    p.add_argument("--opener", choices=OPENERS, default=DEFAULTS.opener, help=f"{text} (default: {DEFAULTS.opener})")
+    _number(p, "servers", int, DEFAULTS.servers, "servers that flows lead to, 0: anywhere")
+    p.add_argument("--macs", choices=MACS, default=DEFAULTS.macs,
+                   help="a MAC address per port, or for each host and server (default: port)")  # fmt: skip
+    p.add_argument("--sent", type=Path, metavar="DIR",
+                   help="what an NF sent when it received this capture: replies answer that")  # fmt: skip
     _number(p, "rate", int, DEFAULTS.rate, "frames per second, at most 1000000")
     _number(p, "active", int, DEFAULTS.active, "flows in use at a time, 0: all; fewer make churn")
     _number(p, "gaps", int, DEFAULTS.gaps, "pauses, spread over the capture")
@@ -90,8 +98,9 @@ def _traffic(args: argparse.Namespace) -> int:
         flows=args.flows, packets=args.packets, distribution=args.distribution, skew=args.skew,
         sizes=_sizes(args.sizes), replies=args.replies, unknown=args.unknown, odd=args.odd, rate=args.rate,
         active=args.active, gaps=args.gaps, gap_us=args.gap_us, seed=args.seed,
+        scans=args.scans, opener=args.opener, servers=args.servers, macs=args.macs,
     )  # fmt: skip
-    captures = generate(spec)
+    captures = generate(spec, None if args.sent is None else _outputs(args.sent))
     canonical.write_files({args.out / f"port{port}.pcap": content for port, content in captures.items()})
     print(f"{args.out}: {spec.packets} frames of {spec.flows} flows")
     return 0

@@ -16,7 +16,9 @@ TCP = 6
 UDP = 17
 
 #: MAC addresses of what is attached to port 0 and to port 1.
-MACS = (bytes.fromhex("020000000001"), bytes.fromhex("020000000002"))
+PORT_MACS = (0x020000000001, 0x020000000002)
+#: A host's own MAC address is this (locally administered) and its IPv4 address.
+HOST_MACS = 0x0200_0000_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Headers:
     """One packet per element; addresses and ports as numbers.  ``number`` is unique in the capture."""
 
     port: I64
+    src_mac: I64
+    dst_mac: I64
     src_ip: I64
     dst_ip: I64
     src_port: I64
@@ -43,9 +47,8 @@ def build(headers: Headers, size: int) -> U8:
     """
     rows = np.empty((len(headers.port), size), dtype=np.uint8)
     rows[:] = np.arange(size, dtype=np.uint8)
-    macs = np.frombuffer(MACS[0] + MACS[1], dtype=np.uint8).reshape(2, 6)
-    rows[:, 0:6] = macs[1 - headers.port]
-    rows[:, 6:12] = macs[headers.port]
+    _put(rows, 0, 6, headers.dst_mac)
+    _put(rows, 6, 6, headers.src_mac)
     _put(rows, 12, 2, 0x0800)
     _put(rows, 14, 2, 0x4500)
     _put(rows, 16, 2, size - 14)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from maestro_tool.diagnostics import InputError
-from maestro_tool.traffic import odd
+from maestro_tool.traffic import answers, odd
 from maestro_tool.traffic.capture import LINKTYPE_ETHERNET, MAGIC_MICROSECONDS, SNAP_LENGTH
-from maestro_tool.traffic.frames import TCP, U8, UDP, Bool, Headers, build
+from maestro_tool.traffic.frames import HOST_MACS, PORT_MACS, TCP, U8, UDP, Bool, Headers, build
 from maestro_tool.traffic.numbers import I64, Numbers
 from maestro_tool.traffic.spec import TrafficSpec
 
@@ -26,7 +27,7 @@ _RECORD_HEADER = 16
 
 @dataclass(frozen=True, slots=True)
 class _Flows:
-    """Flows as their LAN packets name them."""
+    """Flows as the packets of their hosts name them."""
 
     src_ip: I64
     dst_ip: I64
@@ -37,23 +38,32 @@ class _Flows:
 
 @dataclass(frozen=True, slots=True)
 class _Schedule:
-    """Per packet, in order of time: ``flow`` (index; of strangers in their own table), the input ``port``,
-    whether it belongs to no flow (``stranger``) and which odd kind it is (-1: plain)."""
+    """Per packet, in order of time: ``flow`` (index; of strangers in their own table), whether it comes from the
+    server (``answering``), belongs to no flow (``stranger``) or looks for open ports (``scan``), and which odd kind it
+    is (-1: plain)."""
 
     flow: I64
-    port: I64
+    answering: Bool
     stranger: Bool
+    scan: Bool
     kind: I64
 
 
-def generate(spec: TrafficSpec) -> dict[int, bytes]:
+def generate(spec: TrafficSpec, sent: Mapping[int, Sequence[bytes]] | None = None) -> dict[int, bytes]:
     """The pcap file of each port.
 
     Timestamps are whole microseconds and differ over all ports, so that the order of replay is unique.
+    ``sent``: what an NF sent on each port when it received this capture, or the last one made so; replies then answer
+    the frames that left the NF, whatever it had rewritten, instead of those that entered it.
     """
     numbers = Numbers(spec.seed)
     schedule = _schedule(spec, numbers)
     headers = _headers(spec, schedule, numbers)
+    if sent is not None:
+        request = ~schedule.answering & ~schedule.scan & (schedule.kind < 0)
+        reply = schedule.answering & (schedule.kind < 0)
+        asked = answers.latest_request(np.where(schedule.stranger, -1, schedule.flow), request, reply)
+        headers = answers.readdress(headers, asked, schedule.stranger, sent[1 - _host_port(spec)])
     times = _times(spec)
     sizes = np.asarray(spec.sizes, dtype=np.int64)[numbers.below(len(spec.sizes), spec.packets)]
     return {port: _pcap(headers, schedule.kind, sizes, times, port) for port in (LAN, WAN)}
@@ -64,21 +74,24 @@ def _schedule(spec: TrafficSpec, numbers: Numbers) -> _Schedule:
     role = numbers.fractions(count)
     is_odd = role < spec.odd
     stranger = (role >= spec.odd) & (role < spec.odd + spec.unknown)
-    reply = (role >= spec.odd + spec.unknown) & (role < spec.odd + spec.unknown + spec.replies)
+    answered = spec.odd + spec.unknown + spec.replies
+    reply = (role >= spec.odd + spec.unknown) & (role < answered)
+    scan = (role >= answered) & (role < answered + spec.scans)
 
     flow = _popular_flows(spec, numbers)
-    openers = _opening_positions(spec, ~is_odd & ~stranger, numbers)
+    ordinary = ~is_odd & ~stranger & ~scan
+    openers = _opening_positions(spec, ordinary, numbers)
     flow[openers] = np.arange(spec.flows)
 
-    # The first plain packet of a flow comes from the LAN, whatever its role was going to be.
-    plain = np.flatnonzero(~is_odd & ~stranger)
+    # The first plain packet of a flow comes from its host, whatever its role was going to be.
+    plain = np.flatnonzero(ordinary)
     first = plain[np.unique(flow[plain], return_index=True)[1]]
-    from_wan = stranger | reply | (is_odd & (numbers.below(2, count) == 1))
-    from_wan[first] = False
+    answering = stranger | reply | (is_odd & (numbers.below(2, count) == 1))
+    answering[first] = False
 
     flow[stranger] = np.arange(np.count_nonzero(stranger))
     kind = np.where(is_odd, numbers.below(len(odd.KINDS), count), -1)
-    return _Schedule(flow, np.where(from_wan, WAN, LAN), stranger, kind)
+    return _Schedule(flow, answering, stranger, scan, kind)
 
 
 def _popular_flows(spec: TrafficSpec, numbers: Numbers) -> I64:
@@ -117,23 +130,36 @@ def _headers(spec: TrafficSpec, schedule: _Schedule, numbers: Numbers) -> Header
     flows = _draw_flows(spec, spec.flows, numbers)
     strangers = _draw_strangers(spec, int(np.count_nonzero(schedule.stranger)), flows, numbers)
     index = np.where(schedule.stranger, schedule.flow + spec.flows, schedule.flow)
-    from_wan = schedule.port == WAN
 
     def column(name: str) -> I64:
         return np.asarray(np.concatenate((getattr(flows, name), getattr(strangers, name)))[index])
 
-    def either(lan: str, wan: str) -> I64:
-        return np.where(from_wan, column(wan), column(lan))
+    def either(host: I64, server: I64) -> I64:
+        return np.where(schedule.answering, server, host)
 
+    host, server, host_port, server_port = (column(n) for n in ("src_ip", "dst_ip", "src_port", "dst_port"))
+    server_port[schedule.scan] = 1 + numbers.below(0xFFFF, int(np.count_nonzero(schedule.scan)))
+    port = np.where(schedule.answering, 1 - _host_port(spec), _host_port(spec))
+    if spec.macs == "host":
+        host_mac, server_mac = HOST_MACS + host, HOST_MACS + server
+    else:
+        ends = np.asarray(PORT_MACS, dtype=np.int64)[[_host_port(spec), 1 - _host_port(spec)]]
+        host_mac, server_mac = (np.broadcast_to(mac, port.shape) for mac in ends)
     return Headers(
-        port=schedule.port,
-        src_ip=either("src_ip", "dst_ip"),
-        dst_ip=either("dst_ip", "src_ip"),
-        src_port=either("src_port", "dst_port"),
-        dst_port=either("dst_port", "src_port"),
+        port=port,
+        src_mac=either(host_mac, server_mac),
+        dst_mac=either(server_mac, host_mac),
+        src_ip=either(host, server),
+        dst_ip=either(server, host),
+        src_port=either(host_port, server_port),
+        dst_port=either(server_port, host_port),
         protocol=column("protocol"),
         number=np.arange(spec.packets, dtype=np.int64),
     )
+
+
+def _host_port(spec: TrafficSpec) -> int:
+    return LAN if spec.opener == "lan" else WAN
 
 
 def _draw_flows(spec: TrafficSpec, count: int, numbers: Numbers) -> _Flows:
@@ -149,7 +175,7 @@ def _draw_flows(spec: TrafficSpec, count: int, numbers: Numbers) -> _Flows:
     prefix = 0x0A010200 if spec.distribution == "one-slash-24" else 0x0A010000 if hosts < 1 << 24 else 0x0A000000
     return _Flows(
         src_ip=prefix + source // ports,
-        dst_ip=_servers(count, numbers),
+        dst_ip=_servers(spec, count, numbers),
         src_port=1024 + source % ports,
         dst_port=np.asarray((80, 443, 53, 8080), dtype=np.int64)[numbers.below(4, count)],
         protocol=np.where(numbers.below(2, count) == 1, TCP, UDP),
@@ -157,19 +183,21 @@ def _draw_flows(spec: TrafficSpec, count: int, numbers: Numbers) -> _Flows:
 
 
 def _draw_strangers(spec: TrafficSpec, count: int, flows: _Flows, numbers: Numbers) -> _Flows:
-    """Flows that no LAN packet opens: to the hosts of ``flows``, from ports that no server has."""
+    """Flows that no host opens: to the hosts of ``flows``, from ports that no server has."""
     chosen = numbers.below(spec.flows, count)
     return _Flows(
         src_ip=flows.src_ip[chosen],
-        dst_ip=_servers(count, numbers),
+        dst_ip=_servers(spec, count, numbers),
         src_port=flows.src_port[chosen],
         dst_port=10_000 + numbers.below(50_000, count),
         protocol=flows.protocol[chosen],
     )
 
 
-def _servers(count: int, numbers: Numbers) -> I64:
-    """Addresses from 16.0.0.0 up to multicast, away from the LAN's 10/8."""
+def _servers(spec: TrafficSpec, count: int, numbers: Numbers) -> I64:
+    """Addresses from 16.0.0.0 up to multicast, away from the hosts' 10/8."""
+    if spec.servers:
+        return np.asarray(0x10000001 + numbers.below(spec.servers, count), dtype=np.int64)
     return np.asarray(0x10000000 + numbers.below(0xD0000000, count), dtype=np.int64)
 
 

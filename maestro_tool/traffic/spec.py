@@ -10,12 +10,21 @@ from maestro_tool.diagnostics import InputError
 Distribution = Literal["uniform", "zipf", "one-slash-16", "one-slash-24"]
 DISTRIBUTIONS: tuple[Distribution, ...] = get_args(Distribution)
 
+Opener = Literal["lan", "wan"]
+OPENERS: tuple[Opener, ...] = get_args(Opener)
+
+Macs = Literal["port", "host"]
+MACS: tuple[Macs, ...] = get_args(Macs)
+
 #: Shortest and longest frame, in bytes without the frame check sequence.
 MIN_FRAME = 60
 MAX_FRAME = 1514
 
 #: Simple IMIX: 7 small, 4 middle, 1 large frame.
 IMIX: tuple[int, ...] = (60,) * 7 + (590,) * 4 + (1514,)
+
+#: Servers that can be told apart when there are not servers everywhere.
+MAX_SERVERS = 1 << 16
 
 #: Timestamps are whole microseconds and all different, so this is the highest rate in frames per second.
 MAX_RATE = 1_000_000
@@ -25,12 +34,14 @@ MAX_RATE = 1_000_000
 class TrafficSpec:
     """A two-port capture: port 0 is the LAN, port 1 the WAN.
 
-    ``flows`` flows are opened on the LAN, each at least once.  ``active`` of them (0: all) are in use at a
-    time; the window of active flows slides from the first to the last flow over the capture (churn).
-    ``distribution`` says where the LAN hosts are: anywhere in 10/8 ("uniform", "zipf"), in one /16 or one /24;
-    servers are anywhere.  Flows are equally popular, or by Zipf's law with exponent ``skew`` ("zipf": 1.1
-    unless given).  ``replies``, ``unknown`` and ``odd`` are fractions of ``packets``: replies to flows
-    opened before, WAN frames of no flow, and frames that are not plain TCP/UDP over IPv4 (`odd.KINDS`).
+    ``flows`` flows are opened by hosts on the port of ``opener``, each at least once, to servers on the other one.
+    ``active`` of them (0: all) are in use at a time; the window of active flows slides from the first to the last flow
+    over the capture (churn).  ``distribution`` says where the hosts are: anywhere in 10/8 ("uniform", "zipf"), in one
+    /16 or one /24; there are ``servers`` servers (0: anywhere).  Flows are equally popular, or by Zipf's law with
+    exponent ``skew`` ("zipf": 1.1 unless given).  ``replies``, ``unknown``, ``scans`` and ``odd`` are fractions of
+    ``packets``: replies to flows opened before, frames from servers that belong to no flow, frames from hosts to any
+    port of a server, and frames that are not plain TCP/UDP over IPv4 (`odd.KINDS`).
+    ``macs``: each port has one MAC address (a router is there), or each host and server has its own.
     ``sizes`` are drawn uniformly, in bytes without frame check sequence.  ``rate`` in frames per second;
     ``gaps`` pauses of ``gap_us`` microseconds are spread over the capture.
     """
@@ -42,7 +53,11 @@ class TrafficSpec:
     sizes: tuple[int, ...] = (60,)
     replies: float = 0.5
     unknown: float = 0.0
+    scans: float = 0.0
     odd: float = 0.0
+    opener: Opener = "lan"
+    servers: int = 0
+    macs: Macs = "port"
     rate: int = 100_000
     active: int = 0
     gaps: int = 0
@@ -53,20 +68,24 @@ class TrafficSpec:
         """Raises `InputError` for values that make no capture."""
         if self.distribution not in DISTRIBUTIONS:
             raise InputError(f"unknown distribution '{self.distribution}'", hint="known: " + ", ".join(DISTRIBUTIONS))
+        if self.opener not in OPENERS or self.macs not in MACS:
+            raise InputError(f"opener '{self.opener}' must be lan or wan, macs '{self.macs}' must be port or host")
         _within("flows", self.flows, 1, 10_000_000)
         _within("packets", self.packets, 1, 100_000_000)
         _within("rate", self.rate, 1, MAX_RATE)
         _within("active", self.active, 0, self.flows)
         _within("gaps", self.gaps, 0, self.packets - 1)
+        _within("servers", self.servers, 0, MAX_SERVERS)
         _within("gap_us", self.gap_us, 0, 10**12)
         if not self.sizes:
             raise InputError("no frame size given")
         for size in self.sizes:
             _within("size", size, MIN_FRAME, MAX_FRAME)
-        for name, value in (("replies", self.replies), ("unknown", self.unknown), ("odd", self.odd)):
+        fractions = {name: getattr(self, name) for name in ("replies", "unknown", "scans", "odd")}
+        for name, value in fractions.items():
             _within(name, value, 0, 1)
-        if self.replies + self.unknown + self.odd > 1:
-            raise InputError("the fractions of replies, unknown and odd frames add up to more than 1")
+        if sum(fractions.values()) > 1:
+            raise InputError("the fractions of replies, unknown, scanning and odd frames add up to more than 1")
         _within("skew", self.exponent, 0, 10)
 
     @property

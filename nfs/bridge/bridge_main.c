@@ -27,6 +27,14 @@ bool nf_init(void) {
   return state != NULL;
 }
 
+static uint16_t get_device(int index) {
+  struct Device *device;
+  vector_borrow(state->devices, index, (void **)&device);
+  uint16_t number = device->number;
+  vector_return(state->devices, index, device);
+  return number;
+}
+
 static void set_device(int index, uint16_t number) {
   struct Device *device;
   vector_borrow(state->devices, index, (void **)&device);
@@ -38,7 +46,9 @@ static void learn(struct rte_ether_addr *source, uint16_t device, vigor_time_t n
   int index;
   if (map_get(state->indices, source, &index)) {
     dchain_rejuvenate_index(state->ages, index, now);
-    set_device(index, device);
+    if (get_device(index) != device) { /* hosts seldom move, and who only reads can share the table */
+      set_device(index, device);
+    }
     return;
   }
   if (!dchain_allocate_new_index(state->ages, &index, now)) {
@@ -58,14 +68,7 @@ static void learn(struct rte_ether_addr *source, uint16_t device, vigor_time_t n
 /* The port of an address, or FLOOD_FRAME. */
 static uint16_t find(struct rte_ether_addr *destination) {
   int index;
-  if (!map_get(state->indices, destination, &index)) {
-    return FLOOD_FRAME;
-  }
-  struct Device *device;
-  vector_borrow(state->devices, index, (void **)&device);
-  uint16_t number = device->number;
-  vector_return(state->devices, index, device);
-  return number;
+  return map_get(state->indices, destination, &index) ? get_device(index) : FLOOD_FRAME;
 }
 
 int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {

@@ -9,13 +9,14 @@
 #include "nf-log.h"
 #include "nf-util.h"
 
+#include "state.h"
+
 #define DEFAULT_WAN_DEVICE 1
 #define DEFAULT_CAPACITY 65536
 #define DEFAULT_MAX_PORTS 16
 #define DEFAULT_EXPIRE_US (60 * 1000 * 1000)
 
-/* Every source has room for all its ports. */
-#define LIMIT_ALL_PORTS (1u << 22)
+#define LIMIT_CAPACITY (1u << 18) /* 2^24 ports of all sources */
 #define LIMIT_EXPIRE_US (INT64_MAX / 1000)
 
 #define PARSE_ERROR(format, ...)                                                                                       \
@@ -24,8 +25,6 @@
     nf_config_usage();                                                                                                 \
     exit(EXIT_FAILURE);                                                                                                \
   } while (0)
-
-static bool is_power_of_two(uintmax_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 void nf_config_init(int argc, char **argv) {
   static const struct option options[] = {
@@ -67,11 +66,11 @@ void nf_config_init(int argc, char **argv) {
   if (expire_us == 0 || expire_us > LIMIT_EXPIRE_US) {
     PARSE_ERROR("--expire must be between 1 and %" PRId64 " microseconds", LIMIT_EXPIRE_US);
   }
-  if (!is_power_of_two(max_ports) || max_ports > 65536) {
-    PARSE_ERROR("--max-ports must be a power of two, at most 65536");
+  if (max_ports == 0 || max_ports > PORTS_PER_SOURCE) {
+    PARSE_ERROR("--max-ports must be between 1 and %d", PORTS_PER_SOURCE);
   }
-  if (!is_power_of_two(capacity) || capacity > LIMIT_ALL_PORTS / max_ports) {
-    PARSE_ERROR("--capacity must be a power of two, and at most %u divided by --max-ports", LIMIT_ALL_PORTS);
+  if (capacity == 0 || capacity > LIMIT_CAPACITY || (capacity & (capacity - 1)) != 0) {
+    PARSE_ERROR("--capacity must be a power of two, at most %u", LIMIT_CAPACITY);
   }
 
   config.wan_device = (uint16_t)wan;
@@ -88,9 +87,9 @@ void nf_config_usage(void) {
           "psd: a port-scan detector.\n"
           "  --wan PORT        port of the outside, 0 or 1; the other one is the LAN (default %d)\n"
           "  --expire US       microseconds without a packet until a source is forgotten (default %d)\n"
-          "  --max-ports N     different ports that a source may try, a power of two (default %d)\n"
+          "  --max-ports N     different ports that a source may try, at most %d (default %d)\n"
           "  --capacity N      sources watched at the same time, a power of two (default %d)\n",
-          DEFAULT_WAN_DEVICE, DEFAULT_EXPIRE_US, DEFAULT_MAX_PORTS, DEFAULT_CAPACITY);
+          DEFAULT_WAN_DEVICE, DEFAULT_EXPIRE_US, PORTS_PER_SOURCE, DEFAULT_MAX_PORTS, DEFAULT_CAPACITY);
 }
 
 void nf_config_print(void) {

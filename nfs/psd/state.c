@@ -6,7 +6,7 @@
 #include "source.h"
 #include "touched_port.h"
 
-struct State *alloc_state(uint32_t capacity, uint32_t max_ports) {
+struct State *alloc_state(uint32_t capacity) {
   struct State *state = malloc(sizeof(struct State));
   if (state == NULL) {
     return NULL;
@@ -24,10 +24,10 @@ struct State *alloc_state(uint32_t capacity, uint32_t max_ports) {
   if (!dchain_allocate((int)capacity, &state->ages)) {
     return NULL;
   }
-  if (!map_allocate(TouchedPort_eq, TouchedPort_hash, capacity * max_ports, &state->ports)) {
+  if (!map_allocate(TouchedPort_eq, TouchedPort_hash, capacity * PORTS_PER_SOURCE, &state->ports)) {
     return NULL;
   }
-  if (!vector_allocate(sizeof(struct TouchedPort), capacity * max_ports, TouchedPort_allocate, &state->port_keys)) {
+  if (!vector_allocate(sizeof(struct TouchedPort), capacity * PORTS_PER_SOURCE, TouchedPort_allocate, &state->port_keys)) {
     return NULL;
   }
   return state;

@@ -1,4 +1,4 @@
-/* The detector's tables.  Index i names one source; its ports are stored from slot i * max_ports on. */
+/* The detector's tables.  Index i names one source; its ports are stored from slot i * PORTS_PER_SOURCE on. */
 #pragma once
 
 #include <stdint.h>
@@ -6,6 +6,9 @@
 #include "lib/verified/double-chain.h"
 #include "lib/verified/map.h"
 #include "lib/verified/vector.h"
+
+/* Room for the ports of one source.  A constant, so that nothing but capacities depends on the option that limits them. */
+#define PORTS_PER_SOURCE 64
 
 struct State {
   struct Map *indices;      /* IpAddr -> index */
@@ -17,4 +20,4 @@ struct State {
 };
 
 /* NULL if there is not enough memory. */
-struct State *alloc_state(uint32_t capacity, uint32_t max_ports);
+struct State *alloc_state(uint32_t capacity);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import struct
 from collections import Counter
 
 import dpkt
@@ -204,10 +205,85 @@ def test_a_udp_checksum_is_never_zero() -> None:
     count = 0x10000
     column = np.zeros(count, dtype=np.int64)
     headers = Headers(
-        port=column, src_ip=column + 1, dst_ip=column + 2, src_port=column, dst_port=column, protocol=column + UDP,
+        port=column, src_mac=column, dst_mac=column, src_ip=column + 1, dst_ip=column + 2, src_port=column, dst_port=column, protocol=column + UDP,
         number=np.arange(count, dtype=np.int64),
     )  # fmt: skip
     rows = build(headers, 60)
     sums = rows[:, 40].astype(int) * 256 + rows[:, 41]
     assert sums.min() > 0
     assert np.count_nonzero(sums == 0xFFFF) == 1
+
+
+def test_flows_opened_on_the_wan() -> None:
+    spec = TrafficSpec(flows=200, packets=4000, replies=0.4, opener="wan", distribution="one-slash-24", servers=3)
+    opened = set()
+    for _, port, data in frames(spec):
+        host, server = (data[26:30], data[30:34]) if port == WAN else (data[30:34], data[26:30])
+        assert host[:3] == bytes((10, 1, 2)) and server in {bytes((16, 0, 0, n)) for n in (1, 2, 3)}
+        assert port == WAN or flow_of(data) in opened
+        opened.add(flow_of(data))
+    assert len(opened) == 200
+
+
+def test_each_host_may_have_a_mac_address() -> None:
+    for _, _, data in frames(TrafficSpec(flows=50, packets=500, unknown=0.1, scans=0.1, macs="host")):
+        assert data[0:6] == b"\x02\x00" + data[30:34]
+        assert data[6:12] == b"\x02\x00" + data[26:30]
+
+
+def test_scans_try_ports_of_servers() -> None:
+    spec = TrafficSpec(flows=10, packets=5000, replies=0.3, scans=0.2, distribution="one-slash-24")
+    ports = Counter(int.from_bytes(data[36:38], "big") for _, port, data in frames(spec) if port == LAN)
+    rare = [port for port, count in ports.items() if port not in (80, 443, 53, 8080)]
+    assert 900 < len(rare) < 1100 and min(rare) < 1000 and max(rare) > 64_000
+
+
+class Rewriter:
+    """Stands for an NF: what leaves on the WAN has other source addresses, by the number of the frame."""
+
+    def __init__(self, loses: int) -> None:
+        self._loses = loses
+
+    def sent(self, captures: dict[int, bytes]) -> dict[int, list[bytes]]:
+        wan = []
+        for _, data in dpkt.pcap.Reader(io.BytesIO(captures[LAN])):
+            number = int.from_bytes(data[18:20], "big")  # IPv4 identification; captures are short here
+            if number % self._loses:
+                wan.append(data[:26] + bytes((192, 0, 2, 1)) + data[30:34] + struct.pack(">H", number) + data[36:])
+        return {LAN: [], WAN: wan}
+
+
+def test_replies_answer_what_was_sent() -> None:
+    spec = TrafficSpec(flows=50, packets=2000, replies=0.4, unknown=0.1)
+    plain = generate(spec)
+    sent = Rewriter(loses=5).sent(plain)
+    readdressed = generate(spec, sent)
+    assert readdressed[LAN] == plain[LAN]
+    lan = {int.from_bytes(data[18:20], "big"): data for _, data in dpkt.pcap.Reader(io.BytesIO(plain[LAN]))}
+    latest: dict[object, int] = {}
+    before, after = ([data for _, data in dpkt.pcap.Reader(io.BytesIO(c[WAN]))] for c in (plain, readdressed))
+    answered = unanswered = 0
+    for old, new in zip(before, after, strict=True):
+        number = int.from_bytes(old[18:20], "big")
+        latest = {flow_of(lan[n]): n for n in sorted(lan) if n < number}
+        asked = latest.get(flow_of(old))
+        if asked is None:  # a stranger writes to an address that is in use, from a server that nobody asked
+            assert new[26:30] == old[26:30] and new[34:36] == old[34:36]
+        elif asked % 5:
+            assert new[30:34] == bytes((192, 0, 2, 1)) and int.from_bytes(new[36:38], "big") == asked
+            assert new[26:30] == old[26:30] and new[34:36] == old[34:36]
+            answered += 1
+        else:
+            assert new == old
+            unanswered += 1
+        assert is_right(new)
+    assert answered > 500 and unanswered > 100
+
+
+def is_right(frame: bytes) -> bool:
+    """Checksums are those that dpkt computes."""
+    packet = dpkt.ethernet.Ethernet(frame).data
+    ip_sum, l4_sum = packet.sum, packet.data.sum
+    packet.sum = packet.data.sum = 0
+    again = dpkt.ip.IP(bytes(packet))
+    return (again.sum, again.data.sum) == (ip_sum, l4_sum)
