@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_ethdev.h>
+
 #include "nf.h"
 #include "nf-log.h"
 #include "nf-parse.h"
@@ -22,16 +24,17 @@
     exit(EXIT_FAILURE);                                                                                                \
   } while (0)
 
-/* MAC,PORT */
+/* PORT,MAC */
 static void parse_entry(const char *text) {
+  uintmax_t device = nf_util_parse_int(text, "entry", 10, ',');
   if (config.n_entries == MAX_STATIC_ENTRIES) {
-    PARSE_ERROR("at most %d entries", MAX_STATIC_ENTRIES);
+    PARSE_ERROR("--entry can be given %d times", MAX_STATIC_ENTRIES);
   }
   struct static_entry *entry = &config.entries[config.n_entries];
-  const char *comma = strchr(text, ',');
-  if (comma == NULL || !nf_parse_etheraddr(text, &entry->address) || !nf_parse_device(comma + 1, &entry->device)) {
-    PARSE_ERROR("--entry must be MAC,PORT with a port of this program");
+  if (device >= rte_eth_dev_count_avail() || !nf_parse_etheraddr(strchr(text, ',') + 1, &entry->address)) {
+    PARSE_ERROR("--entry must be PORT,MAC with a port of this program");
   }
+  entry->device = (uint16_t)device;
   config.n_entries++;
 }
 
@@ -73,7 +76,7 @@ void nf_config_init(int argc, char **argv) {
 void nf_config_usage(void) {
   fprintf(stderr,
           "sbridge: a bridge with a static table.\n"
-          "  --entry MAC,PORT  frames to MAC leave on PORT; may be given %d times, the first of a MAC counts\n"
+          "  --entry PORT,MAC  frames to MAC leave on PORT; may be given %d times, the first of a MAC counts\n"
           "  --capacity N      addresses that the table has room for, a power of two (default %d)\n",
           MAX_STATIC_ENTRIES, DEFAULT_CAPACITY);
 }

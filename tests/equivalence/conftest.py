@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from nf_runs import ROOT, Build
 
-NFS = ("fw", "nop", "pol")
+NFS = ("bridge", "cl", "fw", "hhh", "lb", "nat", "nop", "pol", "psd", "sbridge")
+PARALLEL = ("fw", "nop", "pol")
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +45,7 @@ def _build(folder: Path) -> None:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    programs = [f"build/soft/{nf}/{nf}" for nf in NFS]
+    programs = [f"build/soft/{nf}/{nf}" for nf in PARALLEL]
     for targets in (["sequential"], programs):
         command = [sys.executable, "-m", "SCons", "-j2", f"nf={','.join(NFS)}", "nic=soft", *targets]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

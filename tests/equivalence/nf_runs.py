@@ -10,7 +10,7 @@ from pathlib import Path
 from nf_models import Packet, Verdict
 
 from maestro_tool import canonical
-from maestro_tool.traffic.capture import read_folder
+from maestro_tool.traffic.capture import capture_paths, read_folder
 from maestro_tool.traffic.generate import generate
 from maestro_tool.traffic.replay import ReplayResult, replay
 from maestro_tool.traffic.spec import TrafficSpec
@@ -35,9 +35,27 @@ class Build:
         return self.folder / "soft" / nf / nf
 
 
-def make_captures(folder: Path, spec: TrafficSpec) -> Path:
-    canonical.write_files({folder / f"port{port}.pcap": content for port, content in generate(spec).items()})
+def make_captures(folder: Path, spec: TrafficSpec, sent: Outputs | None = None) -> Path:
+    """``sent``: replies answer these frames (`generate`)."""
+    canonical.write_files({folder / f"port{port}.pcap": content for port, content in generate(spec, sent).items()})
     return folder
+
+
+def converse(
+    program: Path, spec: TrafficSpec, folder: Path, arguments: str = "", workers: int | None = None
+) -> tuple[Path, Outputs, ReplayResult]:
+    """A capture in which replies answer what the program sends when it receives this capture, and what it sends.
+
+    Which frames those are depends on the replies before, so this takes some rounds: each is right for longer.
+    """
+    captures = make_captures(folder / "in0", spec)
+    for n in range(12):
+        sent, result = run(program, captures, folder / f"out{n}", arguments, workers)
+        again = make_captures(folder / f"in{n + 1}", spec, sent)
+        if packets(again) == packets(captures):
+            return captures, sent, result
+        captures = again
+    raise AssertionError("replies change for ever")
 
 
 def packets(captures: Path) -> list[Packet]:
@@ -59,11 +77,14 @@ def outputs(folder: Path) -> Outputs:
 
 def modelled(model: Model, captures: Path) -> Outputs:
     """What ports send if verdicts are the model's."""
-    sent: Outputs = {0: [], 1: []}
+    sent: Outputs = {port: [] for port in capture_paths(captures)}
     received = packets(captures)
     for packet, verdict in zip(received, model(received), strict=True):
-        if verdict is not None:
+        if isinstance(verdict, int):
             sent[verdict].append(packet.frame)
+        elif verdict is not None:
+            for port in verdict.ports:
+                sent[port].append(verdict.frame)
     return sent
 
 
