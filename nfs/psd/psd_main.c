@@ -34,54 +34,53 @@ static void forget_ports(int index, const struct Source *source) {
   expire_items_single_map_iteratively(state->port_keys, state->ports, first, first + n_ports);
 }
 
-/* Stores one more port that the source tried. */
-static void add_port(int index, struct Source *source, const struct TouchedPort *touched) {
-  int slot = index * PORTS_PER_SOURCE + (int)source->n_ports;
-  /* The map keeps a pointer to its key, so the key must live in the vector. */
-  struct TouchedPort *stored;
-  vector_borrow(state->port_keys, slot, (void **)&stored);
-  *stored = *touched;
-  map_put(state->ports, stored, slot);
-  vector_return(state->port_keys, slot, stored);
-  source->n_ports++;
-}
-
-/* Starts to watch a source, with the first port that it tries; false if the table is full. */
-static bool watch(struct IpAddr *address, uint16_t dst_port, vigor_time_t now) {
-  int index;
-  if (!dchain_allocate_new_index(state->ages, &index, now)) {
+/* Finds the source, or starts to watch it; false if the table is full. */
+static bool find_source(uint32_t src_ip, vigor_time_t now, int *index) {
+  struct IpAddr key = {.addr = src_ip};
+  if (map_get(state->indices, &key, index)) {
+    dchain_rejuvenate_index(state->ages, *index, now);
+    return true;
+  }
+  if (!dchain_allocate_new_index(state->ages, index, now)) {
     return false;
   }
-  struct IpAddr *stored;
-  vector_borrow(state->addresses, index, (void **)&stored);
-  *stored = *address;
-  map_put(state->indices, stored, index);
-  vector_return(state->addresses, index, stored);
 
-  struct TouchedPort touched = {.src_ip = address->addr, .dst_port = dst_port, .since = now};
   struct Source *source;
-  vector_borrow(state->sources, index, (void **)&source);
-  forget_ports(index, source);
+  vector_borrow(state->sources, *index, (void **)&source);
+  forget_ports(*index, source);
   source->since = now;
   source->n_ports = 0;
-  add_port(index, source, &touched);
-  vector_return(state->sources, index, source);
+  vector_return(state->sources, *index, source);
+
+  /* The map keeps a pointer to its key, so the key must live in the vector. */
+  struct IpAddr *stored;
+  vector_borrow(state->addresses, *index, (void **)&stored);
+  stored->addr = src_ip;
+  map_put(state->indices, stored, *index);
+  vector_return(state->addresses, *index, stored);
   return true;
 }
 
-/* Whether a source that is watched may send to the port: one that it tried before, or one more than these. */
-static bool may_touch(int index, struct IpAddr *address, uint16_t dst_port) {
-  struct Source *source;
-  vector_borrow(state->sources, index, (void **)&source);
-  struct TouchedPort touched = {.src_ip = address->addr, .dst_port = dst_port, .since = source->since};
+/* Whether the source may send to the port: one that it tried before, or one more than these. */
+static bool may_touch(int index, struct Source *source, uint32_t src_ip, uint16_t dst_port) {
+  struct TouchedPort touched = {.src_ip = src_ip, .dst_port = dst_port, .since = source->since};
   int slot;
-  bool pass = map_get(state->ports, &touched, &slot);
-  if (!pass && source->n_ports < config.max_ports && source->n_ports < PORTS_PER_SOURCE) {
-    add_port(index, source, &touched);
-    pass = true;
+  if (map_get(state->ports, &touched, &slot)) {
+    return true;
   }
-  vector_return(state->sources, index, source);
-  return pass;
+  /* The first is always permitted, whatever the limit: so it stays an option, which the plan does not depend on. */
+  if (source->n_ports != 0 && (source->n_ports >= config.max_ports || source->n_ports >= PORTS_PER_SOURCE)) {
+    return false;
+  }
+
+  slot = index * PORTS_PER_SOURCE + (int)source->n_ports;
+  struct TouchedPort *stored;
+  vector_borrow(state->port_keys, slot, (void **)&stored);
+  *stored = touched;
+  map_put(state->ports, stored, slot);
+  vector_return(state->port_keys, slot, stored);
+  source->n_ports++;
+  return true;
 }
 
 int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {
@@ -111,14 +110,15 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_
     return device;
   }
 
-  struct IpAddr address = {.addr = ip->src_addr};
   int index;
-  bool pass;
-  if (map_get(state->indices, &address, &index)) {
-    dchain_rejuvenate_index(state->ages, index, now);
-    pass = may_touch(index, &address, ports->dst_port);
-  } else {
-    pass = watch(&address, ports->dst_port, now);
+  if (!find_source(ip->src_addr, now, &index)) {
+    NF_DEBUG("Table full, dropping");
+    return device;
   }
+
+  struct Source *source;
+  vector_borrow(state->sources, index, (void **)&source);
+  bool pass = may_touch(index, source, ip->src_addr, ports->dst_port);
+  vector_return(state->sources, index, source);
   return pass ? config.lan_device : device;
 }
