@@ -152,6 +152,10 @@ class Machine(Access):
 
     def _find(self, state: State, condition: Expr) -> tuple[Answer, Witness | None]:
         """Whether the condition can hold here, and values for the whole path under which it does."""
+        if state.witness is not None:
+            guess = self.solver.guess(state.conditions, state.witness, condition)
+            if guess is not None:
+                return "yes", guess
         answer, values = self.solver.find(state.conditions, condition)
         if values is None or state.witness is None:
             return answer, None

@@ -11,7 +11,7 @@ a proof; "yes" may then be too generous.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import z3
 
@@ -36,9 +36,7 @@ class Solver:
     def __init__(self, limits: Limits, assumptions: Iterable[Expr] = ()) -> None:
         self.queries = 0
         self._translate = Translator(z3.Context())
-        self._z3 = z3.SolverFor("QF_BV", ctx=self._translate.context)
-        self._z3.set("rlimit", limits.rlimit)
-        self._asserted: list[Expr] = []  # z3's stack, one level each; consecutive queries share most of it
+        self._limits = limits
         self._assumptions = tuple(assumptions)
         self._symbols: dict[Expr, frozenset[Expr]] = {}
         self._open: dict[Expr, Expr] = {}  # terms with their nonlinear parts replaced by symbols
@@ -74,25 +72,32 @@ class Solver:
             answer = self._answers[query] = self._check(query)
         return answer
 
+    def guess(self, conditions: tuple[Expr, ...], witness: Witness, condition: Expr) -> Witness | None:
+        """``witness``, under which ``conditions`` hold, with other values for symbols that they leave free, such that
+        ``condition`` holds too; None if none of a few guesses will do."""
+        bound = frozenset[Expr]().union(*(self.symbols(c) for c in (*self._assumptions, *conditions)))
+        free = [s for s in self.symbols(condition) - bound if s.width]
+        for value in (0, -1, 1) if free else ():
+            guess = {**witness, **{s: nodes.const(value, s.width) for s in free}}
+            if self.holds_under(guess, condition):
+                return guess
+        return None
+
     def values(self, conditions: tuple[Expr, ...], e: Expr, limit: int) -> list[int] | None:
         """All values ``e`` can take, sorted; None when there are more than ``limit`` or z3 gives up."""
-        self._assert(self._slice(conditions, e))
-        self._z3.push()
-        try:
-            term = self._translate(self._opened(e))
-            found: list[int] = []
-            while True:
-                self.queries += 1
-                answer = self._z3.check()
-                if answer == z3.unsat:
-                    return sorted(found)
-                if answer == z3.unknown or len(found) >= limit:
-                    return None
-                value = self._z3.model().eval(term, model_completion=True).as_long()
-                found.append(value)
-                self._z3.add(term != value)
-        finally:
-            self._z3.pop()
+        solver = self._asked(self._slice(conditions, e))
+        term = self._translate(self._opened(e))
+        found: list[int] = []
+        while True:
+            self.queries += 1
+            answer = solver.check()
+            if answer == z3.unsat:
+                return sorted(found)
+            if answer == z3.unknown or len(found) >= limit:
+                return None
+            value = solver.model().eval(term, model_completion=True).as_long()
+            found.append(value)
+            solver.add(term != value)
 
     def _slice(self, conditions: tuple[Expr, ...], about: Expr) -> list[Expr]:
         """The conditions that share symbols with ``about``, directly or through others."""
@@ -107,20 +112,14 @@ class Solver:
                 chosen.add(c)
                 wanted |= self.symbols(c)
 
-    def _assert(self, conditions: list[Expr]) -> None:
-        """Make z3's stack hold exactly these conditions."""
-        common = 0
-        for old, new in zip(self._asserted, conditions, strict=False):
-            if old is not new:
-                break
-            common += 1
-        if common < len(self._asserted):
-            self._z3.pop(len(self._asserted) - common)
-            del self._asserted[common:]
-        for c in conditions[common:]:
-            self._z3.push()
-            self._z3.add(self._translate(self._opened(c)))
-            self._asserted.append(c)
+    def _asked(self, conditions: Iterable[Expr]) -> Any:
+        """A z3 solver that holds these conditions.  A new one: what z3 does before it searches, and leaves out where
+        solvers are kept and extended, saves more than keeping them does."""
+        solver = z3.SolverFor("QF_BV", ctx=self._translate.context)
+        solver.set("rlimit", self._limits.rlimit)
+        for c in conditions:
+            solver.add(self._translate(self._opened(c)))
+        return solver
 
     def _opened(self, e: Expr) -> Expr:
         """``e`` with products and quotients that are left open replaced by symbols of their own."""
@@ -143,11 +142,11 @@ class Solver:
 
     def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness | None]:
         self.queries += 1
-        self._assert(list(query))
-        answer = self._z3.check()
+        solver = self._asked(query)
+        answer = solver.check()
         if answer != z3.sat:
             return ("no" if answer == z3.unsat else "unknown"), None
-        model = self._z3.model()
+        model = solver.model()
         witness: Witness = {}
         for s in frozenset[Expr]().union(*(self.symbols(c) for c in query)):
             if s.width:
