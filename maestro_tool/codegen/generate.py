@@ -184,7 +184,7 @@ def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[st
             }
         )
     for o in analysis.objects:
-        for role, function in zip(("equal", "hash"), o.functions, strict=False):
+        for role, function in zip(("hash",) if o.kind == "sketch" else ("equal", "hash"), o.functions, strict=False):
             by_file[_function_file(program, o, function)].append(
                 {
                     "place": f"the {'equality' if role == 'equal' else role} function of {o.name}",

@@ -15,7 +15,8 @@ from maestro_tool.expr.smt import Translator
 
 #: Work per z3 query (z3's resource units); beyond it nothing is claimed.
 _RLIMIT = 2_000_000
-#: Indices are below libVig's IRANG_LIMIT (double-chain.h), 2^20: a block's number then never wraps in 32 bits.
+#: Indices are below libVig's IRANG_LIMIT (double-chain.h), 2^20, which the program checks: a block's number then never
+#: wraps in 32 bits.
 _LARGEST_STRIDE = (1 << 32) // (1 << 20)
 
 

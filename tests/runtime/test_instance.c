@@ -129,6 +129,49 @@ static bool check_in_common(char *text, size_t size) {
   return false;
 }
 
+/* Of each worker, in order. */
+static struct DoubleChain *chains[4];
+static unsigned n_chains;
+
+static bool init_and_note_chain(void) {
+  if (!tiny_nf.init()) return false;
+  chains[n_chains++] = (struct DoubleChain *)(uintptr_t)maestro_allocated(2);
+  return true;
+}
+
+/* Workers hand out indices of their own range, all of which together are those of the chain; others are not in use. */
+static void ranges(void) {
+  struct maestro_object objects[3];
+  memcpy(objects, tiny_nf.objects, sizeof objects);
+  objects[2].ranged = true;
+  struct maestro_nf nf = tiny_nf;
+  nf.objects = objects;
+  nf.init = init_and_note_chain;
+  struct maestro_instance *instance = NULL;
+  CHECK_EQ(create_default(&nf, 3, &instance), 0);
+  CHECK_EQ(n_chains, 3);
+  int owner[8] = {0};
+  for (unsigned worker = 0; worker < 3; worker++) {
+    for (int index; dchain_allocate_new_index(chains[worker], &index, 1);) {
+      CHECK(index >= 0 && index < 8 && owner[index] == 0);
+      owner[index] = (int)worker + 1;
+    }
+    for (unsigned other = worker + 1; other < 3; other++)
+      for (int i = 0; i < 8; i++) CHECK_EQ(dchain_is_index_allocated(chains[other], i), 0);
+  }
+  for (int i = 0; i < 8; i++) CHECK(owner[i] != 0);
+  CHECK_EQ(dchain_free_index(chains[1], 3), 1); /* comes back to the same worker */
+  int index;
+  CHECK_EQ(dchain_allocate_new_index(chains[0], &index, 1), 0);
+  CHECK_EQ(dchain_allocate_new_index(chains[1], &index, 1), 1);
+  CHECK_EQ(index, 3);
+  maestro_destroy(instance);
+  char large[] = "2097152", expire[] = "1000";
+  n_chains = 0;
+  CHECK_EQ(create(&nf, 3, &instance, large, expire), -EINVAL);
+  CHECK(strstr(error, "'ages' has 2097152 indices, but the plan allows 1048576 at most") != NULL);
+}
+
 static void common_memory(void) {
   struct maestro_nf nf = tiny_nf;
   nf.init = init_in_common;
@@ -279,6 +322,7 @@ int main(int argc, char **argv) {
   pool = rte_pktmbuf_pool_create("test", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);
   refusals();
+  ranges();
   common_memory();
   filled_in_set_up();
   separate_workers();

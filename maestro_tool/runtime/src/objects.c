@@ -79,20 +79,22 @@ const void *maestro_allocated(unsigned number) {
                                                                                             : NULL;
 }
 
-static const struct Map *allocated_map(unsigned number) {
-  const bool is_map = maestro_builder != NULL && number < maestro_builder->nf->n_objects &&
-                      maestro_builder->nf->objects[number].kind == MAESTRO_MAP;
-  return is_map ? maestro_allocated(number) : NULL;
+static const void *allocated_as(unsigned number, enum maestro_object_kind kind) {
+  const bool is_one = maestro_builder != NULL && number < maestro_builder->nf->n_objects &&
+                      maestro_builder->nf->objects[number].kind == kind;
+  return is_one ? maestro_allocated(number) : NULL;
 }
 
 bool maestro_map_equal_is(unsigned number, void (*function)(void)) {
-  const struct Map *map = allocated_map(number);
+  const struct Map *map = allocated_as(number, MAESTRO_MAP);
   return map != NULL && (void (*)(void))map->equal == function;
 }
 
 bool maestro_map_hash_is(unsigned number, void (*function)(void)) {
-  const struct Map *map = allocated_map(number);
-  return map != NULL && (void (*)(void))map->hash == function;
+  const struct Map *map = allocated_as(number, MAESTRO_MAP);
+  const struct Sketch *sketch = allocated_as(number, MAESTRO_SKETCH);
+  return (map != NULL && (void (*)(void))map->hash == function) ||
+         (sketch != NULL && (void (*)(void))maestro_sketch_hash(sketch) == function);
 }
 
 static uint32_t n_allocated(const struct DoubleChain *chain) {
@@ -176,6 +178,8 @@ int dchain_allocate(int range, struct DoubleChain **chain_out) {
   const struct maestro_object *object = maestro_number_object(MAESTRO_DCHAIN, range > 0 ? (unsigned)range : 0);
   if (range <= 0) return 0;
   const bool ranged = object != NULL && object->ranged;
+  if (ranged && range > IRANG_LIMIT)
+    disagree(maestro_builder, "'%s' has %d indices, but the plan allows %d at most", object->name, range, IRANG_LIMIT);
   uint32_t share = (uint32_t)range;
   if (object != NULL && object->split && !ranged)
     share = (share + maestro_builder->n_workers - 1) / maestro_builder->n_workers;

@@ -8,6 +8,11 @@
 
 #include "maestro.h"
 
+struct Map;
+struct Vector;
+struct DoubleChain;
+struct Sketch;
+
 #define MAESTRO_MAX_OBJECTS 4096 /* NFs make tens */
 
 /* Memory of one worker: taken by nf_init, given back all at once. */
@@ -42,7 +47,8 @@ const struct maestro_object *maestro_number_object(enum maestro_object_kind kind
 void maestro_made_object(const void *object);
 /* For the checks in generated code: the object that allocation `number` of this nf_init made; NULL if there is none. */
 const void *maestro_allocated(unsigned number);
-/* For the checks in generated code: whether map `number` was given this function, for equality or as its hash. */
+/* For the checks in generated code: whether map (or sketch) `number` was given this function, for equality or as its
+ * hash. */
 bool maestro_map_equal_is(unsigned number, void (*function)(void));
 bool maestro_map_hash_is(unsigned number, void (*function)(void));
 /* Whether nf_init left as much in the objects as the analysis saw; else the error says where not. */
@@ -53,6 +59,8 @@ void *maestro_object_memory(size_t size);
 struct Map *maestro_map_new(bool (*equal)(void *, void *), unsigned (*hash)(void *), unsigned capacity);
 struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, void (*init)(void *));
 struct DoubleChain *maestro_dchain_new(uint32_t range);
+/* The hash function that a sketch was given. */
+unsigned (*maestro_sketch_hash(const struct Sketch *sketch))(void *);
 /* Of a new chain: it hands out first..end-1 only; all other indices stay free for ever. */
 void maestro_dchain_restrict(struct DoubleChain *chain, uint32_t first, uint32_t end);
 

@@ -52,6 +52,8 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
   return 1;
 }
 
+map_key_hash *maestro_sketch_hash(const struct Sketch *sketch) { return sketch->hash; }
+
 static uint32_t *borrow(struct Vector *vector, int index) {
   void *element;
   vector_borrow(vector, index, &element);
