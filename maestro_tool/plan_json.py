@@ -100,7 +100,15 @@ def document(
         ],
         "agreeing_bits": solution.agreeing_bits,
         "traffic": None if measured is None else traffic.to_json(measured),
-        "relaxations": [{"kind": r.kind, "object": names[r.object], "text": r.text} for r in plan.relaxations],
+        "relaxations": [
+            {
+                "kind": r.kind,
+                "object": names[r.object],
+                "text": r.text,
+                "shown": [{"port": port, "fields": list(fields)} for port, fields in r.shown],
+            }
+            for r in plan.relaxations
+        ],
         "notes": [{"location": places((loc,))[0], "text": text} for loc, text in analysis.notes],
     }
 

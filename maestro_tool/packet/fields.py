@@ -49,6 +49,16 @@ FIELDS6: dict[str, HeaderField] = {
     )
 }
 
+#: Where the NF's view has checksums; which of the last two depends on the protocol.
+CHECKSUMS: dict[str, HeaderField] = {
+    f.name: f
+    for f in (
+        HeaderField("ip_checksum", 24, 2),
+        HeaderField("udp_checksum", 40, 2),
+        HeaderField("tcp_checksum", 50, 2),
+    )
+}
+
 #: Fields a Toeplitz engine can be given, in the order of its input (Microsoft RSS; rte_thash.h).
 HASHABLE: tuple[str, ...] = ("src_ip", "dst_ip", "src_port", "dst_port")
 HASHABLE6: tuple[str, ...] = tuple(FIELDS6)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from maestro_tool.sharding.access import Access
 from maestro_tool.sharding.bits import show_field
 from maestro_tool.sharding.plan import Constraint, ObjectDecision, Obstacle, Relaxation, Rule, ShardingPlan
+from maestro_tool.sharding.seen import Ranged
 from maestro_tool.symex.callpath import Analysis, StateObject
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was found: ``sharded`` and ``counted`` objects, ``ranged`` allocators (with why and where), groups by object
+    """What was found: ``sharded`` and ``counted`` objects, ``ranged`` allocators, groups by object
     (``fate``); what is written and none of these is shared, because of ``obstacles``."""
 
     analysis: Analysis
@@ -21,7 +22,7 @@ class Outcome:
     constraints: tuple[Constraint, ...]
     obstacles: tuple[Obstacle, ...]
     sharded: frozenset[int]
-    ranged: dict[int, tuple[str, int]]
+    ranged: dict[int, Ranged]
     counted: set[int]
     fate: dict[int, frozenset[int]]
 
@@ -118,8 +119,8 @@ def _relaxations(o: Outcome, decisions: tuple[ObjectDecision, ...]) -> Iterable[
         if d.split:
             yield Relaxation("capacity-split", d.object, f"the capacity of {name} is divided over the cores")
         if d.ranged:
-            text = f"each core chooses among its own range of the indices of {name}: {o.ranged[d.object][0]}"
-            yield Relaxation("index-choice", d.object, text)
+            text = f"each core chooses among its own range of the indices of {name}: {o.ranged[d.object].reason}"
+            yield Relaxation("index-choice", d.object, text, o.ranged[d.object].shown)
         if d.treatment == "sharded" and o.analysis.objects[d.object].kind == "sketch":
             text = f"each core has a sketch {name} of its own: keys collide with those of the same core only"
             yield Relaxation("sketch-collisions", d.object, text)

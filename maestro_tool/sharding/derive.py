@@ -56,7 +56,7 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
 
 def _needs(
     scope: Scope, reach: Reach, prover: Prover
-) -> tuple[list[Constraint], list[Obstacle], dict[int, tuple[str, int]]]:
+) -> tuple[list[Constraint], list[Obstacle], dict[int, seen.Ranged]]:
     """What must meet so that the scope's objects can be sharded, what forbids it, and which allocators are ranged."""
     # R5: entries named by indices out of packets, which compare what they find.
     exchanged = list(interchanges(scope, reach))
@@ -75,7 +75,7 @@ def _needs(
             (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
     ranged = seen.ranged(scope)
     for x in exchanged:
-        ranged.setdefault(x.dchain, ("packets name entries by their index", min(a.loc for a in scope.touched)))
+        ranged.setdefault(x.dchain, seen.Ranged("packets name entries by their index"))
     return constraints, list(dict.fromkeys(obstacles)), ranged
 
 

@@ -80,11 +80,16 @@ class ObjectDecision:
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """A permitted difference from the sequential NF (docs/guarantees.md lists all kinds)."""
+    """A permitted difference from the sequential NF (docs/guarantees.md lists all kinds).
+
+    ``shown``: (port, names of header fields) of the frames in which the choice of an index may be seen when they are
+    sent; what belongs to no field of `packet.fields` is named ``byte N``.
+    """
 
     kind: Literal["capacity-split", "index-choice", "sketch-collisions"]
     object: int
     text: str
+    shown: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

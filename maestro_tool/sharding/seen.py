@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
+from maestro_tool.packet.fields import CHECKSUMS, FIELDS
 from maestro_tool.sharding.access import producer, strip_extension
 from maestro_tool.sharding.homes import allocated_by, indices_in, stored_bytes
 from maestro_tool.sharding.plan import Obstacle
@@ -34,20 +35,51 @@ def obstacles(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
     yield from _leftovers(scope, prover)
 
 
-def ranged(scope: Scope) -> dict[int, tuple[str, int]]:
-    """Allocators that must hand out indices of each core's own, with the reason and where it lies."""
-    found: dict[int, tuple[str, int]] = {}
-    for path, where, value, loc in _seen(scope):
-        for s in symbols(value) if where == _LEAVES else ():
-            for dchain in _sources(scope, path, s):
-                found.setdefault(dchain, ("an index leaves in packets", loc))
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """Why an allocator must hand out indices of each core's own; ``shown`` as in `plan.Relaxation`."""
+
+    reason: str
+    shown: tuple[tuple[int, tuple[str, ...]], ...] = ()
+
+
+def ranged(scope: Scope) -> dict[int, Ranged]:
+    """The allocators that must hand out indices of each core's own."""
+    found: dict[int, Ranged] = {
+        dchain: Ranged("an index leaves in packets", tuple((p, _names(b)) for p, b in sorted(shown.items())))
+        for dchain, shown in _shown(scope).items()
+    }
     for a in scope.touched:
         if a.stride > 1:
             home = scope.homes.index_map(a.through)
             chain = home.dchain if a.how == "via map" and home is not None else a.through
             if chain is not None:
-                found.setdefault(chain, (f"each index has entries of its own in {scope.name(a.object)}", a.loc))
+                found.setdefault(chain, Ranged(f"each index has entries of its own in {scope.name(a.object)}"))
     return found
+
+
+def _shown(scope: Scope) -> dict[int, dict[int, set[int]]]:
+    """allocator -> port -> bytes of the frames sent there that depend on an index."""
+    found: dict[int, dict[int, set[int]]] = {}
+    for path in scope.analysis.paths:
+        for byte, value in path.packet_writes:
+            for dchain in {d for s in symbols(value) for d in _sources(scope, path, s)}:
+                ports = found.setdefault(dchain, defaultdict(set))
+                for port in _leaves_on(path, scope.analysis.ports):
+                    ports[port].add(byte)
+    return found
+
+
+def _leaves_on(path: CallPath, ports: int) -> Iterable[int]:
+    if isinstance(path.verdict, int):
+        return (path.verdict,)
+    return () if path.verdict == "drop" else (p for p in range(ports) if p != path.port)
+
+
+def _names(places: Iterable[int]) -> tuple[str, ...]:
+    """The fields that the bytes belong to, in their order."""
+    fields = {b: f.name for f in (FIELDS | CHECKSUMS).values() for b in range(f.offset, f.offset + f.size)}
+    return tuple(dict.fromkeys(fields.get(b, f"byte {b}") for b in sorted(places)))
 
 
 # --------------------------------------------------------------------------- the index itself

@@ -30,7 +30,10 @@ def plan_to_json(plan: ShardingPlan) -> dict[str, Any]:
             }
             for d in plan.decisions
         ],
-        "relaxations": [{"kind": r.kind, "object": r.object, "text": r.text} for r in plan.relaxations],
+        "relaxations": [
+            {"kind": r.kind, "object": r.object, "text": r.text, "shown": [[p, list(f)] for p, f in r.shown]}
+            for r in plan.relaxations
+        ],
         "obstacles": [
             {
                 "rule": o.rule,
@@ -59,7 +62,13 @@ def plan_from_json(data: Any) -> ShardingPlan:
                 )
                 for d in data["decisions"]
             ),
-            relaxations=tuple(Relaxation(r["kind"], int(r["object"]), str(r["text"])) for r in data["relaxations"]),
+            relaxations=tuple(
+                Relaxation(
+                    r["kind"], int(r["object"]), str(r["text"]),
+                    tuple((int(port), _texts(fields)) for port, fields in r["shown"]),
+                )
+                for r in data["relaxations"]
+            ),
             obstacles=tuple(_obstacle_from_json(o) for o in data["obstacles"]),
         )  # fmt: skip
     except (KeyError, TypeError, IndexError) as error:

@@ -4,6 +4,6 @@ numbers, spec, frames, odd, generate   `TrafficSpec` -> pcap bytes, the same for
 answers                                replies to what an NF sent
 capture                                pcap files <-> frames
 replay                                 captures -> built program -> captures
-compare                                outputs of two runs -> differences
+compare, renaming                      outputs of two runs -> differences
 commands                               ``maestro traffic``, ``maestro run``, ``maestro compare``
 """

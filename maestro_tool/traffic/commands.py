@@ -34,6 +34,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p = subparsers.add_parser("compare", help="compare the outputs of two runs, flow by flow")
     p.add_argument("expected", type=Path, help="folder with the output of the sequential program")
     p.add_argument("actual", type=Path, help="folder with the output of the parallel program")
+    p.add_argument("--plan", type=Path, metavar="PLAN", help="plan.json: what its relaxations permit is no difference")
     p.add_argument("--json", action="store_true", help="print all differences as JSON")
     p.add_argument("--limit", type=int, default=10, metavar="N", help="differences to print (default: 10)")
     p.set_defaults(run=_compare)
@@ -127,9 +128,12 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    from maestro_tool import plan_json
     from maestro_tool.traffic.compare import compare
+    from maestro_tool.traffic.renaming import renamed_by
 
-    comparison = compare(*(_outputs(folder) for folder in (args.expected, args.actual)))
+    renamed = None if args.plan is None else renamed_by(plan_json.read(args.plan))
+    comparison = compare(_outputs(args.expected), _outputs(args.actual), renamed)
     text = canonical.dumps(comparison.to_json()) if args.json else comparison.text(args.limit)
     print(text, end="" if args.json else "\n")
     return 0 if comparison.equal else 1

@@ -6,12 +6,13 @@ Workers run in parallel, so the order *between* flows may differ; a flow is what
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from maestro_tool.packet.fields import L3_VIEW_LENGTH, L4_VIEW_LENGTH
+from maestro_tool.traffic.renaming import Renamed, clashes, hide, values
 
 #: Output frames per port.
 Outputs = Mapping[int, Sequence[bytes]]
@@ -19,7 +20,7 @@ Outputs = Mapping[int, Sequence[bytes]]
 #: A flow in a form that can be compared and sorted.
 Flow = tuple[str, ...]
 
-DifferenceKind = Literal["missing", "unexpected", "other-port", "order"]
+DifferenceKind = Literal["missing", "unexpected", "other-port", "order", "renaming"]
 
 _TCP_UDP = (6, 17)
 
@@ -27,8 +28,9 @@ _TCP_UDP = (6, 17)
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference: ``frame`` was ``missing`` on ``port``, was not to be there (``unexpected``), came out of
-    ``other`` instead (``other-port``), or is where the flow's ``order`` first differs.  ``position`` counts the
-    flow's frames on that port from 0; -1 where it means nothing."""
+    ``other`` instead (``other-port``), is where the flow's ``order`` first differs, or has a value in a renamed field
+    that stands for another one, too (``renaming``).  ``position`` counts the flow's (``renaming``: all) frames on that
+    port from 0; -1 where it means nothing."""
 
     kind: DifferenceKind
     port: int
@@ -42,6 +44,7 @@ class Difference:
             "missing": f"missing on port {self.port}",
             "unexpected": f"unexpected on port {self.port}",
             "other-port": f"expected on port {self.port}, but sent on port {self.other}",
+            "renaming": f"no one-to-one renaming on port {self.port} in frame {self.position}",
             "order": f"order on port {self.port} differs from the flow's frame {self.position} on",
         }[self.kind]
         return f"{what}: {' '.join(self.flow)}: {len(self.frame)} bytes: {self.frame[:64].hex()}"
@@ -84,12 +87,19 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare(expected: Outputs, actual: Outputs) -> Comparison:
-    """``expected`` is what the sequential program sent, ``actual`` what the parallel one did."""
+def compare(expected: Outputs, actual: Outputs, renamed: Renamed | None = None) -> Comparison:
+    """``expected`` is what the sequential program sent, ``actual`` what the parallel one did.
+
+    Fields that are ``renamed`` may have other values, if these correspond one-to-one at any time; differences then
+    show frames without them.
+    """
     differences: list[Difference] = []
     flows: set[Flow] = set()
     for port in sorted({*expected, *actual}):
-        want, got = _by_flow(expected.get(port, ())), _by_flow(actual.get(port, ()))
+        names = renamed.get(port, ()) if renamed else ()
+        want, got = (_by_flow([hide(f, names) for f in sent.get(port, ())]) for sent in (expected, actual))
+        if names:
+            differences += _renaming(port, names, expected.get(port, ()), actual.get(port, ()))
         flows |= want.keys()
         for flow in sorted({*want, *got}):
             if want.get(flow) != got.get(flow):
@@ -119,6 +129,19 @@ def _by_flow(frames: Sequence[bytes]) -> dict[Flow, list[bytes]]:
     for frame in frames:
         flows.setdefault(flow_of(frame), []).append(frame)
     return flows
+
+
+def _renaming(port: int, names: Sequence[str], want: Sequence[bytes], got: Sequence[bytes]) -> list[Difference]:
+    """Equal frames but for the names belong together, in their order; time is that of the sequential program."""
+    counterparts: dict[bytes, deque[bytes]] = defaultdict(deque)
+    for frame in got:
+        counterparts[hide(frame, names)].append(frame)
+    pairs = []
+    for position, frame in enumerate(want):
+        others = counterparts[hide(frame, names)]
+        if others and (value := values(frame, names)):
+            pairs.append((position, value, values(others.popleft(), names)))
+    return [Difference("renaming", port, flow_of(want[i]), want[i], i) for i in clashes(pairs)]
 
 
 def _flow_differences(port: int, flow: Flow, want: list[bytes], got: list[bytes]) -> list[Difference]:

@@ -72,6 +72,12 @@ def test_rules_and_relaxations(name):
     assert ranged == {r.object for r in plan.relaxations if r.kind == "index-choice"}
 
 
+def test_where_a_chosen_port_shows():
+    """Behind the NAT nobody sees it, outside it is the source port; a detector shows no index to anybody."""
+    [nat, psd] = [[r.shown for r in plan_of(n).relaxations if r.kind == "index-choice"] for n in ("nat", "psd")]
+    assert nat == [((WAN, ("src_port", "udp_checksum", "tcp_checksum")),)] and psd == [()]
+
+
 def treatments(name: str) -> dict[str, str]:
     analysis = analysis_of(name)
     return {analysis.objects[d.object].name: d.treatment for d in plan_of(name).decisions}

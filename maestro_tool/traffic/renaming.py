@@ -1,0 +1,98 @@
+"""Fields whose values a parallel program may choose otherwise than the sequential one (relaxation ``index-choice``).
+
+A NAT picks an external port; which one differs, but there must be a one-to-one correspondence between the two runs'
+choices at any time: a value may stand for another one later, once its entry has expired, but never for two at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from maestro_tool.diagnostics import InputError
+from maestro_tool.packet.fields import CHECKSUMS, FIELDS, L3_VIEW_LENGTH, L4_VIEW_LENGTH
+
+#: Port -> the fields of frames sent there that may differ, checksums included.
+Renamed = Mapping[int, Sequence[str]]
+
+_PROTOCOL_OF = {"tcp_checksum": 6, "udp_checksum": 17}
+_ADDRESSES = ("src_ip", "dst_ip")
+_PORTS = ("src_port", "dst_port")
+
+
+def renamed_by(plan: Mapping[str, Any]) -> Renamed:
+    """What a plan.json declares.  Raises `InputError` if that is no field of the headers, and cannot be compared."""
+    found: dict[int, dict[str, None]] = defaultdict(dict)
+    for relaxation in plan.get("relaxations", ()):
+        for shown in relaxation.get("shown", ()):
+            for name in shown["fields"]:
+                if name not in (*_ADDRESSES, *_PORTS, *CHECKSUMS):
+                    raise InputError(f"{relaxation['text']}: frames that show it in '{name}' cannot be compared")
+                found[int(shown["port"])][name] = None
+    return {port: tuple(names) for port, names in found.items()}
+
+
+def hide(frame: bytes, names: Sequence[str]) -> bytes:
+    """``frame`` with 0 in the fields ``names``; those of them that are checksums are as they should be then."""
+    fields = _present(frame, names)
+    if not fields:
+        return frame
+    hidden = bytearray(frame)
+    sums = {"ip": 0, "l4": 0}
+    for name in fields:
+        start, end = FIELDS[name].offset, FIELDS[name].offset + FIELDS[name].size
+        value = sum(int.from_bytes(frame[i : i + 2], "big") for i in range(start, end, 2))
+        sums["l4"] += value  # addresses count there too: the pseudo-header
+        sums["ip"] += value if name in _ADDRESSES else 0
+        hidden[start:end] = bytes(end - start)
+    for name, checksum in CHECKSUMS.items():
+        end = checksum.offset + checksum.size
+        if name in names and end <= len(frame) and _PROTOCOL_OF.get(name, frame[23]) == frame[23]:
+            value = int.from_bytes(frame[checksum.offset : end], "big")
+            if name == "udp_checksum" and value == 0:  # the sender computed none (RFC 768)
+                continue
+            # The complement of a sum: what the sum loses it gains, modulo 65535 (RFC 1071).
+            changed = (value + sums["ip" if name == "ip_checksum" else "l4"]) % 0xFFFF
+            hidden[checksum.offset : end] = changed.to_bytes(2, "big")
+    return bytes(hidden)
+
+
+def values(frame: bytes, names: Sequence[str]) -> tuple[bytes, ...]:
+    """What `hide` hides, but for checksums."""
+    fields = [FIELDS[name] for name in _present(frame, names)]
+    return tuple(frame[f.offset : f.offset + f.size] for f in fields)
+
+
+def _present(frame: bytes, names: Sequence[str]) -> list[str]:
+    """The fields that an NF sees in this frame."""
+    if frame[12:14] != b"\x08\x00" or len(frame) < L3_VIEW_LENGTH:
+        return []
+    ports = frame[23] in _PROTOCOL_OF.values() and len(frame) >= L4_VIEW_LENGTH
+    return [name for name in names if name in _ADDRESSES or (ports and name in _PORTS)]
+
+
+def clashes(pairs: Iterable[tuple[int, tuple[bytes, ...], tuple[bytes, ...]]]) -> list[int]:
+    """Where a correspondence stops to be one-to-one.
+
+    ``pairs``: (position in time, value in the one run, value in the other).  A value corresponds to another one from
+    the first position to the last before it corresponds to a third; two such periods that have the later value in
+    common must not overlap.
+    """
+    periods: dict[tuple[bytes, ...], list[list[int]]] = defaultdict(list)  # of the later value: [first, last]
+    current: dict[tuple[bytes, ...], tuple[tuple[bytes, ...], list[int]]] = {}
+    for position, one, other in pairs:
+        if one in current and current[one][0] == other:
+            current[one][1][1] = position
+        else:
+            current[one] = other, [position, position]
+            periods[other].append(current[one][1])
+    found = []
+    for spans in periods.values():
+        spans.sort()
+        end = -1
+        for first, last in spans:
+            if first <= end:
+                found.append(first)
+            end = max(end, last)
+    return sorted(found)

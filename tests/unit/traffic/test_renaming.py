@@ -1,0 +1,111 @@
+"""Comparison where a NAT may pick other ports: one-to-one at any time, checksums right, all else equal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import dpkt
+import pytest
+
+from maestro_tool.diagnostics import InputError
+from maestro_tool.traffic.compare import compare
+from maestro_tool.traffic.generate import generate
+from maestro_tool.traffic.renaming import clashes, hide, renamed_by
+from maestro_tool.traffic.spec import TrafficSpec
+
+NAMES = ("src_port", "udp_checksum", "tcp_checksum")
+RENAMED = {1: NAMES}
+
+
+def with_port(frame: bytes, port: int) -> bytes:
+    """Another source port; dpkt computes the checksums."""
+    ether = dpkt.ethernet.Ethernet(frame)
+    ether.data.data.sport = port
+    ether.data.sum = ether.data.data.sum = 0
+    return bytes(ether)
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[bytes]:
+    """Of 40 flows, as a NAT sends them: flow n has port 1024 + n."""
+    capture = generate(TrafficSpec(flows=40, packets=600, replies=0))[0]
+    numbers: dict[bytes, int] = {}
+    return [
+        with_port(data, 1024 + numbers.setdefault(data[26:38], len(numbers)))
+        for _, data in dpkt.pcap.Reader(io.BytesIO(capture))
+    ]
+
+
+def renamed(frames: list[bytes], port: Callable[[int, int], int]) -> list[bytes]:
+    """``port``: (position, old port) -> new one."""
+    return [with_port(f, port(i, int.from_bytes(f[34:36], "big"))) for i, f in enumerate(frames)]
+
+
+def kinds(want: list[bytes], got: list[bytes]) -> set[str]:
+    return {d.kind for d in compare({1: want}, {1: got}, RENAMED).differences}
+
+
+def test_equal_modulo_a_bijection(frames: list[bytes]) -> None:
+    got = renamed(frames, lambda _, port: 60_000 - port)
+    assert kinds(frames, got) == set()
+    assert not compare({1: frames}, {1: got}).equal
+    assert not compare({1: frames}, {1: got}, {0: NAMES}).equal
+
+
+def test_two_flows_with_one_port(frames: list[bytes]) -> None:
+    assert kinds(frames, renamed(frames, lambda _, port: max(port, 1026))) == {"renaming"}
+
+
+def test_a_port_may_stand_for_another_one_later(frames: list[bytes]) -> None:
+    once = [f for f in frames if f[35] % 2 == 0] + [f for f in frames if f[35] % 2]
+    middle = sum(f[35] % 2 == 0 for f in frames)
+    assert kinds(once, renamed(once, lambda i, port: port if i < middle else port - 1)) == set()
+    assert kinds(frames, renamed(frames, lambda _, port: port & ~1)) == {"renaming"}
+
+
+def test_a_wrong_checksum(frames: list[bytes]) -> None:
+    got = renamed(frames, lambda _, port: port + 1)
+    at = 50 if got[7][23] == 6 else 40
+    got[7] = got[7][: at + 1] + bytes([got[7][at + 1] ^ 1]) + got[7][at + 2 :]
+    assert kinds(frames, got) == {"missing", "unexpected"}
+
+
+def test_what_is_not_renamed_must_be_equal(frames: list[bytes]) -> None:
+    got = renamed(frames, lambda _, port: port + 1)
+    assert kinds(frames, got[:-1]) == {"missing"}
+    assert kinds(frames, [f[:37] + b"\x07" + f[38:] if i == 3 else f for i, f in enumerate(got)]) >= {"missing"}
+    # An ICMP frame has no port: its bytes there are not renamed.
+    icmp = frames[0][:23] + b"\x01" + frames[0][24:]
+    assert kinds([icmp], [icmp[:35] + bytes([icmp[35] ^ 1]) + icmp[36:]]) == {"missing", "unexpected"}
+
+
+def test_a_udp_frame_without_checksum_stays_so() -> None:
+    udp = bytes(12) + b"\x08\x00\x45" + bytes(8) + b"\x11" + bytes(10) + b"\x12\x34\x00\x50" + bytes(30)
+    assert hide(udp, NAMES) == udp[:34] + b"\0\0" + udp[36:]
+
+
+def test_addresses_are_in_both_checksums(frames: list[bytes]) -> None:
+    names = ("src_ip", "ip_checksum", *NAMES[1:])
+    for frame in frames[:50]:
+        ether = dpkt.ethernet.Ethernet(frame)
+        ether.data.src, ether.data.sum, ether.data.data.sum = bytes((9, 8, 7, 6)), 0, 0
+        assert hide(bytes(ether), names) == hide(frame, names) != frame
+
+
+def test_periods() -> None:
+    def found(*pairs: tuple[str, str]) -> list[int]:
+        return clashes((i, (a.encode(),), (b.encode(),)) for i, (a, b) in enumerate(pairs))
+
+    assert found(("a", "x"), ("b", "y"), ("a", "x"), ("b", "y")) == []
+    assert found(("a", "x"), ("b", "x"), ("b", "x")) == []
+    assert found(("a", "x"), ("b", "x"), ("a", "x")) == [1]
+    assert found(("a", "x"), ("a", "y"), ("b", "x"), ("a", "y")) == []
+
+
+def test_a_plan_declares_it() -> None:
+    shown = {"kind": "index-choice", "text": "t", "shown": [{"port": 1, "fields": ["src_port", "tcp_checksum"]}]}
+    assert renamed_by({"relaxations": [shown, {"kind": "capacity-split"}]}) == {1: ("src_port", "tcp_checksum")}
+    shown["shown"] = [{"port": 1, "fields": ["byte 60"]}]
+    with pytest.raises(InputError, match="byte 60"):
+        renamed_by({"relaxations": [shown]})
