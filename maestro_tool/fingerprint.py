@@ -20,7 +20,7 @@ ANALYSIS_PHASES = ("frontend", "symex", "expr", "packet", "canonical.py")
 #: What an RSS solution depends on, besides constraints and profile.
 RSS_PHASES = ("rss", "expr", "packet", "nic", "sharding/plan.py", "canonical.py")
 #: What turns them into plan.json and C.
-GENERATION_PHASES = ("sharding", "rss", "nic", "codegen", "pipeline.py", "plan_json.py")
+GENERATION_PHASES = ("sharding", "rss", "nic", "codegen", "strategies.py", "pipeline.py", "plan_json.py")
 
 _SUFFIXES = (".py", ".h", ".c", ".in", ".j2", ".json")
 _PACKAGES = ("pycparser", "z3-solver")

@@ -18,19 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical, fingerprint
 from maestro_tool.cache import Cache
-from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
+from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation
 
 if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
     from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss import RssSolution
     from maestro_tool.rss.measured import Measured
-    from maestro_tool.rss.strategy import Strategy
     from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.strategies import Choice
     from maestro_tool.symex.callpath import Analysis
-
-#: What can be asked for.
-STRATEGIES = ("auto", "shared-nothing", "handoff")
 
 ANALYSIS_SCHEMA = "maestro-analysis/1"
 
@@ -159,24 +156,20 @@ def generate(
     from maestro_tool import codegen, plan_json
 
     # The sources once more: for line numbers, and because generated C mirrors them.
-    program, meaning = _load(analysed.request, watch)
-    if meaning != analysed.program:
-        raise InputError("the sources changed after they were analysed", hint="analyse them again: maestro analyse")
-    # Call paths -> which packets must meet, and how each object is treated.
-    plan = derive(analysed, watch)
-    require_shardable(plan, program, strategy)
-    # Constraints and what the NIC hashes -> keys, tables, software steering.
+    program = load_again(analysed, watch)
+    # Call paths -> which packets must meet, and how each object is treated; what NICs hash -> keys, tables, steering.
     profiles = per_port(nic, analysed.analysis.ports)
-    solution = solve(plan, profiles, cache, watch, software=strategy == "handoff", full_hash=full_hash)
-    require_solution(solution, plan, program, nic)
-    chosen = choose_strategy(solution, profiles, strategy)
+    choice = decide(analysed, program, profiles, strategy, cache, watch, full_hash=full_hash)
+    plan, solution = choice.plan, choice.solution
     # Captures under these keys -> weights for the tables.
     measured = measure(solution, traffic, watch) if traffic is not None else None
     # All of it -> C, and the plan as other programs read it.
     with watch.phase("codegen"):
         weights = measured.weights if measured else ()
-        files = codegen.generate(program, analysed.analysis, plan, solution, profiles, name, chosen.name, weights)
-    document = plan_json.document(program, analysed.analysis, plan, solution, profiles, name, chosen, measured)
+        files = codegen.generate(
+            program, analysed.analysis, plan, solution, profiles, name, choice.strategy.name, weights
+        )
+    document = plan_json.document(program, analysed.analysis, plan, solution, profiles, name, choice.strategy, measured)
     return {**files, "plan.json": canonical.dumps(document)}
 
 
@@ -249,31 +242,26 @@ def solve(
         return solution
 
 
-def require_shardable(plan: ShardingPlan, program: Program, wanted: str) -> None:
-    """Raise with the reason where no strategy that is built is sound for ``plan``."""
-    if wanted not in STRATEGIES:
-        raise UnsupportedError(f"strategy {wanted!r} is not built yet", hint=f"use strategy={' or '.join(STRATEGIES)}")
-    if plan.shardable:
-        return
-    o = plan.obstacles[0]
-    raise UnsupportedError(
-        f"not shardable: {o.text}" + (f" [{o.rule}]" if o.rule else ""),
-        program.locations[o.locs[0]] if o.locs else None,
-        hint="sharing the object among cores (locks, tm) is not built yet",
-    )
+def decide(
+    analysed: Analysed,
+    program: Program,
+    profiles: Sequence[NicProfile],
+    wanted: str,
+    cache: Cache,
+    watch: Stopwatch,
+    *,
+    full_hash: bool = False,
+) -> Choice:
+    """Call paths and a profile per port -> the strategy, with its plan and solution.
 
+    Raises `UnsupportedError` with the reason if ``wanted`` is not sound."""
+    from maestro_tool import strategies
 
-def choose_strategy(solution: RssSolution, profiles: Sequence[NicProfile], wanted: str) -> Strategy:
-    """The best strategy that is sound on these NICs; raises if ``wanted`` is not."""
-    from maestro_tool.rss.strategy import strategy_of
+    def solved(plan: ShardingPlan, software: bool) -> RssSolution:
+        return solve(plan, profiles, cache, watch, software=software, full_hash=full_hash)
 
-    chosen = strategy_of(solution, profiles, forced=wanted == "handoff")
-    if wanted == "shared-nothing" and chosen.name != wanted:
-        reason = next(text for text in chosen.why if "hands packets to their owner" in text)
-        raise UnsupportedError(
-            f"strategy=shared-nothing is not possible: {reason}", hint="use strategy=handoff or auto"
-        )
-    return chosen
+    plan = derive(analysed, watch)
+    return strategies.choose(strategies.Question(program, analysed.analysis, plan, profiles, solved), wanted)
 
 
 def measure(solution: RssSolution, traffic: Path, watch: Stopwatch) -> Measured:
@@ -284,18 +272,12 @@ def measure(solution: RssSolution, traffic: Path, watch: Stopwatch) -> Measured:
         return measured.measure(solution, measured.read(traffic, len(solution.ports)), traffic.name)
 
 
-def require_solution(solution: RssSolution, plan: ShardingPlan, program: Program, nic: Sequence[NicProfile]) -> None:
-    """Raise where no key of this NIC satisfies the constraints without sending everything to one core."""
-    from maestro_tool.nic.profile import label
-
-    if solution.satisfiable:
-        return
-    locs = [loc for n in solution.conflict for loc in plan.constraints[n].locs]
-    raise UnsupportedError(
-        f"no RSS configuration of {label(nic)} satisfies the constraints: {solution.reason}",
-        program.locations[locs[0]] if locs else None,
-        hint="sharing what is in conflict among cores (locks, tm) is not built yet",
-    )
+def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
+    """The program that was analysed: for line numbers; `InputError` if its sources are not what they were."""
+    program, meaning = _load(analysed.request, watch)
+    if meaning != analysed.program:
+        raise InputError("the sources changed after they were analysed", hint="analyse them again: maestro analyse")
+    return program
 
 
 def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:

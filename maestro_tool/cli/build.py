@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_tool import canonical
-from maestro_tool.diagnostics import InputError, UnsupportedError
+from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
     from maestro_tool.cache import Cache
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _FULL_HASH = "related packets agree in all 32 bits of the hash, not only in the index"
+_STRATEGY = "auto (default), shared-nothing, handoff, hybrid, locks or tm"
 _NIC = "name of a profile, or a YAML file; A+B: of port 0, of port 1"
 
 
@@ -31,7 +32,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p = subparsers.add_parser("solve", help="RSS keys and tables for one NIC: analysis.json -> solution")
     p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
     p.add_argument("--nic", required=True, help=_NIC)
-    p.add_argument("--strategy", default="auto", help="handoff: without the NIC's hashing")
+    p.add_argument("--strategy", default="auto", help=_STRATEGY)
     p.add_argument("--full-hash", action="store_true", help=_FULL_HASH)
     p.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     p.set_defaults(run=_solve)
@@ -39,7 +40,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p = subparsers.add_parser("generate", help="the parallel program for one NIC: analysis.json -> C and plan.json")
     p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
     p.add_argument("--nic", required=True, help=_NIC)
-    p.add_argument("--strategy", default="auto", help="auto (default), shared-nothing or handoff")
+    p.add_argument("--strategy", default="auto", help=_STRATEGY)
     p.add_argument("--full-hash", action="store_true", help=_FULL_HASH)
     p.add_argument("--traffic", type=Path, metavar="PATH",
                    help="a capture, or a folder with port0.pcap ...: the tables are balanced for it")  # fmt: skip
@@ -97,14 +98,10 @@ def _solve(args: argparse.Namespace) -> None:
 
     watch = pipeline.Stopwatch()
     analysed, nic = _read_inputs(args)
-    plan = pipeline.derive(analysed, watch)
-    if not plan.shardable:
-        raise UnsupportedError("not shardable: " + "; ".join(o.text for o in plan.obstacles))
+    program = pipeline.load_again(analysed, watch)
     profiles = pipeline.per_port(nic, analysed.analysis.ports)
-    solution = pipeline.solve(
-        plan, profiles, _cache(), watch, software=args.strategy == "handoff", full_hash=args.full_hash
-    )
-    text = canonical.dumps(to_json(solution))
+    choice = pipeline.decide(analysed, program, profiles, args.strategy, _cache(), watch, full_hash=args.full_hash)
+    text = canonical.dumps(to_json(choice.solution))
     if args.output is None:
         print(text, end="")
     else:

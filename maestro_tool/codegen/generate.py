@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from maestro_tool.codegen.mirror import mirror_files, per_worker_globals
+from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Global, Program
 from maestro_tool.nic.profile import NicProfile, label
@@ -23,7 +23,11 @@ from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.plan import ShardingPlan
+from maestro_tool.sharding.sharing import Sharing, shares, sharing
 from maestro_tool.symex.callpath import Analysis, MemoryPointer, ObjectPointer, Pinned, StateObject
+
+#: Strategies under which the NF's variables exist once, for all workers.
+ONE_COPY = ("locks", "tm")
 
 
 def generate(
@@ -40,7 +44,9 @@ def generate(
 
     Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.
     """
-    files = _nf_files(program, name, analysis, per_worker=True)
+    shared = sharing(analysis, plan) if shares(plan) else None
+    per_worker = strategy not in ONE_COPY
+    files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared)
     decisions = {d.object: d for d in plan.decisions}
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
@@ -54,6 +60,8 @@ def generate(
                 "treatment": f"MAESTRO_{decisions[o.id].treatment.upper().replace('-', '_')}",
                 "split": _c_bool(decisions[o.id].split),
                 "ranged": _c_bool(decisions[o.id].ranged),
+                "guarded": _c_bool(shared is not None and o.id in shared.guarded),
+                "ages_per_worker": _c_bool(shared is not None and o.id in shared.ages_per_worker),
                 "element_size": o.element_size or 0,
                 "min_capacity": decisions[o.id].min_capacity,
                 "filled": o.filled,
@@ -63,8 +71,11 @@ def generate(
         ],
         ports=[_port(p, profile) for p, profile in zip(solution.ports, profiles, strict=True)],
         weights=weights,
-        saved=_saved(program),
-        per_worker=bool(per_worker_globals(program)),
+        saved=_saved(program) if per_worker else [],
+        per_worker=per_worker and bool(per_worker_globals(program)),
+        sharing="SOME" if per_worker else "ALL",
+        shared=shared,
+        transactions=strategy == "tm",
         checks=_check_functions(program, analysis),
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
@@ -73,7 +84,7 @@ def generate(
 
 def generate_sequential(program: Program, name: str, ports: int) -> dict[str, str]:
     """The NF as it is, for one core: no per-worker variables, no plan, no checks."""
-    files = _nf_files(program, name, None, per_worker=False)
+    files = _nf_files(program, name, None, per_worker=False, shared=None)
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
         name=name,
@@ -86,6 +97,7 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         * ports,
         saved=[],
         per_worker=False,
+        shared=None,
         checks=[],
         weights=(),
         software_rss="false",
@@ -96,9 +108,14 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
 # --------------------------------------------------------------------------- the NF's own files
 
 
-def _nf_files(program: Program, name: str, analysis: Analysis | None, *, per_worker: bool) -> dict[str, str]:
+def _nf_files(
+    program: Program, name: str, analysis: Analysis | None, *, per_worker: bool, shared: Sharing | None
+) -> dict[str, str]:
     root = source_root(program)
-    mirrored = mirror_files(program, root, per_worker=per_worker)
+    defines = {"MAESTRO_THREAD_LOCAL": PER_WORKER} if per_worker else {}
+    if shared is not None:
+        defines |= {"MAESTRO_SHARING": "1", "MAESTRO_RESTORE_BYTES": str(shared.restore_bytes)}
+    mirrored = mirror_files(program, root, defines, per_worker=per_worker)
     saved = {s.file: s for s in _saved(program)} if per_worker else {}
     assumptions = _assumptions(program, analysis) if analysis else {}
     addresses = _addresses(program, analysis) if analysis else {}

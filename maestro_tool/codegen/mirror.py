@@ -1,7 +1,7 @@
-"""The NF's own files, as they are compiled: the user's text plus ``_Thread_local``.
+"""The NF's own files, as they are compiled: the user's text plus ``_Thread_local``, below a few macros for our headers.
 
-Each worker has its own copy of every variable with static storage that is not ``const``; that is all a
-shared-nothing program needs.  Thread-local storage costs what a global costs (one access relative to the
+Each worker has its own copy of every variable with static storage that is not ``const``, unless all is shared; that
+is all a shared-nothing program needs.  Thread-local storage costs what a global costs (one access relative to the
 thread pointer), keeps names and lines for debuggers, and leaves every use of the variable untouched.
 """
 
@@ -15,7 +15,7 @@ from maestro_tool.codegen.ctext import declares, external_declarations
 from maestro_tool.diagnostics import SourceLocation, UnsupportedError
 from maestro_tool.frontend.ir import Global, Program
 
-PER_WORKER = "_Thread_local "
+PER_WORKER = "_Thread_local"
 
 
 def per_worker_globals(program: Program) -> list[Global]:
@@ -27,8 +27,8 @@ def per_worker_globals(program: Program) -> list[Global]:
     ]
 
 
-def mirror_files(program: Program, root: Path, *, per_worker: bool) -> dict[str, str]:
-    """File name (relative to ``root``, the NF's folder) -> text to compile.
+def mirror_files(program: Program, root: Path, defines: dict[str, str], *, per_worker: bool) -> dict[str, str]:
+    """File name (relative to ``root``, the NF's folder) -> text to compile, after ``defines`` in each ``.c`` file.
 
     Raises UnsupportedError where a declaration cannot be found in the text (made by a macro) and for
     ``static`` locals that are not const.
@@ -53,7 +53,8 @@ def mirror_files(program: Program, root: Path, *, per_worker: bool) -> dict[str,
                     hint=f"declare it in a file below {root}",
                 )
             continue
-        result[name] = f'#line 1 "{_quoted(file)}"\n' + _edited(text, edits.get(file, []))
+        macros = "".join(f"#define {m} {v}\n" for m, v in defines.items()) if name.endswith(".c") else ""
+        result[name] = macros + f'#line 1 "{_quoted(file)}"\n' + _edited(text, edits.get(file, []))
     return result
 
 
@@ -74,7 +75,7 @@ def _edited(text: str, variables: list[tuple[str, SourceLocation]]) -> str:
                 hint="declare it without a macro",
             )
     for offset in sorted(places, reverse=True):
-        text = text[:offset] + PER_WORKER + text[offset:]
+        text = f"{text[:offset]}{PER_WORKER} {text[offset:]}"
     return text
 
 

@@ -85,8 +85,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
             return made
 
         generated = once(env, f"{folder}/plan.json", options, generate)
-        per_worker = {"MAESTRO_THREAD_LOCAL": "_Thread_local"}  # for the declaration of `config` in nf.h
-        program, library = _compile(cc, function, folder, generated, per_worker)
+        program, library = _compile(cc, function, folder, generated)
         summary.declare(summary.Product(name, label, generated[0], program[0]))
         nodes += [program, library, generated[1], generated[0]]
     return flatten(nodes)
@@ -206,16 +205,13 @@ def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
 # --------------------------------------------------------------------------- compiling
 
 
-def _compile(
-    cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any], defines: dict[str, str] | None = None
-) -> tuple[Any, Any]:
+def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any]) -> tuple[Any, Any]:
     """(program, library) of generated C; declared once, however often it is asked for."""
     declared: dict[str, tuple[Any, Any]] = cc["MAESTRO_DECLARED"]  # a clone has a copy
     if folder in declared:
         return declared[folder]
     main = f"main_{function.name}.c"
     cc = cc.Clone(CPPPATH=[f"{folder}/gen", folder, *cc["CPPPATH"]])
-    cc.Append(CPPDEFINES=defines or {})
     units = [n for n in generated if str(n).endswith(".c")]
     objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n) for n in units}
     library = cc.StaticLibrary(

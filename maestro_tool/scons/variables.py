@@ -17,16 +17,7 @@ from maestro_tool import nf, profiles
 from maestro_tool.diagnostics import InputError
 from maestro_tool.rss.table import MAX_WORKERS
 from maestro_tool.scons.mistakes import told
-
-#: Strategy -> what it is; those that are not built yet say so when asked for.
-STRATEGIES = {
-    "auto": None,
-    "shared-nothing": None,
-    "hybrid": "not built yet",
-    "handoff": None,
-    "locks": "not built yet",
-    "tm": "not built yet",
-}
+from maestro_tool.strategies import STRATEGIES
 
 _UNUSABLE = "its name becomes part of C names: use letters, digits and _, no digit first"
 
@@ -56,7 +47,7 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
          lambda text: _functions(text, functions, nfs)),
         ("nic", f"NIC profiles, separated by commas, or all; A+B: for port 0, port 1; or FILE.yaml. "
          f"Known: {', '.join(nics)}", "soft", lambda text: _nics(text, nics)),
-        ("strategy", "how state is kept apart or shared: auto, shared-nothing, handoff", "auto", strategy),
+        ("strategy", f"how state is kept apart or shared: {', '.join(STRATEGIES)}", "auto", strategy),
         ("ports", "number of devices the analysis assumes; default: the NF's nf.yaml, else 2", "", _ports),
         ("args", "the NF's own options the analysis assumes, e.g. args='--expire 10'; default: its nf.yaml", "",
          lambda text: text.split() if text else None),
@@ -139,12 +130,9 @@ def captures(text: str) -> str:
 
 
 def strategy(text: str) -> str:
-    """``text`` if it is a strategy that is built; raises UserError."""
-    built = [name for name, missing in STRATEGIES.items() if not missing]
+    """``text`` if it is a strategy; raises UserError."""
     if text not in STRATEGIES:
-        raise UserError(f"unknown strategy={text}; known: {', '.join(built)}")
-    if STRATEGIES[text]:
-        raise UserError(f"strategy={text} is {STRATEGIES[text]}; use {', '.join(built)}")
+        raise UserError(f"unknown strategy={text}; known: {', '.join(STRATEGIES)}")
     return text
 
 

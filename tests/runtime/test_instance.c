@@ -78,7 +78,7 @@ static void refusals(void) {
   struct maestro_nf nf = tiny_nf;
   nf.objects = objects;
   objects[1].treatment = MAESTRO_SHARED;
-  refused(&nf, -ENOTSUP, "'keys'");
+  refused(&nf, -EINVAL, "shares nothing");
   objects[1].treatment = MAESTRO_SHARDED;
   objects[1].kind = MAESTRO_DCHAIN;
   refused(&nf, -EINVAL, "allocation 1 of nf_init is a vector, but the analysis saw the dchain 'keys'");

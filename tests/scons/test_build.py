@@ -106,7 +106,6 @@ def test_plan_of_the_firewall(firewall: Tree) -> None:
         (["nic=x99"], "unknown nic=x99; known: "),
         (["nfs=nop"], "unknown variable: nfs; known: args, full_hash, nf,"),
         (["strategy=fast"], "unknown strategy=fast; known: auto, shared-nothing"),
-        (["strategy=locks"], "strategy=locks is not built yet"),
         (["ports=none"], "ports=none: expected a number"),
         (["workers=0", "run"], "workers=0: expected a number"),
         (["run", "traffic=nowhere"], "traffic=nowhere: no such capture or folder"),

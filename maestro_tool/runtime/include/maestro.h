@@ -29,6 +29,10 @@ struct maestro_object {
   enum maestro_treatment treatment;
   bool split;            /* dchain: the range is divided over the workers */
   bool ranged;           /* dchain: no two workers hand out the same index */
+  /* Where workers share state (docs/strategies.md): packets must be writers to change the object; of a vector: they
+   * change elements that they borrowed when they were readers. */
+  bool guarded;
+  bool ages_per_worker; /* shared dchain: each worker notes for itself when it used an index */
   uint32_t element_size; /* vector: bytes that elements must have; 0: any */
   uint32_t min_capacity; /* that the plan needs; 0: any */
   uint32_t filled; /* entries of a map, indices of a dchain that nf_init leaves in it; in a read-only one: 0 or not */
@@ -62,10 +66,21 @@ struct maestro_port {
   struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
 };
 
+/* Which variables of the NF workers have for themselves, and how often nf_init runs. */
+enum maestro_sharing {
+  MAESTRO_SHARE_NOTHING, /* each worker has all, by its own nf_init */
+  MAESTRO_SHARE_SOME,    /* the same; but objects that are MAESTRO_SHARED are those of worker 0 */
+  MAESTRO_SHARE_ALL,     /* they exist once in the process, by one nf_init */
+};
+
 /* What code generation says about one NF.  Filled in <nf>_parallel.c. */
 struct maestro_nf {
   const char *name, *nic, *strategy;
   uint16_t n_ports;
+  enum maestro_sharing sharing;
+  bool transactions; /* packets run as hardware transactions, if the CPU has them */
+  bool always_write; /* every packet runs as a writer: some change shared memory that no object of the API holds */
+  bool restore_variables; /* packets change variables of their worker, which must not happen twice */
   bool software_rss; /* profile `soft`: ports have no RSS; one dispatcher feeds all workers */
   const struct maestro_port *ports; /* n_ports */
   const struct maestro_object *objects;
@@ -98,6 +113,17 @@ int maestro_process_burst(struct maestro_instance *instance, unsigned worker, st
                           uint16_t n, int64_t now, uint16_t *verdicts);
 /* Stores the calling thread's worker away, so that another thread may run it (or this one end). */
 void maestro_detach(struct maestro_instance *instance);
+
+/* What sharing state has cost a worker so far; all 0 where nothing is shared.  Not to be called while it runs. */
+struct maestro_sharing_counts {
+  uint64_t write_locks;  /* how often it took the lock as the writer */
+  uint64_t restarts;     /* packets that ran again as the writer */
+  uint64_t transactions; /* that succeeded */
+  uint64_t aborts;       /* transactions that did not */
+};
+struct maestro_sharing_counts maestro_sharing_counts(const struct maestro_instance *instance, unsigned worker);
+/* Whether packets run as hardware transactions in this process. */
+bool maestro_uses_transactions(const struct maestro_instance *instance);
 
 /* The software model of steering, exactly what the program uses. */
 enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length);

@@ -11,6 +11,7 @@
 #include <rte_mbuf.h>
 
 #include "maestro.h"
+#include "maestro_sharing.h"
 #include "nf-util.h"
 #include "nf.h"
 
@@ -25,6 +26,44 @@ static inline uint8_t *maestro_packet_begin(struct rte_mbuf *mbuf) {
   cursor->n_chunks = 0;
   return frame;
 }
+
+/* Leading bytes of a frame that the NF may change: another run of the packet must find them as they were. */
+#ifndef MAESTRO_RESTORE_BYTES
+#define MAESTRO_RESTORE_BYTES 0
+#endif
+
+/* Before a packet and after it, where workers share state.  Returns the time of the packet. */
+#ifdef MAESTRO_SHARING
+_Static_assert(MAESTRO_RESTORE_BYTES <= MAESTRO_MAX_RESTORE, "the packet can be restored");
+
+static inline int64_t maestro_share_begin(const uint8_t *frame, uint16_t length, int64_t now) {
+  struct maestro_share *share = &maestro_share;
+  if (!share->reader) return now;
+  if (MAESTRO_UNLIKELY(atomic_load_explicit(share->wanted, memory_order_relaxed))) now = maestro_now = maestro_give_way();
+  share->n_undo = 0;
+  share->copied = 0;
+  if (MAESTRO_UNLIKELY(share->variables != NULL)) share->save(share->variables);
+  share->saved = MAESTRO_RESTORE_BYTES;
+  if (MAESTRO_UNLIKELY(length < MAESTRO_RESTORE_BYTES)) share->saved = length;
+  if (MAESTRO_LIKELY(share->saved == MAESTRO_RESTORE_BYTES))
+    memcpy(share->frame, frame, MAESTRO_RESTORE_BYTES); /* of a length that the compiler knows */
+  else
+    memcpy(share->frame, frame, share->saved);
+  return now;
+}
+
+static inline void maestro_share_end(void) {
+  if (maestro_share.reader && maestro_share.n_copies > 0) maestro_compare_copies();
+}
+#else
+static inline int64_t maestro_share_begin(const uint8_t *frame, uint16_t length, int64_t now) {
+  (void)frame;
+  (void)length;
+  return now;
+}
+
+static inline void maestro_share_end(void) {}
+#endif
 
 /* nf_process's result -> verdict. */
 static inline uint16_t maestro_verdict(int result, uint16_t device) {
@@ -49,8 +88,10 @@ static inline uint16_t maestro_verdict(int result, uint16_t device) {
       }                                                                                                       \
       maestro_cursor.burst = packets + i;                                                                     \
       uint8_t *frame = maestro_packet_begin(mbuf);                                                            \
+      now = maestro_share_begin(frame, length, now);                                                          \
       const int result = nf_process(device, &frame, length, now, mbuf);                                       \
       verdicts[i] = maestro_verdict(result, device);                                                          \
+      maestro_share_end();                                                                                    \
     }                                                                                                         \
   }
 

@@ -12,7 +12,8 @@
 struct nf_config;
 struct rte_mbuf;
 
-/* Parallel programs give each worker its own copy of an NF's variables: -DMAESTRO_THREAD_LOCAL=_Thread_local. */
+/* In parallel programs each worker has its own copy of the NF's variables, unless all is shared: generated files begin
+ * with `#define MAESTRO_THREAD_LOCAL _Thread_local`. */
 #ifndef MAESTRO_THREAD_LOCAL
 #define MAESTRO_THREAD_LOCAL
 #endif

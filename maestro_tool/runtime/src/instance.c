@@ -11,6 +11,7 @@
 
 #include "maestro.h"
 #include "objects.h"
+#include "sharing.h"
 
 struct maestro_worker {
   _Alignas(64) _Atomic(const void *) thread; /* of the thread that runs it; NULL: none */
@@ -23,15 +24,20 @@ struct maestro_instance {
   const struct maestro_nf *nf;
   unsigned n_workers;
   struct maestro_worker *workers;
+  struct maestro_lock *lock; /* NULL: workers share nothing */
 };
 
 /* The worker whose variables this thread holds.  Its address names the thread. */
 static _Thread_local struct maestro_worker *attached;
 
-/* The variables of a sequential build exist once, and nf_init finds them initialised only once. */
-static atomic_flag sequential_taken = ATOMIC_FLAG_INIT;
+/* Variables that exist once (of a sequential build, or if workers share all) nf_init finds uninitialised only once. */
+static atomic_flag taken = ATOMIC_FLAG_INIT;
 
 bool maestro_is_sequential(const struct maestro_nf *nf) { return strcmp(nf->strategy, "sequential") == 0; }
+
+static bool variables_exist_once(const struct maestro_nf *nf) {
+  return maestro_is_sequential(nf) || nf->sharing == MAESTRO_SHARE_ALL;
+}
 
 static void save(const struct maestro_nf *nf, void *block) {
   if (nf->globals_size > 0) nf->globals_save(block);
@@ -44,6 +50,7 @@ static void load(const struct maestro_nf *nf, const void *block) {
 static void detach(void) {
   if (attached == NULL) return;
   save(attached->instance->nf, attached->globals);
+  maestro_share_detach();
   atomic_store_explicit(&attached->thread, NULL, memory_order_release);
   attached = NULL;
 }
@@ -55,6 +62,8 @@ static int attach(struct maestro_worker *worker) {
     return -EBUSY;
   detach();
   load(worker->instance->nf, worker->globals);
+  maestro_share.worker = (unsigned)(worker - worker->instance->workers);
+  maestro_share.variables = worker->instance->nf->restore_variables ? worker->globals : NULL;
   attached = worker;
   return 0;
 }
@@ -70,7 +79,10 @@ int maestro_process_burst(struct maestro_instance *instance, unsigned worker, st
     const int status = attach(wanted);
     if (status != 0) return status;
   }
-  instance->nf->process_burst(packets, n, now, verdicts);
+  if (instance->lock == NULL)
+    instance->nf->process_burst(packets, n, now, verdicts);
+  else
+    maestro_run_burst(instance->lock, instance->nf, packets, n, now, verdicts);
   return 0;
 }
 
@@ -99,9 +111,9 @@ static int check_plan(const struct creation *c, unsigned n_workers) {
   if (n_workers > 1 && maestro_is_sequential(nf))
     return fail(c, -EINVAL, "%s: this is the sequential build: it runs on 1 worker, not %u", nf->name, n_workers);
   for (unsigned i = 0; i < nf->n_objects; i++)
-    if (nf->objects[i].treatment == MAESTRO_SHARED)
-      return fail(c, -ENOTSUP, "%s: the plan shares '%s' between workers (strategy %s), which this runtime cannot do",
-                  nf->name, nf->objects[i].name, nf->strategy);
+    if (nf->objects[i].treatment == MAESTRO_SHARED && nf->sharing == MAESTRO_SHARE_NOTHING)
+      return fail(c, -EINVAL, "%s: the plan shares '%s' between workers, but strategy %s shares nothing", nf->name,
+                  nf->objects[i].name, nf->strategy);
   return 0;
 }
 
@@ -195,15 +207,23 @@ static int configure_and_init(const struct creation *c, int argc, char **argv) {
     c->nf->config_init(argc, argv);
   }
   save(c->nf, c->pristine);
-  for (unsigned i = 0; i < c->instance->n_workers; i++) {
+  const unsigned n_workers = c->instance->n_workers;
+  const unsigned n_inits = variables_exist_once(c->nf) ? 1 : n_workers;
+  for (unsigned i = 0; i < n_inits; i++) {
     const int failed = init_worker(c, i);
     if (failed != 0) return failed;
   }
-  for (unsigned i = 0; i < c->instance->n_workers; i++) {
+  for (unsigned i = 0; i < n_inits; i++) {
     const int failed = check_worker(c, i);
     if (failed != 0) return failed;
   }
-  return 0;
+  /* Per-core variables, of which nf_init has set those of worker 0. */
+  for (unsigned i = n_inits; i < n_workers; i++)
+    memcpy(c->instance->workers[i].globals, c->pristine, c->nf->globals_size);
+  for (unsigned i = 1; i < n_inits; i++) maestro_share_objects(&c->builders[i], &c->builders[0]);
+  if (c->nf->sharing == MAESTRO_SHARE_NOTHING || n_workers == 1) return 0;
+  c->instance->lock = maestro_lock_new(n_workers, c->nf->transactions);
+  return c->instance->lock != NULL ? 0 : fail(c, -ENOMEM, "%s: out of memory", c->nf->name);
 }
 
 /* On return the calling thread holds the configured variables (for nf->config_print), of no worker. */
@@ -213,8 +233,8 @@ int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, ch
   error[0] = '\0';
   int status = check_plan(&c, n_workers);
   if (status != 0) return status;
-  if (maestro_is_sequential(nf) && atomic_flag_test_and_set(&sequential_taken))
-    return fail(&c, -EBUSY, "%s: a process can make only one instance of a sequential build", nf->name);
+  if (variables_exist_once(nf) && atomic_flag_test_and_set(&taken))
+    return fail(&c, -EBUSY, "%s: a process can make only one instance of a %s build", nf->name, nf->strategy);
   detach();
   c.instance = new_instance(nf, n_workers);
   c.pristine = calloc(1, nf->globals_size + 1);
@@ -242,5 +262,14 @@ void maestro_destroy(struct maestro_instance *instance) {
     free(instance->workers[i].globals);
   }
   free(instance->workers);
+  free(instance->lock);
   free(instance);
+}
+
+struct maestro_sharing_counts maestro_sharing_counts(const struct maestro_instance *instance, unsigned worker) {
+  return instance->lock != NULL ? instance->lock->turns[worker].counts : (struct maestro_sharing_counts){0};
+}
+
+bool maestro_uses_transactions(const struct maestro_instance *instance) {
+  return instance->lock != NULL && instance->lock->transactions;
 }

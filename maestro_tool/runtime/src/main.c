@@ -34,6 +34,10 @@ static bool create(struct program *program) {
     return false;
   }
   if (program->nf->config_print != NULL) program->nf->config_print();
+  if (program->nf->transactions && program->n_workers > 1)
+    program_error(program->nf, maestro_uses_transactions(program->instance)
+                                   ? "packets run as hardware transactions (RTM)"
+                                   : "no hardware transactions here (RTM): packets take turns by the lock instead");
   return true;
 }
 
@@ -121,6 +125,7 @@ int main(int argc, char **argv) {
   program.n_workers = options.n_workers;
   program.sequential = sequential;
   program.dispatched = nf->software_rss && !sequential;
+  program.ordered = options.replay && !options.unordered && nf->sharing != MAESTRO_SHARE_NOTHING;
   const bool good = run_and_count(&program, &captures);
   maestro_destroy(program.instance);
   rte_eal_cleanup();

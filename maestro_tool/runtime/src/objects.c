@@ -68,7 +68,7 @@ const struct maestro_object *maestro_number_object(enum maestro_object_kind kind
   return object;
 }
 
-void maestro_made_object(const void *object) {
+void maestro_made_object(void *object) {
   if (maestro_builder != NULL && maestro_builder->n_allocations <= MAESTRO_MAX_OBJECTS)
     maestro_builder->objects[maestro_builder->n_allocations - 1] = object;
 }
@@ -77,6 +77,25 @@ const void *maestro_allocated(unsigned number) {
   const struct maestro_builder *builder = maestro_builder;
   return builder != NULL && number < builder->n_allocations && number < MAESTRO_MAX_OBJECTS ? builder->objects[number]
                                                                                             : NULL;
+}
+
+bool maestro_guarded(const struct maestro_object *object) {
+  return object != NULL && object->guarded && maestro_builder->n_workers > 1;
+}
+
+void maestro_share_objects(const struct maestro_builder *builder, const struct maestro_builder *first) {
+  for (unsigned i = 0; i < builder->nf->n_objects; i++) {
+    const struct maestro_object *object = &builder->nf->objects[i];
+    void *made = builder->objects[i], *target = first->objects[i];
+    if (object->treatment != MAESTRO_SHARED) continue;
+    switch (object->kind) {
+      case MAESTRO_MAP: ((struct Map *)made)->target = target; break;
+      case MAESTRO_VECTOR:
+      case MAESTRO_CHT: ((struct Vector *)made)->target = target; break;
+      case MAESTRO_DCHAIN: ((struct DoubleChain *)made)->target = target; break;
+      case MAESTRO_SKETCH: maestro_sketch_share(made, target); break;
+    }
+  }
 }
 
 static const void *allocated_as(unsigned number, enum maestro_object_kind kind) {
@@ -129,7 +148,8 @@ struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsign
   struct map_slot *slots = maestro_object_memory(n_slots * sizeof *slots);
   if (map == NULL || slots == NULL) return NULL;
   *map =
-      (struct Map){.slots = slots, .mask = (uint32_t)(n_slots - 1), .capacity = capacity, .equal = equal, .hash = hash};
+      (struct Map){.slots = slots, .mask = (uint32_t)(n_slots - 1), .capacity = capacity, .equal = equal, .hash = hash,
+                   .target = map};
   return map;
 }
 
@@ -148,15 +168,17 @@ struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, vector
   char *data = maestro_object_memory(((size_t)capacity + 1) * stride);
   if (vector == NULL || data == NULL) return NULL;
   *vector = (struct Vector){
-      .data = data, .stride = (uint32_t)stride, .capacity = capacity, .element_size = (uint32_t)element_size};
+      .data = data, .stride = (uint32_t)stride, .capacity = capacity, .element_size = (uint32_t)element_size,
+      .target = vector};
   for (size_t i = 0; i <= capacity && init != NULL; i++) init(data + i * stride);
   return vector;
 }
 
 int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out) {
-  maestro_number_object(MAESTRO_MAP, capacity);
+  const struct maestro_object *object = maestro_number_object(MAESTRO_MAP, capacity);
   struct Map *map = maestro_map_new(equal, hash, capacity);
   if (map == NULL) return 0;
+  map->guarded = maestro_guarded(object);
   maestro_made_object(map);
   *map_out = map;
   return 1;
@@ -169,6 +191,7 @@ int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init,
              element_size, object->element_size);
   struct Vector *vector = element_size > 0 ? maestro_vector_new((size_t)element_size, capacity, init) : NULL;
   if (vector == NULL) return 0;
+  vector->guarded = maestro_guarded(object);
   maestro_made_object(vector);
   *vector_out = vector;
   return 1;
@@ -188,6 +211,13 @@ int dchain_allocate(int range, struct DoubleChain **chain_out) {
   if (ranged) {
     const uint64_t worker = maestro_builder->worker, n = maestro_builder->n_workers;
     maestro_dchain_restrict(chain, (uint32_t)(worker * share / n), (uint32_t)((worker + 1) * share / n));
+  }
+  chain->guarded = maestro_guarded(object);
+  if (chain->guarded && object->treatment == MAESTRO_SHARED) {
+    chain->guards_use = !object->ages_per_worker;
+    if (object->ages_per_worker && maestro_builder->worker == 0 &&
+        !maestro_dchain_share(chain, maestro_builder->n_workers))
+      return 0;
   }
   maestro_made_object(chain);
   *chain_out = chain;

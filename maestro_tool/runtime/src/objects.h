@@ -32,11 +32,16 @@ struct maestro_builder {
   unsigned worker, n_workers;
   struct maestro_arena *arena;
   unsigned n_allocations;
-  const void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
+  void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
   char *error;                              /* the first disagreement between the program and its plan; "" if none */
   size_t error_size;
 };
 extern _Thread_local struct maestro_builder *maestro_builder;
+
+/* Whether packets must be writers to change the object that is being allocated. */
+bool maestro_guarded(const struct maestro_object *object);
+/* Lets the objects that workers share lead to those of the first; what set-up put into this worker's is not used. */
+void maestro_share_objects(const struct maestro_builder *builder, const struct maestro_builder *first);
 
 /* The program as it was written, on one thread: built without a plan, its variables are the process's. */
 bool maestro_is_sequential(const struct maestro_nf *nf);
@@ -44,7 +49,7 @@ bool maestro_is_sequential(const struct maestro_nf *nf);
 /* Counts an allocation of nf_init and checks it against the plan.  Returns the plan's entry, NULL without one. */
 const struct maestro_object *maestro_number_object(enum maestro_object_kind kind, unsigned capacity);
 /* The object that the allocation counted last has made. */
-void maestro_made_object(const void *object);
+void maestro_made_object(void *object);
 /* For the checks in generated code: the object that allocation `number` of this nf_init made; NULL if there is none. */
 const void *maestro_allocated(unsigned number);
 /* For the checks in generated code: whether map (or sketch) `number` was given this function, for equality or as its
@@ -63,5 +68,11 @@ struct DoubleChain *maestro_dchain_new(uint32_t range);
 unsigned (*maestro_sketch_hash(const struct Sketch *sketch))(void *);
 /* Of a new chain: it hands out first..end-1 only; all other indices stay free for ever. */
 void maestro_dchain_restrict(struct DoubleChain *chain, uint32_t first, uint32_t end);
+
+/* dchain.c: gives each worker cells of its own to note uses in.  False without memory. */
+bool maestro_dchain_share(struct DoubleChain *chain, unsigned n_workers);
+/* sketch.c */
+struct Sketch;
+void maestro_sketch_share(struct Sketch *sketch, struct Sketch *target);
 
 #endif

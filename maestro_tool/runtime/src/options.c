@@ -1,4 +1,4 @@
-/* The command line: `<nf> [--workers N] [--replay] [--stats FILE] [EAL options] -- [NF options]`. */
+/* The command line: `<nf> [--workers N] [--replay | --replay-unordered] [--stats FILE] [EAL options] -- [NF options]`. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -29,12 +29,14 @@ void program_error(const struct maestro_nf *nf, const char *format, ...) {
 
 void program_options_usage(const struct maestro_nf *nf) {
   printf(
-      "Usage: %s [--workers N] [--replay] [--stats FILE] [EAL options] -- [NF options]\n\n"
+      "Usage: %s [--workers N] [--replay | --replay-unordered] [--stats FILE] [EAL options] -- [NF options]\n\n"
       "The network function '%s' for nic=%s, strategy %s; it expects %u ports.\n\n"
       "  --workers N    parallel workers, 1 to %d (default: one per CPU; the sequential build has 1)\n"
       "  --replay       merge the packets of all ports by timestamp, take time from them, end when all captures are "
       "read\n"
-      "                 (ports: net_pcap with rx_pcap=)\n"
+      "                 (ports: net_pcap with rx_pcap=); where workers share state, one packet after the other\n"
+      "  --replay-unordered\n"
+      "                 the same, but workers that share state do not wait for each other\n"
       "  --stats FILE   write packet counts per worker to FILE, as JSON\n"
       "  --help         this text\n\n"
       "Added to the EAL options unless given: --lcores for the workers, --no-telemetry, --log-level, --in-memory or\n"
@@ -180,6 +182,8 @@ bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, s
     const char *value;
     if (strcmp(argv[i], "--replay") == 0) {
       options->replay = true;
+    } else if (strcmp(argv[i], "--replay-unordered") == 0) {
+      options->replay = options->unordered = true;
     } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
       options->help = true;
     } else if (is_option(argv[i], "--workers") || is_option(argv[i], "--stats")) {

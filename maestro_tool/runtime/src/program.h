@@ -19,7 +19,7 @@ enum { BURST = 32, RX_DESCRIPTORS = 512, TX_DESCRIPTORS = 512, RING_SIZE = 1024 
 /* The command line, taken apart. */
 struct options {
   unsigned n_workers;
-  bool replay;
+  bool replay, unordered; /* unordered: workers are not kept in the order of the packets */
   bool help;
   const char *stats; /* file to write, or NULL */
   int eal_argc, nf_argc;
@@ -36,6 +36,7 @@ struct counters {
   uint64_t handed_over; /* received by hardware RSS on this worker's queue, given to the owner */
   uint64_t lost;        /* could not be given to the owner: its ring was full */
   uint64_t too_long;    /* fits into no buffer, so nf_process cannot read it: freed */
+  struct maestro_sharing_counts sharing;
 };
 
 struct output {
@@ -48,6 +49,7 @@ struct worker {
   _Alignas(RTE_CACHE_LINE_SIZE) unsigned number;
   struct program *program;
   struct rte_ring *ring; /* packets from the dispatcher or from other workers; NULL: none */
+  _Atomic uint64_t done; /* packets from the dispatcher that are handled */
   struct counters counters;
   struct output *outputs; /* one per port */
   unsigned idle;          /* polls without a packet */
@@ -67,6 +69,7 @@ struct program {
   const struct options *options;
   struct maestro_instance *instance;
   bool sequential, dispatched; /* dispatched: the main lcore feeds the workers */
+  bool ordered;                /* replay: a packet is handled when the one before it is, on whichever worker */
   unsigned n_workers;
   struct rte_mempool *pool;
   struct port ports[MAESTRO_MAX_PORTS];

@@ -76,12 +76,15 @@ static int oldest(struct program *program, struct source *sources) {
 struct share {
   struct rte_mbuf *packets[BURST];
   uint16_t n;
+  uint64_t given; /* so far */
 };
 
 static void hand_over(struct program *program, unsigned owner, struct share *share) {
   if (share->n == 0) return;
   if (program->dispatched) {
-    program->unsteered += program_ring_put(program, owner, share->packets, share->n, true);
+    const unsigned lost = program_ring_put(program, owner, share->packets, share->n, true);
+    program->unsteered += lost;
+    share->given += share->n - lost;
   } else {
     program->workers[owner].counters.rx += share->n;
     program_worker_handle(&program->workers[owner], share->packets, share->n);
@@ -89,11 +92,19 @@ static void hand_over(struct program *program, unsigned owner, struct share *sha
   share->n = 0;
 }
 
+/* Until the worker has handled what it was given. */
+static void wait_for(struct program *program, unsigned owner, const struct share *share) {
+  unsigned idle = 0;
+  while (atomic_load_explicit(&program->workers[owner].done, memory_order_acquire) < share->given)
+    program_worker_idle(&idle);
+}
+
 void program_replay_run(struct program *program) {
   struct source *sources = calloc(program->nf->n_ports, sizeof *sources);
   struct share *shares = calloc(program->n_workers, sizeof *shares);
   if (sources == NULL || shares == NULL) abort();
   rte_mbuf_timestamp_t now = 0;
+  unsigned last = 0; /* owner of the packet before */
   while (!atomic_load_explicit(&program_stopped, memory_order_relaxed)) {
     const int id = oldest(program, sources);
     if (id < 0) break;
@@ -103,6 +114,11 @@ void program_replay_run(struct program *program) {
     if (*stamp < now) *stamp = now;
     now = *stamp;
     const unsigned owner = program->dispatched ? program_steer(&program->ports[id], packet) : 0;
+    if (program->ordered && owner != last) {
+      hand_over(program, last, &shares[last]);
+      wait_for(program, last, &shares[last]);
+    }
+    last = owner;
     shares[owner].packets[shares[owner].n++] = packet;
     if (shares[owner].n == BURST) hand_over(program, owner, &shares[owner]);
   }

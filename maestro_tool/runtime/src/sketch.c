@@ -23,6 +23,8 @@ struct Sketch {
   uint32_t capacity;
   uint16_t threshold;
   map_key_hash *hash;
+  struct Sketch *target; /* maestro_sharing.h */
+  bool guarded;
   struct row rows[ROWS]; /* of the key at hand */
 };
 
@@ -30,7 +32,7 @@ static bool hash_equal(void *a, void *b) { return *(uint32_t *)a == *(uint32_t *
 static unsigned hash_itself(void *key) { return *(uint32_t *)key; }
 
 int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, struct Sketch **sketch_out) {
-  maestro_number_object(MAESTRO_SKETCH, capacity);
+  const struct maestro_object *object = maestro_number_object(MAESTRO_SKETCH, capacity);
   if (capacity == 0 || capacity > INT32_MAX / (2 * ROWS)) return 0;
   uint32_t total = 1;
   while (total < ROWS * capacity) total *= 2;
@@ -41,7 +43,9 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
                             .counts = maestro_vector_new(sizeof(uint32_t), total, null_init),
                             .capacity = capacity,
                             .threshold = threshold,
-                            .hash = hash};
+                            .hash = hash,
+                            .target = sketch,
+                            .guarded = maestro_guarded(object)};
   if (sketch->buckets == NULL || sketch->keys == NULL || sketch->counts == NULL) return 0;
   for (unsigned i = 0; i < ROWS; i++) {
     sketch->allocators[i] = maestro_dchain_new(capacity);
@@ -53,6 +57,15 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
 }
 
 map_key_hash *maestro_sketch_hash(const struct Sketch *sketch) { return sketch->hash; }
+
+void maestro_sketch_share(struct Sketch *sketch, struct Sketch *target) { sketch->target = target; }
+
+/* The sketch behind this one, before any use of it: even reading leaves the rows at hand in it. */
+static struct Sketch *enter(struct Sketch *sketch) {
+  sketch = sketch->target;
+  if (sketch->guarded) maestro_before_write();
+  return sketch;
+}
 
 static uint32_t *borrow(struct Vector *vector, int index) {
   void *element;
@@ -66,6 +79,7 @@ static void look_up(struct Sketch *sketch, struct row *row) {
 }
 
 void sketch_compute_hashes(struct Sketch *sketch, void *key) {
+  sketch = enter(sketch);
   const unsigned hash = sketch->hash(key);
   for (unsigned i = 0; i < ROWS; i++) {
     struct row *row = &sketch->rows[i];
@@ -82,6 +96,7 @@ static bool rejuvenate(struct Sketch *sketch, int bucket, vigor_time_t now) {
 }
 
 void sketch_refresh(struct Sketch *sketch, vigor_time_t now) {
+  sketch = enter(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
     look_up(sketch, &sketch->rows[i]);
     rejuvenate(sketch, sketch->rows[i].bucket, now);
@@ -89,6 +104,7 @@ void sketch_refresh(struct Sketch *sketch, vigor_time_t now) {
 }
 
 int sketch_fetch(struct Sketch *sketch) {
+  sketch = enter(sketch);
   bool found = false;
   uint32_t least = UINT32_MAX;
   for (unsigned i = 0; i < ROWS; i++) {
@@ -103,6 +119,7 @@ int sketch_fetch(struct Sketch *sketch) {
 }
 
 int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {
+  sketch = enter(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
     struct row *row = &sketch->rows[i];
     look_up(sketch, row);
@@ -123,6 +140,11 @@ int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {
 }
 
 void sketch_expire(struct Sketch *sketch, vigor_time_t time) {
+  sketch = sketch->target;
+  bool any = false;
+  for (unsigned i = 0; i < ROWS; i++) any |= sketch->allocators[i]->oldest.cell.time < time;
+  if (!any) return;
+  enter(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
     int index;
     while (dchain_expire_one_index(sketch->allocators[i], &index, time)) {

@@ -24,6 +24,10 @@ static const struct {
     {"handed_over", offsetof(struct counters, handed_over)},
     {"lost", offsetof(struct counters, lost)},
     {"too_long", offsetof(struct counters, too_long)},
+    {"write_locks", offsetof(struct counters, sharing.write_locks)},
+    {"restarts", offsetof(struct counters, sharing.restarts)},
+    {"transactions", offsetof(struct counters, sharing.transactions)},
+    {"aborts", offsetof(struct counters, sharing.aborts)},
 };
 enum { N_COLUMNS = sizeof COLUMNS / sizeof COLUMNS[0] };
 

@@ -202,6 +202,7 @@ static void run_dispatched(struct worker *worker) {
     const bool ended = atomic_load_explicit(&worker->program->input_ended, memory_order_acquire);
     const uint16_t n = from_ring(worker);
     worker->counters.rx += n;
+    atomic_fetch_add_explicit(&worker->done, n, memory_order_release);
     if (n > 0)
       worker->idle = 0;
     else if (ended)
@@ -247,6 +248,7 @@ int program_worker_run(void *context) {
   else
     run_polling(worker);
   maestro_detach(program->instance);
+  worker->counters.sharing = maestro_sharing_counts(program->instance, worker->number);
   return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "maestro_debug.h"
+#include "maestro_sharing.h"
 
 typedef unsigned map_key_hash(void *key);
 typedef bool map_keys_equality(void *a, void *b);
@@ -30,6 +31,8 @@ struct Map {
   uint32_t capacity; /* of keys; fewer than there are slots, so a probe always meets a free slot */
   map_keys_equality *equal;
   map_key_hash *hash;
+  struct Map *target; /* maestro_sharing.h */
+  bool guarded;       /* who changes it must be a writer */
 };
 
 /* Returns 1 and the map; 0 if capacity is 0 or too large, or there is no memory.  Any other capacity will do
@@ -48,7 +51,7 @@ static inline struct map_slot *maestro_map_find(const struct Map *map, void *key
 
 /* 1 and the value, or 0 and *value_out unchanged. */
 static inline int map_get(struct Map *map, void *key, int *value_out) {
-  const struct map_slot *slot = maestro_map_find(map, key);
+  const struct map_slot *slot = maestro_map_find(MAESTRO_TARGET(map), key);
   if (slot == NULL) return 0;
   *value_out = slot->value;
   return 1;
@@ -57,6 +60,8 @@ static inline int map_get(struct Map *map, void *key, int *value_out) {
 /* Stores the key's pointer: the key must live on (in a vector).  Does not look for an equal key: a second put
  * makes a second entry, which get sees once the first is erased.  A full map stays as it is. */
 static inline void map_put(struct Map *map, void *key, int value) {
+  map = MAESTRO_TARGET(map);
+  MAESTRO_BEFORE_WRITE(map);
   if (MAESTRO_UNLIKELY(map->size >= map->capacity || key == NULL)) {
     MAESTRO_MISUSE("the map is full, or the key NULL; size", map->size);
     return;
@@ -86,6 +91,8 @@ static inline void maestro_map_remove(struct Map *map, struct map_slot *slot) {
 
 /* *trash is the stored key pointer; key and trash may alias.  An absent key changes nothing. */
 static inline void map_erase(struct Map *map, void *key, void **trash) {
+  map = MAESTRO_TARGET(map);
+  MAESTRO_BEFORE_WRITE(map);
   struct map_slot *slot = maestro_map_find(map, key);
   if (MAESTRO_UNLIKELY(slot == NULL)) {
     MAESTRO_MISUSE("the key is not in the map; size", map->size);
@@ -95,6 +102,6 @@ static inline void map_erase(struct Map *map, void *key, void **trash) {
   maestro_map_remove(map, slot);
 }
 
-static inline unsigned map_size(struct Map *map) { return map->size; }
+static inline unsigned map_size(struct Map *map) { return MAESTRO_TARGET(map)->size; }
 
 #endif

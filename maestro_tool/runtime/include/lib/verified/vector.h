@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "maestro_debug.h"
+#include "maestro_sharing.h"
 
 #define VECTOR_CAPACITY_UPPER_LIMIT 140000
 
@@ -19,6 +20,8 @@ struct Vector {
   uint32_t stride;   /* bytes from one element to the next */
   uint32_t capacity; /* data has one element more: where indices out of range lead */
   uint32_t element_size;
+  struct Vector *target; /* maestro_sharing.h */
+  bool guarded;          /* packets write elements that they borrowed as readers */
 };
 
 /* Returns 1 and the vector, init called on each element; 0 if a size is not positive or there is no memory. */
@@ -26,12 +29,20 @@ int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init,
 
 /* A pointer to the element.  Out of range (libVig: undefined): to a spare element that nobody else uses. */
 static inline void vector_borrow(struct Vector *vector, int index, void **element_out) {
+  vector = MAESTRO_TARGET(vector);
   uint32_t i = (uint32_t)index;
   if (MAESTRO_UNLIKELY(i >= vector->capacity)) {
     MAESTRO_MISUSE("no such element", index);
     i = vector->capacity;
   }
-  *element_out = vector->data + (size_t)i * vector->stride;
+  char *element = vector->data + (size_t)i * vector->stride;
+#ifdef MAESTRO_SHARING
+  if (vector->guarded && maestro_share.reader) {
+    *element_out = maestro_copy_element(element, vector->element_size);
+    return;
+  }
+#endif
+  *element_out = element;
 }
 
 /* Gives the element back; writing through the pointer has already changed it. */

@@ -1,0 +1,166 @@
+"""What the runtime must know where cores share state: which operations make a packet a writer, what a re-run undoes.
+
+A packet runs as a reader until it changes shared state; then its run is undone and it runs again as the writer, alone
+(docs/strategies.md).  Most operations of the API announce a change by themselves.  What does not is found here, on the
+call paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import symbols
+from maestro_tool.sharding.access import WRITES
+from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
+from maestro_tool.symex.callpath import Analysis, CallPath, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Hints about a plan that shares objects.
+
+    ``guarded``: objects that only a writer may change; of vectors: whose elements packets write before anything else
+    announced a change, so that readers work on copies.
+    ``ages_per_worker``: shared dchains where each worker notes for itself when an index was used.
+    ``always_write``: every packet must be a writer, because some change memory that no call of the API announces.
+    ``restore_bytes``: leading bytes of a frame that packets may change, put back before a re-run.
+    ``restore_variables``: so are the worker's variables.
+    """
+
+    guarded: frozenset[int]
+    ages_per_worker: frozenset[int]
+    always_write: bool
+    restore_bytes: int
+    restore_variables: bool
+
+
+def shares(plan: ShardingPlan) -> bool:
+    """Whether any object is shared."""
+    return any(d.treatment == "shared" for d in plan.decisions)
+
+
+def everything_shared(plan: ShardingPlan) -> ShardingPlan:
+    """The plan of ``locks`` and ``tm``: whatever packets write is shared, and any core may take any packet."""
+    return replace(plan, shardable=False, constraints=(), relaxations=(), decisions=tuple(map(_shared, plan.decisions)))
+
+
+def _shared(decision: ObjectDecision) -> ObjectDecision:
+    if not decision.written:
+        return decision
+    reason = decision.reason if decision.treatment == "shared" else "all that packets write is shared"
+    rule = decision.rule if decision.treatment == "shared" else None
+    return replace(decision, treatment="shared", rule=rule, reason=reason, split=False, ranged=False)
+
+
+def sharing(analysis: Analysis, plan: ShardingPlan) -> Sharing:
+    """The hints for ``plan``, which shares something."""
+    kinds = {o.id: o.kind for o in analysis.objects}
+    shared = {d.object for d in plan.decisions if d.treatment == "shared"}
+    ages = {o for o in shared if kinds[o] == "dchain" and _used_now(analysis, o)}
+    guarded = {o for o in shared if kinds[o] not in ("vector", "global")}
+    for path in analysis.paths:
+        guarded |= _silently_written(path, shared)
+    # What a packet does before it starts again must not be done twice; but then that, too, may make it start again.
+    while True:
+        more = {o for path in analysis.paths for o in _repeated(path, shared, guarded, ages, kinds)} - guarded
+        if not more:
+            break
+        guarded |= more
+    written_globals = {o for p in analysis.paths for e in p.events if e.op == "global_write" for o in e.objects}
+    return Sharing(
+        guarded=frozenset(guarded),
+        ages_per_worker=frozenset(ages),
+        always_write=bool(written_globals & shared),
+        restore_bytes=max((offset + 1 for p in analysis.paths for offset, _ in p.packet_writes), default=0),
+        restore_variables=bool(written_globals - shared),
+    )
+
+
+def _changes(event: Event) -> bool:
+    return event.op in WRITES or event.op.startswith("sketch_") or event.op == "expire_range"
+
+
+def _changed(event: Event, kinds: Mapping[int, str]) -> set[int]:
+    """The objects that the event may change: expiry only reads the keys that a vector holds."""
+    if not _changes(event):
+        return set()
+    if event.op in ("expire", "expire_range"):
+        return {o for o in event.objects if kinds[o] != "vector"}
+    return set(event.objects)
+
+
+def _announces(event: Event, shared: set[int]) -> bool:
+    """Whether the event is sure to have made the packet a writer."""
+    if not event.objects or event.objects[0] not in shared:
+        return False
+    if event.op.startswith("sketch_"):
+        return event.op != "sketch_expire"  # only if something expires
+    return event.op in ("map_put", "map_erase") or (
+        event.op in ("dchain_allocate", "dchain_free") and event.result is True
+    )
+
+
+def _silently_written(path: CallPath, shared: set[int]) -> set[int]:
+    """Shared vectors with an element that this path writes while it may still be a reader."""
+    found: set[int] = set()
+    for event in path.events:
+        if _announces(event, shared):
+            break
+        if event.op == "vector_write":
+            found |= shared.intersection(event.objects)
+    return found
+
+
+def _repeated(
+    path: CallPath, shared: set[int], guarded: set[int], ages: set[int], kinds: Mapping[int, str]
+) -> set[int]:
+    """Objects of one core that this path changes before it may have to start again.
+
+    Expiry of a core's own entries is repeated for nothing: the second time there is nothing left, and that an entry is
+    gone once it is old enough no packet can tell (docs/guarantees.md, 6), unless the path uses how many there were.
+    """
+    last = -1
+    for number, event in enumerate(path.events):
+        if event.op == "vector_write" and event.objects[0] in guarded:
+            last = len(path.events)  # noticed when the packet is done
+        elif not (event.op == "dchain_rejuvenate" and event.objects[0] in ages | guarded - shared):
+            restarts = _changed(event, kinds) & (shared | guarded)
+            last = max(last, number if restarts else -1)
+    found: set[int] = set()
+    for number, event in enumerate(path.events[: last + 1]):
+        changed = _changed(event, kinds)
+        own = {o for o in changed - shared if kinds[o] != "global"}
+        if event.op == "expire" and own == changed and not _count_used(path, number):
+            continue
+        found |= own
+    return found
+
+
+def _count_used(path: CallPath, number: int) -> bool:
+    """Whether anything on the path depends on what event ``number`` produced."""
+    prefix = f"{path.events[number].op}.{number}."
+    return any(str(s.value).startswith(prefix) for e in _expressions(path) for s in symbols(e))
+
+
+def _expressions(path: CallPath) -> Iterator[Expr]:
+    yield from path.condition
+    yield from (value for _, value in path.packet_writes)
+    if isinstance(path.verdict, Expr):
+        yield path.verdict
+    for e in path.events:
+        yield from e.key or ()
+        yield from (x for x in (e.index, e.value) if x is not None)
+        yield from (value for _, value in e.stored)
+
+
+def _used_now(analysis: Analysis, chain: int) -> bool:
+    """Whether packets use indices of ``chain`` at their own time only: then the latest time is that of the last use."""
+    times = {
+        e.value
+        for p in analysis.paths
+        for e in p.events
+        if e.op in ("dchain_allocate", "dchain_rejuvenate") and chain in e.objects
+    }
+    return all(t is not None and t.op == "sym" and t.value == "now" for t in times)

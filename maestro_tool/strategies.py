@@ -1,0 +1,150 @@
+"""The choice of a strategy: the best one that is sound for this NF on these NICs, or the one asked for, or why not.
+
+shared-nothing   every object is sharded, and the NIC sends packets to their owner
+handoff          every object is sharded, and software passes packets to their owner
+hybrid           objects that can be sharded are; the others are shared
+locks            whatever packets write is shared
+tm               the same; packets run as hardware transactions where the CPU has them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.rss.strategy import Strategy, strategy_of
+from maestro_tool.sharding.sharing import everything_shared, shares, sharing
+
+if TYPE_CHECKING:
+    from maestro_tool.diagnostics import SourceLocation
+    from maestro_tool.frontend.ir import Program
+    from maestro_tool.nic.profile import NicProfile
+    from maestro_tool.rss import RssSolution
+    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.symex.callpath import Analysis
+
+#: What can be asked for.
+STRATEGIES = ("auto", "shared-nothing", "handoff", "hybrid", "locks", "tm")
+
+#: What `auto` tries, the best first.  Sharding chooses between shared-nothing and handoff by itself, port by port.
+_BEST_FIRST = ("sharded", "hybrid", "locks")
+
+#: Constraints of a plan, and whether to do without the NICs' hashing -> keys and tables.
+Solve = Callable[["ShardingPlan", bool], "RssSolution"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``plan``: what the strategy does to each object; ``solution``: keys and tables for its constraints."""
+
+    plan: ShardingPlan
+    solution: RssSolution
+    strategy: Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a choice depends on; ``plan`` is the one of the sharding analysis, ``profiles`` are one per port."""
+
+    program: Program
+    analysis: Analysis
+    plan: ShardingPlan
+    profiles: Sequence[NicProfile]
+    solve: Solve
+
+
+def choose(question: Question, wanted: str) -> Choice:
+    """The strategy ``wanted``, or for ``auto`` the best that is sound; raises `UnsupportedError` with the reason."""
+    if wanted not in STRATEGIES:
+        raise UnsupportedError(f"unknown strategy {wanted!r}", hint=f"known: {', '.join(STRATEGIES)}")
+    if wanted != "auto":
+        return _attempt(question, wanted)
+    reasons: list[str] = []
+    for name in _BEST_FIRST:
+        try:
+            choice = _attempt(question, name)
+        except UnsupportedError as error:
+            reasons.append(error.message + (f" ({error.location})" if error.location else ""))
+            continue
+        return replace(choice, strategy=replace(choice.strategy, why=(*reasons, *choice.strategy.why)))
+    raise AssertionError("locks are always sound")
+
+
+def _attempt(question: Question, name: str) -> Choice:
+    if name == "hybrid":
+        return _hybrid(question)
+    if name in ("locks", "tm"):
+        return _locks(question, name)
+    return _sharded(question, name)
+
+
+def _sharded(question: Question, name: str) -> Choice:
+    """All objects sharded; ``name`` as asked for, or "sharded" if either way will do."""
+    plan = question.plan
+    if not plan.shardable:
+        raise _obstacle(question, "not shared-nothing")
+    solution = _solved(question, plan, name == "handoff", "not shared-nothing")
+    strategy = strategy_of(solution, question.profiles, forced=name == "handoff")
+    if name == "shared-nothing" and strategy.name != name:
+        reason = next(text for text in strategy.why if "hands packets to their owner" in text)
+        raise UnsupportedError(
+            f"strategy=shared-nothing is not possible: {reason}", hint="use strategy=handoff or auto"
+        )
+    return Choice(plan, solution, strategy)
+
+
+def _hybrid(question: Question) -> Choice:
+    plan = question.plan
+    if plan.shardable:
+        raise UnsupportedError(
+            "not hybrid: every object that packets write can be sharded", hint="use strategy=shared-nothing or auto"
+        )
+    if not plan.constraints or all(d.treatment != "sharded" for d in plan.decisions):
+        raise _obstacle(question, "not hybrid: nothing can be sharded")
+    hints = sharing(question.analysis, plan)
+    if hints.always_write:
+        raise UnsupportedError(
+            "not hybrid: packets write variables or memory of the NF that all would share",
+            hint="keep such state in a map or a vector, or use strategy=locks",
+        )
+    solution = _solved(question, plan, False, "not hybrid")
+    names = {o.id: o.name for o in question.analysis.objects}
+    shared = ", ".join(names[d.object] for d in plan.decisions if d.treatment == "shared")
+    why = (f"shared: {shared}", *strategy_of(solution, question.profiles).why)
+    return Choice(plan, solution, Strategy("hybrid", why))
+
+
+def _locks(question: Question, name: str) -> Choice:
+    plan = everything_shared(question.plan)
+    why = [] if shares(plan) else ["packets write no state, so there is nothing to share"]
+    if sharing(question.analysis, plan).always_write:
+        why.append("packets write variables or memory of the NF, so only one is handled at a time")
+    solution = _solved(question, plan, False, f"not {name}")
+    return Choice(plan, solution, Strategy(name, (*why, *strategy_of(solution, question.profiles).why)))
+
+
+def _solved(question: Question, plan: ShardingPlan, software: bool, what: str) -> RssSolution:
+    solution = question.solve(plan, software)
+    if solution.satisfiable:
+        return solution
+    locs = [loc for n in solution.conflict for loc in plan.constraints[n].locs]
+    raise UnsupportedError(
+        f"{what}: no RSS configuration satisfies the constraints: {solution.reason}",
+        _location(question.program, locs),
+        hint="use strategy=locks or auto",
+    )
+
+
+def _obstacle(question: Question, what: str) -> UnsupportedError:
+    o = question.plan.obstacles[0]
+    return UnsupportedError(
+        f"{what}: {o.text}" + (f" [{o.rule}]" if o.rule else ""),
+        _location(question.program, o.locs),
+        hint="use strategy=locks or auto",
+    )
+
+
+def _location(program: Program, locs: Sequence[int]) -> SourceLocation | None:
+    return program.locations[locs[0]] if locs else None
