@@ -102,7 +102,10 @@ def _hybrid(question: Question) -> Choice:
             "not hybrid: every object that packets write can be sharded", hint="use strategy=shared-nothing or auto"
         )
     if not plan.constraints or all(d.treatment != "sharded" for d in plan.decisions):
-        raise _obstacle(question, "not hybrid: nothing can be sharded")
+        reason = _obstacle(question, "first of all")
+        raise UnsupportedError(
+            "not hybrid: nothing that packets write can be sharded", reason.location, hint=reason.message
+        )
     hints = sharing(question.analysis, plan)
     if hints.always_write:
         raise UnsupportedError(
