@@ -1,8 +1,8 @@
 """NFs by name: a folder ``nfs/<nf>/`` with C sources and, where the defaults do not fit, an ``nf.yaml``.
 
-    sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
-    arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
-    ports: 2                        # devices; default: 2
+sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
+arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
+ports: 2                        # devices; default: 2
 """
 
 from __future__ import annotations

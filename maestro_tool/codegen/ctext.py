@@ -102,6 +102,78 @@ def _without_brackets(items: list[Token]) -> list[str]:
     return flat
 
 
+@dataclass(frozen=True, slots=True)
+class LocalVariable:
+    """Where the declaration of a variable inside a function starts, and where its declarator ends: offsets."""
+
+    start: int
+    end: int
+
+
+def static_local(text: str, name: str, line: int) -> LocalVariable | None:
+    """The ``static`` variable that is declared at ``line`` inside a function."""
+    items = list(tokens(text))
+    for at, token in enumerate(items):
+        if (token.text, token.line, token.kind) != (name, line, "word"):
+            continue
+        start = _statement_start(items, at)
+        if any(t.text == "static" for t in items[start:at]):
+            end = _declarator_end(items, start, at)
+            return None if end is None else LocalVariable(items[start].offset, end)
+    return None
+
+
+def _statement_start(items: list[Token], at: int) -> int:
+    """Index of the first token of the statement around token ``at``: initialisers' braces belong to it."""
+    depth = 0
+    while at > 0:
+        before = items[at - 1]
+        if before.kind == "punctuation":
+            if before.text in ")]}":
+                initialiser = before.text != "}" or _is_part(items, at - 1)
+                if not initialiser and depth == 0:
+                    return at
+                depth += 1
+            elif before.text in "([{" and depth > 0:
+                depth -= 1
+            elif before.text in ";{:" and depth == 0:
+                return at
+        at -= 1
+    return at
+
+
+def _is_part(items: list[Token], brace: int) -> bool:
+    """Whether the closing ``brace`` ends an initialiser or a struct, so that the statement goes on behind it."""
+    following = items[brace + 1] if brace + 1 < len(items) else None
+    depth, at = 0, brace
+    while at >= 0:
+        depth += {"}": 1, "{": -1}.get(items[at].text, 0) if items[at].kind == "punctuation" else 0
+        if depth == 0:
+            break
+        at -= 1
+    opened_by = [t.text for t in items[max(0, at - 2) : at]]
+    if opened_by[-1:] == ["="] or "struct" in opened_by or "union" in opened_by or "enum" in opened_by:
+        return True
+    return following is not None and following.text in ",)"
+
+
+def _declarator_end(items: list[Token], start: int, at: int) -> int | None:
+    """Offset behind the last token of the declarator that declares token ``at``."""
+    depth = 0
+    last: Token | None = None
+    for index, token in enumerate(items[start:], start):
+        word = token.text if token.kind == "word" else ""
+        if token.kind == "punctuation" and token.text in "([{":
+            depth += 1
+        elif token.kind == "punctuation" and token.text in ")]}":
+            depth -= 1
+        ends = depth == 0 and (token.text in ("=", ",", ";") or word in ("__attribute__", "__asm__", "asm"))
+        if ends and index > at:
+            return None if last is None else last.offset + len(last.text)
+        last = token
+    return None
+
+
 def declares(declaration: Declaration, name: str, line: int) -> Token | None:
     """The token of ``declaration`` that declares variable ``name`` at ``line``, if it does."""
     if declaration.function:

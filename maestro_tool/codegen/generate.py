@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals
+from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Global, Program
 from maestro_tool.nic.profile import NicProfile, label
@@ -115,12 +115,12 @@ def _nf_files(
     defines = {"MAESTRO_THREAD_LOCAL": PER_WORKER} if per_worker else {}
     if shared is not None:
         defines |= {"MAESTRO_SHARING": "1", "MAESTRO_RESTORE_BYTES": str(shared.restore_bytes)}
-    mirrored = mirror_files(program, root, defines, per_worker=per_worker)
+    mirrored = mirror_files(program, root, defines, per_worker=per_worker, named=analysis is not None)
     saved = {s.file: s for s in _saved(program)} if per_worker else {}
     assumptions = _assumptions(program, analysis) if analysis else {}
     addresses = _addresses(program, analysis) if analysis else {}
     burst_file = program.locations[program.functions["nf_process"].loc].file
-    for file in {*saved, *assumptions, *addresses, burst_file}:
+    for file in sorted({*saved, *assumptions, *addresses, burst_file}):
         relative = os.path.relpath(file, root)
         mirrored[relative] += _render(
             "appendix.c.j2",
@@ -130,6 +130,8 @@ def _nf_files(
             variables=saved[file].variables if file in saved else [],
             size=saved[file].size if file in saved else 0,
             check=_check_name(relative) if file in assumptions else None,
+            locals=_inside_functions(program, file) if analysis is not None else [],
+            storage=f"{PER_WORKER} " if per_worker else "",
             assumptions=assumptions.get(file, []),
             addresses=addresses.get(file, []),
         )
@@ -137,6 +139,12 @@ def _nf_files(
     files[f"gen/main_{name}.c"] = _render("main.c.j2", name=name)
     files[f"{name}.h"] = _render("header.h.j2", name=name)
     return files
+
+
+def _inside_functions(program: Program, file: str) -> list[tuple[str, int]]:
+    """Names and sizes of the ``static`` variables of a file's functions."""
+    found = per_worker_globals(program)
+    return [(symbol(program, g), g.size) for g in found if g.file == file and g.scope == "static_local"]
 
 
 def source_root(program: Program) -> Path:
@@ -167,7 +175,7 @@ def _saved(program: Program) -> list[_Saved]:
         by_file[g.file].append(g)
     return [
         _Saved(file, f"maestro_globals_{_identifier(os.path.relpath(file, root))}",
-               tuple(g.c_name for g in found), sum(g.size for g in found))
+               tuple(symbol(program, g) for g in found), sum(g.size for g in found))
         for file, found in sorted(by_file.items())
     ]  # fmt: skip
 
@@ -192,7 +200,7 @@ def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[st
         by_file[variable.file].append(
             {
                 "place": item.place,
-                **_path(variable, item.access),
+                **_path(program, variable, item.access),
                 "size": item.size if isinstance(item, Pinned) else 8,
                 "value": item.value if isinstance(item, Pinned) else None,
                 "object": item.object if isinstance(item, ObjectPointer) else None,
@@ -234,8 +242,20 @@ def _addresses(program: Program, analysis: Analysis) -> dict[str, list[dict[str,
     """Per file: the functions that return an address which some pointer must hold; the root may be static there."""
     by_file: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in analysis.memory_pointers:
+        returned = {"function": _address_name(analysis, item)}
+        if len(item.target) == 1:  # a function
+            loc = program.locations[program.functions[str(item.target[0])].loc]
+            if not loc.file.endswith(".c"):
+                raise UnsupportedError(
+                    "packets call this through a pointer, which the program cannot check at its start",
+                    loc,
+                    hint="define the function in a .c file",
+                )
+            name = str(item.target[0]).rpartition(":")[2]
+            by_file[loc.file].append({**returned, "root": name, "offset": 0, "derefs": ()})
+            continue
         variable = _root(program, item.target)
-        by_file[variable.file].append({"function": _address_name(analysis, item), **_path(variable, item.target)})
+        by_file[variable.file].append({**returned, **_path(program, variable, item.target)})
     return by_file
 
 
@@ -243,14 +263,15 @@ def _address_name(analysis: Analysis, item: MemoryPointer) -> str:
     return f"maestro_address_{analysis.memory_pointers.index(item)}"
 
 
-def _path(variable: Global, access: tuple[str | int, ...]) -> dict[str, Any]:
-    return {"root": variable.c_name, "offset": access[1], "derefs": access[2:]}
+def _path(program: Program, variable: Global, access: tuple[str | int, ...]) -> dict[str, Any]:
+    return {"root": symbol(program, variable), "offset": access[1], "derefs": access[2:]}
 
 
 def _root(program: Program, access: tuple[str | int, ...]) -> Global:
     """The variable that an access starts from; it must be one that a ``.c`` file of the NF can name."""
     variable = program.globals[str(access[0])]
-    if variable.scope not in ("file", "static_file") or not variable.file.endswith(".c"):
+    named = variable.scope in ("file", "static_file") or (variable.scope == "static_local" and not variable.const)
+    if not named or not variable.file.endswith(".c"):
         raise UnsupportedError(
             "packets read memory through a pointer to this, which the program cannot check at its start",
             program.locations[variable.loc],

@@ -3,15 +3,19 @@
 Each worker has its own copy of every variable with static storage that is not ``const``, unless all is shared; that
 is all a shared-nothing program needs.  Thread-local storage costs what a global costs (one access relative to the
 thread pointer), keeps names and lines for debuggers, and leaves every use of the variable untouched.
+
+Code outside of a function cannot name its ``static`` variables, but must, when a worker moves to another thread: they
+get names in the assembler (`symbol`), by which what is appended to the file declares them.
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
-from maestro_tool.codegen.ctext import declares, external_declarations
+from maestro_tool.codegen.ctext import declares, external_declarations, static_local
 from maestro_tool.diagnostics import SourceLocation, UnsupportedError
 from maestro_tool.frontend.ir import Global, Program
 
@@ -23,22 +27,33 @@ def per_worker_globals(program: Program) -> list[Global]:
     return [
         g
         for _, g in sorted(program.globals.items())
-        if g.defined and not g.const and g.scope in ("file", "static_file")
+        if g.defined and not g.const and g.scope in ("file", "static_file", "static_local")
     ]
 
 
-def mirror_files(program: Program, root: Path, defines: dict[str, str], *, per_worker: bool) -> dict[str, str]:
+def symbol(program: Program, variable: Global) -> str:
+    """The C name by which appended code knows a variable."""
+    if variable.scope != "static_local":
+        return variable.c_name
+    locals_ = sorted(name for name, g in program.globals.items() if g.scope == "static_local")
+    return f"maestro_static_{locals_.index(variable.name)}"
+
+
+def mirror_files(
+    program: Program, root: Path, defines: dict[str, str], *, per_worker: bool, named: bool
+) -> dict[str, str]:
     """File name (relative to ``root``, the NF's folder) -> text to compile, after ``defines`` in each ``.c`` file.
 
-    Raises UnsupportedError where a declaration cannot be found in the text (made by a macro) and for
-    ``static`` locals that are not const.
+    ``named``: variables of functions get the names by which appended code knows them.
+
+    Raises UnsupportedError where a declaration cannot be found in the text (made by a macro).
     """
-    if per_worker:
-        _refuse_static_locals(program)
-    edits: dict[str, list[tuple[str, SourceLocation]]] = defaultdict(list)
-    for g in per_worker_globals(program) if per_worker else []:
-        for place in g.declarations:
-            edits[place.file].append((g.c_name, place))
+    edits: dict[str, list[_Edit]] = defaultdict(list)
+    for g in per_worker_globals(program):
+        if not per_worker and not (named and g.scope == "static_local"):
+            continue
+        for place in g.declarations or (program.locations[g.loc],):
+            edits[place.file].append(_Edit(g.c_name, place, symbol(program, g) if g.scope == "static_local" else None))
     result: dict[str, str] = {}
     for file in program.files:
         text = Path(file).read_text(encoding="utf-8", errors="surrogateescape")
@@ -46,47 +61,52 @@ def mirror_files(program: Program, root: Path, defines: dict[str, str], *, per_w
         if name.startswith(".."):
             # A header outside the NF's folder is included from where it is; it may declare nothing per-worker.
             if edits.get(file):
-                variable, place = edits[file][0]
+                edit = edits[file][0]
                 raise UnsupportedError(
-                    f"'{variable}' is declared outside the NF's folder",
-                    place,
+                    f"'{edit.name}' is declared outside the NF's folder",
+                    edit.place,
                     hint=f"declare it in a file below {root}",
                 )
             continue
         macros = "".join(f"#define {m} {v}\n" for m, v in defines.items()) if name.endswith(".c") else ""
-        result[name] = macros + f'#line 1 "{_quoted(file)}"\n' + _edited(text, edits.get(file, []))
+        result[name] = macros + f'#line 1 "{_quoted(file)}"\n' + _edited(text, edits.get(file, []), per_worker=per_worker)
     return result
 
 
-def _edited(text: str, variables: list[tuple[str, SourceLocation]]) -> str:
-    if not variables:
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """A variable to be made per worker; ``symbol``: its name in the assembler, of one inside a function."""
+
+    name: str
+    place: SourceLocation
+    symbol: str | None
+
+
+def _edited(text: str, edits: list[_Edit], *, per_worker: bool = True) -> str:
+    if not edits:
         return text
     declarations = external_declarations(text)
-    places: set[int] = set()
-    for name, where in variables:
-        for d in declarations:
-            if declares(d, name, where.line):
-                places.add(d.tokens[0].offset)
-                break
+    insertions: dict[int, str] = {}
+    for edit in edits:
+        if edit.symbol is not None:
+            variable = static_local(text, edit.name, edit.place.line)
+            start = None if variable is None else variable.start
+            if variable is not None:
+                insertions[variable.end] = f' __asm__("{edit.symbol}") __attribute__((used))'
         else:
+            found = (d.tokens[0].offset for d in declarations if declares(d, edit.name, edit.place.line))
+            start = next(found, None)
+        if start is None:
             raise UnsupportedError(
-                f"the declaration of '{name}' was not found in the text, so it cannot be made per core",
-                where,
+                f"the declaration of '{edit.name}' was not found in the text, so it cannot be made per core",
+                edit.place,
                 hint="declare it without a macro",
             )
-    for offset in sorted(places, reverse=True):
-        text = f"{text[:offset]}{PER_WORKER} {text[offset:]}"
+        if per_worker:
+            insertions[start] = f"{PER_WORKER} "
+    for offset, word in sorted(insertions.items(), reverse=True):
+        text = text[:offset] + word + text[offset:]
     return text
-
-
-def _refuse_static_locals(program: Program) -> None:
-    for _, g in sorted(program.globals.items()):
-        if g.scope == "static_local" and not g.const:
-            raise UnsupportedError(
-                f"'static' variable '{g.c_name}' inside a function cannot be made per core",
-                program.locations[g.loc],
-                hint="move it to file scope, or make it const",
-            )
 
 
 def _quoted(path: str) -> str:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from maestro_tool.frontend import conversions, expressions, operators, places
-from maestro_tool.frontend.c_types import INT, ArrayType, CType, FunctionType, IntType, RecordType, VoidType, type_name
+from maestro_tool.frontend import expressions, operators, places
+from maestro_tool.frontend.c_types import (
+    INT,
+    ArrayType,
+    CType,
+    FunctionType,
+    IntType,
+    RecordType,
+    VoidType,
+    bit_field_value,
+    type_name,
+)
 from maestro_tool.frontend.context import Context, Place, Value
 from maestro_tool.frontend.conversions import VOID_VALUE, convert, load, store
 from maestro_tool.frontend.ir import Const
@@ -39,12 +49,10 @@ def _stored(ctx: Context, target: Place, value: Value, node: Any) -> Value:
         return value
     assert isinstance(target.type, IntType)
     bits, width, loc = target.type.bits, target.bits.width, ctx.loc(node)
-    if 32 < width < bits:
-        ctx.unsupported("reading a bit-field of 33 to 63 bits is not supported", node)
     distance = Const(bits - width, bits)
     raised = ctx.builder.binary("shl", value.operand, distance, bits, loc)
     operand = ctx.builder.binary("ashr" if target.type.signed else "lshr", raised, distance, bits, loc)
-    return convert(ctx, Value(operand, target.type), conversions.field_type(target.type, width), node)
+    return convert(ctx, Value(operand, target.type), bit_field_value(target.type, width), node)
 
 
 def step(ctx: Context, node: Any, *, used: bool) -> Value:

@@ -21,12 +21,15 @@ class IncompleteTypeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IntType:
-    """``rank`` orders types for the usual arithmetic conversions (C11 6.3.1.1)."""
+    """``rank`` orders types for the usual arithmetic conversions (C11 6.3.1.1).
+
+    ``bits`` of variables are 8, 16, 32 or 64; values read from wide bit-fields have 33 to 63 (`bit_field_value`).
+    """
 
     name: str
     bits: int
     signed: bool
-    rank: int
+    rank: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ ULLONG = IntType("unsigned long long", 64, False, 5)
 FLOAT = FloatType("float", 32)
 DOUBLE = FloatType("double", 64)
 
-_UNSIGNED = {3: UINT, 4: ULONG, 5: ULLONG}
+_UNSIGNED: dict[float, IntType] = {3: UINT, 4: ULONG, 5: ULLONG}
 
 # What declaration specifiers may say, sorted.
 _SPECIFIERS: dict[tuple[str, ...], CType] = {
@@ -150,7 +153,9 @@ def from_specifiers(names: Sequence[str]) -> CType | None:
 def size_of(type_: CType) -> int:
     """Bytes; ``void`` and functions count 1 in pointer arithmetic, but that is `step_of`'s business."""
     match type_:
-        case IntType() | FloatType():
+        case IntType():
+            return widened(type_).bits // 8
+        case FloatType():
             return type_.bits // 8
         case PointerType():
             return 8
@@ -219,6 +224,20 @@ def promote(type_: IntType) -> IntType:
     if type_.rank < INT.rank:
         return INT
     return (INT if type_.signed else UINT) if type_.rank == INT.rank else type_
+
+
+def bit_field_value(type_: IntType, width: int) -> IntType:
+    """Type of the value of a bit-field, promoted: gcc computes with the own width of those that int cannot hold."""
+    if width <= INT.bits:
+        return INT if type_.signed or width < INT.bits else UINT
+    if width == type_.bits:
+        return type_
+    return IntType(f"{type_.name}:{width}", width, type_.signed, INT.rank + width / 100)
+
+
+def widened(type_: IntType) -> IntType:
+    """The type in which a value of ``type_`` is stored: of a wide bit-field's, long."""
+    return type_ if type_.bits in (8, 16, 32, 64) else LONG if type_.signed else ULONG
 
 
 def common_type(a: IntType | FloatType, b: IntType | FloatType) -> IntType | FloatType:

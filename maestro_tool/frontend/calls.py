@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from maestro_tool.frontend import evaluate, expressions, places
+from maestro_tool.frontend import declarations, evaluate, expressions, places
 from maestro_tool.frontend.c_types import (
     INT,
+    LLONG,
     LONG,
     UCHAR,
     UINT,
     ULLONG,
     ULONG,
     USHORT,
+    VOID,
     CType,
     FunctionType,
     IntType,
@@ -25,8 +27,8 @@ from maestro_tool.frontend.c_types import (
     kind_of,
     type_name,
 )
-from maestro_tool.frontend.context import Context, FunctionName, Value
-from maestro_tool.frontend.conversions import VOID_VALUE, convert, default_promoted
+from maestro_tool.frontend.context import Context, FunctionName, Place, Value
+from maestro_tool.frontend.conversions import VOID_VALUE, convert, default_promoted, load
 from maestro_tool.frontend.ir import Const, FunctionAddress, Operand, Unreachable, ValueKind
 from maestro_tool.frontend.parse import c_ast
 
@@ -42,6 +44,14 @@ _INTRINSICS = {
     "__builtin_clzll": FunctionType(INT, (ULLONG,), variadic=False),
     "__builtin_ctz": FunctionType(INT, (UINT,), variadic=False),
     "__builtin_ctzll": FunctionType(INT, (ULLONG,), variadic=False),
+    "__builtin_popcountl": FunctionType(INT, (ULONG,), variadic=False),
+    "__builtin_clzl": FunctionType(INT, (ULONG,), variadic=False),
+    "__builtin_ctzl": FunctionType(INT, (ULONG,), variadic=False),
+    "__builtin_ffs": FunctionType(INT, (INT,), variadic=False),
+    "__builtin_ffsll": FunctionType(INT, (LLONG,), variadic=False),
+    "__builtin_parity": FunctionType(INT, (UINT,), variadic=False),
+    "__builtin_parityll": FunctionType(INT, (ULLONG,), variadic=False),
+    "__sync_synchronize": FunctionType(VOID, (), variadic=False),
 }
 # Library functions under the compiler's name for them.
 _LIBRARY = ("memcpy", "memmove", "memset", "memcmp", "strlen", "strcmp", "strncmp", "abort", "exit", "printf")
@@ -161,6 +171,51 @@ def _swap(type_: IntType) -> Callable[[Context, Any], Value]:
     return swap
 
 
+# A va_list holds, in overflow_arg_area, where the next argument is: each has 8 bytes, as on the stack of the ABI.
+_VA_NEXT, _VA_STEP = 8, 8
+
+
+def _va_list(ctx: Context, node: Any, index: int = 0) -> Operand:
+    """Where the va_list that is argument ``index`` keeps its pointer; it is an array, or a parameter."""
+    arguments = _arguments(node)
+    value = expressions.rvalue(ctx, arguments[index]) if index < len(arguments) else VOID_VALUE
+    if not isinstance(value.type, PointerType):
+        ctx.input_error(f"argument {index + 1} is no va_list", node)
+    return ctx.builder.pointer_add(value.operand, Const(_VA_NEXT, 64), ctx.loc(node))
+
+
+def _va_start(ctx: Context, node: Any) -> Value:
+    if ctx.function is None or not ctx.function.type.variadic:
+        ctx.input_error("va_start in a function without a variable argument list", node)
+    place, loc = _va_list(ctx, node), ctx.loc(node)
+    name = FunctionAddress("__builtin_va_start")
+    ctx.program.reference(ctx, name)
+    first = ctx.builder.call(name, [], 64, "pointer", loc)
+    ctx.builder.store(place, first, 64, "pointer", loc)
+    return VOID_VALUE
+
+
+def _va_end(ctx: Context, node: Any) -> Value:
+    return VOID_VALUE
+
+
+def _va_copy(ctx: Context, node: Any) -> Value:
+    target, source = (_va_list(ctx, node, i) for i in range(2))
+    following = ctx.builder.load(source, 64, "pointer", ctx.loc(node))
+    ctx.builder.store(target, following, 64, "pointer", ctx.loc(node))
+    return VOID_VALUE
+
+
+def _va_arg(ctx: Context, node: Any) -> Value:
+    type_ = declarations.type_named(ctx, _arguments(node)[1])
+    if not is_scalar(type_) or bits_of(type_) < INT.bits:
+        ctx.unsupported(f"'{type_name(type_)}' from a variable argument list is not supported", node)
+    place, loc = _va_list(ctx, node), ctx.loc(node)
+    here = ctx.builder.load(place, 64, "pointer", loc)
+    ctx.builder.store(place, ctx.builder.pointer_add(here, Const(_VA_STEP, 64), loc), 64, "pointer", loc)
+    return load(ctx, Place(here, type_), node)
+
+
 def _refused(message: str) -> Callable[[Context, Any], Value]:
     def refuse(ctx: Context, node: Any) -> Value:
         ctx.unsupported(message, node)
@@ -172,12 +227,13 @@ _BUILTINS: dict[str, Callable[[Context, Any], Value]] = {
     "__builtin_expect": _expect,
     "__builtin_unreachable": _unreachable,
     "__builtin_trap": _trap,
+    "__builtin_va_start": _va_start,
+    "__builtin_va_end": _va_end,
+    "__builtin_va_copy": _va_copy,
+    "__builtin_va_arg": _va_arg,
     "__builtin_constant_p": _constant_p,
     "__builtin_bswap16": _swap(USHORT),
     "__builtin_bswap32": _swap(UINT),
     "__builtin_bswap64": _swap(ULONG),
-    **{
-        name: _refused(f"{name} is not supported")
-        for name in ("alloca", "__builtin_alloca", "setjmp", "longjmp", "__builtin_va_start", "va_start")
-    },
+    **{name: _refused(f"{name} is not supported") for name in ("alloca", "__builtin_alloca", "setjmp", "longjmp")},
 }

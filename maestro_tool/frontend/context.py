@@ -82,6 +82,7 @@ class SwitchState:
 
     type: IntType
     cases: dict[int, int] = field(default_factory=dict)
+    ranges: list[tuple[int, int, int]] = field(default_factory=list)  # first and last value, block
     default: int | None = None
 
 

@@ -7,9 +7,7 @@ from typing import Any
 from maestro_tool.frontend import c_types
 from maestro_tool.frontend.c_types import (
     BOOL,
-    INT,
     LONG,
-    UINT,
     ULONG,
     VOID,
     ArrayType,
@@ -54,17 +52,9 @@ def load(ctx: Context, place: Place, node: Any) -> Value:
     field = place.bits
     if field.unit > 64:
         ctx.unsupported("a bit-field that spans 9 bytes is not supported", node)
-    if field.width > 32 and field.width < type_.bits:
-        # gcc computes with such a field's own width (C11 leaves it open).
-        ctx.unsupported("reading a bit-field of 33 to 63 bits is not supported", node)
-    result = field_type(type_, field.width)
+    result = c_types.bit_field_value(type_, field.width)
     operand = ctx.builder.load_bits(place.address, field.unit, field.bit, field.width, type_.signed, result.bits, loc)
     return Value(operand, result)
-
-
-def field_type(type_: IntType, width: int) -> IntType:
-    """Type of a bit-field's value, promoted (C11 6.3.1.1 p2)."""
-    return type_ if width > 32 else INT if type_.signed or width < 32 else UINT
 
 
 def store(ctx: Context, place: Place, value: Value, node: Any) -> None:
@@ -147,7 +137,8 @@ def default_promoted(ctx: Context, value: Value, node: Any) -> Value:
     """Default argument promotions (C11 6.5.2.2 p6)."""
     if value.type == c_types.FLOAT:
         return convert(ctx, value, c_types.DOUBLE, node)
-    return promoted(ctx, value, node)
+    value = promoted(ctx, value, node)
+    return convert(ctx, value, c_types.widened(value.type), node) if isinstance(value.type, IntType) else value
 
 
 def offset_of(ctx: Context, index: Value, step: int, node: Any) -> Operand:

@@ -20,6 +20,7 @@ from maestro_tool.frontend.c_types import (
     align_of,
     from_specifiers,
     size_of,
+    widened,
 )
 from maestro_tool.frontend.context import Context, Enumerator, Typedef
 from maestro_tool.frontend.parse import c_ast, position
@@ -109,6 +110,13 @@ def _specified(ctx: Context, node: Any, hint: str | None) -> tuple[CType, bool]:
             return record_type(ctx, node, hint), False
         case c_ast.Enum():
             return _enum(ctx, node), False
+        case c_ast.TypeOf(expr=c_ast.Typename()):
+            return declared_type(ctx, node.expr)
+        case c_ast.TypeOf():
+            found = evaluate.type_of(ctx, node.expr)
+            return (widened(found) if isinstance(found, IntType) else found), False
+        case c_ast.InferredType():
+            ctx.unsupported("__auto_type is supported for variables of functions only", node, "write the type")
     ctx.unsupported(f"a type of this form ({type(node).__name__}) is not supported", node)
 
 
@@ -173,8 +181,12 @@ def _complete(ctx: Context, record: RecordType, node: Any) -> None:
             if name in names:
                 ctx.input_error(f"'{record.name}' has two members '{name}'", child)
             names.add(name)
+        if attributes.pack and member.width is not None:
+            ctx.unsupported("a bit-field under #pragma pack is not supported", child, "use __attribute__((packed))")
         members.append(member)
-    record.layout = layout.lay_out(members, union=record.is_union, packed=attributes.packed, align=attributes.align)
+    record.layout = layout.lay_out(
+        members, union=record.is_union, packed=attributes.packed, align=attributes.align, pack=attributes.pack
+    )
     ctx.program.add_record(record, record.layout)
 
 
@@ -201,7 +213,21 @@ def _member(ctx: Context, node: Any, *, last: bool) -> layout.Declaration | None
         return _bit_field(ctx, node, type_)
     if not (isinstance(type_, ArrayType) and type_.length is None and last):
         ctx.size(type_, node)
-    return layout.Declaration(node.name, type_, None, _alignment(ctx, node))
+    attributes = _own_attributes(ctx, node)
+    align = _alignment(ctx, node)
+    if attributes is None:
+        return layout.Declaration(node.name, type_, None, align)
+    return layout.Declaration(node.name, type_, None, max(align, attributes.align), attributes.packed)
+
+
+def _own_attributes(ctx: Context, node: Any) -> RecordAttributes | None:
+    """Attributes behind a member's name."""
+    if not ctx.unit.attributes:
+        return None
+    name = node.type
+    while not isinstance(name, c_ast.TypeDecl):
+        name = name.type
+    return ctx.unit.attributes.get(position(name))
 
 
 def _bit_field(ctx: Context, node: Any, type_: CType) -> layout.Declaration:
@@ -213,7 +239,10 @@ def _bit_field(ctx: Context, node: Any, type_: CType) -> layout.Declaration:
         ctx.input_error(f"a bit-field of {width} bits", node)
     if node.align:
         ctx.unsupported("_Alignas on a bit-field is not supported", node)
-    return layout.Declaration(node.name, type_, width)
+    attributes = _own_attributes(ctx, node) if node.name else None
+    if attributes is not None and attributes.align > 1:
+        ctx.unsupported("an alignment of a bit-field is not supported", node)
+    return layout.Declaration(node.name, type_, width, packed=attributes is not None and attributes.packed)
 
 
 def _alignment(ctx: Context, node: Any) -> int:

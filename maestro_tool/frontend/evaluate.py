@@ -10,6 +10,7 @@ from maestro_tool.frontend.builder import Builder, ConstantBuilder, NotConstantE
 from maestro_tool.frontend.c_types import CType, IntType
 from maestro_tool.frontend.context import Context
 from maestro_tool.frontend.ir import Const
+from maestro_tool.frontend.parse import c_ast
 
 
 def type_of(ctx: Context, node: Any) -> CType:
@@ -23,6 +24,14 @@ def decayed_type_of(ctx: Context, node: Any) -> CType:
     """Type of the value of an expression that is not evaluated."""
     with ctx.building(Builder(), scratch=True):
         return expressions.rvalue(ctx, node).type
+
+
+def may_do_something(node: Any) -> bool:
+    """Whether evaluating it twice may differ from evaluating it once."""
+    steps = isinstance(node, c_ast.UnaryOp) and node.op in ("p++", "p--", "++", "--")
+    if steps or isinstance(node, c_ast.Assignment | c_ast.FuncCall | c_ast.Compound):
+        return True
+    return any(may_do_something(child) for _, child in node.children())
 
 
 def constants_only(ctx: Context) -> AbstractContextManager[None]:

@@ -25,6 +25,7 @@ from maestro_tool.frontend.c_types import (
     VoidType,
     common_type,
     type_name,
+    widened,
 )
 from maestro_tool.frontend.context import Context, Enumerator, Place, Value
 from maestro_tool.frontend.conversions import VOID_VALUE, convert, load, promoted, store, truth
@@ -200,32 +201,40 @@ def _cast(ctx: Context, node: Any) -> Value:
 
 def _ternary(ctx: Context, node: Any) -> Value:
     if ctx.builder.constant:
-        chosen, other = (
-            (node.iftrue, node.iffalse) if _truth_of_constant(ctx, node.cond) else (node.iffalse, node.iftrue)
-        )
+        first = node.iftrue or node.cond
+        chosen, other = (first, node.iffalse) if _truth_of_constant(ctx, node.cond) else (node.iffalse, first)
         value = rvalue(ctx, chosen)
         with_type = Value(Null(), evaluate.decayed_type_of(ctx, other))
         return convert(ctx, value, _ternary_type(ctx, value, with_type, node), node)
     build, loc = ctx.builder, ctx.loc(node)
     blocks = [build.new_block(), build.new_block()]
     join = build.new_block()
-    branch_on(ctx, node.cond, *blocks)
     values: list[Value] = []
-    for i, child in enumerate((node.iftrue, node.iffalse)):
-        build.at(blocks[i])
-        values.append(rvalue(ctx, child))
-        blocks[i] = build.here
+    if node.iftrue is None:  # ``a ?: b``: a is computed once
+        values.append(rvalue(ctx, node.cond))
+        build.branch(truth(ctx, values[0], node.cond), blocks[0], blocks[1], ctx.loc(node.cond))
+    else:
+        branch_on(ctx, node.cond, *blocks)
+        build.at(blocks[0])
+        values.append(rvalue(ctx, node.iftrue))
+        blocks[0] = build.here
+    build.at(blocks[1])
+    values.append(rvalue(ctx, node.iffalse))
+    blocks[1] = build.here
     type_ = _ternary_type(ctx, values[0], values[1], node)
+    result = type_
+    if isinstance(type_, IntType):
+        type_ = widened(type_)
     slot = None
     if not isinstance(type_, VoidType):
         slot = Place(build.slot(ctx.size(type_, node), ".ternary", type_name(type_), loc), type_)
-    for block, value, child in zip(blocks, values, (node.iftrue, node.iffalse), strict=True):
+    for block, value, child in zip(blocks, values, (node.iftrue or node.cond, node.iffalse), strict=True):
         build.at(block)
         if slot is not None:
             store(ctx, slot, convert(ctx, value, type_, child), child)
         build.jump(join, loc)
     build.at(join)
-    return VOID_VALUE if slot is None else load(ctx, slot, node)
+    return VOID_VALUE if slot is None else convert(ctx, load(ctx, slot, node), result, node)
 
 
 def _truth_of_constant(ctx: Context, node: Any) -> bool:
@@ -315,6 +324,8 @@ def _refuse_bit_field(ctx: Context, node: Any) -> None:
 
 
 def _binary(ctx: Context, node: Any) -> Value:
+    if node.op == "...":
+        ctx.input_error("a range belongs behind case or into the brackets of a designator", node)
     if node.op in operators.COMPARISONS:
         return Value(ctx.builder.cast("zext", _comparison(ctx, node), 1, 32, ctx.loc(node)), INT)
     if _is_logical(node):

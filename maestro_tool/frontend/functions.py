@@ -16,8 +16,6 @@ from maestro_tool.frontend.parse import c_ast
 def lower(ctx: Context, node: Any, name: str, type_: FunctionType) -> Function:
     """``ctx`` is at file scope and is left so."""
     loc = ctx.loc(node)
-    if type_.variadic:
-        ctx.unsupported("functions with a variable argument list can be called, not defined", node)
     parameters = _parameters(ctx, node, type_)
     by_pointer = isinstance(type_.result, RecordType)
     if not isinstance(type_.result, VoidType):

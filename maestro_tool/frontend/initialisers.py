@@ -42,6 +42,9 @@ class Item:
     text: bytes | None = None
 
 
+_LONGEST_RANGE = 1 << 16
+
+
 class _Elements:
     """The elements of a braced list, taken one by one by the parts they initialise."""
 
@@ -110,7 +113,7 @@ def _whole(ctx: Context, type_: CType, offset: int, node: Any, items: _Parts) ->
         return _whole(ctx, type_, offset, node.exprs[0], items)
     if isinstance(type_, RecordType) or type_.length is not None:  # type: ignore[union-attr]
         items.forget(offset, ctx.size(type_, node))
-    elements = _Elements(list(node.exprs))
+    elements = _Elements([e for child in node.exprs for e in _one_by_one(ctx, child)])
     length = _parts(ctx, type_, offset, elements, items, braced=True)
     excess = elements.peek()
     if excess is not None:
@@ -181,6 +184,28 @@ def _parts(
     return reached
 
 
+def _one_by_one(ctx: Context, node: Any) -> Iterator[Any]:
+    """``[1 ... 3] = x`` as ``[1] = x, [2] = x, [3] = x``; any other element as it is."""
+    designators = node.name if isinstance(node, c_ast.NamedInitializer) else []
+    at = next((i for i, d in enumerate(designators) if getattr(_index_of(d), "op", None) == "..."), None)
+    if at is None:
+        yield node
+        return
+    bounds = _index_of(designators[at])
+    first, last = (
+        evaluate.constant_integer(ctx, b, "the index that names an element of an array")
+        for b in (bounds.left, bounds.right)
+    )
+    if last < first or last - first >= _LONGEST_RANGE:
+        ctx.unsupported(f"a range of {last - first + 1} elements", bounds, f"1 to {_LONGEST_RANGE} are supported")
+    if evaluate.may_do_something(node.expr):
+        ctx.unsupported("the initialiser of a range is evaluated once, but may do more than to compute", node.expr)
+    for index in range(first, last + 1):
+        number = c_ast.ArrayDesignator(c_ast.Constant("int", str(index), bounds.coord), bounds.coord)
+        inner = c_ast.NamedInitializer([*designators[:at], number, *designators[at + 1 :]], node.expr, node.coord)
+        yield from _one_by_one(ctx, inner)
+
+
 def _unbraced(node: Any) -> Any:
     while isinstance(node, c_ast.InitList) and len(node.exprs) == 1:
         node = node.exprs[0]
@@ -236,8 +261,7 @@ def _designated(
 
 
 def _index_of(designator: Any) -> Any:
-    """``[index]``: pycparser before 3.12 has the bare expression here."""
-    return designator.expr if type(designator).__name__ == "ArrayDesignator" else designator
+    return designator.expr if isinstance(designator, c_ast.ArrayDesignator) else designator
 
 
 # --------------------------------------------------------------------------- locals

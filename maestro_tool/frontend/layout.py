@@ -13,16 +13,23 @@ from maestro_tool.frontend.c_types import ArrayType, BitPlace, CType, Member, Re
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A member before it has a place.  ``width``: of a bit-field; ``align``: what ``_Alignas`` asks for, or 0."""
+    """A member before it has a place.  ``width``: of a bit-field; ``align``: what ``_Alignas`` and attributes ask for,
+    or 0; ``packed``: the attribute on this member alone."""
 
     name: str | None
     type: CType
     width: int | None = None
     align: int = 0
+    packed: bool = False
 
 
-def lay_out(declarations: Iterable[Declaration], *, union: bool, packed: bool, align: int = 1) -> RecordLayout:
-    """Places for all members; ``align`` is the least alignment that the struct's attributes ask for."""
+def lay_out(
+    declarations: Iterable[Declaration], *, union: bool, packed: bool, align: int = 1, pack: int = 0
+) -> RecordLayout:
+    """Places for all members; ``align`` is the least alignment that the struct's attributes ask for.
+
+    ``pack``: the largest alignment that members have (#pragma pack), 0: any.  Bit-fields must not meet it.
+    """
     members: list[Member] = []
     position = 0  # in bits
     end = 0
@@ -30,8 +37,9 @@ def lay_out(declarations: Iterable[Declaration], *, union: bool, packed: bool, a
         if union:
             position = 0
         if declared.width is None:
-            natural = 1 if packed else align_of(declared.type)
+            natural = 1 if packed or declared.packed else align_of(declared.type)
             natural = max(natural, declared.align)
+            natural = min(natural, pack) if pack else natural
             position = _up(position, 8 * natural)
             members.append(Member(declared.name, declared.type, position // 8))
             position += 8 * _member_size(declared.type)
@@ -43,13 +51,14 @@ def lay_out(declarations: Iterable[Declaration], *, union: bool, packed: bool, a
                 end = max(end, position)
                 continue
             crosses = position // unit != (position + declared.width - 1) // unit
-            if crosses and not packed:
+            loose = packed or declared.packed
+            if crosses and not loose:
                 position = _up(position, unit)
             if declared.name is not None:
                 members.append(
                     Member(declared.name, declared.type, position // 8, _place(position % 8, declared.width))
                 )
-                if not packed:
+                if not loose:
                     align = max(align, align_of(declared.type))
             position += declared.width
         end = max(end, position)

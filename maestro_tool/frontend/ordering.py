@@ -229,6 +229,8 @@ class _Walker:
                 return self.value(node.init)
             case c_ast.Cast():
                 return self.value(node.expr)
+            case c_ast.TypeOf():
+                return _NOTHING
             case c_ast.CompoundLiteral():
                 return self.value(node.init)
             case c_ast.NamedInitializer():
@@ -361,6 +363,9 @@ class _Walker:
             operands.append(effects)
             through.append(target)
         done = self._unordered(node, operands)
+        if name is not None and name.startswith("__builtin_va_"):
+            moved = frozenset[str]({_MEMORY}).union(*through[:1])  # the list goes on to its next argument
+            return done | _Effects(moved, moved)
         return _sequenced(done) | self._callee(name, through)
 
     def _is_variable(self, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from pycparser import c_ast, c_parser
+from pycparser import c_ast, c_lexer, c_parser
 
 from maestro_tool.diagnostics import InputError, SourceLocation
 from maestro_tool.frontend.preprocess import Source
@@ -43,8 +43,44 @@ class _SyntaxError(Exception):
         self.message, self.line, self.column = message, line, column
 
 
+class _Lexer(c_lexer.CLexer):  # type: ignore[misc]
+    """pycparser's, for which ``typeof`` is a word of C23 only."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._keyword_map["typeof"] = "TYPEOF"
+
+
 class _Parser(c_parser.CParser):  # type: ignore[misc]
-    """pycparser's, with positions for all errors as values and not as text."""
+    """pycparser's, with positions for all errors as values and not as text, and with what NFs use of GNU C:
+    ``a ?: b`` (a `TernaryOp` without its second part), ``case 1 ... 9:`` and ``[1 ... 9] = x`` (a `BinaryOp`
+    with the operator "..."), ``__auto_type``."""
+
+    def __init__(self) -> None:
+        super().__init__(lexer=_Lexer)
+
+    def _parse_conditional_expression(self) -> Any:
+        condition = self._parse_binary_expression()
+        if not self._accept("CONDOP"):
+            return condition
+        then = None if self._peek_type() == "COLON" else self._parse_expression()
+        self._expect("COLON")
+        return c_ast.TernaryOp(condition, then, self._parse_conditional_expression(), condition.coord)
+
+    def _parse_constant_expression(self) -> Any:
+        first = super()._parse_constant_expression()
+        if not self._accept("ELLIPSIS"):
+            return first
+        return c_ast.BinaryOp("...", first, super()._parse_constant_expression(), first.coord)
+
+    def _is_inferred_auto(self, spec: Any) -> bool:
+        return "auto" in spec["storage"] and not spec["type"]
+
+    def _parse_primary_expression(self) -> Any:
+        token = self._peek()
+        if token is not None and token.type == "LAND":
+            self._parse_error("the address of a label (&&label) is not supported", self._tok_coord(token))
+        return super()._parse_primary_expression()
 
     def _parse_error(self, msg: str, coord: Any) -> NoReturn:
         line, column = getattr(coord, "line", None), getattr(coord, "column", None)

@@ -7,7 +7,7 @@ position of the struct they belong to, those that change nothing the analysis se
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.preprocess import Source
@@ -18,15 +18,20 @@ Position = tuple[int, int]  # line and column in the preprocessed text, from 1
 
 @dataclass(frozen=True, slots=True)
 class RecordAttributes:
-    """What attributes say about a struct or union; ``align`` 0: nothing, -1: the largest that is useful (16)."""
+    """What attributes say about a struct or union, or about a member: its own least alignment in bytes.
+
+    ``pack``: the largest alignment of members, as #pragma pack says; 0: any.
+    """
 
     packed: bool = False
     align: int = 1
+    pack: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Parsable:
-    """Text for the parser; ``attributes`` by the position of the struct's name, or of its brace if it has none."""
+    """Text for the parser; ``attributes`` by the position of the struct's name, or of its brace if it has none, and
+    of members by that of their names."""
 
     text: str
     attributes: dict[Position, RecordAttributes]
@@ -47,17 +52,21 @@ _RENAMED = {
     "__alignof__": "_Alignof",
     "__alignof": "_Alignof",
     "__builtin_offsetof": "offsetof",
+    "__typeof": "typeof",
+    "__typeof__": "typeof",
+    "__auto_type": "auto",
 }
+_ASM = ("asm", "__asm", "__asm__")
+# Says to the compiler only that memory may change: nothing to a program that runs alone.
+_BARRIER = re.compile(r'\s*(?:volatile|__volatile__)?\s*\(\s*""\s*(?:::\s*:\s*"memory"\s*)?\)')
 _REFUSED = {
-    **dict.fromkeys(("asm", "__asm", "__asm__"), "inline assembly is not supported"),
-    **dict.fromkeys(("typeof", "__typeof", "__typeof__", "__auto_type"), "typeof is not supported"),
+    **dict.fromkeys(_ASM, "inline assembly is not supported"),
     **dict.fromkeys(("__thread", "_Thread_local"), "thread-local variables are not supported: an NF is sequential"),
     **dict.fromkeys(("_Complex", "__complex__", "__real__", "__imag__"), "complex numbers are not supported"),
     **dict.fromkeys(("__int128", "__int128_t", "__uint128_t"), "128-bit integers are not supported"),
     "__label__": "local labels are not supported",
     "_Atomic": "atomic types are not supported: an NF is sequential",
     "_Generic": "_Generic is not supported",
-    "__builtin_va_arg": "functions with a variable argument list can be called, not defined",
     "__builtin_types_compatible_p": "__builtin_types_compatible_p is not supported",
     "__builtin_choose_expr": "__builtin_choose_expr is not supported",
 }
@@ -90,28 +99,58 @@ def rewrite(source: Source) -> Parsable:
         if new is not None:
             pieces += (text[last : match.start()], new.ljust(len(word)))
             last = match.end()
+        elif word in _ASM and (barrier := _BARRIER.match(text, match.end())):
+            pieces += (text[last : match.start()], re.sub(r"[^\n]", " ", text[match.start() : barrier.end()]))
+            last = barrier.end()
         elif word in _REFUSED:
             raise _unsupported(_REFUSED[word], source, text, match.start())
         elif word.startswith("__attribute"):
             attributed = True
         elif word.lstrip()[:1] == "#":
-            _check_pragma(word, source, text, match.start())
+            attributed = _is_pack(word, source, text, match.start()) or attributed
     text = "".join(pieces) + text[last:]
     return _without_attributes(text, source) if attributed else Parsable(text, {})
 
 
-def _check_pragma(line: str, source: Source, text: str, offset: int) -> None:
+def _is_pack(line: str, source: Source, text: str, offset: int) -> bool:
+    """Whether a pragma is #pragma pack; others must not change a layout."""
     words = re.findall(r"\w+", line)[1:]
-    if words[:1] in (["pack"], ["scalar_storage_order"], ["ms_struct"]):
+    if words[:1] in (["scalar_storage_order"], ["ms_struct"]):
         raise _unsupported(f"#pragma {words[0]} is not supported", source, text, offset, "use __attribute__((packed))")
+    return words[:1] == ["pack"]
+
+
+_PACK = re.compile(r"#\s*pragma\s+pack\s*\(\s*(?:(?P<do>push|pop)\s*)?,?\s*(?P<bytes>1|2|4|8|16)?\s*\)\s*")
+
+
+@dataclass(slots=True)
+class _Packing:
+    """What #pragma pack says at a place: the largest alignment of members (0: any), and what was pushed."""
+
+    now: int = 0
+    pushed: list[int] = field(default_factory=list)
+
+    def follow(self, line: str) -> bool:
+        """Obey a line; False if it is no #pragma pack of a form that is known."""
+        match = _PACK.fullmatch(line.strip())
+        if match is None:
+            return False
+        if match["do"] == "push":
+            self.pushed.append(self.now)
+        if match["do"] == "pop":
+            self.now = self.pushed.pop() if self.pushed else 0
+        if match["bytes"] or match["do"] is None:
+            self.now = int(match["bytes"] or 0)
+        return True
 
 
 @dataclass(slots=True)
 class _Open:
-    """An open brace; ``key`` and ``found`` if it is that of a struct or union."""
+    """An open brace; ``key``, ``found`` and ``pack`` if it is that of a struct or union."""
 
     key: Position | None
     found: list[str]
+    pack: int = 0
 
 
 def _without_attributes(text: str, source: Source) -> Parsable:
@@ -123,6 +162,7 @@ def _without_attributes(text: str, source: Source) -> Parsable:
     head: _Open | None = None  # struct or union seen, brace not yet
     closed: _Open | None = None  # its brace was just closed: attributes may follow
     typedef = False
+    packing = _Packing()
     line = 0  # index into starts
 
     def position(offset: int) -> Position:
@@ -132,8 +172,8 @@ def _without_attributes(text: str, source: Source) -> Parsable:
         return line + 1, offset - starts[line] + 1
 
     def finish(record: _Open) -> None:
-        if record.key is not None and record.found:
-            attributes[record.key] = _record_attributes(record.found, source, record.key)
+        if record.key is not None and (record.found or record.pack):
+            attributes[record.key] = _layout(record.found, source, record.key, record.pack)
 
     offset = 0
     while (match := _TOKENS.search(text, offset)) is not None:
@@ -146,6 +186,11 @@ def _without_attributes(text: str, source: Source) -> Parsable:
                 owner = head or closed
                 assert owner is not None
                 owner.found += names
+            elif (member := _member_before(text, match.start(), offset)) is not None and stack and stack[-1].key:
+                key = position(member)
+                before = attributes.get(key, RecordAttributes())
+                more = _layout(names, source, key)
+                attributes[key] = RecordAttributes(before.packed or more.packed, max(before.align, more.align))
             else:
                 in_record = bool(stack) and stack[-1].key is not None
                 _check_elsewhere(names, in_record or typedef, source, text, match.start())
@@ -153,10 +198,15 @@ def _without_attributes(text: str, source: Source) -> Parsable:
         if closed is not None:
             finish(closed)
             closed = None
+        if token.lstrip()[:1] == "#":
+            if _is_pack(token, source, text, match.start()) and not packing.follow(token):
+                raise _unsupported("this form of #pragma pack is not supported", source, text, match.start())
+            continue
         if token in ("struct", "union"):
             head = _Open(None, [])
         elif token == "{":
             opened = head or _Open(None, [])
+            opened.pack = packing.now
             if head is not None and head.key is None:
                 head.key = position(match.start())
             stack.append(opened)
@@ -195,7 +245,20 @@ def _name(attribute: str) -> str:
     return attribute.split("(")[0].strip().removeprefix("__").removesuffix("__")
 
 
-def _record_attributes(found: list[str], source: Source, key: Position) -> RecordAttributes:
+def _member_before(text: str, start: int, end: int) -> int | None:
+    """Where the name is of the declarator that ends at ``start``, if attributes that end at ``end`` follow it."""
+    behind = re.compile(r"\s*(?:[;,]|__attribute)").match(text, end)
+    before = _DECLARATOR_END.search(text, max(0, start - _LONGEST_DECLARATOR), start) if behind else None
+    return before.start("name") if before else None
+
+
+_LONGEST_DECLARATOR = 400
+_DECLARATOR_END = re.compile(
+    r"(?P<name>[A-Za-z_]\w*)\s*(?:\[[^\[\]]*\]\s*)*(?::\s*\w+\s*)?(?:__attribute(?:__)?\s*\(\([^;{}]*?\)\)\s*)*\Z"
+)
+
+
+def _layout(found: list[str], source: Source, key: Position, pack: int = 0) -> RecordAttributes:
     packed, align = False, 1
     for attribute in found:
         name = _name(attribute)
@@ -208,7 +271,7 @@ def _record_attributes(found: list[str], source: Source, key: Position) -> Recor
             align = max(align, int(number[1] or 16))
         elif name not in _HARMLESS:
             raise UnsupportedError(f"attribute '{name}' is not supported", source.location(*key))
-    return RecordAttributes(packed, align)
+    return RecordAttributes(packed, align, pack)
 
 
 def _check_elsewhere(names: list[str], layout_matters: bool, source: Source, text: str, offset: int) -> None:
@@ -216,7 +279,7 @@ def _check_elsewhere(names: list[str], layout_matters: bool, source: Source, tex
         name = _name(attribute)
         if name in _HARMLESS or (name in ("aligned", "section") and not layout_matters):
             continue
-        hint = "packed and aligned are supported on whole structs" if name in ("packed", "aligned") else None
+        hint = "packed and aligned belong behind a struct or a member's name" if name in ("packed", "aligned") else None
         raise _unsupported(f"attribute '{name}' is not supported here", source, text, offset, hint)
 
 

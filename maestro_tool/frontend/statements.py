@@ -14,10 +14,11 @@ from maestro_tool.frontend.c_types import (
     is_scalar,
     promote,
     type_name,
+    widened,
 )
 from maestro_tool.frontend.context import Context, FunctionState, Place, SwitchState, Typedef, Value, Variable
 from maestro_tool.frontend.conversions import VOID_VALUE, promoted, store
-from maestro_tool.frontend.ir import Return, Switch
+from maestro_tool.frontend.ir import Const, Return, Switch
 from maestro_tool.frontend.parse import c_ast
 
 
@@ -109,7 +110,11 @@ def _declaration(ctx: Context, node: Any) -> None:
         else:
             declarations.declared_type(ctx, node)
         return
-    type_, const = declarations.declared_type(ctx, node)
+    if isinstance(node.type, c_ast.TypeDecl) and isinstance(node.type.type, c_ast.InferredType):
+        type_ = evaluate.decayed_type_of(ctx, node.init)  # __auto_type
+        type_, const = widened(type_) if isinstance(type_, IntType) else type_, "const" in node.quals
+    else:
+        type_, const = declarations.declared_type(ctx, node)
     if isinstance(type_, FunctionType) or "extern" in node.storage:
         ctx.program.declare_external(ctx, node, type_, const)
         return
@@ -198,6 +203,13 @@ def _switch(ctx: Context, node: Any) -> None:
     build.jump(end, loc)
     bits = state.type.bits
     default = end if state.default is None else state.default
+    for first, last, block in reversed(state.ranges):
+        test = build.new_block()
+        build.at(test)
+        distance = build.binary("sub", value.operand, Const(first, bits), bits, loc)
+        inside = build.compare("ule", distance, Const((last - first) % (1 << bits), bits), bits, "int", loc)
+        build.branch(inside, block, default, loc)
+        default = test
     build.switch_from(dispatch, Switch(value.operand, bits, tuple(state.cases.items()), default, loc))
     build.at(end)
 
@@ -213,14 +225,33 @@ def _case(ctx: Context, node: Any) -> None:
             ctx.input_error("a second default in this switch", node)
         state.default = block
     else:
-        value = evaluate.constant_integer(ctx, node.expr, "the value of a case") % (1 << state.type.bits)
-        if value in state.cases:
-            ctx.input_error("a second case of this value", node)
-        state.cases[value] = block
+        _add_case(ctx, state, node, block)
     build.jump(block, ctx.loc(node))
     build.at(block)
     for child in node.stmts or ():
         statement(ctx, child)
+
+
+def _add_case(ctx: Context, state: SwitchState, node: Any, block: int) -> None:
+    bounds = (node.expr.left, node.expr.right) if _is_range(node.expr) else (node.expr,)
+    values = [evaluate.constant_integer(ctx, b, "the value of a case") for b in bounds]
+    first, last = (v % (1 << state.type.bits) for v in (values[0], values[-1]))
+    if values[-1] < values[0]:
+        return  # an empty range, which gcc warns about
+    size = values[-1] - values[0]
+    taken = [(v, v) for v in state.cases] + [(a, b) for a, b, _ in state.ranges]
+    for a, b in taken:
+        inside = (a - first) % (1 << state.type.bits) <= size
+        if inside or (first - a) % (1 << state.type.bits) <= (b - a) % (1 << state.type.bits):
+            ctx.input_error("a second case of this value", node)
+    if size:
+        state.ranges.append((first, last, block))
+    else:
+        state.cases[first] = block
+
+
+def _is_range(node: Any) -> bool:
+    return isinstance(node, c_ast.BinaryOp) and node.op == "..."
 
 
 def _return(ctx: Context, node: Any) -> None:

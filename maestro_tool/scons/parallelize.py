@@ -1,11 +1,11 @@
 """`env.Parallelize` and `env.SequentialNF`: from an NF's name to the nodes of its programs.
 
-    build/analysis/<nf>/analysis.json      once, for all NICs
-    build/<nic>/<nf>/plan.json, <nf>.h, gen/...
-    build/<nic>/<nf>/lib<nf>.a             the NF with the runtime: what others embed
-    build/<nic>/<nf>/<nf>                  the DPDK program
-    build/sequential/<nf>/...              the same without a plan
-    build/runtime/*.o                      once
+build/analysis/<nf>/analysis.json      once, for all NICs
+build/<nic>/<nf>/plan.json, <nf>.h, gen/...
+build/<nic>/<nf>/lib<nf>.a             the NF with the runtime: what others embed
+build/<nic>/<nf>/<nf>                  the DPDK program
+build/sequential/<nf>/...              the same without a plan
+build/runtime/*.o                      once
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from maestro_tool.symex.callpath import Analysis, CallPath, Event
 WRITES = frozenset(
     {
         "map_put", "map_erase", "vector_write", "dchain_allocate", "dchain_rejuvenate", "dchain_free",
-        "global_write", "expire", "expire_range",
+        "global_write", "expire", "expire_range", "lpm_update", "dmap_put", "dmap_erase",
     }
 )  # fmt: skip
 

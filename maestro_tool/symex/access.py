@@ -14,6 +14,7 @@ from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex import events, floats
 from maestro_tool.symex.callpath import KeyField, ObjectKind
+from maestro_tool.symex.files import Files
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import Block, External, StateObjectFill, Symbols, Uninitialised, Zeros
 from maestro_tool.symex.objects import ObjectInfo
@@ -66,6 +67,8 @@ class Access:
         self.in_setup = False
         self.output: list[str] = []  # what set-up printed
         self.getopt_progress = (0, 0, 0)  # in a word of short options: optind then, which word, which letter
+        self.files = Files()
+        self.strtok_rest: Value = NULL
         self.notes: set[tuple[int, str]] = set()
         self.used_temps: dict[str, frozenset[int]] = {}
 

@@ -15,6 +15,7 @@ Symbols in expressions are named by their origin:
                          dchain_allocate.N.index      32 bits
                          expire.N.count               the C result's width; entries freed, a number that
                          expire_range.N.count         depends on all entries at once
+                         lpm_lookup.N.value           16 bits; dmap_get.N.value 32 bits
                          opaque.N.value               of a function that is not followed, or bytes that
                                                       were never written (then without operands)
 """
@@ -26,7 +27,7 @@ from typing import Literal
 
 from maestro_tool.expr import Expr
 
-ObjectKind = Literal["map", "vector", "dchain", "sketch", "cht", "global"]
+ObjectKind = Literal["map", "vector", "dchain", "sketch", "cht", "lpm", "dmap", "global"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ class Event:
     sketch_touch_buckets sketch          fields   -       time                True counted / False no room
     sketch_expire      sketch            -        -       time (strict bound) -
     cht_find           vector (cht), dchain -     chosen  hash                True / False none is allocated
+    lpm_lookup         lpm               address  -       value found         -
+    lpm_update         lpm               prefix   -       value               -     key: prefix and its length
+    dmap_get           dmap              -        (index) (index found)       True / False / None (its value, size)
+    dmap_put           dmap              -        -       index               -
+    dmap_erase         dmap              -        index   -                   -
     global_read        global            -        offset  -                   -
     global_write       global            -        offset  stored value        -
     opaque             -                 operands -       its symbol          -     a function that is not followed
@@ -150,11 +156,22 @@ class ObjectPointer:
 @dataclass(frozen=True, slots=True)
 class MemoryPointer:
     """A pointer to the NF's own memory that packets follow: in every run it must hold the address ``target``
-    (an access as in `Pinned`, of which the address counts and not the content), and so be no null pointer."""
+    (an access as in `Pinned`, of which the address counts and not the content), and so be no null pointer.  A target
+    of one part is a function: a key of `Program.functions`."""
 
     place: str
     access: tuple[str | int, ...]
     target: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedFile:
+    """A file that set-up read: the program compares it at start.  ``digest``: SHA-256 of its content in hexadecimal;
+    None: there was no such file."""
+
+    name: str
+    digest: str | None
+    loc: int  # of the fopen
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +187,4 @@ class Analysis:
     memory_pointers: tuple[MemoryPointer, ...] = ()
     configuration: dict[str, int] = field(default_factory=dict)  # values of the cfg.* symbols that occur
     notes: tuple[tuple[int, str], ...] = ()  # (loc, precision lost and why)
+    files: tuple[PinnedFile, ...] = ()  # by name

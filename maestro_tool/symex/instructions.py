@@ -101,10 +101,10 @@ def _binary(machine: Machine, state: State, frame: Frame, i: ir.Binary) -> Succe
     left = machine.integer(state, frame, i.left, i.bits, i.loc)
     right = machine.integer(state, frame, i.right, i.bits, i.loc)
     if i.op in ("udiv", "sdiv", "urem", "srem"):
-        _require(machine, state, nodes.lnot(nodes.eq(right, nodes.const(0, i.bits))), "divides by zero", i.loc)
+        require(machine, state, nodes.lnot(nodes.eq(right, nodes.const(0, i.bits))), "divides by zero", i.loc)
     elif i.op in ("shl", "lshr", "ashr") and i.bits.bit_length() <= i.bits:
         fits = nodes.compare("ult", right, nodes.const(i.bits, i.bits))
-        _require(machine, state, fits, f"shifts a {i.bits}-bit number by {i.bits} or more", i.loc)
+        require(machine, state, fits, f"shifts a {i.bits}-bit number by {i.bits} or more", i.loc)
     frame.temps[i.dst] = nodes.binary(i.op, left, right)
     return None
 
@@ -123,7 +123,7 @@ def _address_arithmetic(machine: Machine, state: State, frame: Frame, i: ir.Bina
     return None
 
 
-def _require(machine: Machine, state: State, condition: Expr, violation: str, loc: int) -> None:
+def require(machine: Machine, state: State, condition: Expr, violation: str, loc: int) -> None:
     """Report undefined behaviour of the NF when ``condition`` can fail on this path."""
     if condition is nodes.TRUE or machine.settles(state, condition, loc):
         return

@@ -43,7 +43,7 @@ class Machine(Access):
                 loc,
                 "recursion must end after a number of calls that packets do not decide",
             )
-        state.frames.append(Frame(function, args[: len(function.parameters)], dst))
+        state.frames.append(Frame(function, args, dst))
 
     def explore(self, start: State) -> Iterator[State]:
         """All ways from ``start`` until its outermost frame returns, depth first."""

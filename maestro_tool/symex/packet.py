@@ -39,6 +39,10 @@ ASSUMPTIONS = (
 _LONGEST_FRAME = 65535
 
 
+def _is_address(value: Value | None) -> bool:
+    return isinstance(value, Pointer | FunctionPointer | NullPointer)
+
+
 class MutableFoundError(Exception):
     """A path writes what earlier loads took for configuration: the analysis starts again, knowing that."""
 
@@ -223,7 +227,10 @@ class PacketMachine(Machine):
         self, state: State, number: int, block: Block, offset: int, size: int, loc: int
     ) -> Iterable[tuple[int, int, Value | None]]:
         if isinstance(block.fill, SetUp):
-            return list(self._set_up_cells(state, number, block, offset, size, loc))
+            cells = self._set_up_cells(state, number, block, offset, size, loc)
+            return [
+                (o, s, self._followed(number, (o, s, v), "pointer", loc) if _is_address(v) else v) for o, s, v in cells
+            ]
         return super()._missing_cells(state, number, block, offset, size, loc)
 
     def _check_length(self, state: State, end: int, loc: int) -> None:
@@ -314,6 +321,9 @@ class PacketMachine(Machine):
                 address = self._places.address(value.block, value.offset)
                 if address is not None:
                     self._findings.memory_pointers.setdefault(place, address)
+            return value
+        if isinstance(value, FunctionPointer) and value.name in self.program.functions:
+            self._findings.memory_pointers.setdefault(place, (value.name,))
             return value
         if isinstance(value, FunctionPointer):
             self.fail(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args
 
@@ -16,10 +17,11 @@ from maestro_tool.symex.callpath import (
     ObjectKind,
     ObjectPointer,
     Pinned,
+    PinnedFile,
     StateObject,
 )
 
-SCHEMA = 3
+SCHEMA = 4
 _T = TypeVar("_T")
 
 #: Kinds of the objects of each operation, and which members it must have.
@@ -41,6 +43,11 @@ _SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sketch_touch_buckets": (("sketch",), ("value",)),
     "sketch_expire": (("sketch",), ("value",)),
     "cht_find": (("vector", "dchain"), ("value", "result")),
+    "lpm_lookup": (("lpm",), ("key", "value")),
+    "lpm_update": (("lpm",), ("key", "value")),
+    "dmap_get": (("dmap",), ()),
+    "dmap_put": (("dmap",), ("value",)),
+    "dmap_erase": (("dmap",), ("index",)),
     "global_read": (("global",), ("index", "span")),
     "global_write": (("global",), ("index", "span")),
     "opaque": ((), ("value",)),
@@ -109,6 +116,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
         ],
         "configuration": dict(analysis.configuration),
         "notes": [[loc, text] for loc, text in analysis.notes],
+        "files": [{"name": f.name, "digest": f.digest, "loc": f.loc} for f in analysis.files],
         "expressions": pool.entries,
     }  # fmt: skip
 
@@ -117,7 +125,8 @@ def analysis_from_json(data: Any) -> Analysis:
     """Inverse of `analysis_to_json`; ValueError on anything else."""
     top = _Record(
         data,
-        "schema ports arguments objects paths pinned object_pointers memory_pointers configuration notes expressions",
+        "schema ports arguments objects paths pinned object_pointers memory_pointers configuration notes files "
+        "expressions",
     )
     if top.number("schema") != SCHEMA:
         raise ValueError(f"schema {top['schema']!r:.40} is not {SCHEMA}")
@@ -142,6 +151,7 @@ def analysis_from_json(data: Any) -> Analysis:
         top.each("memory_pointers", _memory_pointer),
         {_text(name): _number(value) for name, value in configuration.items()},
         top.each("notes", _note),
+        top.each("files", _file),
     )
 
 
@@ -199,6 +209,13 @@ def _list(value: Any, length: int | None = None) -> list[Any]:
 def _note(data: Any) -> tuple[int, str]:
     loc, text = _list(data, 2)
     return _number(loc), _text(text)
+
+
+def _file(data: Any) -> PinnedFile:
+    r = _Record(data, "name digest loc")
+    if r["digest"] is not None and not re.fullmatch("[0-9a-f]{64}", r.text("digest")):
+        raise ValueError("a digest that is no SHA-256")
+    return PinnedFile(r.text("name"), r["digest"], r.number("loc"))
 
 
 def _key_field(data: Any) -> KeyField:

@@ -10,7 +10,7 @@ from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex.access import NeedsValueError
-from maestro_tool.symex.callpath import KeyField
+from maestro_tool.symex.callpath import KeyField, PinnedFile
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, Zeros
@@ -27,7 +27,7 @@ KeyAnalysis = Callable[[str, str, int], tuple[KeyField, ...] | None]
 HashAnalysis = Callable[[str, int], tuple[KeyField, ...]]
 
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
-_GETOPT = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0}
+_LIBRARY = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0, "errno": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class SetUpResult:
     globals: dict[str, int]
     objects: tuple[ObjectInfo, ...]
     notes: frozenset[tuple[int, str]]
+    files: tuple[PinnedFile, ...]
 
 
 class SetUpMachine(Machine):
@@ -100,7 +101,7 @@ def load_globals(program: ir.Program) -> tuple[Memory, dict[str, int]]:
     numbers: dict[str, int] = {}
     for name, g in sorted(program.globals.items()):
         const = g.const or g.scope == "literal"
-        known = g.defined or name in _GETOPT or name in _STREAMS
+        known = g.defined or name in _LIBRARY or name in _STREAMS
         size = g.size if g.defined else max(g.size, 8)
         block = Block(name, size, Zeros() if known else External(), g.type_name, const)
         numbers[name] = memory.add(block)
@@ -111,8 +112,8 @@ def load_globals(program: ir.Program) -> tuple[Memory, dict[str, int]]:
             block.store(initial.offset, size, value)
         if name in _STREAMS and not program.globals[name].defined:
             block.store(0, 8, Pointer(memory.add(Block(name, None, External()))))
-        elif name in _GETOPT and not program.globals[name].defined and name != "optarg":
-            block.store(0, 4, nodes.const(_GETOPT[name], 32))
+        elif name in _LIBRARY and not program.globals[name].defined and name != "optarg":
+            block.store(0, 4, nodes.const(_LIBRARY[name], 32))
     return memory, numbers
 
 
@@ -158,7 +159,8 @@ def run_setup(
             init.loc,
             "are the NF's arguments right? capacities of maps must be powers of two",
         )
-    return SetUpResult(state.memory, numbers, tuple(machine.objects), frozenset(machine.notes))
+    files = tuple(file for _, file in sorted(machine.files.pinned.items()))
+    return SetUpResult(state.memory, numbers, tuple(machine.objects), frozenset(machine.notes), files)
 
 
 def _command_line(machine: SetUpMachine, state: State, arguments: tuple[str, ...]) -> tuple[Value, Value]:

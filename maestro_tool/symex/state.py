@@ -17,11 +17,13 @@ MINIMUM_LENGTH = 14
 class Frame:
     """One active call.  ``decisions`` counts per block how often its branch was decided both ways."""
 
-    __slots__ = ("block", "decisions", "dst", "function", "locals", "pc", "temps")
+    __slots__ = ("block", "decisions", "dst", "function", "locals", "pc", "temps", "variable_arguments")
 
     def __init__(self, function: ir.Function, args: list[Value], dst: int | None) -> None:
         self.function = function
-        self.temps: dict[int, Value] = dict(enumerate(args))
+        count = len(function.parameters)
+        self.temps: dict[int, Value] = dict(enumerate(args[:count]))
+        self.variable_arguments = tuple(args[count:])
         self.block = 0
         self.pc = 0
         self.dst = dst
@@ -35,6 +37,7 @@ class Frame:
         other.block, other.pc, other.dst = self.block, self.pc, self.dst
         other.locals = list(self.locals)
         other.decisions = dict(self.decisions)
+        other.variable_arguments = self.variable_arguments
         return other
 
 

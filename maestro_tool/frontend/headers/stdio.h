@@ -1,6 +1,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdarg.h>
+#include <sys/types.h>
 typedef struct _IO_FILE FILE;
 extern FILE *stdin, *stdout, *stderr;
 #define EOF (-1)
@@ -9,6 +10,10 @@ extern FILE *stdin, *stdout, *stderr;
 #define SEEK_END 2
 int printf(const char *format, ...);
 int fprintf(FILE *file, const char *format, ...);
+int vprintf(const char *format, va_list arguments);
+int vfprintf(FILE *file, const char *format, va_list arguments);
+int vsprintf(char *text, const char *format, va_list arguments);
+int vsnprintf(char *text, size_t size, const char *format, va_list arguments);
 int sprintf(char *text, const char *format, ...);
 int snprintf(char *text, size_t size, const char *format, ...);
 int sscanf(const char *text, const char *format, ...);
@@ -22,6 +27,7 @@ int fgetc(FILE *file);
 int getc(FILE *file);
 int ungetc(int c, FILE *file);
 char *fgets(char *text, int size, FILE *file);
+ssize_t getline(char **line, size_t *size, FILE *file);
 FILE *fopen(const char *name, const char *mode);
 int fclose(FILE *file);
 int feof(FILE *file);

@@ -1,5 +1,6 @@
 #pragma once
 #include <stddef.h>
+#include <strings.h>
 void *memcpy(void *to, const void *from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *block, int byte, size_t size);
@@ -17,5 +18,9 @@ char *strchr(const char *text, int c);
 char *strrchr(const char *text, int c);
 char *strstr(const char *text, const char *part);
 char *strtok(char *text, const char *separators);
+char *strtok_r(char *text, const char *separators, char **rest);
+char *strpbrk(const char *text, const char *accepted);
+size_t strspn(const char *text, const char *accepted);
+size_t strcspn(const char *text, const char *rejected);
 char *strdup(const char *text);
 char *strerror(int error);

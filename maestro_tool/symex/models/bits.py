@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from maestro_tool.expr import nodes
 from maestro_tool.symex import events
+from maestro_tool.symex.instructions import require
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.values import wire_order
 
@@ -34,10 +36,42 @@ def ia32_crc32(site: CallSite) -> Outcome:
     crc, data = site.expr(0, 32), site.expr(1, bits)
     if crc.is_const and data.is_const:
         return site.answer(crc32c(crc.const, data.const, bits))
-    from maestro_tool.expr import nodes
-
     value = events.opaque(site.state, site.name, (crc, data), 32, site.loc)
     return nodes.zext(value, site.result_bits)
+
+
+def popcount(site: CallSite) -> Outcome:
+    """int __builtin_popcount(unsigned), __builtin_parity: of any width."""
+    value = site.expr(0)
+    total = nodes.const(0, site.result_bits)
+    for bit in range(value.width):
+        total = nodes.binary("add", total, nodes.zext(nodes.extract(value, bit, bit), site.result_bits))
+    if "parity" in site.name:
+        return nodes.binary("and", total, site.answer(1))
+    return total
+
+
+def first_bit(site: CallSite) -> Outcome:
+    """int __builtin_ctz(unsigned), __builtin_clz, __builtin_ffs: of any width.
+
+    Of zero the first two are undefined.
+    """
+    value, leading, numbered = site.expr(0), "clz" in site.name, "ffs" in site.name
+    if not numbered:
+        not_zero = nodes.lnot(nodes.eq(value, nodes.const(0, value.width)))
+        require(site.machine, site.state, not_zero, f"calls {site.name} with zero", site.loc)
+    result = site.answer(0)
+    order = range(value.width) if leading else reversed(range(value.width))
+    for bit in order:  # the last one set in this order decides
+        answer = value.width - 1 - bit if leading else bit + numbered
+        is_set = nodes.eq(nodes.extract(value, bit, bit), nodes.const(1, 1))
+        result = nodes.ite(is_set, site.answer(answer), result)
+    return result
+
+
+def nothing(site: CallSite) -> Outcome:
+    """void __sync_synchronize(void): the NF is sequential."""
+    return None
 
 
 def expect(site: CallSite) -> Outcome:

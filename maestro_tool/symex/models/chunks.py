@@ -94,6 +94,15 @@ def nf_get_borrowed_chunk(site: CallSite) -> Outcome:
     return cursor.block.plus(nodes.const(cursor.chunks[i], 64))
 
 
+def change_length(site: CallSite) -> Outcome:
+    """nf_shrink_chunk, nf_insert_new_chunk"""
+    site.fail(
+        UnsupportedError,
+        f"'{site.name}' changes where the frame starts, which is not followed",
+        "keep the frame's length; the call can be built and run, but not analysed",
+    )
+
+
 def _offset(site: CallSite, i: int) -> int:
     chunk, block = site.pointer(i), site.state.cursor.block
     if block is None or chunk.block != block.block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex import events
 from maestro_tool.symex.site import CallSite, Outcome
@@ -39,6 +40,15 @@ def dchain_free_index(site: CallSite) -> Outcome:
     for state in [s for s, _ in outcome] if isinstance(outcome, list) else [site.state]:
         _forget(state, _object(site))
     return outcome
+
+
+def dchain_expire_one_index(site: CallSite) -> Outcome:
+    """int dchain_expire_one_index(struct DoubleChain *, int *index_out, vigor_time_t)"""
+    site.fail(
+        UnsupportedError,
+        "how often 'dchain_expire_one_index' finds an old index depends on all of them at once",
+        "call expire_items_single_map, which also erases their keys",
+    )
 
 
 def _ask(site: CallSite, op: str, time: Expr | None) -> Outcome:

@@ -7,6 +7,7 @@ import re
 from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex.memory import Block, External
+from maestro_tool.symex.models.format import following, listed
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.values import Pointer
 
@@ -16,19 +17,17 @@ _COUNT = re.compile(r"%[^a-zA-Z%]*[hlqjztL]*n")
 
 def formatted(site: CallSite, position: int) -> str:
     """What printf would write, with ``?`` for what is not a plain number or string."""
-    rest = iter(range(position + 1, len(site.args)))
+    listed_there = site.name.startswith("v")
+    rest = listed(site, position + 1) if listed_there else following(site, position + 1)
 
     def one(match: re.Match[str]) -> str:
         if match.group() == "%%":
             return "%"
-        i = next(rest, None)
-        if i is None:
-            return "?"
-        value = site.args[i]
+        value = next(rest, None)
         kind = match.group(1)
         try:
-            if kind == "s":
-                return site.string(i)
+            if kind == "s" and value is not None:
+                return site.machine.string(site.state, value, site.loc)
         except MaestroError:
             return "?"
         if not isinstance(value, Expr) or not value.is_const or value.width == 0:
@@ -63,7 +62,7 @@ def printf(site: CallSite) -> Outcome:
 
 
 def fprintf(site: CallSite) -> Outcome:
-    """int fprintf(FILE *, const char *format, ...)"""
+    """int fprintf(FILE *, const char *format, ...), int vfprintf(FILE *, const char *format, va_list)"""
     return _log(site, 1)
 
 

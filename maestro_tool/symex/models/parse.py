@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import nodes
 from maestro_tool.symex.site import CallSite, Outcome
+
+_AF_INET = 2
 
 
 def _store(site: CallSite, data: bytes) -> Outcome:
@@ -25,6 +28,37 @@ def nf_parse_ipv4addr(site: CallSite) -> Outcome:
     if not match or any(int(g) > 255 for g in match.groups()):
         return site.answer(0)
     return _store(site, bytes(int(g) for g in match.groups()))
+
+
+def _dotted(text: str) -> bytes | None:
+    """The bytes of a dotted quad as inet_pton takes it; None if it is none."""
+    match = re.fullmatch(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})", text)
+    if match is None or any(int(g) > 255 or (len(g) > 1 and g[0] == "0") for g in match.groups()):
+        return None
+    return bytes(int(g) for g in match.groups())
+
+
+def inet_pton(site: CallSite) -> Outcome:
+    """int inet_pton(int family, const char *, void *)"""
+    if site.number(0, "the family") != _AF_INET:
+        site.fail(UnsupportedError, "'inet_pton' is supported for AF_INET only")
+    data = _dotted(site.string(1))
+    if data is None:
+        return site.answer(0)
+    site.store(2, 4, nodes.const(int.from_bytes(data, "little"), 32))
+    return site.answer(1)
+
+
+def inet_aton(site: CallSite) -> Outcome:
+    """int inet_aton(const char *, struct in_addr *): of the form a.b.c.d"""
+    data = _dotted(site.string(0))
+    return site.answer(0) if data is None else _store(site, data)
+
+
+def inet_addr(site: CallSite) -> Outcome:
+    """in_addr_t inet_addr(const char *): of the form a.b.c.d"""
+    data = _dotted(site.string(0))
+    return site.answer(-1 if data is None else int.from_bytes(data, "little"))
 
 
 def nf_parse_port(site: CallSite) -> Outcome:

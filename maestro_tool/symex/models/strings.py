@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import string
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.expr import nodes
+from maestro_tool.symex.models.format import following, listed, printed
+from maestro_tool.symex.models.stdio import put, set_errno
 from maestro_tool.symex.site import CallSite, Outcome
-from maestro_tool.symex.values import NULL, NullPointer, Pointer
+from maestro_tool.symex.values import NULL, NullPointer, Pointer, Value
+
+_LOWER_CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def strlen(site: CallSite) -> Outcome:
@@ -16,16 +22,22 @@ def strlen(site: CallSite) -> Outcome:
 
 
 def strcmp(site: CallSite) -> Outcome:
-    """int strcmp(const char *, const char *)"""
+    """int strcmp(const char *, const char *), strncmp, strcasecmp, strncasecmp (the C locale's letters)"""
     a, b = site.string(0), site.string(1)
+    if "case" in site.name:
+        a, b = (text.translate(_LOWER_CASE) for text in (a, b))
+    if site.name.startswith("strn"):
+        n = site.number(2, "the size")
+        a, b = a[:n], b[:n]
     return site.answer((a > b) - (a < b))
 
 
-def strncmp(site: CallSite) -> Outcome:
-    """int strncmp(const char *, const char *, size_t)"""
-    n = site.number(2, "the size")
-    a, b = site.string(0)[:n], site.string(1)[:n]
-    return site.answer((a > b) - (a < b))
+def strnlen(site: CallSite) -> Outcome:
+    """size_t strnlen(const char *, size_t)"""
+    n = site.number(1, "the size")
+    data = site.machine.load_bytes(site.state, site.args[0], n, site.loc)
+    codes = [site.machine.concrete(site.state, b, site.loc, "a character of a string") for b in data]
+    return site.answer(codes.index(0) if 0 in codes else n)
 
 
 def strncpy(site: CallSite) -> Outcome:
@@ -50,12 +62,107 @@ def strdup(site: CallSite) -> Outcome:
 
 
 def strchr(site: CallSite) -> Outcome:
-    """char *strchr(const char *, int)"""
+    """char *strchr(const char *, int), char *strrchr(const char *, int)"""
     text, wanted = site.string(0) + "\0", chr(site.number(1) & 0xFF)
-    at = text.find(wanted)
+    return _inside(site, text.rfind(wanted) if site.name == "strrchr" else text.find(wanted))
+
+
+def strstr(site: CallSite) -> Outcome:
+    """char *strstr(const char *, const char *)"""
+    return _inside(site, site.string(0).find(site.string(1)))
+
+
+def strpbrk(site: CallSite) -> Outcome:
+    """char *strpbrk(const char *, const char *accepted)"""
+    text, accepted = site.string(0), site.string(1)
+    return _inside(site, next((i for i, c in enumerate(text) if c in accepted), -1))
+
+
+def strspn(site: CallSite) -> Outcome:
+    """size_t strspn(const char *, const char *accepted), size_t strcspn(const char *, const char *rejected)"""
+    text, characters = site.string(0), site.string(1)
+    counts = site.name == "strspn"
+    return site.answer(next((i for i, c in enumerate(text) if (c in characters) != counts), len(text)))
+
+
+def _inside(site: CallSite, at: int) -> Outcome:
+    """The address of character ``at`` of the first argument; NULL if there is none."""
     return NULL if at < 0 else site.pointer(0).plus(nodes.const(at, 64))
 
 
+def strtok(site: CallSite) -> Outcome:
+    """char *strtok(char *, const char *separators), char *strtok_r(char *, const char *separators, char **rest)"""
+    machine, separators = site.machine, site.string(1)
+    rest: Value = site.args[0]
+    if isinstance(rest, NullPointer):
+        rest = machine.strtok_rest
+        if site.name == "strtok_r":
+            rest = machine.load(site.state, site.args[2], 8, "pointer", site.loc)
+    word: Outcome = NULL
+    if isinstance(rest, Pointer):
+        text = machine.string(site.state, rest, site.loc)
+        start = len(text) - len(text.lstrip(separators))
+        end = next((i for i in range(start, len(text)) if text[i] in separators), len(text))
+        word = rest.plus(nodes.const(start, 64)) if start < len(text) else NULL
+        if end < len(text):
+            machine.store(site.state, rest.plus(nodes.const(end, 64)), 1, nodes.const(0, 8), site.loc)
+        rest = rest.plus(nodes.const(min(end + 1, len(text)), 64)) if word != NULL else NULL
+    machine.strtok_rest = rest
+    if site.name == "strtok_r":
+        site.store(2, 8, rest)
+    return word
+
+
+def strcat(site: CallSite) -> Outcome:
+    """char *strcat(char *, const char *), char *strncat(char *, const char *, size_t)"""
+    added = site.string(1)
+    if site.name == "strncat":
+        added = added[: site.number(2, "the size")]
+    put(site, site.pointer(0).plus(nodes.const(len(site.string(0)), 64)), added.encode("latin-1") + b"\0")
+    return site.args[0]
+
+
+def sprintf(site: CallSite) -> Outcome:
+    """int sprintf(char *, const char *format, ...), int vsprintf(char *, const char *format, va_list)"""
+    text = printed(site, 1, (listed if site.name[0] == "v" else following)(site, 2))
+    put(site, site.args[0], text.encode("latin-1", "replace") + b"\0")
+    return site.answer(len(text))
+
+
+def snprintf(site: CallSite) -> Outcome:
+    """int snprintf(char *, size_t, const char *format, ...), int vsnprintf(char *, size_t, const char *, va_list)"""
+    text = printed(site, 2, (listed if site.name[0] == "v" else following)(site, 3))
+    size = site.number(1, "the size")
+    if size:
+        put(site, site.args[0], text.encode("latin-1", "replace")[: size - 1] + b"\0")
+    return site.answer(len(text))
+
+
+def strerror(site: CallSite) -> Outcome:
+    """char *strerror(int): a text that only output functions may read."""
+    return site.machine.new_string(site.state, os.strerror(site.signed(0)), "an error's text")
+
+
+def memchr(site: CallSite) -> Outcome:
+    """void *memchr(const void *, int, size_t)"""
+    size, wanted = site.number(2, "the size"), site.number(1) & 0xFF
+    data = site.machine.load_bytes(site.state, site.args[0], size, site.loc)
+    found = (i for i, b in enumerate(data) if site.machine.concrete(site.state, b, site.loc, "a byte") == wanted)
+    return _inside(site, next(found, -1))
+
+
+_FLOAT = re.compile(r"[ \t\n\v\f\r]*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+
+
+def strtod(site: CallSite) -> Outcome:
+    """double strtod(const char *, char **end), double atof(const char *): decimal numbers"""
+    match = _FLOAT.match(site.string(0))
+    if site.name == "strtod" and not isinstance(site.args[1], NullPointer):
+        site.store(1, 8, site.pointer(0).plus(nodes.const(match.end() if match else 0, 64)))
+    return float(match.group(1)) if match else 0.0
+
+
+_ERANGE = 34
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(.*)", re.DOTALL)
 
 
@@ -82,12 +189,13 @@ def scan_integer(text: str, base: int) -> tuple[int, int]:
 
 def strtol(site: CallSite) -> Outcome:
     """long strtol(const char *, char **end, int base), and its unsigned and 64-bit kin: saturating."""
-    value, used = scan_integer(site.string(0), site.number(2))
+    exact, used = scan_integer(site.string(0), site.number(2))
     if site.name in ("strtoul", "strtoull", "strtoumax"):
-        if abs(value) >= 1 << 64:
-            value = (1 << 64) - 1
+        value = exact if abs(exact) < 1 << 64 else (1 << 64) - 1
     else:
-        value = max(-(1 << 63), min(value, (1 << 63) - 1))
+        value = max(-(1 << 63), min(exact, (1 << 63) - 1))
+    if value != exact:
+        set_errno(site, _ERANGE)
     if not isinstance(site.args[1], NullPointer):
         start = site.pointer(0)
         site.store(1, 8, start.plus(nodes.const(used, 64)))

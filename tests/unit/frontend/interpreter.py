@@ -22,6 +22,7 @@ class Interpreter:
         self.program = program
         self.steps = step_limit
         self.output: list[int] = []
+        self.variable_arguments: list[int] = []  # of the active calls: where they lie
         self.memory = bytearray()
         names = [*program.functions, *program.externals]
         self.function_at = {FUNCTION_BASE + 16 * i: n for i, n in enumerate(names)}
@@ -86,9 +87,22 @@ class Interpreter:
 
     def call(self, name: str, args: list[int | float]) -> int | float | None:
         function = self.program.functions.get(name)
+        if name == "__builtin_va_start":
+            return self.variable_arguments[-1]
         if function is None:
             return EXTERNALS[name](self, args)
-        assert len(args) >= len(function.parameters), name
+        count = len(function.parameters)
+        assert len(args) >= count, name
+        rest = args[count:]
+        self.variable_arguments.append(self.allocate(8 * len(rest)))
+        for i, value in enumerate(rest):
+            self.store(self.variable_arguments[-1] + 8 * i, value, 64)
+        try:
+            return self.run(function, args)
+        finally:
+            self.variable_arguments.pop()
+
+    def run(self, function: ir.Function, args: list[int | float]) -> int | float | None:
         temps: dict[int, int | float] = dict(enumerate(args[: len(function.parameters)]))
         block = function.blocks[0]
         while True:

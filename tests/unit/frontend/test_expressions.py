@@ -16,6 +16,7 @@ TYPES = [
 FIELDS = [
     ("unsigned", 3), ("int", 5), ("unsigned", 32), ("int", 32), ("unsigned short", 9), ("signed char", 7),
     ("_Bool", 1), ("unsigned long", 31), ("long", 32), ("uint8_t", 8), ("unsigned long", 64),
+    ("unsigned long", 33), ("long", 45), ("unsigned long long", 63), ("long long", 40), ("unsigned long", 40),
 ]  # fmt: skip
 SUFFIXES = ["", "u", "l", "ul", "LL", "uLL", "U", "L"]
 ARITHMETIC = ["+", "-", "*", "&", "|", "^"]
@@ -71,7 +72,7 @@ class Generator:
             case 7 | 8:
                 return f"(({self.random.choice(TYPES)}){one()})"
             case 9:
-                return f"({one()} ? {one()} : {one()})"
+                return f"({one()} {self.random.choice(['?:', f'? {one()} :'])} {one()})"
             case 10:
                 return f"({one()} {self.random.choice(['&&', '||'])} {one()})"
         return f"({one()}, {one()})" if self.variables else one()

@@ -56,16 +56,18 @@ class Structs:
     def member(self, name: str, depth: int) -> str:
         r = self.random
         pick = r.random()
+        own = r.choice([""] * 8 + [" __attribute__((packed))"])
+        aligned = r.choice([own] * 8 + [" __attribute__((aligned(8)))", " __attribute__((packed, aligned(4)))"])
         if pick < 0.4:
-            return f"{r.choice(SCALARS)} {name};"
+            return f"{r.choice(SCALARS)} {name}{aligned};"
         if pick < 0.55:
-            return f"{r.choice(SCALARS)} {name}[{r.randrange(1, 5)}];"
+            return f"{r.choice(SCALARS)} {name}[{r.randrange(1, 5)}]{aligned};"
         if pick < 0.8:
             type_ = r.choice(FIELDS)
             width = 1 if type_ == "_Bool" else r.randrange(1, {"uint8_t": 8, "unsigned short": 16}.get(type_, 32) + 1)
-            return r.choice([f"{type_} {name} : {width};"] * 5 + [f"{type_} : 0;", f"{type_} : {width};"])
+            return r.choice([f"{type_} {name} : {width}{own};"] * 5 + [f"{type_} : 0;", f"{type_} : {width};"])
         if pick < 0.9 and self.names:
-            return f"{r.choice(self.names)} {name}{r.choice(['', '[2]'])};"
+            return f"{r.choice(self.names)} {name}{r.choice(['', '[2]'])}{own};"
         if depth < 2:
             return f"{r.choice(['struct', 'union'])} {{ {self.members(2, depth + 1)} }};"
         return f"_Alignas({r.choice([4, 8, 16])}) char {name};"
@@ -102,6 +104,25 @@ def test_random_structs_have_gcc_layout(tmp_path: Path, seed: int) -> None:
     layouts = [s for s in load_program([source]).structs.values() if s.name in structs.names]
     assert len(layouts) == 120
     compile_only(tmp_path, text + "\n" + assertions(layouts, set(re.findall(r"(\w+) : \d", text))))
+
+
+@pytest.mark.parametrize("pack", [1, 2, 4, 8])
+def test_pragma_pack_has_gcc_layout(tmp_path: Path, pack: int) -> None:
+    structs = Structs(pack)
+    text = ["#include <stddef.h>", "#include <stdint.h>", "struct Outside { char c; long l; };"]
+    text += ["#pragma pack(push)", f"#pragma pack({pack})"]
+    while len(structs.names) < 60:
+        definition = structs.definition(len(structs.names))
+        if " : " in definition:
+            structs.names.pop()
+        else:
+            text.append(definition)
+    text += ["#pragma pack(pop)", "struct Behind { char c; long l; };"]
+    source = tmp_path / "structs.c"
+    source.write_text("\n".join(text))
+    layouts = [s for s in load_program([source]).structs.values() if "<" not in s.name]
+    assert len(layouts) == 62
+    compile_only(tmp_path, "\n".join(text) + "\n" + assertions(layouts))
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -9,6 +9,55 @@ import pytest
 from .against_gcc import check
 
 CASES = {
+    "variable arguments": """
+#include <stdarg.h>
+static long sum_of(const char *kinds, ...) {
+  va_list list; va_start(list, kinds); long r = 0;
+  for (; *kinds; kinds++) switch (*kinds) {
+    case 'i': r += va_arg(list, int); break;
+    case 'l': r += va_arg(list, long); break;
+    case 'u': r += va_arg(list, unsigned); break;
+    case 'd': r += (long)va_arg(list, double); break;
+    case 's': r += strlen(va_arg(list, char *)); break;
+  }
+  va_end(list); return r;
+}
+static int inner(int n, va_list list) { int r = 0; while (n-- > 0) r = r * 10 + va_arg(list, int); return r; }
+static int twice(int n, ...) {
+  va_list list, copy; va_start(list, n); va_copy(copy, list);
+  int a = inner(n, list), b = inner(n - 1, copy); va_end(list); va_end(copy); return a * 1000 + b;
+}
+struct P { long a, b, c; };
+static struct P made(int n, ...) { va_list l; va_start(l, n); struct P p = { n, va_arg(l, long) }; p.c = va_arg(l, int); va_end(l); return p; }
+void run(void) {
+  signed char c = -3; float f = 2.5f; unsigned short s = 65535;
+  out(sum_of("")); out(sum_of("iluds", -5, 1L << 40, 4000000000u, 7.9, "four")); out(sum_of("iid", c, s, f));
+  out(twice(3, 1, 2, 3)); struct P p = made(4, 1L << 50, -9); out(p.a); out(p.b); out(p.c);
+}""",
+    "GNU expressions": """
+#define MAX(a, b) ({ __typeof__(a) _a = (a); typeof(b) _b = (b); _a > _b ? _a : _b; })
+#define SWAP(a, b) do { __auto_type t = (a); (a) = (b); (b) = t; } while (0)
+static int calls; static int next(void) { return ++calls; }
+struct S { unsigned long wide : 40; signed char c; } s = { 0xffffffffff, -1 };
+void run(void) {
+  unsigned char small = 200; long big = -1; int i = 3, j = 4;
+  out(MAX(small, 100)); out(sizeof(MAX(big, i))); out(MAX(i, j)); SWAP(i, j); out(i); out(j);
+  typeof(s) copy = s; typeof(int *) p = &i; const typeof(s.c) c = s.c; out(copy.wide); out(*p); out(c); out(sizeof c);
+  const __auto_type k = small; out(k); typeof(int[3]) a = { 1, 2, 3 }; out(a[2]);
+  out(next() ?: 7); out(calls); out(0 ?: next()); out(calls); out(big ?: next()); out(calls); out(sizeof(small ?: 1L));
+  char *text = 0; out((text ?: "none")[1]); out(s.wide ?: 5); out((s.c ?: 2u) > 0); int k2 = 0 ?: 0 ?: 9; out(k2);
+}""",
+    "ranges": """
+static int f(int x) { switch (x) { case -5 ... -1: return 1; case 0: return 2; case 1 ... 1: return 3; case 10 ... 1000000: return 4; default: return 5; } }
+static int g(unsigned char c) { switch (c) { case 'a' ... 'z': c -= 32; case 'A' ... 'Z': return c; case '0' ... '9': return c - '0'; } return -1; }
+static int h(unsigned long x) { switch (x) { case 5 ... 9: return 1; case 0xffffffffffffff00 ... 0xffffffffffffffff: return 2; } return 3; }
+static const unsigned char table[16] = { [2 ... 5] = 7, 9, [10] = 1, [12 ... 13] = 2 };
+void run(void) {
+  for (int i = -7; i < 12; i++) out(f(i)); out(f(1000000)); out(f(1000001)); for (int c = 40; c < 130; c += 3) out(g(c));
+  out(h(5)); out(h(9)); out(h(10)); out(h(-1)); out(h(-256)); out(h(-257)); for (int i = 0; i < 16; i++) out(table[i]);
+  int local[2][4] = { [0 ... 1] = { [1 ... 2] = 5 }, [1][3] = 6 }; for (int i = 0; i < 8; i++) out(local[i / 4][i % 4]);
+  struct { int a, b[3]; } s[3] = { [0 ... 2].b = { 1, 2 }, [1 ... 2].a = 8 }; for (int i = 0; i < 3; i++) { out(s[i].a); out(s[i].b[1]); }
+}""",
     "loops": """
 void run(void) {
   int total = 0;

@@ -2,6 +2,11 @@
 #include <stdint.h>
 #include <rte_byteorder.h>
 typedef uint32_t in_addr_t;
+#ifndef AF_INET
+#define AF_INET 2
+#define AF_INET6 10
+#endif
+#define INET_ADDRSTRLEN 16
 struct in_addr {
   in_addr_t s_addr; /* renamed like all s_addr: see rte_ether.h */
 };

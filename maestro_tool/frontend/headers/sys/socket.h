@@ -1,0 +1,5 @@
+#pragma once
+#ifndef AF_INET
+#define AF_INET 2
+#define AF_INET6 10
+#endif

@@ -1,0 +1,84 @@
+"""Double maps: values found by either of two keys.
+
+Which keys a value has is the business of the NF's functions, so every operation of a packet concerns the whole map.
+"""
+
+from __future__ import annotations
+
+from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.symex import events
+from maestro_tool.symex.models.allocate import allocated
+from maestro_tool.symex.objects import ObjectInfo
+from maestro_tool.symex.site import CallSite, Outcome
+
+
+def dmap_allocate(site: CallSite) -> Outcome:
+    """int dmap_allocate(eq_a, hash_a, eq_b, hash_b, int value_size, copy, destroy, extract, pack, int keys_capacity,
+    int capacity, struct DoubleMap **map_out)"""
+    size, capacity = site.number(4, "the value's size"), site.number(10, "the capacity")
+    for equality in (0, 2):
+        site.machine.key_fields(site.function(equality), site.function(equality + 1), site.loc)
+    return allocated(site, 11, ObjectInfo("dmap", site.loc, capacity, size))
+
+
+def dmap_setup(site: CallSite) -> Outcome:
+    """What set-up does with a double map, but to allocate it."""
+    site.fail(UnsupportedError, f"'{site.name}' in set-up is not supported", "fill the map when packets come")
+
+
+def dmap_get(site: CallSite) -> Outcome:
+    """int dmap_get_a(struct DoubleMap *, void *key, int *index), int dmap_get_b: found with some index, or absent."""
+    number = _object(site)
+    absent = site.state.fork()
+    events.emit(absent, "dmap_get", (number,), site.loc, result=False)
+    event = events.emit(site.state, "dmap_get", (number,), site.loc, result=True)
+    index = events.produced("dmap_get", event, "value", 32)
+    events.amend(site.state, event, value=index)
+    site.store(2, 4, index)
+    return [(site.state, site.answer(1)), (absent, site.answer(0))]
+
+
+def dmap_get_value(site: CallSite) -> Outcome:
+    """void dmap_get_value(struct DoubleMap *, int index, void *value_out): bytes that are not known."""
+    number = _object(site)
+    size = site.machine.objects[number].element_size or 0
+    events.emit(site.state, "dmap_get", (number,), site.loc, index=site.expr(1, 32))
+    if size:
+        site.store(2, size, events.unknown(site.state, 8 * size, site.loc))
+    return None
+
+
+def dmap_put(site: CallSite) -> Outcome:
+    """int dmap_put(struct DoubleMap *, void *value, int index): the value is copied."""
+    events.emit(site.state, "dmap_put", (_object(site),), site.loc, value=site.expr(2, 32))
+    return site.answer(1)
+
+
+def dmap_erase(site: CallSite) -> Outcome:
+    """int dmap_erase(struct DoubleMap *, int index)"""
+    events.emit(site.state, "dmap_erase", (_object(site),), site.loc, index=site.expr(1, 32))
+    return site.answer(1)
+
+
+def dmap_size(site: CallSite) -> Outcome:
+    """int dmap_size(struct DoubleMap *)"""
+    event = events.emit(site.state, "dmap_get", (_object(site),), site.loc)
+    size = events.produced("dmap_get", event, "value", 32)
+    events.amend(site.state, event, value=size)
+    return size
+
+
+def expire_items(site: CallSite) -> Outcome:
+    """int expire_items(struct DoubleChain *, struct DoubleMap *, vigor_time_t): frees indexes that no packet names."""
+    chain = site.machine.object_at(site.state, site.args[0], "dchain", site.loc)
+    table = site.machine.object_at(site.state, site.args[1], "dmap", site.loc)
+    oldest = events.unknown(site.state, 32, site.loc)
+    events.emit(site.state, "dchain_free", (chain,), site.loc, index=oldest)
+    events.emit(site.state, "dmap_erase", (table,), site.loc, index=oldest)
+    for fact in [f for f in site.state.facts if f[:2] == ("dchain", chain)]:
+        del site.state.facts[fact]
+    return events.unknown(site.state, site.result_bits, site.loc) if site.result_used else site.answer(0)
+
+
+def _object(site: CallSite) -> int:
+    return site.machine.object_at(site.state, site.args[0], "dmap", site.loc)
