@@ -274,9 +274,14 @@ def measure(solution: RssSolution, traffic: Path, watch: Stopwatch) -> Measured:
 
 def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
     """The program that was analysed: for line numbers; `InputError` if its sources are not what they were."""
+    from maestro_tool.symex.files import changed
+
     program, meaning = _load(analysed.request, watch)
     if meaning != analysed.program:
         raise InputError("the sources changed after they were analysed", hint="analyse them again: maestro analyse")
+    if (file := changed(analysed.analysis.files)) is not None:
+        message = f"the file '{file.name}' changed after the NF was analysed"
+        raise InputError(message, program.locations[file.loc], hint="analyse it again: maestro analyse")
     return program
 
 
@@ -290,6 +295,7 @@ def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:
 
 def _call_paths(program: Program, meaning: str, request: Request, cache: Cache, watch: Stopwatch) -> Analysis:
     from maestro_tool import symex
+    from maestro_tool.symex.files import changed
 
     with watch.phase("symex") as mark:
         limits = symex.Limits()
@@ -299,8 +305,9 @@ def _call_paths(program: Program, meaning: str, request: Request, cache: Cache, 
         if stored is not None:
             try:
                 analysis = symex.analysis_from_json(stored)
-                mark.reused = True
-                return analysis
+                if changed(analysis.files) is None:
+                    mark.reused = True
+                    return analysis
             except _MALFORMED:
                 cache.reject(key)
         analysis = symex.analyse(program, request.arguments, request.ports, limits)

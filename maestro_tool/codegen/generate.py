@@ -76,6 +76,8 @@ def generate(
         sharing="SOME" if per_worker else "ALL",
         shared=shared,
         transactions=strategy == "tm",
+        entry_points=_entry_points(program),
+        files=analysis.files,
         checks=_check_functions(program, analysis),
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
@@ -96,6 +98,8 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         ]
         * ports,
         saved=[],
+        entry_points=_entry_points(program),
+        files=(),
         per_worker=False,
         shared=None,
         checks=[],
@@ -103,6 +107,14 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         software_rss="false",
     )
     return files
+
+
+def _entry_points(program: Program) -> list[tuple[str, str]]:
+    """(member of struct maestro_nf, function) of the entry points that the NF may leave out."""
+    return [(name.removeprefix("nf_"), name) for name in _OPTIONAL if name in program.functions]
+
+
+_OPTIONAL = ("nf_config_init", "nf_config_print")
 
 
 # --------------------------------------------------------------------------- the NF's own files
@@ -126,6 +138,7 @@ def _nf_files(
             "appendix.c.j2",
             generated=f"{relative} (appended by Maestro)",
             burst=f"{name}_process_burst" if file == burst_file else None,
+            call=_call(program),
             function=saved[file].function if file in saved else None,
             variables=saved[file].variables if file in saved else [],
             size=saved[file].size if file in saved else 0,
@@ -139,6 +152,13 @@ def _nf_files(
     files[f"gen/main_{name}.c"] = _render("main.c.j2", name=name)
     files[f"{name}.h"] = _render("header.h.j2", name=name)
     return files
+
+
+def _call(program: Program) -> str:
+    """The call of nf_process, which is of the API's current version or of an older one."""
+    parameters = program.functions["nf_process"].parameters
+    frame = "&frame" if parameters[1].type_name.count("*") == 2 else "frame"
+    return f"nf_process(device, {frame}, length, now{', mbuf' if len(parameters) == 5 else ''})"
 
 
 def _inside_functions(program: Program, file: str) -> list[tuple[str, int]]:

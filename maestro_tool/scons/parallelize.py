@@ -10,6 +10,7 @@ build/runtime/*.o                      once
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     def analyse() -> Any:
         made = env.MaestroAnalyse(artifact, _files(env, function.sources), **request)
         env.Depends(made, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
+        env.Depends(made, [env.File(os.path.abspath(name)) for name in _files_read(env.File(artifact).abspath)])
         return made
 
     analysis = once(env, artifact, (function, request), analyse)
@@ -195,6 +197,15 @@ def _inputs(env: Any, function: nf.NetworkFunction, phases: tuple[str, ...]) -> 
     return [*_files(env, function.headers), env.Value(f"maestro {' '.join(phases)} {fingerprint.tool(phases)[:16]}")]
 
 
+def _files_read(artifact: str) -> list[str]:
+    """Files that the NF's set-up read when it was analysed last; they are known only then."""
+    try:
+        document = json.loads(Path(artifact).read_text(encoding="utf-8"))
+        return [file["name"] for file in document["analysis"]["files"] if file["digest"] is not None]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
     """Everything that code generation writes, by name: ``<nf>.h`` first."""
     mirrored = [f"gen/{os.path.relpath(f, function.root)}" for f in (*function.sources, *function.headers)]
@@ -238,7 +249,8 @@ def _compiler(env: Any) -> Any:
     cc.Append(
         CCFLAGS=[*_C_FLAGS, *found.cflags, *dpdk.RENAMES],
         CPPDEFINES={"MAESTRO_DPDK_VERSION": f'\\"{found.version}\\"'},
-        CPPPATH=[cc.Dir(str(runtime.INCLUDE))],
+        # lib/: NFs include "../nf-log.h" from a folder below nf.h's.
+        CPPPATH=[cc.Dir(str(runtime.INCLUDE)), cc.Dir(str(runtime.INCLUDE / "lib"))],
     )
     cc["_LIBFLAGS"] = f"{cc['_LIBFLAGS']} $MAESTRO_DPDK_LIBS -lm -lpthread"
     cc["MAESTRO_RUNTIME"] = [

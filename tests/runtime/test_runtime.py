@@ -15,6 +15,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "test_map": (),
     "test_dchain": (),
     "test_sketch_cht": (),
+    "test_lpm_dmap": (),
     "test_steering": (),
     "test_ports": (),
     "test_packet": (),

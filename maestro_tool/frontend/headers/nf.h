@@ -7,7 +7,6 @@ struct nf_config;
 struct rte_mbuf;
 extern struct nf_config config;
 bool nf_init(void);
-int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf);
 void nf_config_init(int argc, char **argv);
 void nf_config_usage(void);
 void nf_config_print(void);

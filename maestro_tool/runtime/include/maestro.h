@@ -19,7 +19,7 @@ struct rte_mbuf;
 #define MAESTRO_MAX_WORKERS 128
 #define MAESTRO_MAX_PORTS 32
 
-enum maestro_object_kind { MAESTRO_MAP = 1, MAESTRO_VECTOR, MAESTRO_DCHAIN, MAESTRO_SKETCH, MAESTRO_CHT };
+enum maestro_object_kind { MAESTRO_MAP = 1, MAESTRO_VECTOR, MAESTRO_DCHAIN, MAESTRO_SKETCH, MAESTRO_CHT, MAESTRO_LPM, MAESTRO_DMAP };
 enum maestro_treatment { MAESTRO_READ_ONLY, MAESTRO_SHARDED, MAESTRO_SHARED, MAESTRO_PER_CORE };
 
 /* The n-th allocation of nf_init() (map_allocate, vector_allocate, ... in order of the calls). */
@@ -73,6 +73,12 @@ enum maestro_sharing {
   MAESTRO_SHARE_ALL,     /* they exist once in the process, by one nf_init */
 };
 
+/* A file that the NF's set-up read when it was analysed. */
+struct maestro_file {
+  const char *name;
+  const char *digest; /* SHA-256 in hexadecimal; NULL: there was no such file */
+};
+
 /* What code generation says about one NF.  Filled in <nf>_parallel.c. */
 struct maestro_nf {
   const char *name, *nic, *strategy;
@@ -85,6 +91,8 @@ struct maestro_nf {
   const struct maestro_port *ports; /* n_ports */
   const struct maestro_object *objects;
   uint16_t n_objects;
+  const struct maestro_file *files;
+  uint16_t n_files;
   size_t globals_size; /* bytes of the NF's per-worker variables */
   void (*globals_save)(void *block);
   void (*globals_load)(const void *block);

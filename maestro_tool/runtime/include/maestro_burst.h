@@ -2,6 +2,8 @@
  * compiler can inline it.
  *
  *     MAESTRO_DEFINE_BURST(fw_process_burst)
+ *
+ * MAESTRO_DEFINE_BURST_AS(fw_process_burst, nf_process(device, frame, length, now)) for other parameters.
  */
 #ifndef MAESTRO_BURST_H
 #define MAESTRO_BURST_H
@@ -20,6 +22,7 @@
 static inline uint8_t *maestro_packet_begin(struct rte_mbuf *mbuf) {
   uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
   struct maestro_cursor *cursor = &maestro_cursor;
+  cursor->frame = frame;
   cursor->end = frame + mbuf->data_len;
   cursor->total_length = mbuf->data_len;
   cursor->read_length = 0;
@@ -74,7 +77,8 @@ static inline uint16_t maestro_verdict(int result, uint16_t device) {
 /* Written out as a macro: nf_process must be a name in the same translation unit to be inlined.  `flatten` asks for
  * that whatever its size.  NFs read the Ethernet header without asking for the length, and their analysis assumes that
  * it is there: frames without one are dropped. */
-#define MAESTRO_DEFINE_BURST(name)                                                                            \
+#define MAESTRO_DEFINE_BURST(name) MAESTRO_DEFINE_BURST_AS(name, nf_process(device, &frame, length, now, mbuf))
+#define MAESTRO_DEFINE_BURST_AS(name, call)                                                                   \
   __attribute__((flatten)) void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts); \
   void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts) {                         \
     maestro_now = now;                                                                                        \
@@ -89,7 +93,7 @@ static inline uint16_t maestro_verdict(int result, uint16_t device) {
       maestro_cursor.burst = packets + i;                                                                     \
       uint8_t *frame = maestro_packet_begin(mbuf);                                                            \
       now = maestro_share_begin(frame, length, now);                                                          \
-      const int result = nf_process(device, &frame, length, now, mbuf);                                       \
+      const int result = call;                                                                                \
       verdicts[i] = maestro_verdict(result, device);                                                          \
       maestro_share_end();                                                                                    \
     }                                                                                                         \

@@ -1,5 +1,8 @@
 /* Helpers to take headers off a packet, and to write them back (libVig's nf-util.h).
  *
+ * `p` is what nf_process was given: the address of the frame's address, or, as in older versions of libVig, the frame's
+ * address itself.  Both are here: where the frame starts is known from the cursor.
+ *
  * Headers are *chunks*, pushed on a stack of the thread while a packet is handled.  As in libVig the L4 header is read
  * behind 20 bytes of IPv4 header, at offset 34, whatever IHL and fragment offset say.
  */
@@ -42,10 +45,11 @@ struct tcpudp_hdr {
   uint16_t dst_port;
 };
 
-static inline void *nf_borrow_next_chunk(uint8_t **p, size_t length) {
+static inline void *nf_borrow_next_chunk(void *p, size_t length) {
+  (void)p;
   assert(chunks_borrowed_num < MAX_N_CHUNKS);
   void *chunk;
-  packet_borrow_next_chunk(*p, length, &chunk);
+  packet_borrow_next_chunk(maestro_cursor.frame, length, &chunk);
   chunks_borrowed[chunks_borrowed_num++] = chunk;
   return chunk;
 }
@@ -53,13 +57,15 @@ static inline void *nf_borrow_next_chunk(uint8_t **p, size_t length) {
 static inline void *nf_get_borrowed_chunk(uint32_t i) { return chunks_borrowed[i]; }
 
 /* Returns the chunk borrowed last. */
-static inline void nf_return_chunk(uint8_t **p) {
-  if (chunks_borrowed_num > 0) packet_return_chunk(*p, chunks_borrowed[--chunks_borrowed_num]);
+static inline void nf_return_chunk(void *p) {
+  (void)p;
+  if (chunks_borrowed_num > 0) packet_return_chunk(maestro_cursor.frame, chunks_borrowed[--chunks_borrowed_num]);
 }
 
-/* Returns all chunks: the cursor is at the first of them again.  `p` is the frame. */
+/* Returns all chunks: the cursor is at the first of them again. */
 static inline void nf_return_all_chunks(void *p) {
-  if (chunks_borrowed_num > 0) packet_return_chunk(p, chunks_borrowed[0]);
+  (void)p;
+  if (chunks_borrowed_num > 0) packet_return_chunk(maestro_cursor.frame, chunks_borrowed[0]);
   chunks_borrowed_num = 0;
 }
 
@@ -79,7 +85,7 @@ bool packet_insert_new_chunk(uint8_t **p, size_t length, void **chunks, size_t *
 
 /* No length check: shorter frames never reach the NF.  Frames are fetched from here, so that NFs that do not read them
  * need not wait for them. */
-static inline struct rte_ether_hdr *nf_then_get_rte_ether_header(uint8_t **p) {
+static inline struct rte_ether_hdr *nf_then_get_rte_ether_header(void *p) {
   if (MAESTRO_LIKELY(maestro_cursor.burst_end - maestro_cursor.burst > MAESTRO_FETCH_AHEAD))
     rte_prefetch0(rte_pktmbuf_mtod(maestro_cursor.burst[MAESTRO_FETCH_AHEAD], void *));
   return (struct rte_ether_hdr *)nf_borrow_next_chunk(p, sizeof(struct rte_ether_hdr));
@@ -98,7 +104,7 @@ static inline bool nf_has_tcp_header(struct rte_ipv4_hdr *ip) { return ip->next_
 static inline bool nf_has_udp_header(struct rte_ipv4_hdr *ip) { return ip->next_proto_id == IPPROTO_UDP; }
 
 /* NULL unless the EtherType is IPv4 and 20 bytes are left. */
-static inline struct rte_ipv4_hdr *nf_then_get_rte_ipv4_header(void *ether, uint8_t **p) {
+static inline struct rte_ipv4_hdr *nf_then_get_rte_ipv4_header(void *ether, void *p) {
   if (!nf_has_rte_ipv4_header((struct rte_ether_hdr *)ether) ||
       packet_get_unread_length(p) < sizeof(struct rte_ipv4_hdr))
     return NULL;
@@ -107,7 +113,7 @@ static inline struct rte_ipv4_hdr *nf_then_get_rte_ipv4_header(void *ether, uint
 
 /* Also NULL (with the IPv4 chunk borrowed) if IHL < 5 or less is left than the header's total length says.
  * Borrows the options, if any: *ip_options, else NULL. */
-static inline struct rte_ipv4_hdr *nf_then_get_rte_ipv4_header_with_options(void *ether, uint8_t **p,
+static inline struct rte_ipv4_hdr *nf_then_get_rte_ipv4_header_with_options(void *ether, void *p,
                                                                             uint8_t **ip_options) {
   *ip_options = NULL;
   const uint32_t unread = packet_get_unread_length(p);
@@ -120,18 +126,24 @@ static inline struct rte_ipv4_hdr *nf_then_get_rte_ipv4_header_with_options(void
   return ip;
 }
 
+/* Older versions of libVig call the function with options by the name of the one without. */
+#define nf_then_get_rte_ipv4_header(ether, ...)                                                       \
+  MAESTRO_THIRD(__VA_ARGS__, nf_then_get_rte_ipv4_header_with_options, nf_then_get_rte_ipv4_header, ) \
+  (ether, __VA_ARGS__)
+#define MAESTRO_THIRD(first, second, third, ...) third
+
 /* NULL unless TCP or UDP, and the ports are there. */
-static inline struct tcpudp_hdr *nf_then_get_tcpudp_header(struct rte_ipv4_hdr *ip, uint8_t **p) {
+static inline struct tcpudp_hdr *nf_then_get_tcpudp_header(struct rte_ipv4_hdr *ip, void *p) {
   if (!nf_has_tcpudp_header(ip) || packet_get_unread_length(p) < sizeof(struct tcpudp_hdr)) return NULL;
   return (struct tcpudp_hdr *)nf_borrow_next_chunk(p, sizeof(struct tcpudp_hdr));
 }
 
-static inline struct rte_tcp_hdr *nf_then_get_tcp_header(struct rte_ipv4_hdr *ip, uint8_t **p) {
+static inline struct rte_tcp_hdr *nf_then_get_tcp_header(struct rte_ipv4_hdr *ip, void *p) {
   if (!nf_has_tcp_header(ip) || packet_get_unread_length(p) < sizeof(struct rte_tcp_hdr)) return NULL;
   return (struct rte_tcp_hdr *)nf_borrow_next_chunk(p, sizeof(struct rte_tcp_hdr));
 }
 
-static inline struct rte_udp_hdr *nf_then_get_udp_header(struct rte_ipv4_hdr *ip, uint8_t **p) {
+static inline struct rte_udp_hdr *nf_then_get_udp_header(struct rte_ipv4_hdr *ip, void *p) {
   if (!nf_has_udp_header(ip) || packet_get_unread_length(p) < sizeof(struct rte_udp_hdr)) return NULL;
   return (struct rte_udp_hdr *)nf_borrow_next_chunk(p, sizeof(struct rte_udp_hdr));
 }

@@ -20,8 +20,13 @@ struct rte_mbuf;
 extern MAESTRO_THREAD_LOCAL struct nf_config config;
 
 bool nf_init(void);
-/* Returns the output device; the input device means drop.  *buffer is the frame. */
-int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf);
+
+/* Not declared, because there are two kinds, the second that of older versions of libVig.  *buffer, or buffer, is the
+ * frame; the result is the output device, and the input device means drop:
+ *
+ *     int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf
+ * *mbuf); int nf_process(uint16_t device, uint8_t *buffer, uint16_t packet_length, vigor_time_t now);
+ */
 
 void nf_config_init(int argc, char **argv);
 void nf_config_usage(void);

@@ -200,6 +200,7 @@ static int check_worker(const struct creation *c, unsigned number) {
 }
 
 static int configure_and_init(const struct creation *c, int argc, char **argv) {
+  if (!maestro_files_as_analysed(c->nf, c->error, c->error_size)) return -EINVAL;
   const int status = load_pristine(c);
   if (status != 0) return status;
   if (c->nf->config_init != NULL) {

@@ -17,7 +17,9 @@ static const char *const KIND_NAMES[] = {[MAESTRO_MAP] = "map",
                                          [MAESTRO_VECTOR] = "vector",
                                          [MAESTRO_DCHAIN] = "dchain",
                                          [MAESTRO_SKETCH] = "sketch",
-                                         [MAESTRO_CHT] = "cht"};
+                                         [MAESTRO_CHT] = "cht",
+                                         [MAESTRO_LPM] = "lpm",
+                                         [MAESTRO_DMAP] = "dmap"};
 
 #ifdef MAESTRO_DEBUG
 void maestro_misuse(const char *function, const char *why, long long value) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "maestro.h"
 
@@ -58,6 +59,11 @@ bool maestro_map_equal_is(unsigned number, void (*function)(void));
 bool maestro_map_hash_is(unsigned number, void (*function)(void));
 /* Whether nf_init left as much in the objects as the analysis saw; else the error says where not. */
 bool maestro_filled_as_planned(const struct maestro_builder *builder);
+
+/* Whether the files that set-up reads are those that the plan was made for; else the error says which is not. */
+bool maestro_files_as_analysed(const struct maestro_nf *nf, char *error, size_t error_size);
+/* SHA-256 of the rest of a file, in hexadecimal. */
+void maestro_digest(FILE *file, char text[65]);
 
 /* The allocation functions without numbering, for objects that are made of others. */
 void *maestro_object_memory(size_t size);

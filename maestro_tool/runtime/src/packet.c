@@ -17,7 +17,7 @@ bool packet_shrink_chunk(uint8_t **p, size_t new_length, void **chunks, size_t n
   const size_t before = (size_t)(last - *p) + new_length;
   if (rte_pktmbuf_adj(mbuf, (uint16_t)cut) == NULL) return false;
   memmove(*p + cut, *p, before);
-  *p += cut;
+  maestro_cursor.frame = *p += cut;
   for (size_t i = 0; i < n_chunks; i++) chunks[i] = (uint8_t *)chunks[i] + cut;
   global_total_length -= (uint32_t)cut;
   global_read_length -= (uint32_t)cut;
@@ -29,7 +29,7 @@ bool packet_insert_new_chunk(uint8_t **p, size_t length, void **chunks, size_t *
     return false;
   const size_t before = global_read_length;
   memmove(*p - length, *p, before);
-  *p -= length;
+  maestro_cursor.frame = *p -= length;
   for (size_t i = 0; i < *n_chunks; i++) chunks[i] = (uint8_t *)chunks[i] - length;
   chunks[(*n_chunks)++] = *p + before;
   global_total_length += (uint32_t)length;

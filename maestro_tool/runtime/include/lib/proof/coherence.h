@@ -3,6 +3,7 @@
 #define MAESTRO_COHERENCE_H
 
 #include "lib/verified/double-chain.h"
+#include "lib/verified/double-map.h"
 #include "lib/verified/map.h"
 #include "lib/verified/vector.h"
 

@@ -3,6 +3,7 @@
 #define MAESTRO_EXPIRATOR_H
 
 #include "lib/verified/double-chain.h"
+#include "lib/verified/double-map.h"
 #include "lib/verified/map.h"
 #include "lib/verified/vector.h"
 #include "lib/verified/vigor-time.h"
@@ -21,6 +22,9 @@ static inline int expire_items_single_map(struct DoubleChain *chain, struct Vect
   }
   return count;
 }
+
+/* The same for the values of a double map. */
+int expire_items(struct DoubleChain *chain, struct DoubleMap *map, vigor_time_t time);
 
 /* Erases keys[start .. end-1] from the map; returns how many those are.  (libVig calls `end` n_elems and treats it so.)
  */

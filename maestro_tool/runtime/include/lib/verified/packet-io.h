@@ -14,6 +14,7 @@ struct rte_mbuf;
 
 struct maestro_cursor {
   struct rte_mbuf **burst, **burst_end; /* from the packet at hand on */
+  uint8_t *frame;                       /* where it starts */
   uint8_t *end;                         /* behind the last contiguous byte */
   uint32_t total_length;                /* of the frame, bytes */
   size_t read_length;                   /* bytes before the cursor */
@@ -32,6 +33,7 @@ extern _Thread_local struct maestro_cursor maestro_cursor;
 static inline void packet_state_total_length(void *p, uint32_t *length) {
   global_total_length = *length;
   global_read_length = 0;
+  maestro_cursor.frame = p;
   maestro_cursor.end = (uint8_t *)p + *length;
 }
 

@@ -1,0 +1,2 @@
+/* libVig's older name. */
+#include "lib/unverified/expirator.h"

@@ -1,0 +1,2 @@
+/* libVig's older name. */
+#include "lib/verified/map-util.h"
