@@ -44,6 +44,7 @@ def generate(
 
     Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.
     """
+    _check_sharing(program, analysis, plan)
     shared = sharing(analysis, plan) if shares(plan) else None
     per_worker = strategy not in ONE_COPY
     files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared)
@@ -82,6 +83,18 @@ def generate(
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
     return files
+
+
+def _check_sharing(program: Program, analysis: Analysis, plan: ShardingPlan) -> None:
+    """Raise UnsupportedError where cores would share an object of a kind that the runtime does not synchronise."""
+    for decision in plan.decisions:
+        o = analysis.objects[decision.object]
+        if decision.treatment == "shared" and o.kind in ("lpm", "dmap"):
+            raise UnsupportedError(
+                f"packets change {o.name}, and cores cannot share what {o.kind}_allocate makes",
+                program.locations[o.loc],
+                hint="fill it in nf_init" if o.kind == "lpm" else "use two maps, a vector and an index allocator",
+            )
 
 
 def generate_sequential(program: Program, name: str, ports: int) -> dict[str, str]:
