@@ -1,0 +1,108 @@
+"""Makes a decision tree short without making it wrong: every call path stays at a leaf with its verdict.
+
+* A test whose two sides are alike is none.
+* Tests in a row of which all but one way lead to the same are one test: IPv4, TCP or UDP, long enough; otherwise drop.
+* Tests of what the state holds (tokens of a bucket, ages), in whatever order, that lead to few different ends become
+  one `Choice` among these ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from maestro_tool.explain.steps import Operation
+from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, children, unite
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import land, lnot, lor, symbols
+
+
+def condense(node: Node) -> Node:
+    match node.end:
+        case Leaf():
+            return node
+        case Lookup(operation, yes, no):
+            found, missed = condense(yes), condense(no)
+            if found == missed:
+                both = unite(found, missed)
+                return Node((*node.operations, operation, *both.operations), both.end)
+            return Node(node.operations, Lookup(operation, found, missed))
+        case Choice(inputs, nodes):
+            return _fold_values(Node(node.operations, Choice(inputs, tuple(map(condense, nodes)))))
+        case Test(condition, then, other):
+            tested = _test(condition, condense(then), condense(other))
+            return _fold_values(Node(node.operations + tested.operations, tested.end))
+
+
+def _test(condition: Expr, then: Node, other: Node) -> Node:
+    if then == other:
+        return unite(then, other)
+    if not then.operations and isinstance(then.end, Test):
+        inner = then.end
+        if inner.other == other:
+            return _test(land(condition, inner.condition), inner.then, unite(inner.other, other))
+        if inner.then == other:
+            return _test(land(condition, lnot(inner.condition)), inner.other, unite(inner.then, other))
+    if not other.operations and isinstance(other.end, Test):
+        inner = other.end
+        if inner.then == then:
+            return _test(lor(condition, inner.condition), unite(then, inner.then), inner.other)
+        if inner.other == then:
+            return _test(lor(condition, lnot(inner.condition)), unite(then, inner.other), inner.then)
+    return Node((), Test(condition, then, other))
+
+
+# --------------------------------------------------------------------------- tests of values
+
+
+def _fold_values(node: Node) -> Node:
+    """A test of values with all tests of values below it as one choice, where that leaves fewer ends."""
+    end = node.end
+    if not (isinstance(end, Choice) or (isinstance(end, Test) and _of_state(end.condition))):
+        return node
+    inputs: set[Expr] = set()
+    ways = list(_ways(node, (), inputs))
+    folded: list[tuple[frozenset[Operation], tuple[Operation, ...], Node]] = []
+    for operations, last in ways:
+        done = frozenset(operations)
+        for n, (others, order, known) in enumerate(folded):
+            if others == done and known == last:
+                folded[n] = (others, order, unite(known, last))
+                break
+        else:
+            folded.append((done, operations, last))
+    if len(folded) == len(ways):
+        return node
+    always = frozenset.intersection(*(done for done, _, _ in folded))
+    shared = node.operations + _once(o for o in folded[0][1] if o in always and o not in node.operations)
+    own = tuple(Node(_once(o for o in order if o not in always), last.end) for _, order, last in folded)
+    if len(own) == 1:
+        return Node(shared + own[0].operations, own[0].end)
+    return Node(shared, Choice(frozenset(inputs), own))
+
+
+def _ways(node: Node, before: tuple[Operation, ...], inputs: set[Expr]) -> Iterable[tuple[tuple[Operation, ...], Node]]:
+    """The ends below tests of values, with the operations on the way; collects what is tested."""
+    operations, end = before + node.operations, node.end
+    if isinstance(end, Choice):
+        inputs |= end.inputs
+    elif isinstance(end, Test) and _of_values(end.condition):
+        inputs |= symbols(end.condition)
+    else:
+        yield operations, Node((), end)
+        return
+    for child in children(end):
+        yield from _ways(child, operations, inputs)
+
+
+def _once(operations: Iterable[Operation]) -> tuple[Operation, ...]:
+    return tuple(dict.fromkeys(operations))
+
+
+def _of_state(condition: Expr) -> bool:
+    """It depends on what the state holds, or on the time."""
+    return any(str(s.value).split(".")[0] not in ("pkt", "pkt_len", "device", "cfg") for s in symbols(condition))
+
+
+def _of_values(condition: Expr) -> bool:
+    """It is no question about the headers alone."""
+    return any(str(s.value).split(".")[0] not in ("pkt", "device") for s in symbols(condition))

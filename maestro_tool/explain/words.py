@@ -1,0 +1,385 @@
+"""Conditions and values in the words of a network engineer: "IPv4", "TCP or UDP", "dst_port == 80".
+
+What a byte of the frame is called depends on what is known of the frame: byte 36 is only dst_port if it is TCP or UDP
+over IPv4.  `Facts` is that knowledge; without it, bytes are called ``frame[36..37]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+
+from maestro_tool.explain.steps import Names, Origin
+from maestro_tool.explain.tree import conjuncts
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.nodes import TRUE, const, lnot, substitute, sym, symbols
+from maestro_tool.expr.text import packet_span
+from maestro_tool.symex.callpath import Analysis, StateObject
+
+#: Longer texts are said by what they depend on.
+_LONG = 110
+
+_ETHERTYPES = {0x0800: "IPv4", 0x86DD: "IPv6", 0x0806: "ARP", 0x8100: "VLAN tag", 0x88A8: "QinQ tag"}
+_PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 132: "SCTP"}
+
+#: (first byte, bytes) -> name, by what must be known of the frame.
+_ETHERNET = {(0, 6): "dst_mac", (6, 6): "src_mac", (12, 2): "EtherType"}
+_IPV4 = {
+    (14, 1): "version and IHL", (15, 1): "TOS", (16, 2): "total_length", (18, 2): "identification",
+    (20, 2): "fragment", (22, 1): "TTL", (23, 1): "protocol", (24, 2): "header checksum",
+    (26, 4): "src_ip", (30, 4): "dst_ip",
+}  # fmt: skip
+_TCP_UDP = {(34, 2): "src_port", (36, 2): "dst_port"}
+_TCP = {(38, 4): "TCP sequence number", (42, 4): "TCP acknowledgement number", (46, 1): "TCP data offset",
+        (47, 1): "TCP flags", (48, 2): "TCP window", (50, 2): "TCP checksum"}  # fmt: skip
+_UDP = {(38, 2): "UDP length", (40, 2): "UDP checksum"}
+_ICMP = {(34, 1): "ICMP type", (35, 1): "ICMP code", (36, 2): "ICMP checksum"}
+
+_INFIX = {
+    "add": "+", "sub": "-", "mul": "*", "udiv": "/", "urem": "%", "sdiv": "/", "srem": "%", "and": "&", "or": "|",
+    "xor": "^", "shl": "<<", "lshr": ">>", "ashr": ">>", "eq": "==", "ult": "<", "ule": "<=", "slt": "<", "sle": "<=",
+}  # fmt: skip
+_OPPOSITE = {"==": "!=", "<": ">=", "<=": ">"}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the frame: IPv4, and which protocols it may have (empty: not IPv4)."""
+
+    ipv4: bool = False
+    protocols: frozenset[int] = frozenset()
+
+    @staticmethod
+    def of(conditions: Iterable[Expr]) -> Facts:
+        """From all that holds."""
+        parts = [p for c in conditions for p in conjuncts(c)]
+        if not any(p.op == "eq" and _is_ipv4(p) for p in parts):
+            return Facts()
+        byte = sym("pkt.23", 8)
+        tests = [p for p in parts if symbols(p) == {byte}]
+        protocols = (n for n in range(256) if all(substitute(t, {byte: const(n, 8)}) is TRUE for t in tests))
+        return Facts(True, frozenset(protocols))
+
+    def fields(self) -> dict[tuple[int, int], str]:
+        """Names of the header fields of such a frame."""
+        found = dict(_ETHERNET)
+        if self.ipv4:
+            found |= _IPV4
+            for names, protocols in ((_TCP_UDP, {6, 17}), (_TCP, {6}), (_UDP, {17}), (_ICMP, {1})):
+                if self.protocols and self.protocols <= protocols:
+                    found |= names
+        return found
+
+
+def _is_ipv4(e: Expr) -> bool:
+    left, right = _wire_order(*e.args)
+    return packet_span(left) == (12, 14) and right is const(0x0800, 16)
+
+
+def _wire_order(left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """Two sides of an equality turned around where the left are bytes of the frame in reverse order."""
+    if left.op != "concat" or packet_span(left) is not None or packet_span(_reversed(left)) is None:
+        return left, right
+    if right.is_const:
+        swapped = int.from_bytes(right.const.to_bytes(right.width // 8, "little"), "big")
+        return _reversed(left), const(swapped, right.width)
+    if right.op == "concat" and all(a.width == 8 for a in right.args):
+        return _reversed(left), _reversed(right)
+    return left, right
+
+
+def _reversed(e: Expr) -> Expr:
+    return nodes.concat(*reversed(e.args))
+
+
+class Words:
+    """Says expressions of one analysis."""
+
+    def __init__(self, analysis: Analysis, names: Names) -> None:
+        self._objects = {o.id: o for o in analysis.objects}
+        self._names = names
+
+    def object(self, number: int) -> StateObject:
+        return self._objects[number]
+
+    # ----------------------------------------------------------------- conditions
+
+    def condition(self, e: Expr, known: Sequence[Expr] = ()) -> str:
+        """``e``, where ``known`` holds; what it depends on, where it is too long to be said."""
+        parts = _without_weaker_lengths(conjuncts(e))
+        facts = Facts.of([*known, e])
+        text = ", ".join(self._atom(p, facts) for p in parts)
+        return text if len(text) <= _LONG else "depending on " + self.inputs(symbols(e), known)
+
+    def inputs(self, inputs: Iterable[Expr], known: Sequence[Expr] = ()) -> str:
+        """What values are of: header fields, the frame's length, the time, the configuration, objects of the state."""
+        facts = Facts.of(known)
+        words: dict[str, None] = {}
+        for s in sorted(inputs, key=lambda s: (str(s.value).split(".")[0] in ("now", "cfg"), _natural(str(s.value)))):
+            words.setdefault(self._input(s, facts))
+        return ", ".join(words) or "values"
+
+    def _input(self, s: Expr, facts: Facts) -> str:
+        origin = self._names.origin(s)
+        if origin is not None:
+            return self._objects[origin.objects[0]].name if origin.objects else "a function that is not followed"
+        name = str(s.value)
+        if name.startswith("pkt."):
+            return _field_of(int(name[4:]), facts)
+        return self._symbol(s, facts)
+
+    def _atom(self, e: Expr, facts: Facts) -> str:
+        match e.op:
+            case "lnot":
+                return self._negated(e.args[0], facts)
+            case "eq" | "ult" | "ule" | "slt" | "sle":
+                return self._comparison(e, facts)
+            case "lor":
+                return self._either(e, facts)
+            case "land":
+                return " and ".join(self._atom(p, facts) for p in conjuncts(e))
+        return self.value(e, facts)
+
+    def _negated(self, e: Expr, facts: Facts) -> str:
+        if e.op == "lor":
+            return ", ".join(self._atom(lnot(p), facts) for p in _alternatives(e))
+        if e.op == "eq":
+            left, right = _wire_order(*e.args)
+            if (name := _kind(left, right)) is not None:
+                return f"not {name}"
+            return f"{self.value(left, facts)} != {self._constant(right, left, facts)}"
+        return f"not ({self._atom(e, facts)})"
+
+    def _either(self, e: Expr, facts: Facts) -> str:
+        """``TCP or UDP``; ``dst_port == 80 or dst_port == 443``."""
+        return " or ".join(
+            f"({self._atom(p, facts)})" if p.op == "land" else self._atom(p, facts) for p in _alternatives(e)
+        )
+
+    def _comparison(self, e: Expr, facts: Facts) -> str:
+        left, right = _wire_order(*e.args)
+        if e.op == "eq":
+            if (name := _kind(left, right)) is not None:
+                return name
+            if (prefix := self._prefix(left, right, facts)) is not None:
+                return prefix
+        sign = _INFIX[e.op]
+        if (length := _length_bound(e)) is not None:
+            least, number = length
+            return f"at least {number} bytes" if least else f"less than {number} bytes"
+        if left.is_const:  # 5 <= x reads better as x >= 5
+            turned = {"<": ">", "<=": ">=", "==": "=="}[sign]
+            return f"{self.value(right, facts)} {turned} {self._constant(left, right, facts)}"
+        return f"{self.value(left, facts)} {sign} {self._constant(right, left, facts)}"
+
+    def _prefix(self, left: Expr, right: Expr, facts: Facts) -> str | None:
+        """``src_ip in 10.0.0.0/8``."""
+        if left.op != "extract" or not right.is_const or left.bounds[0] != left.args[0].width - 1:
+            return None
+        whole, low = left.args[0], left.bounds[1]
+        name = self.value(whole, facts)
+        if not name.endswith("_ip") or whole.width != 32:
+            return None
+        return f"{name} in {IPv4Address(right.const << low)}/{32 - low}"
+
+    # ----------------------------------------------------------------- values
+
+    def value(self, e: Expr, facts: Facts) -> str:
+        """A value: a header field, an entry of the state, or a sum of them."""
+        return self._value(e, facts, top=True)
+
+    def _value(self, e: Expr, facts: Facts, *, top: bool = False) -> str:
+        match e.op:
+            case "const":
+                return _number(e.const, e.width)
+            case "sym":
+                return self._symbol(e, facts)
+            case "zext" | "sext":
+                return self._value(e.args[0], facts, top=top)
+            case "concat":
+                return self._concat(e, facts)
+            case "extract":
+                high, low = e.bounds
+                return f"{self._value(e.args[0], facts)}[{high}:{low}]"
+            case "ite":
+                yes, no = (self._value(a, facts) for a in e.args[1:])
+                return f"({self._atom(e.args[0], facts)} ? {yes} : {no})"
+            case "not":
+                return f"~{self._value(e.args[0], facts)}"
+        if e.op in _INFIX:
+            left, right = (self._value(a, facts) for a in e.args)
+            text = f"{left} {_INFIX[e.op]} {right}"
+            return text if top else f"({text})"
+        return self._atom(e, facts)
+
+    def _constant(self, e: Expr, beside: Expr, facts: Facts) -> str:
+        """A value that is compared with ``beside``: constants as the field is written."""
+        span = packet_span(beside)
+        if e.is_const and span is not None:
+            name = facts.fields().get((span[0], span[1] - span[0]), "")
+            if name.endswith("_ip"):
+                return str(IPv4Address(e.const))
+            if name.endswith("_mac"):
+                return e.const.to_bytes(6, "big").hex(":")
+        return self.value(e, facts)
+
+    def _concat(self, e: Expr, facts: Facts) -> str:
+        args = list(e.args)
+        while len(args) > 1 and args[0].is_const and args[0].const == 0:
+            args.pop(0)  # zero-extended
+        if all(a.is_const and a.const == 0 for a in args[1:]) and args[0].width == 8:
+            return self._value(args[0], facts)  # the same in the other byte order
+        e = nodes.concat(*args)
+        if e.op != "concat":
+            return self._value(e, facts)
+        for order in (e, _reversed(e)):
+            if (span := packet_span(order)) is not None:
+                return _field(span[0], span[1] - span[0], facts)
+            if (run := self._run(order)) is not None:
+                return run
+        turned = _reversed(e) if all(a.width == 8 for a in e.args) else e
+        if turned.op != "concat":
+            return self._value(turned, facts)
+        return "(" + " ++ ".join(self._value(a, facts) for a in e.args) + ")"
+
+    def _run(self, e: Expr) -> str | None:
+        """Consecutive bytes of one entry."""
+        origins = [self._names.origin(a) for a in e.args if a.op == "sym" and a.width == 8]
+        first = origins[0] if origins else None
+        if first is None or len(origins) != len(e.args) or not first.what.isdecimal():
+            return None
+        offset = int(first.what)
+        if origins != [replace(first, what=str(offset + n)) for n in range(len(origins))]:
+            return None
+        return self._bytes(first, offset, len(origins))
+
+    def _bytes(self, origin: Origin, first: int, count: int) -> str:
+        obj = self._objects[origin.objects[0]]
+        if obj.element_size == count or (obj.kind == "global" and first == 0):
+            return obj.name
+        return f"{obj.name}[{first}..{first + count - 1}]" if count > 1 else f"{obj.name}[{first}]"
+
+    def _symbol(self, s: Expr, facts: Facts) -> str:
+        name = str(s.value)
+        if name.startswith("pkt."):
+            return _field(int(name[4:]), 1, facts)
+        if name.startswith("cfg."):
+            return name[4:]
+        origin = self._names.origin(s)
+        if origin is None:
+            return {"pkt_len": "frame length", "now": "time", "device": "port"}.get(name, name)
+        if not origin.objects:
+            return "an unknown value"
+        obj = self._objects[origin.objects[0]].name
+        match origin.op:
+            case "map_get":
+                return f"index found in {obj}"
+            case "dchain_allocate":
+                return f"new index of {obj}"
+            case "expire" | "expire_range":
+                return f"number of entries expired in {obj}"
+        if origin.what.isdecimal():
+            return self._bytes(origin, int(origin.what), 1)
+        return f"{origin.what} of {obj}"
+
+    # ----------------------------------------------------------------- entries
+
+    def key(self, key: Sequence[Expr] | None, known: Sequence[Expr]) -> str:
+        """The values that name an entry: ``(src_ip, dst_ip)``."""
+        if key is None:
+            return "(unknown key)"
+        facts = Facts.of(known)
+        return f"({', '.join(self.value(k, facts) for k in key)})"
+
+    def entry(self, index: Expr | None, known: Sequence[Expr]) -> str:
+        """Which entry an index names, as seen from a vector: "of the entry found in flows"; "" where unknown."""
+        if index is None:
+            return ""
+        inner = index
+        while inner.op in ("zext", "sext"):
+            inner = inner.args[0]
+        origin = self._names.origin(inner) if inner.op == "sym" else None
+        if origin is not None and origin.objects:
+            if origin.op == "map_get":
+                return f"entry found in {self._objects[origin.objects[0]].name}"
+            if origin.op == "dchain_allocate":
+                return "new entry"
+        return f"entry {self.value(index, Facts.of(known))}"
+
+
+# --------------------------------------------------------------------------- fields
+
+
+def rewritten(offsets: Sequence[int], facts: Facts) -> list[str]:
+    """Names of the fields that hold these bytes."""
+    return list(dict.fromkeys(_field_of(n, facts) for n in sorted(offsets)))
+
+
+def _field_of(offset: int, facts: Facts) -> str:
+    """The field that a byte belongs to."""
+    for (first, count), name in facts.fields().items():
+        if first <= offset < first + count:
+            return name
+    return f"frame[{offset}]"
+
+
+def _field(first: int, count: int, facts: Facts) -> str:
+    fields = facts.fields()
+    if (first, count) in fields:
+        return fields[first, count]
+    for (start, length), name in fields.items():
+        if start <= first and first + count <= start + length:
+            high = 8 * (start + length - first) - 1
+            return f"{name}[{high}:{high - 8 * count + 1}]"
+    return f"frame[{first}..{first + count - 1}]" if count > 1 else f"frame[{first}]"
+
+
+def _kind(left: Expr, right: Expr) -> str | None:
+    """``IPv4``, ``TCP``: values that have a name."""
+    if not right.is_const:
+        return None
+    span = packet_span(left)
+    if span == (12, 14):
+        return _ETHERTYPES.get(right.const, f"EtherType {right.const:#06x}")
+    if span == (23, 24):
+        return _PROTOCOLS.get(right.const)
+    return None
+
+
+def _alternatives(e: Expr) -> list[Expr]:
+    if e.op != "lor":
+        return [e]
+    return [p for a in e.args for p in _alternatives(a)]
+
+
+def _length_bound(e: Expr) -> tuple[bool, int] | None:
+    """(True, n) for "the frame has at least n bytes", (False, n) for "less than n"."""
+    if e.op not in ("ult", "ule", "slt", "sle"):
+        return None
+    left, right = (a.args[0] if a.op == "zext" else a for a in e.args)
+    strict = e.op.endswith("lt")
+    if left.is_const and right is sym("pkt_len", 16):
+        return True, left.const + strict
+    if right.is_const and left is sym("pkt_len", 16):
+        return False, right.const + (not strict)
+    return None
+
+
+def _without_weaker_lengths(parts: list[Expr]) -> list[Expr]:
+    """Of several "at least n bytes", the last word only."""
+    bounds = {p: b[1] for p in parts if (b := _length_bound(p)) is not None and b[0]}
+    most = max(bounds.values(), default=0)
+    kept = [p for p in parts if bounds.get(p, most) == most]
+    return sorted(dict.fromkeys(kept), key=lambda p: p in bounds)
+
+
+def _number(value: int, width: int) -> str:
+    if value < 10_000 or width < 32:
+        return str(value)
+    negative = value - (1 << width)
+    return str(negative) if negative >= -65536 else f"{value:_}".replace("_", "'") if value < 10**15 else hex(value)
+
+
+def _natural(name: str) -> tuple[object, ...]:
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in name.split("."))
