@@ -4,19 +4,48 @@
 * Tests in a row of which all but one way lead to the same are one test: IPv4, TCP or UDP, long enough; otherwise drop.
 * Tests of what the state holds (tokens of a bucket, ages), in whatever order, that lead to few different ends become
   one `Choice` among these ends.
+* In a large tree, tests of values are no questions at all: where ways part by them, there is a `Choice`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from maestro_tool.explain.steps import Operation
-from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, children, unite
+from maestro_tool.explain.steps import Operation, Route, Step
+from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, children, grow, leaves, unite
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import land, lnot, lor, symbols
 
+#: A tree with more ends is told without tests of values.
+_LARGE = 32
+
+
+def decision_tree(routes: Sequence[Route]) -> Node:
+    """The tree of one port's call paths, as short as it gets."""
+    tree = condense(grow(routes))
+    if sum(1 for _ in leaves(tree)) <= _LARGE:
+        return tree
+    return condense(grow([_without_values(r) for r in routes]))
+
+
+def _without_values(route: Route) -> Route:
+    """Tests of values hidden, and what is done again to the same entry left out."""
+    steps: list[Step] = []
+    hidden: list[tuple[int, Expr]] = []
+    for step in route.steps:
+        if isinstance(step, Expr):
+            if _of_values(step):
+                hidden.append((len(steps), step))
+            else:
+                steps.append(step)
+        elif step.result is not None or step not in steps:
+            steps.append(step)
+    return replace(route, steps=tuple(steps), hidden=tuple(hidden))
+
 
 def condense(node: Node) -> Node:
+    """The same decisions with fewer questions."""
     match node.end:
         case Leaf():
             return node
@@ -100,9 +129,9 @@ def _once(operations: Iterable[Operation]) -> tuple[Operation, ...]:
 
 def _of_state(condition: Expr) -> bool:
     """It depends on what the state holds, or on the time."""
-    return any(str(s.value).split(".")[0] not in ("pkt", "pkt_len", "device", "cfg") for s in symbols(condition))
+    return _of_values(condition) and not all(str(s.value).startswith(("pkt", "cfg.")) for s in symbols(condition))
 
 
 def _of_values(condition: Expr) -> bool:
-    """It is no question about the headers alone."""
-    return any(str(s.value).split(".")[0] not in ("pkt", "device") for s in symbols(condition))
+    """It is no question about the frame alone."""
+    return any(str(s.value).split(".")[0] not in ("pkt", "pkt_len", "device") for s in symbols(condition))

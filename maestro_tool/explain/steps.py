@@ -74,12 +74,17 @@ Step = Expr | Operation
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A call path as steps.  ``rewrites``: offsets of the bytes of the frame that are written."""
+    """A call path as steps.
+
+    ``rewrites``: offsets of the bytes of the frame that are written.  ``hidden``: tests that are no steps, each before
+    the step of that number.
+    """
 
     number: int
     steps: tuple[Step, ...]
     verdict: int | str | Expr
     rewrites: tuple[int, ...]
+    hidden: tuple[tuple[int, Expr], ...] = ()
 
 
 def routes(analysis: Analysis) -> tuple[dict[int, list[Route]], Names]:
@@ -118,13 +123,12 @@ class _Path:
         yield from conditions[told:]
 
     def _operation(self, e: Event) -> Operation:
-        expiry = e.op in ("expire", "expire_range")
         return Operation(
             e.op,
             e.objects,
             self._renamed(e.key),
             None if e.index is None or self._gives_index(e) else self._rename(e.index),
-            self._rename(e.value) if expiry and e.value is not None else None,
+            self._rename(e.value) if e.op == "expire" and e.value is not None else None,
             e.result,
             frozenset((e.loc,)),
         )

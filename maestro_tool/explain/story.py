@@ -57,20 +57,21 @@ def _ways(end: Test | Lookup | Choice, words: Words, known: Sequence[Expr]) -> l
 
 def _tests(condition: Expr, then: Node, other: Node, words: Words, known: Sequence[Expr]) -> list[Way]:
     """Tests in a row as one list, of which the first that holds counts."""
-    if _negations(condition) > _negations(lnot(condition)):
-        condition, then, other = lnot(condition), other, then
-    if _goes_on(then) and not _goes_on(other):
+    excess = _negations(condition) - _negations(lnot(condition))
+    if excess > 0 or (excess == 0 and _plain(then) and not _plain(other)):
         condition, then, other = lnot(condition), other, then
     ways = [Way(words.condition(condition, known), tell(then, words, [*known, condition]))]
     below = [*known, lnot(condition)]
+    if (protocol := words.protocol(condition, below)) is not None:
+        return [*ways, Way(protocol, tell(other, words, below))]
     if isinstance(other.end, Test) and not other.operations:
         return ways + _tests(other.end.condition, other.end.then, other.end.other, words, below)
     return [*ways, Way(OTHERWISE, tell(other, words, below))]
 
 
-def _goes_on(node: Node) -> bool:
-    """The next thing there is another test."""
-    return not node.operations and isinstance(node.end, Test)
+def _plain(node: Node) -> bool:
+    """It all ends there."""
+    return not node.operations and isinstance(node.end, Leaf)
 
 
 def _negations(e: Expr) -> int:
@@ -85,7 +86,7 @@ def _verdict(leaf: Leaf, words: Words, known: Sequence[Expr]) -> str:
     facts = Facts.of(known)
     match leaf.verdict:
         case Expr():
-            text = f"send to port {words.value(leaf.verdict, facts)}"
+            text = f"send to {words.port(leaf.verdict, facts)}"
         case int():
             text = f"send to port {leaf.verdict}"
         case _:

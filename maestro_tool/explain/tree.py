@@ -98,16 +98,16 @@ def unite(a: Node, b: Node) -> Node:
     raise AssertionError("equal nodes have equal ends")
 
 
-def grow(routes: Sequence[Route], at: int = 0) -> Node:
-    """The tree of ``routes``, which agree in the steps before ``at``."""
+def grow(routes: Sequence[Route], at: int = 0, forked: int = 0) -> Node:
+    """The tree of ``routes``, which agree in the steps before ``at`` and were parted last at ``forked``."""
     operations: list[Operation] = []
     while True:
         ways = _ways(routes, at)
         if len(ways) > 1:
-            return Node(tuple(operations), _fork(ways, at))
+            return Node(tuple(operations), _fork(ways, at, forked))
         step = next(iter(ways))
         if step is None:
-            return Node(tuple(operations), _leaf(routes))
+            return Node(tuple(operations), _leaf(routes, forked))
         if isinstance(step, Operation):
             locs = frozenset[int]().union(*(_operation(r, at).locs for r in routes))
             operations.append(replace(step, locs=locs))
@@ -129,28 +129,43 @@ def _operation(route: Route, at: int) -> Operation:
     return step
 
 
-def _leaf(routes: Sequence[Route]) -> End:
+def _leaf(routes: Sequence[Route], forked: int) -> End:
     """Routes with the same steps; should they end differently, something in their values decides."""
     ends: dict[tuple[object, ...], list[Route]] = {}
     for r in routes:
         ends.setdefault((r.verdict, r.rewrites), []).append(r)
     found = [Leaf(rs[0].verdict, rs[0].rewrites, frozenset(r.number for r in rs)) for rs in ends.values()]
-    return found[0] if len(found) == 1 else Choice(frozenset(), tuple(Node((), leaf) for leaf in found))
+    if len(found) == 1:
+        return found[0]
+    return Choice(_hidden(routes, forked, None), tuple(Node((), leaf) for leaf in found))
 
 
-def _fork(ways: dict[Step | None, list[Route]], at: int) -> End:
-    steps = list(ways)
-    operations = [s for s in steps if isinstance(s, Operation)]
-    if len(operations) == len(steps) == 2 and len({replace(s, result=None) for s in operations}) == 1:
+def _fork(ways: dict[Step | None, list[Route]], at: int, forked: int) -> End:
+    operations = [s for s in ways if isinstance(s, Operation)]
+    if len(operations) == len(ways) == 2 and len({replace(s, result=None) for s in operations}) == 1:
         found = {s.result: rs for s, rs in zip(operations, ways.values(), strict=True)}
         if found.keys() == {True, False}:
             locs = operations[0].locs | operations[1].locs
-            asked = replace(operations[0], result=None, locs=locs)
-            return Lookup(asked, grow(found[True], at + 1), grow(found[False], at + 1))
-    return _tests(list(ways.values()), at) or Choice(
-        frozenset[Expr]().union(*(symbols(_guard(rs, at)) for rs in ways.values())),
-        tuple(grow(rs, at) for rs in ways.values()),
-    )
+            return Lookup(
+                replace(operations[0], result=None, locs=locs),
+                grow(found[True], at + 1, at + 1),
+                grow(found[False], at + 1, at + 1),
+            )
+    together: dict[Step | None, list[Route]] = {}
+    for step, routes in ways.items():
+        asked = replace(step, result=None) if isinstance(step, Operation) else step
+        together.setdefault(asked, []).extend(routes)
+    groups = list(together.values())
+    inputs = frozenset[Expr]().union(*(symbols(_guard(rs, at)) for rs in groups))
+    hidden = _hidden([r for rs in groups for r in rs], forked, at)
+    return _tests(groups, at) or Choice(inputs | hidden, tuple(grow(rs, at, at) for rs in groups))
+
+
+def _hidden(routes: Sequence[Route], forked: int, at: int | None) -> frozenset[Expr]:
+    """What the tests depend on that were left out since ``forked`` and before ``at``, or, if none, ever before."""
+    tests = [(n, c) for r in routes for n, c in r.hidden if at is None or n <= at]
+    recent = [c for n, c in tests if n >= forked] or [c for _, c in tests]
+    return frozenset[Expr]().union(*map(symbols, recent))
 
 
 def _tests(groups: list[list[Route]], at: int) -> Test | None:
@@ -160,9 +175,9 @@ def _tests(groups: list[list[Route]], at: int) -> Test | None:
         guards = [_guard(rs, at) for rs in groups]
     if not _all_exclusive(guards):
         return None
-    other = grow(groups[-1], at)
+    other = grow(groups[-1], at, at)
     for guard, routes in zip(reversed(guards[:-1]), reversed(groups[:-1]), strict=True):
-        test = Test(guard, grow(routes, at), other)
+        test = Test(guard, grow(routes, at, at), other)
         other = Node((), test)
     return test
 
@@ -207,6 +222,8 @@ def conjuncts(e: Expr) -> list[Expr]:
         x = work.pop()
         if x.op == "land":
             work += reversed(x.args)
+        elif x.op == "lnot" and x.args[0].op == "lor":
+            work += [lnot(a) for a in reversed(x.args[0].args)]
         elif x is not TRUE:
             parts.append(x)
     return parts

@@ -18,7 +18,7 @@ from maestro_tool.expr.text import packet_span
 from maestro_tool.symex.callpath import Analysis, StateObject
 
 #: Longer texts are said by what they depend on.
-_LONG = 110
+_LONG = 160
 
 _ETHERTYPES = {0x0800: "IPv4", 0x86DD: "IPv6", 0x0806: "ARP", 0x8100: "VLAN tag", 0x88A8: "QinQ tag"}
 _PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 132: "SCTP"}
@@ -36,30 +36,36 @@ _TCP = {(38, 4): "TCP sequence number", (42, 4): "TCP acknowledgement number", (
 _UDP = {(38, 2): "UDP length", (40, 2): "UDP checksum"}
 _ICMP = {(34, 1): "ICMP type", (35, 1): "ICMP code", (36, 2): "ICMP checksum"}
 
+_LENGTH = sym("pkt_len", 16)
+
 _INFIX = {
     "add": "+", "sub": "-", "mul": "*", "udiv": "/", "urem": "%", "sdiv": "/", "srem": "%", "and": "&", "or": "|",
     "xor": "^", "shl": "<<", "lshr": ">>", "ashr": ">>", "eq": "==", "ult": "<", "ule": "<=", "slt": "<", "sle": "<=",
 }  # fmt: skip
-_OPPOSITE = {"==": "!=", "<": ">=", "<=": ">"}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the frame: IPv4, and which protocols it may have (empty: not IPv4)."""
+    """What is known of the frame: IPv4, which protocols it may have (empty: not IPv4), its least length in bytes."""
 
     ipv4: bool = False
     protocols: frozenset[int] = frozenset()
+    length: int = 0
 
     @staticmethod
     def of(conditions: Iterable[Expr]) -> Facts:
         """From all that holds."""
         parts = [p for c in conditions for p in conjuncts(c)]
+        length = 0
+        for p in parts:
+            bound = _length_bound(p, length)
+            length = max(length, bound[1]) if bound is not None and bound[0] else length
         if not any(p.op == "eq" and _is_ipv4(p) for p in parts):
-            return Facts()
+            return Facts(length=length)
         byte = sym("pkt.23", 8)
         tests = [p for p in parts if symbols(p) == {byte}]
         protocols = (n for n in range(256) if all(substitute(t, {byte: const(n, 8)}) is TRUE for t in tests))
-        return Facts(True, frozenset(protocols))
+        return Facts(True, frozenset(protocols), length)
 
     def fields(self) -> dict[tuple[int, int], str]:
         """Names of the header fields of such a frame."""
@@ -98,6 +104,12 @@ class Words:
 
     def __init__(self, analysis: Analysis, names: Names) -> None:
         self._objects = {o.id: o for o in analysis.objects}
+        self._stored = {
+            event.key_home[0]: self._objects[event.objects[0]].key or ()
+            for path in analysis.paths
+            for event in path.events
+            if event.key_home is not None
+        }
         self._names = names
 
     def object(self, number: int) -> StateObject:
@@ -107,8 +119,8 @@ class Words:
 
     def condition(self, e: Expr, known: Sequence[Expr] = ()) -> str:
         """``e``, where ``known`` holds; what it depends on, where it is too long to be said."""
-        parts = _without_weaker_lengths(conjuncts(e))
         facts = Facts.of([*known, e])
+        parts = _without_weaker_lengths(conjuncts(e), facts.length)
         text = ", ".join(self._atom(p, facts) for p in parts)
         return text if len(text) <= _LONG else "depending on " + self.inputs(symbols(e), known)
 
@@ -146,8 +158,10 @@ class Words:
             return ", ".join(self._atom(lnot(p), facts) for p in _alternatives(e))
         if e.op == "eq":
             left, right = _wire_order(*e.args)
-            if (name := _kind(left, right)) is not None:
-                return f"not {name}"
+            if (name := _kind(left, lnot_of=right)) is not None:
+                return name
+            if _about_frame(right) and not _about_frame(left):
+                left, right = right, left
             return f"{self.value(left, facts)} != {self._constant(right, left, facts)}"
         return f"not ({self._atom(e, facts)})"
 
@@ -159,18 +173,17 @@ class Words:
 
     def _comparison(self, e: Expr, facts: Facts) -> str:
         left, right = _wire_order(*e.args)
-        if e.op == "eq":
-            if (name := _kind(left, right)) is not None:
-                return name
-            if (prefix := self._prefix(left, right, facts)) is not None:
-                return prefix
         sign = _INFIX[e.op]
-        if (length := _length_bound(e)) is not None:
-            least, number = length
-            return f"at least {number} bytes" if least else f"less than {number} bytes"
-        if left.is_const:  # 5 <= x reads better as x >= 5
-            turned = {"<": ">", "<=": ">=", "==": "=="}[sign]
-            return f"{self.value(right, facts)} {turned} {self._constant(left, right, facts)}"
+        if sign == "==":
+            if (name := _kind(left, right) or self._prefix(left, right, facts)) is not None:
+                return name
+            if _about_frame(right) and not _about_frame(left):
+                left, right = right, left
+            return f"{self.value(left, facts)} == {self._constant(right, left, facts)}"
+        if (bound := _length_bound(e, facts.length)) is not None:
+            return f"at least {bound[1]} bytes" if bound[0] else f"less than {bound[1]} bytes"
+        if left.is_const or (_about_frame(right) and not _about_frame(left)):
+            left, right, sign = right, left, {"<": ">", "<=": ">="}[sign]
         return f"{self.value(left, facts)} {sign} {self._constant(right, left, facts)}"
 
     def _prefix(self, left: Expr, right: Expr, facts: Facts) -> str | None:
@@ -209,6 +222,10 @@ class Words:
                 return f"~{self._value(e.args[0], facts)}"
         if e.op in _INFIX:
             left, right = (self._value(a, facts) for a in e.args)
+            if e.op in ("and", "or", "xor") and (masked := _masked(e)) is not None:
+                left, right = self._value(masked[0], facts), f"{masked[1]:#x}"
+            if e.op == "add" and right.startswith("-"):
+                return f"{left} - {right[1:]}" if top else f"({left} - {right[1:]})"
             text = f"{left} {_INFIX[e.op]} {right}"
             return text if top else f"({text})"
         return self._atom(e, facts)
@@ -228,8 +245,8 @@ class Words:
         args = list(e.args)
         while len(args) > 1 and args[0].is_const and args[0].const == 0:
             args.pop(0)  # zero-extended
-        if all(a.is_const and a.const == 0 for a in args[1:]) and args[0].width == 8:
-            return self._value(args[0], facts)  # the same in the other byte order
+        while len(args) > 1 and args[-1].is_const and args[-1].const == 0:
+            args.pop()  # zero-extended in the other byte order
         e = nodes.concat(*args)
         if e.op != "concat":
             return self._value(e, facts)
@@ -238,6 +255,9 @@ class Words:
                 return _field(span[0], span[1] - span[0], facts)
             if (run := self._run(order)) is not None:
                 return run
+        if (op := e.args[0].op) in ("and", "or", "xor") and all(a.op == op for a in e.args):  # byte by byte
+            left, right = (nodes.concat(*(a.args[n] for a in e.args)) for n in (0, 1))
+            return f"({self._value(left, facts)} {_INFIX[op]} {self._value(right, facts)})"
         turned = _reversed(e) if all(a.width == 8 for a in e.args) else e
         if turned.op != "concat":
             return self._value(turned, facts)
@@ -256,6 +276,9 @@ class Words:
 
     def _bytes(self, origin: Origin, first: int, count: int) -> str:
         obj = self._objects[origin.objects[0]]
+        for part in self._stored.get(obj.id, ()):  # the vector holds a map's keys
+            if (part.offset, part.size) == (first, count):
+                return f"{part.name} in {obj.name}"
         if obj.element_size == count or (obj.kind == "global" and first == 0):
             return obj.name
         return f"{obj.name}[{first}..{first + count - 1}]" if count > 1 else f"{obj.name}[{first}]"
@@ -274,7 +297,7 @@ class Words:
         obj = self._objects[origin.objects[0]].name
         match origin.op:
             case "map_get":
-                return f"index found in {obj}"
+                return f"number found in {obj}"
             case "dchain_allocate":
                 return f"new index of {obj}"
             case "expire" | "expire_range":
@@ -290,7 +313,26 @@ class Words:
         if key is None:
             return "(unknown key)"
         facts = Facts.of(known)
-        return f"({', '.join(self.value(k, facts) for k in key)})"
+        texts = [self.value(k, facts) for k in key]
+        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+
+    def port(self, e: Expr, facts: Facts) -> str:
+        """An output port that packets determine."""
+        while e.op in ("zext", "sext") or (e.op == "extract" and e.bounds[1] == 0):
+            e = e.args[0]
+        text = self.value(e, facts)
+        origins = {self._names.origin(s) for s in symbols(e)}
+        if None in origins or any(e.op not in ("sym", "concat") for _ in origins):
+            return f"port {text}"
+        return f"the port {text.removeprefix('number ')}" if text.startswith("number") else f"the port stored in {text}"
+
+    def protocol(self, condition: Expr, below: Sequence[Expr]) -> str | None:
+        """After a test of the protocol: the only other one that is left."""
+        left = Facts.of(below).protocols
+        if symbols(condition) != {sym("pkt.23", 8)} or len(left) != 1:
+            return None
+        (number,) = left
+        return _PROTOCOLS.get(number, f"protocol {number}")
 
     def entry(self, index: Expr | None, known: Sequence[Expr]) -> str:
         """Which entry an index names, as seen from a vector: "of the entry found in flows"; "" where unknown."""
@@ -302,6 +344,8 @@ class Words:
         origin = self._names.origin(inner) if inner.op == "sym" else None
         if origin is not None and origin.objects:
             if origin.op == "map_get":
+                if origin.key is not None and len(origin.key) == 1:
+                    return f"entry of {self.key(origin.key, known)}"
                 return f"entry found in {self._objects[origin.objects[0]].name}"
             if origin.op == "dchain_allocate":
                 return "new entry"
@@ -335,16 +379,62 @@ def _field(first: int, count: int, facts: Facts) -> str:
     return f"frame[{first}..{first + count - 1}]" if count > 1 else f"frame[{first}]"
 
 
-def _kind(left: Expr, right: Expr) -> str | None:
-    """``IPv4``, ``TCP``: values that have a name."""
-    if not right.is_const:
+#: Bytes whose lowest bit says that the address is a group's (IEEE 802).
+_GROUP_BITS = {0: "dst_mac", 6: "src_mac"}
+
+
+def _kind(left: Expr, right: Expr | None = None, *, lnot_of: Expr | None = None) -> str | None:
+    """``IPv4``, ``TCP``, ``no IP options``: equalities that have a name; ``lnot_of``: their negations."""
+    constant = right if right is not None else lnot_of
+    assert constant is not None
+    if not constant.is_const:
         return None
+    names = _names(left, constant.const)
+    return None if names is None else names[lnot_of is not None]
+
+
+def _names(left: Expr, value: int) -> tuple[str, str] | None:
+    """What ``left == value`` and ``left != value`` are called."""
     span = packet_span(left)
     if span == (12, 14):
-        return _ETHERTYPES.get(right.const, f"EtherType {right.const:#06x}")
-    if span == (23, 24):
-        return _PROTOCOLS.get(right.const)
+        name = _ETHERTYPES.get(value, f"EtherType {value:#06x}")
+        return name, f"not {name}"
+    if span == (23, 24) and value in _PROTOCOLS:
+        return _PROTOCOLS[value], f"not {_PROTOCOLS[value]}"
+    if span == (14, 15) and value == 0x45:
+        return "no IP options", "IP options"
+    if left.op == "and" and value == 0 and (masked := _masked(left)) is not None:
+        field, mask = masked
+        if packet_span(field) == (20, 22) and mask in (0x3FFF, 0x1FFF):
+            return ("no fragment", "fragment") if mask == 0x3FFF else ("fragment offset 0", "fragment offset not 0")
+    if left.op == "extract" and left.bounds == (0, 0) and (byte := packet_span(left.args[0])) is not None:
+        name = _GROUP_BITS.get(byte[0], "") if byte[1] == byte[0] + 1 else ""
+        if name:
+            names = f"{name} is unicast", f"{name} is a group address"
+            return names if value == 0 else (names[1], names[0])
     return None
+
+
+def _masked(e: Expr) -> tuple[Expr, int] | None:
+    """Bytes of the frame and a constant beside them, both in the order of the wire."""
+    field, mask = e.args
+    field = field.args[0] if field.op == "zext" else field
+    if not mask.is_const or field.width % 8 or _span_any_order(field) is None:
+        return None
+    if packet_span(field) is not None:
+        return field, mask.const
+    return _reversed(field), int.from_bytes(mask.const.to_bytes(mask.width // 8, "little")[: field.width // 8], "big")
+
+
+def _span_any_order(e: Expr) -> tuple[int, int] | None:
+    return packet_span(e) or (packet_span(_reversed(e)) if e.op == "concat" else None)
+
+
+def _about_frame(e: Expr) -> bool:
+    """A header field, or part of one."""
+    while e.op in ("extract", "zext", "sext"):
+        e = e.args[0]
+    return _span_any_order(e) is not None or e is _LENGTH
 
 
 def _alternatives(e: Expr) -> list[Expr]:
@@ -353,22 +443,34 @@ def _alternatives(e: Expr) -> list[Expr]:
     return [p for a in e.args for p in _alternatives(a)]
 
 
-def _length_bound(e: Expr) -> tuple[bool, int] | None:
-    """(True, n) for "the frame has at least n bytes", (False, n) for "less than n"."""
+def _length_bound(e: Expr, least: int) -> tuple[bool, int] | None:
+    """(True, n) for "the frame has at least n bytes", (False, n) for "less than n"; it has ``least`` bytes anyway."""
     if e.op not in ("ult", "ule", "slt", "sle"):
         return None
-    left, right = (a.args[0] if a.op == "zext" else a for a in e.args)
+    (left, less_left), (right, less_right) = (_less_header(a, least) for a in e.args)
     strict = e.op.endswith("lt")
-    if left.is_const and right is sym("pkt_len", 16):
-        return True, left.const + strict
-    if right.is_const and left is sym("pkt_len", 16):
-        return False, right.const + (not strict)
+    if left.is_const and right is _LENGTH:
+        return True, left.const + strict + less_right
+    if right.is_const and left is _LENGTH:
+        return False, right.const + (not strict) + less_left
     return None
 
 
-def _without_weaker_lengths(parts: list[Expr]) -> list[Expr]:
+def _less_header(e: Expr, least: int) -> tuple[Expr, int]:
+    """``pkt_len - n``, which does not wrap around, as (pkt_len, n)."""
+    while e.op == "zext":
+        e = e.args[0]
+    if e.op == "add" and e.args[1].is_const:
+        inner = e.args[0].args[0] if e.args[0].op == "zext" else e.args[0]
+        less = (1 << e.width) - e.args[1].const
+        if inner is _LENGTH and less <= least:
+            return inner, less
+    return e, 0
+
+
+def _without_weaker_lengths(parts: list[Expr], known: int) -> list[Expr]:
     """Of several "at least n bytes", the last word only."""
-    bounds = {p: b[1] for p in parts if (b := _length_bound(p)) is not None and b[0]}
+    bounds = {p: b[1] for p in parts if (b := _length_bound(p, known)) is not None and b[0]}
     most = max(bounds.values(), default=0)
     kept = [p for p in parts if bounds.get(p, most) == most]
     return sorted(dict.fromkeys(kept), key=lambda p: p in bounds)
