@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical, fingerprint
 from maestro_tool.cache import Cache
-from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation
+from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
 
 if TYPE_CHECKING:
+    from maestro_tool.explain import Explanation
     from maestro_tool.frontend.ir import Program
     from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss import RssSolution
@@ -171,6 +172,23 @@ def generate(
         )
     document = plan_json.document(program, analysed.analysis, plan, solution, profiles, name, choice.strategy, measured)
     return {**files, "plan.json": canonical.dumps(document)}
+
+
+def explain(
+    analysed: Analysed, nic: Sequence[NicProfile], name: str, strategy: str, cache: Cache, watch: Stopwatch
+) -> Explanation:
+    """Call paths and a NIC -> what is decided and why, in words; also where nothing can be built."""
+    from maestro_tool import explain as words
+
+    program = load_again(analysed, watch)
+    plan = derive(analysed, watch)
+    profiles = per_port(nic, analysed.analysis.ports)
+    try:
+        choice = decide(analysed, program, profiles, strategy, cache, watch)
+    except UnsupportedError as error:
+        why = [error.message, *([error.hint] if error.hint else [])]
+        return words.explain(program, analysed.analysis, plan, name, profiles, None, why)
+    return words.explain(program, analysed.analysis, plan, name, profiles, choice, choice.strategy.why)
 
 
 def generate_sequential(request: Request, name: str, watch: Stopwatch) -> dict[str, str]:

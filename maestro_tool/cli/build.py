@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 _FULL_HASH = "related packets agree in all 32 bits of the hash, not only in the index"
-_STRATEGY = "auto (default), shared-nothing, handoff, hybrid, locks or tm"
-_NIC = "name of a profile, or a YAML file; A+B: of port 0, of port 1"
+STRATEGY_HELP = "auto (default), shared-nothing, handoff, hybrid, locks or tm"
+NIC_HELP = "name of a profile, or a YAML file; A+B: of port 0, of port 1"
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,16 +31,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     p = subparsers.add_parser("solve", help="RSS keys and tables for one NIC: analysis.json -> solution")
     p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
-    p.add_argument("--nic", required=True, help=_NIC)
-    p.add_argument("--strategy", default="auto", help=_STRATEGY)
+    p.add_argument("--nic", required=True, help=NIC_HELP)
+    p.add_argument("--strategy", default="auto", help=STRATEGY_HELP)
     p.add_argument("--full-hash", action="store_true", help=_FULL_HASH)
     p.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     p.set_defaults(run=_solve)
 
     p = subparsers.add_parser("generate", help="the parallel program for one NIC: analysis.json -> C and plan.json")
     p.add_argument("analysis", type=Path, help="what `maestro analyse` wrote")
-    p.add_argument("--nic", required=True, help=_NIC)
-    p.add_argument("--strategy", default="auto", help=_STRATEGY)
+    p.add_argument("--nic", required=True, help=NIC_HELP)
+    p.add_argument("--strategy", default="auto", help=STRATEGY_HELP)
     p.add_argument("--full-hash", action="store_true", help=_FULL_HASH)
     p.add_argument("--traffic", type=Path, metavar="PATH",
                    help="a capture, or a folder with port0.pcap ...: the tables are balanced for it")  # fmt: skip
@@ -55,7 +55,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_request(p: argparse.ArgumentParser) -> None:
     p.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="the NF's .c files")
-    p.add_argument("--ports", type=_ports, default=2, metavar="N", help="number of devices (default: 2)")
+    p.add_argument("--ports", type=port_count, default=2, metavar="N", help="number of devices (default: 2)")
     p.add_argument("--arg", action="append", default=[], metavar="ARG", help="--arg=X: an option of the NF; repeatable")
     p.add_argument("-I", "--include", action="append", default=[], type=Path, metavar="DIR", help="where headers are")
     p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
@@ -68,7 +68,8 @@ def _add_generated(p: argparse.ArgumentParser) -> None:
     p.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
 
 
-def _ports(text: str) -> int:
+def port_count(text: str) -> int:
+    """An option's value: a number of devices."""
     from maestro_tool.nf import MAX_PORTS
 
     if text.isdecimal() and 1 <= int(text) <= MAX_PORTS:
@@ -86,7 +87,7 @@ def _analyse(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
 
     watch = pipeline.Stopwatch()
-    analysed = pipeline.analyse(_request(args), _cache(), watch)
+    analysed = pipeline.analyse(_request(args), open_cache(), watch)
     canonical.write_files({args.output: canonical.dumps(analysed.to_json())})
     _say("ANALYSE", args.output, f"{len(analysed.analysis.paths)} call paths", watch)
 
@@ -100,7 +101,7 @@ def _solve(args: argparse.Namespace) -> None:
     analysed, nic = _read_inputs(args)
     program = pipeline.load_again(analysed, watch)
     profiles = pipeline.per_port(nic, analysed.analysis.ports)
-    choice = pipeline.decide(analysed, program, profiles, args.strategy, _cache(), watch, full_hash=args.full_hash)
+    choice = pipeline.decide(analysed, program, profiles, args.strategy, open_cache(), watch, full_hash=args.full_hash)
     text = canonical.dumps(to_json(choice.solution))
     if args.output is None:
         print(text, end="")
@@ -116,7 +117,7 @@ def _generate(args: argparse.Namespace) -> None:
     watch = pipeline.Stopwatch()
     analysed, nic = _read_inputs(args)
     files = pipeline.generate(
-        analysed, nic, args.name, args.strategy, _cache(), watch, args.traffic, full_hash=args.full_hash
+        analysed, nic, args.name, args.strategy, open_cache(), watch, args.traffic, full_hash=args.full_hash
     )
     _write(args, analysed.request, files)
     _say("GENERATE", args.output / "plan.json", f"{len(files)} files", watch)
@@ -134,12 +135,17 @@ def _sequential(args: argparse.Namespace) -> None:
 
 
 def _read_inputs(args: argparse.Namespace) -> tuple[Analysed, tuple[NicProfile, ...]]:
-    from maestro_tool import profiles
-    from maestro_tool.nic import load_profile
     from maestro_tool.pipeline import Analysed
 
-    files = [profiles.resolve(nic) for nic in profiles.split(args.nic)]
-    return Analysed.read(args.analysis), tuple(load_profile(path, profiles.folders()) for path in files)
+    return Analysed.read(args.analysis), load_cards(args.nic)
+
+
+def load_cards(nic: str) -> tuple[NicProfile, ...]:
+    """The profile that ``nic`` names, or the one of each port."""
+    from maestro_tool import profiles
+    from maestro_tool.nic import load_profile
+
+    return tuple(load_profile(profiles.resolve(part), profiles.folders()) for part in profiles.split(nic))
 
 
 def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) -> None:
@@ -160,7 +166,7 @@ def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) ->
     canonical.write_files({args.output / n: t.encode("utf-8", "surrogateescape") for n, t in files.items()})
 
 
-def _cache() -> Cache:
+def open_cache() -> Cache:
     """The cache; where nothing can be stored, one line says why every step computes again."""
     from maestro_tool.cache import default_cache
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from maestro_tool.explain.steps import Operation
 from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, conjuncts, leaves
@@ -18,13 +18,15 @@ OTHERWISE = "otherwise"
 class Passage:
     """``actions``, then the first of ``ways`` whose condition holds; or, where there are none, ``verdict``.
 
-    ``paths``: the call paths (numbers in `Analysis.paths`) that come by here.
+    ``decided_by``: values that decide among the ways, where no conditions are said.  ``paths``: the call paths (numbers
+    in `Analysis.paths`) that come by here.
     """
 
     actions: tuple[str, ...]
     ways: tuple[Way, ...]
     verdict: str | None
-    paths: tuple[int, ...]
+    decided_by: str | None
+    paths: tuple[int, ...] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ def tell(node: Node, words: Words, known: Sequence[Expr] = ()) -> Passage:
     actions = tuple(actions_of(node.operations, words, known))
     paths = tuple(sorted(n for leaf in leaves(node) for n in leaf.paths))
     if isinstance(node.end, Leaf):
-        return Passage(actions, (), _verdict(node.end, words, known), paths)
-    return Passage(actions, tuple(_ways(node.end, words, known)), None, paths)
+        return Passage(actions, (), _verdict(node.end, words, known), None, paths)
+    decided_by = words.inputs(node.end.inputs, known) if isinstance(node.end, Choice) else None
+    return Passage(actions, tuple(_ways(node.end, words, known)), None, decided_by, paths)
 
 
 def _ways(end: Test | Lookup | Choice, words: Words, known: Sequence[Expr]) -> list[Way]:
@@ -49,10 +52,9 @@ def _ways(end: Test | Lookup | Choice, words: Words, known: Sequence[Expr]) -> l
         case Lookup(operation, yes, no):
             found, missed = _outcomes(operation, words, known)
             return [Way(found, tell(yes, words, known)), Way(missed, tell(no, words, known))]
-        case Choice(inputs, nodes):
-            when = f"depending on {words.inputs(inputs, known)}"
-            told = [tell(n, words, known) for n in nodes]
-            return [Way(when if n == 0 else "or", passage) for n, passage in enumerate(told)]
+        case Choice(_, nodes):
+            told = sorted((tell(n, words, known) for n in nodes), key=_order)
+            return [Way("or" if n else "either", passage) for n, passage in enumerate(told)]
 
 
 def _tests(condition: Expr, then: Node, other: Node, words: Words, known: Sequence[Expr]) -> list[Way]:
@@ -67,6 +69,11 @@ def _tests(condition: Expr, then: Node, other: Node, words: Words, known: Sequen
     if isinstance(other.end, Test) and not other.operations:
         return ways + _tests(other.end.condition, other.end.then, other.end.other, words, below)
     return [*ways, Way(OTHERWISE, tell(other, words, below))]
+
+
+def _order(passage: Passage) -> tuple[bool, str]:
+    """Ways of a choice: first those that go on, then by verdict."""
+    return passage.verdict is not None, passage.verdict or ""
 
 
 def _plain(node: Node) -> bool:
@@ -86,7 +93,7 @@ def _verdict(leaf: Leaf, words: Words, known: Sequence[Expr]) -> str:
     facts = Facts.of(known)
     match leaf.verdict:
         case Expr():
-            text = f"send to {words.port(leaf.verdict, facts)}"
+            text = f"send to {words.port(leaf.verdict, facts)} (drop if that is the input port)"
         case int():
             text = f"send to port {leaf.verdict}"
         case _:
@@ -136,6 +143,10 @@ def action(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, str]
             return "check", f"the index in {names}{of_entry}"
         case "expire":
             return "forget", f"what is older than {_age(o.before, words, known)} in {names}"
+        case "expire_range":
+            vector, index_map = (words.object(n).name for n in o.objects)
+            start = "" if o.index is None else f" from {words.value(o.index, Facts.of(known))} on"
+            return "erase", f"the keys in {vector}{start} from {index_map}"
         case "opaque":
             return "call", "a function that is not followed"
     by = f" by {words.key(o.key, known)}" if o.key else ""
@@ -146,13 +157,18 @@ def _age(before: Expr | None, words: Words, known: Sequence[Expr]) -> str:
     """``now - limit`` is an age of ``limit``."""
     if before is None:
         return "the time limit"
-    if before.op == "add" and any(_is_now(a) for a in before.args):
-        (other,) = (a for a in before.args if not _is_now(a)) if not all(map(_is_now, before.args)) else (before,)
-        if other.is_const:
-            return f"{(1 << other.width) - other.const} ns"
+    if before.op == "add" and _is_now(before.args[0]) and before.args[1].is_const:
+        return _duration((1 << before.width) - before.args[1].const)
     if before.op == "sub" and _is_now(before.args[0]):
         return words.value(before.args[1], Facts())
     return words.value(before, Facts.of(known))
+
+
+def _duration(nanoseconds: int) -> str:
+    for unit, size in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
+        if nanoseconds % size == 0:
+            return f"{nanoseconds // size} {unit}"
+    return f"{nanoseconds} ns"
 
 
 def _is_now(e: Expr) -> bool:

@@ -36,6 +36,8 @@ _TCP = {(38, 4): "TCP sequence number", (42, 4): "TCP acknowledgement number", (
 _UDP = {(38, 2): "UDP length", (40, 2): "UDP checksum"}
 _ICMP = {(34, 1): "ICMP type", (35, 1): "ICMP code", (36, 2): "ICMP checksum"}
 
+#: Bits of byte 14.
+_NIBBLES = {(7, 4): "IP version", (3, 0): "IHL"}
 _LENGTH = sym("pkt_len", 16)
 
 _INFIX = {
@@ -188,13 +190,17 @@ class Words:
 
     def _prefix(self, left: Expr, right: Expr, facts: Facts) -> str | None:
         """``src_ip in 10.0.0.0/8``."""
-        if left.op != "extract" or not right.is_const or left.bounds[0] != left.args[0].width - 1:
+        if not right.is_const:
             return None
-        whole, low = left.args[0], left.bounds[1]
-        name = self.value(whole, facts)
-        if not name.endswith("_ip") or whole.width != 32:
-            return None
-        return f"{name} in {IPv4Address(right.const << low)}/{32 - low}"
+        low = 0
+        if left.op == "extract" and left.bounds[0] == left.args[0].width - 1:
+            left, low = left.args[0], left.bounds[1]
+        span = packet_span(left)
+        for (first, size), name in facts.fields().items():
+            bits = 8 * (span[1] - first) - low if span is not None else 0
+            if name.endswith("_ip") and span is not None and span[0] == first and 0 < bits < 8 * size:
+                return f"{name} in {IPv4Address(right.const << 8 * size - bits)}/{bits}"
+        return None
 
     # ----------------------------------------------------------------- values
 
@@ -214,6 +220,8 @@ class Words:
                 return self._concat(e, facts)
             case "extract":
                 high, low = e.bounds
+                if facts.ipv4 and packet_span(e.args[0]) == (14, 15) and (high, low) in _NIBBLES:
+                    return _NIBBLES[high, low]
                 return f"{self._value(e.args[0], facts)}[{high}:{low}]"
             case "ite":
                 yes, no = (self._value(a, facts) for a in e.args[1:])

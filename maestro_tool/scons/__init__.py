@@ -5,6 +5,7 @@ It adds pseudo-builders, each of which returns nodes:
     env.Parallelize("fw", NIC="soft")      executable, library, header and plan of the parallel program
     env.SequentialNF("fw")                 the same NF as a program for one core
     env.Replay(...)                        a run of both over a capture
+    env.ExplainNF("fw", NIC="soft")        how packets flow, what they share, what is decided and why
 
 The phases run as commands (``python -m maestro_tool ...``), never inside SCons: its worker threads have small stacks,
 z3 is not thread-safe there, and a command can be shown, repeated and killed.  This package is a thin layer of
@@ -18,16 +19,24 @@ import os
 import sys
 from typing import Any
 
-from maestro_tool.scons import builders, parallelize, replay
+from maestro_tool.scons import builders, commands, parallelize, replay
 
 #: Module -> name of the package that pip installs.
 _PACKAGES = {
+    "graphviz": "graphviz",
     "jinja2": "jinja2",
     "pycparser": "pycparser",
     "pydantic": "pydantic",
+    "rich": "rich",
     "yaml": "pyyaml",
     "z3": "z3-solver",
 }
+
+#: Variables of the user that the commands of a build see.
+_ENVIRONMENT = (
+    "PATH", "MAESTRO_CACHE", "MAESTRO_DEBUG", "PKG_CONFIG_PATH",
+    "TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR",
+)  # fmt: skip
 
 
 def missing_packages() -> list[str]:
@@ -47,7 +56,7 @@ def generate(env: Any, **defaults: Any) -> None:
         STRATEGY="auto",
     )
     env.Replace(**defaults)
-    for name in ("PATH", "MAESTRO_CACHE", "MAESTRO_DEBUG", "PKG_CONFIG_PATH"):
+    for name in _ENVIRONMENT:
         if name in os.environ:
             env["ENV"].setdefault(name, os.environ[name])
     env["ENV"]["PATH"] = os.environ.get("PATH", env["ENV"].get("PATH", os.defpath))
@@ -55,6 +64,7 @@ def generate(env: Any, **defaults: Any) -> None:
     builders.add(env)
     parallelize.add(env)
     replay.add(env)
+    commands.add(env)
 
 
 def exists(env: Any) -> bool:

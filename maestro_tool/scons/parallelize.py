@@ -171,6 +171,12 @@ def arguments(env: Any, name: str, sources: Any, **overrides: Any) -> tuple[str,
     return _function(env, name, sources, overrides).arguments
 
 
+def described(env: Any, name: str, sources: Any, **overrides: Any) -> tuple[nf.NetworkFunction, dict[str, Any]]:
+    """The NF that Parallelize with the same arguments means, and construction variables that say it to a command."""
+    function = _function(env, name, sources, overrides)
+    return function, _request(env, function)
+
+
 def once(env: Any, target: str, request: Any, declare: Callable[[], Any]) -> Any:
     """What ``declare`` returns for ``target``: called once, however often the same ``request`` is made."""
     declared = _compiler(env)["MAESTRO_DECLARED"].setdefault(f"nodes of {target}", (request, []))

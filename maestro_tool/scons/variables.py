@@ -19,6 +19,11 @@ from maestro_tool.rss.table import MAX_WORKERS
 from maestro_tool.scons.mistakes import told
 from maestro_tool.strategies import STRATEGIES
 
+#: The target that takes names of NFs which are not there yet.
+NEW = "new"
+#: Targets that are names of actions, not of files.
+_ALIASES = ("sequential", "run", "explain", NEW, "bench")
+
 _UNUSABLE = "its name becomes part of C names: use letters, digits and _, no digit first"
 
 _TARGETS = """
@@ -26,12 +31,15 @@ Targets:
   (none)        the parallel program of each nf= for each nic=: build/<nic>/<nf>/<nf>, lib<nf>.a, <nf>.h, plan.json
   run           replay a capture through the program for nic=soft, and show what each worker got
   sequential    the NF as it is, as a program for one core: build/sequential/<nf>/<nf>
+  explain       how packets flow, what state they share, what is decided and why; graphs: build/explain/<nic>/<nf>/
+  new           write a small NF to start from, with a test: scons new nf=NAME
   bench         time per phase and per packet, with the reference figures: build/bench.json
   PATH          any file below build/
 
 Examples:
   scons nf=fw nic=soft run              scons nf=all nic=all -j2 -k
   scons nf=fw nic=e810 args="--wan 1"   scons -c nf=fw nic=e810
+  scons explain nf=fw nic=e810          scons new nf=limiter
 
 Of SCons' own options, -j N, -k (go on after errors), -n (only show), -c (remove) and --debug=explain are useful.
 """
@@ -87,6 +95,8 @@ def _names(variable: str, text: str, known: Iterable[str]) -> list[str]:
 
 def _functions(text: str, known: Iterable[str], nfs: Path) -> list[str]:
     """Names of NFs; a folder that cannot be one is told from one that does not exist."""
+    if NEW in COMMAND_LINE_TARGETS:
+        return _new_names(text)
     for name in text.split(","):
         if name and name != "all" and name not in known and (nfs / name).is_dir():
             _usable(name, nfs)
@@ -95,6 +105,20 @@ def _functions(text: str, known: Iterable[str], nfs: Path) -> list[str]:
         for name in nf.left_out(nfs):
             print(f"scons: warning: {nfs / name} is left out: {_UNUSABLE}", file=sys.stderr)
     return _names("nf", text, known)
+
+
+def _new_names(text: str) -> list[str]:
+    """NFs that are to be written."""
+    if text == "all":
+        raise UserError("new needs a name: scons new nf=NAME")
+    if set(COMMAND_LINE_TARGETS) != {NEW}:
+        raise UserError("new is a target by itself; build what it writes afterwards")
+    for name in text.split(","):
+        try:
+            nf.check_name(name)
+        except InputError as error:
+            raise UserError(f"nf={name}: {error.message}; {error.hint}") from None
+    return text.split(",")
 
 
 def _usable(name: str, nfs: Path) -> None:
@@ -162,6 +186,8 @@ class Asked:
     parallel: dict[str, list[str]]
     sequential: list[str]
     run: list[str]
+    explain: list[str]
+    new: list[str]
     bench: list[str]
 
 
@@ -171,13 +197,11 @@ def targets(env: Any) -> Asked:
     words = [str(t) for t in COMMAND_LINE_TARGETS]
     functions, build = env["nf"], env.get("MAESTRO_BUILD", "build")
     parallel: dict[str, list[str]] = {}
-    sequential = list(functions) if "sequential" in words else []
-    run = list(functions) if "run" in words else []
+    sequential, run, explain, new, bench = (list(functions) if alias in words else [] for alias in _ALIASES)
     if run and "soft" not in env["nic"]:
         raise UserError("run replays captures, which needs no card: nic=soft")
-    bench = list(functions) if "bench" in words else []
     # Aliases bring what they need along; any other word may mean the programs of nf= and nic=.
-    if not words or set(words) - {"sequential", "run", "bench"}:
+    if not words or set(words) - set(_ALIASES):
         parallel = {f: list(env["nic"]) for f in functions}
     for word in words:
         parts = Path(word).parts
@@ -188,4 +212,4 @@ def targets(env: Any) -> Asked:
         elif parts[1] in profiles.known(Path(env["MAESTRO_CONFIGS"])):
             nics = parallel.setdefault(parts[2], [])
             nics.extend([parts[1]] if parts[1] not in nics else [])
-    return Asked(parallel, list(dict.fromkeys(sequential)), run, bench)
+    return Asked(parallel, list(dict.fromkeys(sequential)), run, explain, new, bench)

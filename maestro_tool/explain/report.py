@@ -1,0 +1,218 @@
+"""All that is said about an NF on a NIC, as plain data; `to_json` is ``maestro-explain/1`` (docs/reports.md)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from maestro_tool import plan_json
+from maestro_tool.explain.condense import decision_tree
+from maestro_tool.explain.steps import Names, Operation, Route, routes
+from maestro_tool.explain.story import Passage, action, tell
+from maestro_tool.explain.words import Words
+from maestro_tool.expr import Expr
+
+if TYPE_CHECKING:
+    from maestro_tool.frontend.ir import Program
+    from maestro_tool.nic.profile import NicProfile
+    from maestro_tool.rss.solution import PortSolution, RssSolution
+    from maestro_tool.rss.strategy import Strategy
+    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.symex.callpath import Analysis
+
+SCHEMA = "maestro-explain/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How packets of ``port`` are handled."""
+
+    port: int
+    tree: Passage
+
+
+@dataclass(frozen=True, slots=True)
+class AccessText:
+    """``what`` packets of ``port`` do to an object, and where the source does so."""
+
+    port: int
+    what: str
+    locations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectText:
+    """A state object: what becomes of it, why, and who touches it.  ``remedy``: what change would make it sharded."""
+
+    name: str
+    kind: str
+    capacity: int | None
+    treatment: str
+    rule: str | None
+    reason: str
+    remedy: str
+    locations: tuple[str, ...]
+    accesses: tuple[AccessText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintText:
+    """Packets that must meet on one core."""
+
+    text: str
+    rule: str
+    objects: tuple[str, ...]
+    locations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why something cannot be sharded: the places that conflict, and how to lift it."""
+
+    text: str
+    rule: str | None
+    objects: tuple[str, ...]
+    locations: tuple[str, ...]
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well the key of ``port`` spreads.
+
+    ``fields``: what is hashed per packet class; ``index_bits``: how many bits of the index a field decides; ``balance``
+    [traffic][workers]: load of the fullest worker over the mean.
+    """
+
+    port: int
+    nic: str
+    table_size: int
+    free_key_bits: int
+    fields: dict[str, tuple[str, ...]]
+    index_bits: dict[str, int]
+    balance: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``strategy``: None where none is sound; ``why``: who steers and why, or why there is none."""
+
+    nf: str
+    nic: str
+    strategy: str | None
+    why: tuple[str, ...]
+    arguments: tuple[str, ...]
+    flows: tuple[Flow, ...]
+    objects: tuple[ObjectText, ...]
+    constraints: tuple[ConstraintText, ...]
+    conflicts: tuple[Conflict, ...]
+    relaxations: tuple[str, ...]
+    quality: tuple[Quality, ...]
+    pinned: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def to_json(explanation: Explanation) -> dict[str, Any]:
+    return {"schema": SCHEMA, **dataclasses.asdict(explanation)}
+
+
+def explain(
+    program: Program,
+    analysis: Analysis,
+    plan: ShardingPlan,
+    name: str,
+    profiles: Sequence[NicProfile],
+    solution: RssSolution | None,
+    strategy: Strategy | None,
+    why: Sequence[str],
+) -> Explanation:
+    """``profiles``: one per port.  ``solution`` and ``strategy``: None where there is none; ``why`` says why."""
+    from maestro_tool.nic.profile import label
+
+    by_port, names = routes(analysis)
+    words = Words(analysis, names)
+    object_names = {o.id: o.name for o in analysis.objects}
+
+    def places(locs: Iterable[int]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(str(program.locations[loc]) for loc in locs))
+
+    return Explanation(
+        nf=name,
+        nic=label(profiles),
+        strategy=strategy.name if strategy else None,
+        why=tuple(why),
+        arguments=analysis.arguments,
+        flows=tuple(Flow(port, tell(decision_tree(rs), words)) for port, rs in by_port.items()),
+        objects=tuple(_objects(program, analysis, plan, by_port, names, words)),
+        constraints=tuple(
+            ConstraintText(plan_json.sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))
+            for c in plan.constraints
+        ),
+        conflicts=tuple(Conflict(text, rule, (), places(locs), "") for rule, text, locs in plan.obstacles),
+        relaxations=tuple(r.text for r in plan.relaxations),
+        quality=tuple(_quality(p, profiles[p.port].name) for p in solution.ports) if solution else (),
+        pinned=tuple(f"{p.place} = {p.value}" for p in analysis.pinned),
+        notes=tuple(f"{places((loc,))[0]}: {text}" for loc, text in analysis.notes),
+    )
+
+
+def _objects(
+    program: Program,
+    analysis: Analysis,
+    plan: ShardingPlan,
+    by_port: dict[int, list[Route]],
+    names: Names,
+    words: Words,
+) -> Iterable[ObjectText]:
+    touched = _accesses(by_port, words)
+    for d in plan.decisions:
+        obj = analysis.objects[d.object]
+        accesses = tuple(
+            AccessText(port, what, tuple(dict.fromkeys(str(program.locations[loc]) for loc in sorted(locs))))
+            for (port, what), locs in touched.get(d.object, {}).items()
+        )
+        locations = tuple(dict.fromkeys(str(program.locations[loc]) for loc in d.locs))
+        yield ObjectText(
+            obj.name, obj.kind, obj.capacity, d.treatment, d.rule, d.reason, "", locations, accesses
+        )  # fmt: skip
+
+
+def _accesses(by_port: dict[int, list[Route]], words: Words) -> dict[int, dict[tuple[int, str], set[int]]]:
+    """Per object: (port, what is done) -> where."""
+    found: dict[int, dict[tuple[int, str], set[int]]] = {}
+    for port, port_routes in by_port.items():
+        for route in port_routes:
+            known: list[Expr] = [s for s in route.steps if isinstance(s, Expr)]
+            for operation in route.steps:
+                if isinstance(operation, Operation):
+                    what = _access(operation, words, known)
+                    for obj in operation.objects:
+                        found.setdefault(obj, {}).setdefault((port, what), set()).update(operation.locs)
+    return found
+
+
+def _access(operation: Operation, words: Words, known: Sequence[Expr]) -> str:
+    """What is done to an object, which is not named again."""
+    verb, _ = action(operation, words, known)
+    match operation.op:
+        case "map_get" | "map_put" | "map_erase":
+            return f"{verb} {words.key(operation.key, known)}"
+        case "expire" | "expire_range":
+            return "forget old entries"
+        case "dchain_allocate":
+            return "take a new index"
+    entry = words.entry(operation.index, known)
+    return f"{verb} {entry}" if entry else verb
+
+
+def _quality(p: PortSolution, nic: str) -> Quality:
+    from maestro_tool.rss.solution import effective_hash
+
+    balance: dict[str, dict[str, float]] = {}
+    for traffic, workers, ratio in p.balance:
+        balance.setdefault(traffic, {})[str(workers)] = ratio
+    return Quality(
+        p.port, nic, p.table_size, p.free_dimensions, dict(effective_hash(p)), dict(p.field_ranks), balance
+    )  # fmt: skip

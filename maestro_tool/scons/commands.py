@@ -1,0 +1,55 @@
+"""`env.ExplainNF` and `env.NewNF`: commands for people, run whenever they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from SCons.Action import Action
+from SCons.Subst import Literal
+
+from maestro_tool.scons import builders, parallelize, variables
+from maestro_tool.scons.mistakes import told
+
+
+def add(env: Any) -> None:
+    """Register the pseudo-builders in ``env``."""
+    env.AddMethod(told(_explain), "ExplainNF")
+    env.AddMethod(told(_new), "NewNF")
+
+
+def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
+    """A node that prints how packets flow through ``name``, what they share, and what is decided for NIC.
+
+    Graphs go to $MAESTRO_BUILD/explain/<nic>/<nf>/.  Other arguments as of Parallelize.
+    """
+    nic = str(overrides.pop("NIC", env["NIC"]))
+    strategy = variables.strategy(str(overrides.pop("STRATEGY", env["STRATEGY"])))
+    function, request = parallelize.described(env, name, sources, **overrides)
+    folder = Path(env["MAESTRO_BUILD"]) / "explain" / nic.replace("/", "_") / name
+    formats = ("dot", "svg") if env.WhereIs("dot") else ("dot",)
+    graphs = [
+        f"--{graph}={folder / f'{name}-{graph}.{suffix}'}" for graph in ("tree", "state") for suffix in formats
+    ]  # fmt: skip
+    return _always(
+        env,
+        f"explain-{name}-{nic}",
+        [env.File(f"#{s}" if not s.is_absolute() else str(s)) for s in function.sources],
+        "explain $SOURCES --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_ARGS $MAESTRO_EXPLAIN",
+        MAESTRO_EXPLAIN=[Literal(w) for w in (f"--name={name}", f"--nic={nic}", f"--strategy={strategy}", *graphs)],
+        **request,
+    )
+
+
+def _new(env: Any, name: str) -> Any:
+    """A node that writes a small NF to start from, in a folder of its own below $MAESTRO_NFS."""
+    return _always(env, f"new-{name}", [], "new $MAESTRO_NEW", MAESTRO_NEW=[Literal(name), Literal(env["MAESTRO_NFS"])])
+
+
+def _always(env: Any, alias: str, sources: list[Any], words: str, **variables: Any) -> Any:
+    """A node that runs ``maestro words`` whenever it is asked for."""
+    silent = None if env["MAESTRO_VERBOSE"] else (lambda target, source, env, *rest: "")
+    run = Action(builders.command(words), strfunction=silent) if silent else Action(builders.command(words))
+    node = env.Alias(alias, sources, run, **variables)
+    env.AlwaysBuild(node)
+    return node

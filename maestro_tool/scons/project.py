@@ -1,0 +1,48 @@
+"""A whole repository of NFs: what the SConstruct of Maestro's own is, and of those that ``maestro new`` writes.
+
+Only what the command line asks for is declared: that is what keeps a build with nothing to do quick.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from SCons.Script import Default, GetOption, SConsignFile
+
+from maestro_tool.scons import mistakes, variables
+
+
+def declare(env: Any, nfs: str = "nfs", configs: str = "configs") -> None:
+    """Declare what ``nf=``, ``nic=`` and the targets of the command line ask for; `scons -h` explains them.
+
+    ``nfs``: the folder with a folder for each NF.  ``configs``: NIC profiles besides those that come with the tool.
+    """
+    mistakes.folder(Path("build"))
+    SConsignFile("build/.sconsign")
+    variables.read(env, Path(nfs), Path(configs))
+    env.Tool("maestro", MAESTRO_NFS=nfs, MAESTRO_CONFIGS=configs, MAESTRO_VERBOSE=env["verbose"])
+    asked = variables.targets(env)
+    if GetOption("help"):
+        return
+    described = {} if env["args"] is None else {"NF_ARGS": env["args"]}
+    if env["ports"]:
+        described["PORTS"] = env["ports"]
+    options = described | {
+        "STRATEGY": env["strategy"],
+        "TABLES_FOR": variables.captures(env["traffic"]),
+        "FULL_HASH": env["full_hash"],
+    }
+    for nf, nics in asked.parallel.items():
+        Default(env.Parallelize(nf, NIC=nics, **options))
+    for nf in asked.sequential:
+        env.Alias("sequential", env.SequentialNF(nf, **options))
+    for nf in asked.run:
+        env.Alias("run", env.Replay(nf, WORKERS=env["workers"], TRAFFIC=env["traffic"], **options))
+    for nf in asked.explain:
+        for nic in env["nic"]:
+            env.Alias("explain", env.ExplainNF(nf, NIC=nic, STRATEGY=env["strategy"], **described))
+    for nf in asked.new:
+        env.Alias("new", env.NewNF(nf))
+    if asked.bench:
+        env.Alias("bench", env.Bench(asked.bench, **options))
