@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss.solution import PortSolution, RssSolution
     from maestro_tool.rss.strategy import Strategy
-    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.sharding.plan import Obstacle, ShardingPlan
     from maestro_tool.symex.callpath import Analysis
 
 SCHEMA = "maestro-explain/1"
@@ -44,7 +44,10 @@ class AccessText:
 
 @dataclass(frozen=True, slots=True)
 class ObjectText:
-    """A state object: what becomes of it, why, and who touches it.  ``remedy``: what change would make it sharded."""
+    """A state object: what becomes of it, why, and who touches it.
+
+    ``fields``: what packets that meet in it agree in.  ``remedy``: what change would make it sharded.
+    """
 
     name: str
     kind: str
@@ -52,6 +55,7 @@ class ObjectText:
     treatment: str
     rule: str | None
     reason: str
+    fields: tuple[str, ...]
     remedy: str
     locations: tuple[str, ...]
     accesses: tuple[AccessText, ...]
@@ -69,11 +73,12 @@ class ConstraintText:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Why something cannot be sharded: the places that conflict, and how to lift it."""
+    """Why ``objects`` cannot be sharded: what names their entries, the places that conflict, and how to lift it."""
 
     text: str
     rule: str | None
     objects: tuple[str, ...]
+    fields: tuple[str, ...]
     locations: tuple[str, ...]
     remedy: str
 
@@ -150,12 +155,24 @@ def explain(
             ConstraintText(plan_json.sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))
             for c in plan.constraints
         ),
-        conflicts=tuple(Conflict(text, rule, (), places(locs), "") for rule, text, locs in plan.obstacles),
+        conflicts=tuple(_conflicts(program, plan, object_names)),
         relaxations=tuple(r.text for r in plan.relaxations),
         quality=tuple(_quality(p, profiles[p.port].name) for p in solution.ports) if solution else (),
         pinned=tuple(f"{p.place} = {p.value}" for p in analysis.pinned),
         notes=tuple(f"{places((loc,))[0]}: {text}" for loc, text in analysis.notes),
     )
+
+
+def _conflicts(program: Program, plan: ShardingPlan, names: dict[int, str]) -> Iterable[Conflict]:
+    """Obstacles; those that say the same of several pairs of places as one."""
+    together: dict[tuple[str, str | None, str], list[Obstacle]] = {}
+    for o in plan.obstacles:
+        together.setdefault((o.text, o.rule, o.remedy), []).append(o)
+    for (text, rule, remedy), obstacles in together.items():
+        locations = dict.fromkeys(str(program.locations[loc]) for o in obstacles for loc in o.locs)
+        objects = dict.fromkeys(names[n] for o in obstacles for n in o.objects)
+        fields = dict.fromkeys(f for o in obstacles for f in o.fields)
+        yield Conflict(text, rule, tuple(objects), tuple(fields), tuple(locations), remedy)
 
 
 def _objects(
@@ -175,7 +192,7 @@ def _objects(
         )
         locations = tuple(dict.fromkeys(str(program.locations[loc]) for loc in d.locs))
         yield ObjectText(
-            obj.name, obj.kind, obj.capacity, d.treatment, d.rule, d.reason, "", locations, accesses
+            obj.name, obj.kind, obj.capacity, d.treatment, d.rule, d.reason, d.fields, d.remedy, locations, accesses
         )  # fmt: skip
 
 
@@ -199,8 +216,12 @@ def _access(operation: Operation, words: Words, known: Sequence[Expr]) -> str:
     match operation.op:
         case "map_get" | "map_put" | "map_erase":
             return f"{verb} {words.key(operation.key, known)}"
-        case "expire" | "expire_range":
+        case "sketch_compute_hashes" | "sketch_refresh" | "sketch_fetch" | "sketch_touch_buckets":
+            return f"{verb} {words.key(operation.key, known)}"
+        case "expire" | "expire_range" | "sketch_expire":
             return "forget old entries"
+        case "cht_find":
+            return "choose an entry"
         case "dchain_allocate":
             return "take a new index"
     entry = words.entry(operation.index, known)

@@ -119,7 +119,8 @@ class _Path:
         for event in self._path.events:
             yield from conditions[told : event.condition_length]
             told = max(told, event.condition_length)
-            yield self._operation(event)
+            if event.op != "opaque":  # it calculates; what it gives says so where it is used
+                yield self._operation(event)
         yield from conditions[told:]
 
     def _operation(self, e: Event) -> Operation:

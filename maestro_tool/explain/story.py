@@ -147,8 +147,18 @@ def action(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, str]
             vector, index_map = (words.object(n).name for n in o.objects)
             start = "" if o.index is None else f" from {words.value(o.index, Facts.of(known))} on"
             return "erase", f"the keys in {vector}{start} from {index_map}"
-        case "opaque":
-            return "call", "a function that is not followed"
+        case "sketch_compute_hashes":
+            return "hash", f"{words.key(o.key, known)} for {names}"
+        case "sketch_refresh":
+            return "refresh", f"the counters of {words.key(o.key, known)} in {names}"
+        case "sketch_fetch":
+            return "read", f"the counters of {words.key(o.key, known)} in {names}"
+        case "sketch_touch_buckets":
+            return "count", f"{words.key(o.key, known)} in {names}"
+        case "sketch_expire":
+            return "forget", f"old counts in {names}"
+        case "cht_find":
+            return "choose", f"an entry of {words.object(o.objects[1]).name} by {words.object(o.objects[0]).name}"
     by = f" by {words.key(o.key, known)}" if o.key else ""
     return o.op.replace("_", " "), names + by + of_entry
 
@@ -186,5 +196,12 @@ def _outcomes(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, s
             return f"{names} has room: take a new index", f"{names} is full"
         case "dchain_is_allocated" | "dchain_rejuvenate" | "dchain_free":
             return f"{entry or 'the index'} in use in {names}", f"not in use in {names}"
+        case "sketch_fetch":
+            return f"counters of {words.key(o.key, known)} in {names} above the threshold", "not above the threshold"
+        case "sketch_touch_buckets":
+            return f"{words.key(o.key, known)} counted in {names}", f"no room to count in {names}"
+        case "cht_find":
+            table, chain = (words.object(n).name for n in o.objects)
+            return f"an entry in use in {chain} is chosen by {table}", f"none is in use in {chain}"
     verb, what = action(o, words, known)
     return f"{verb} {what}: yes", f"{verb} {what}: no"

@@ -195,7 +195,7 @@ def _object(o: ObjectText) -> RenderableType:
     head = Text.assemble(
         (o.name, "bold"), f" ({o.kind}{size}): ", (f"{o.treatment}{rule}", _STYLES.get(o.treatment, ""))
     )
-    lines = [f"{o.reason}"] + ([f"to shard it: {o.remedy}"] if o.remedy else [])
+    lines = [o.reason, *([f"to shard it: {o.remedy}"] if o.remedy else [])]
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=4)
     grid.add_column(no_wrap=True)
@@ -205,7 +205,7 @@ def _object(o: ObjectText) -> RenderableType:
     for a in o.accesses:
         by_port.setdefault((a.what, a.locations), []).append(a.port)
     for (what, locations), ports in by_port.items():
-        grid.add_row("", _ports(ports), what, "\n".join(locations))
+        grid.add_row("", _ports(ports), Text(what), Text("\n".join(locations)))
     return Group(_hanging(head, 2), _list(lines, 6), grid)
 
 

@@ -130,9 +130,22 @@ class Words:
         """What values are of: header fields, the frame's length, the time, the configuration, objects of the state."""
         facts = Facts.of(known)
         words: dict[str, None] = {}
-        for s in sorted(inputs, key=lambda s: (str(s.value).split(".")[0] in ("now", "cfg"), _natural(str(s.value)))):
+        for s in sorted(self._calculated_from(inputs), key=_order):
             words.setdefault(self._input(s, facts))
         return ", ".join(words) or "values"
+
+    def _calculated_from(self, inputs: Iterable[Expr]) -> set[Expr]:
+        """``inputs``, with what functions that are not followed were given in place of what they gave."""
+        found: set[Expr] = set()
+        work = list(inputs)
+        while work:
+            s = work.pop()
+            origin = self._names.origin(s)
+            if origin is not None and origin.op == "opaque" and origin.key:
+                work += [x for k in origin.key for x in symbols(k)]
+            else:
+                found.add(s)
+        return found
 
     def _input(self, s: Expr, facts: Facts) -> str:
         origin = self._names.origin(s)
@@ -301,7 +314,7 @@ class Words:
         if origin is None:
             return {"pkt_len": "frame length", "now": "time", "device": "port"}.get(name, name)
         if not origin.objects:
-            return "an unknown value"
+            return f"a value of ({self.inputs([s])})" if origin.key else "an unknown value"
         obj = self._objects[origin.objects[0]].name
         match origin.op:
             case "map_get":
@@ -355,8 +368,8 @@ class Words:
                 if origin.key is not None and len(origin.key) == 1:
                     return f"entry of {self.key(origin.key, known)}"
                 return f"entry found in {self._objects[origin.objects[0]].name}"
-            if origin.op == "dchain_allocate":
-                return "new entry"
+            if origin.op in ("dchain_allocate", "cht_find"):
+                return "new entry" if origin.op == "dchain_allocate" else "chosen entry"
         return f"entry {self.value(index, Facts.of(known))}"
 
 
@@ -489,6 +502,12 @@ def _number(value: int, width: int) -> str:
         return str(value)
     negative = value - (1 << width)
     return str(negative) if negative >= -65536 else f"{value:_}".replace("_", "'") if value < 10**15 else hex(value)
+
+
+def _order(s: Expr) -> tuple[object, ...]:
+    """The packet first, then the state, the configuration, the time."""
+    name = str(s.value)
+    return name.split(".")[0] in ("now", "cfg"), _natural(name)
 
 
 def _natural(name: str) -> tuple[object, ...]:

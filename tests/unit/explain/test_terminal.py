@@ -12,7 +12,7 @@ from explained import explain_sources, explained, shown
 from maestro_tool.diagnostics import InputError, ToolError
 from maestro_tool.explain import graphs, to_json
 
-NFS = ("nop", "fw", "pol", "sbridge", "bridge", "nat", "psd")
+NFS = ("nop", "fw", "pol", "sbridge", "bridge", "nat", "psd", "cl", "lb")
 
 FW = """\
 How packets flow  (of conditions in a row, the first that holds counts)
@@ -41,20 +41,15 @@ How packets flow  (of conditions in a row, the first that holds counts)
   └── otherwise -> drop
 """
 
-BRIDGE = """\
+SBRIDGE = """\
   ports 0, 1
-  forget what is older than config.address_timeout in state->ages,
-  state->addresses, state->indices
-  ├── src_mac is unicast
-  │   ├── src_mac found in state->indices
-  │   │   refresh the age in state->ages (entry of src_mac); write
-  │   │   state->devices (entry of src_mac)
-  │   │   [A]
-  │   │   ├── dst_mac found in state->indices
-  │   │   │   read state->devices (entry of dst_mac)
-  │   │   │   -> send to the port stored in state->devices (drop if that is the
-  │   │   │   input port)
-  │   │   └── not in state->indices -> flood
+  ├── dst_mac found in state->devices -> send to the port found in
+  │   state->devices (drop if that is the input port)
+  └── not in state->devices -> flood
+"""
+
+#: Where a frame goes does not depend on what was learnt from it.
+BRIDGE = """\
   │   └── not in state->indices
   │       ├── state->ages has room: take a new index
   │       │   write state->addresses (new entry); put src_mac into
@@ -70,6 +65,7 @@ def test_firewall_on_one_screen() -> None:
 
 
 def test_ports_that_do_the_same_and_parts_that_are_the_same_are_told_once() -> None:
+    assert SBRIDGE in shown(explained("sbridge"))
     assert BRIDGE in shown(explained("bridge"))
 
 

@@ -24,7 +24,7 @@ from maestro_tool.frontend import load_program
 from maestro_tool.symex import Limits, analyse
 
 ROOT = Path(__file__).resolve().parents[3]
-NFS = ("nop", "fw", "pol", "sbridge", "bridge", "nat", "psd")
+NFS = ("nop", "fw", "pol", "sbridge", "bridge", "nat", "psd", "cl", "lb")
 
 
 @cache
