@@ -188,7 +188,8 @@ def explain(
     except UnsupportedError as error:
         why = [error.message, *([error.hint] if error.hint else [])]
         return words.explain(program, analysed.analysis, plan, name, profiles, None, why)
-    return words.explain(program, analysed.analysis, plan, name, profiles, choice, choice.strategy.why)
+    decided = words.Decided(choice.plan, choice.solution, choice.strategy)
+    return words.explain(program, analysed.analysis, plan, name, profiles, decided, choice.strategy.why)
 
 
 def generate_sequential(request: Request, name: str, watch: Stopwatch) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_tool import canonical
-from maestro_tool.cli.build import NIC_HELP, load_cards, open_cache, port_count
+from maestro_tool.cli.build import NIC_HELP, STRATEGY_HELP, load_cards, open_cache, port_count
 from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("what", nargs="+", metavar="NF",
                    help="a folder with an NF, its name below nfs/, its .c files, or an analysis.json")  # fmt: skip
     p.add_argument("--nic", default="soft", help=f"{NIC_HELP} (default: soft)")
-    p.add_argument("--strategy", default="auto", help="what to explain instead of the best one (default: auto)")
+    p.add_argument("--strategy", default="auto", help=STRATEGY_HELP)
     p.add_argument("--ports", type=port_count, metavar="N", help="number of devices (default: nf.yaml, else 2)")
     p.add_argument("--arg", action="append", metavar="ARG",
                    help="--arg=X: an option of the NF; repeatable (default: nf.yaml, else none)")  # fmt: skip

@@ -4,6 +4,7 @@
 ``report`` adds plan and keys.  ``terminal`` and ``graphs`` show it.
 """
 
+from maestro_tool.explain.report import Decided as Decided
 from maestro_tool.explain.report import Explanation as Explanation
 from maestro_tool.explain.report import explain as explain
 from maestro_tool.explain.report import to_json as to_json

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_tool import plan_json
 from maestro_tool.explain.condense import decision_tree
-from maestro_tool.explain.steps import Names, Operation, Route, routes
+from maestro_tool.explain.steps import Operation, Route, routes
 from maestro_tool.explain.story import Passage, action, tell
 from maestro_tool.explain.words import Words
 from maestro_tool.expr import Expr
@@ -123,22 +123,34 @@ def to_json(explanation: Explanation) -> dict[str, Any]:
     return {"schema": SCHEMA, **dataclasses.asdict(explanation)}
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is done about an NF: the plan as it is carried out, the keys, and who uses them."""
+
+    plan: ShardingPlan
+    solution: RssSolution
+    strategy: Strategy
+
+
 def explain(
     program: Program,
     analysis: Analysis,
     plan: ShardingPlan,
     name: str,
     profiles: Sequence[NicProfile],
-    solution: RssSolution | None,
-    strategy: Strategy | None,
+    decided: Decided | None,
     why: Sequence[str],
 ) -> Explanation:
-    """``profiles``: one per port.  ``solution`` and ``strategy``: None where there is none; ``why`` says why."""
+    """``plan``: what the sharding analysis found.  ``profiles``: one per port.
+
+    ``decided``: None where nothing can be built, and ``why`` says why not.
+    """
     from maestro_tool.nic.profile import label
 
     by_port, names = routes(analysis)
     words = Words(analysis, names)
     object_names = {o.id: o.name for o in analysis.objects}
+    done = decided.plan if decided else plan
 
     def places(locs: Iterable[int]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(str(program.locations[loc]) for loc in locs))
@@ -146,18 +158,18 @@ def explain(
     return Explanation(
         nf=name,
         nic=label(profiles),
-        strategy=strategy.name if strategy else None,
+        strategy=decided.strategy.name if decided else None,
         why=tuple(why),
         arguments=analysis.arguments,
         flows=tuple(Flow(port, tell(decision_tree(rs), words)) for port, rs in by_port.items()),
-        objects=tuple(_objects(program, analysis, plan, by_port, names, words)),
+        objects=tuple(_objects(program, analysis, done, by_port, words)),
         constraints=tuple(
             ConstraintText(plan_json.sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))
-            for c in plan.constraints
+            for c in done.constraints
         ),
         conflicts=tuple(_conflicts(program, plan, object_names)),
-        relaxations=tuple(r.text for r in plan.relaxations),
-        quality=tuple(_quality(p, profiles[p.port].name) for p in solution.ports) if solution else (),
+        relaxations=tuple(r.text for r in done.relaxations),
+        quality=tuple(_quality(p, profiles[p.port].name) for p in decided.solution.ports) if decided else (),
         pinned=tuple(f"{p.place} = {p.value}" for p in analysis.pinned),
         notes=tuple(f"{places((loc,))[0]}: {text}" for loc, text in analysis.notes),
     )
@@ -180,7 +192,6 @@ def _objects(
     analysis: Analysis,
     plan: ShardingPlan,
     by_port: dict[int, list[Route]],
-    names: Names,
     words: Words,
 ) -> Iterable[ObjectText]:
     touched = _accesses(by_port, words)

@@ -88,7 +88,7 @@ def _parts(e: Explanation) -> Iterator[RenderableType]:
 
 def _no_constraint(e: Explanation) -> str:
     if e.conflicts:
-        return "no way to send packets to cores keeps them apart; see the conflicts below"
+        return "none: no way to part packets keeps this state apart, so it is shared; see below"
     return "none: any core may take any packet"
 
 

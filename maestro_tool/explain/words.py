@@ -276,6 +276,8 @@ class Words:
                 return _field(span[0], span[1] - span[0], facts)
             if (run := self._run(order)) is not None:
                 return run
+        if (prefix := _bits(e, facts)) is not None:
+            return prefix
         if (op := e.args[0].op) in ("and", "or", "xor") and all(a.op == op for a in e.args):  # byte by byte
             left, right = (nodes.concat(*(a.args[n] for a in e.args)) for n in (0, 1))
             return f"({self._value(left, facts)} {_INFIX[op]} {self._value(right, facts)})"
@@ -398,6 +400,17 @@ def _field(first: int, count: int, facts: Facts) -> str:
             high = 8 * (start + length - first) - 1
             return f"{name}[{high}:{high - 8 * count + 1}]"
     return f"frame[{first}..{first + count - 1}]" if count > 1 else f"frame[{first}]"
+
+
+def _bits(e: Expr, facts: Facts) -> str | None:
+    """The first bits of a field: ``src_ip/28``."""
+    *whole, last = e.args
+    span = packet_span(nodes.concat(*whole)) if last.op == "extract" else None
+    if span is None or packet_span(last.args[0]) != (span[1], span[1] + 1) or last.bounds[0] != 7:
+        return None
+    bits = 8 * len(whole) + last.width
+    names = [name for (first, size), name in facts.fields().items() if first == span[0] and bits < 8 * size]
+    return f"{names[0]}/{bits}" if names else None
 
 
 #: Bytes whose lowest bit says that the address is a group's (IEEE 802).

@@ -207,8 +207,11 @@ def test_missing_dpdk_says_what_to_install(tree: Tree) -> None:
 
 
 def test_missing_python_package_says_what_to_install(tree: Tree) -> None:
-    hide = "import maestro_tool.scons as m; m.importlib.util.find_spec = lambda name: None\n"
-    tree.edit("SConstruct", "asked =", f"{hide}asked =")
+    hide = (
+        "from importlib import util; find = util.find_spec\n"
+        "util.find_spec = lambda name, package=None: None if name == 'pycparser' else find(name, package)\n"
+    )
+    tree.edit("SConstruct", "DefaultEnvironment(", f"{hide}DefaultEnvironment(")
     result = tree.scons()
     assert result.status == 2
     assert "pip install" in result.err and "pycparser" in result.err
