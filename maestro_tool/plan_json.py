@@ -84,9 +84,22 @@ def document(
                 "ranged": d.ranged,
                 "rule": d.rule,
                 "reason": d.reason,
+                "fields": list(d.fields),
+                "remedy": d.remedy,
                 "locations": places(d.locs),
             }
             for d in plan.decisions
+        ],
+        "obstacles": [
+            {
+                "rule": o.rule,
+                "text": o.text,
+                "objects": [names[n] for n in o.objects],
+                "fields": list(o.fields),
+                "remedy": o.remedy,
+                "locations": places(o.locs),
+            }
+            for o in plan.obstacles
         ],
         "ports": [
             port

@@ -1,33 +1,46 @@
-"""Counters that packets add to and none reads: adding commutes, so each core may count for itself."""
+"""Counters that packets add to and none reads: adding commutes, so each core may count for itself.
+
+A counter is a variable, or a vector whose entries packets choose (by their protocol, say).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, sym, symbols
-from maestro_tool.sharding.access import is_packet_symbol
+from maestro_tool.sharding.access import Access, is_packet_symbol
+from maestro_tool.sharding.homes import stored_bytes
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
+_READS = {"global": "global_read", "vector": "vector_read"}
+_WRITES = {"global": "global_write", "vector": "vector_write"}
 
-def counters(analysis: Analysis) -> set[int]:
-    """Globals all of whose accesses are ``x += what the packet, options and time say``."""
-    candidates = {o.id for o in analysis.objects if o.kind == "global"}
+
+def counters(analysis: Analysis, accesses: list[Access]) -> set[int]:
+    """Objects all of whose accesses are ``x += what the packet, options and time say``."""
+    # Vectors that are reached by indices belong to what gives the indices out.
+    indexed = {a.object for a in accesses if a.how in ("via map", "fresh")}
+    candidates = {o.id for o in analysis.objects if o.kind in _READS and o.id not in indexed}
     for path in analysis.paths:
-        uses = _Uses(path)
+        uses = _uses(path)
         for number, e in enumerate(path.events):
             for obj in candidates & set(e.objects):
-                if not (_adds(path, e) if e.op == "global_write" else uses.only_added_up(number)):
+                kind = analysis.objects[obj].kind
+                adds = e.op == _WRITES[kind] and _adds(path, e, _READS[kind])
+                if not adds and not (e.op == _READS[kind] and uses[f"{e.op}.{number}"] <= {obj}):
                     candidates.discard(obj)
     return candidates
 
 
-def _adds(path: CallPath, write: Event) -> bool:
+def _adds(path: CallPath, write: Event, read: str) -> bool:
     """Every stored value is what was read there, plus something that does not come from state."""
+    stored = stored_bytes(write)
     for offset, value in write.stored:
-        n = value.width // 8
-        old = _read(path, write, offset, n)
-        number = concat(*(value_bytes(value)[::-1]))  # as the processor adds: little endian
+        size = value.width // 8
+        old = _read(path, write, read, offset, size)
+        # As the processor adds: little endian.
+        number = concat(*(stored[n] for n in reversed(range(offset, offset + size))))
         if old is None or number.op != "add" or old not in number.args:
             return False
         [added] = [a for a in number.args if a is not old] or [old]
@@ -40,50 +53,39 @@ def _stateless(s: Expr) -> bool:
     return str(s.value) in ("pkt_len", "now") or str(s.value).startswith("cfg.")
 
 
-def value_bytes(value: Expr) -> list[Expr]:
-    from maestro_tool.expr.nodes import extract
-
-    return [extract(value, i + 7, i) for i in reversed(range(0, value.width, 8))]
-
-
-def _read(path: CallPath, write: Event, offset: int, size: int) -> Expr | None:
-    """What a read of the written place gave, as the processor sees it; None if it was not read."""
+def _read(path: CallPath, write: Event, read: str, offset: int, size: int) -> Expr | None:
+    """What the path read at the written place before, as the processor sees it; None if it did not."""
     for number, e in enumerate(path.events):
         if e is write:
             return None
-        if e.op != "global_read" or e.objects != write.objects or e.span is None:
+        if e.op != read or e.objects != write.objects or e.span is None:
+            continue
+        if read == "vector_read" and e.index is not write.index:
             continue
         if e.span[0] <= offset and offset + size <= e.span[1]:
-            return concat(*(sym(f"global_read.{number}.{o}", 8) for o in reversed(range(offset, offset + size))))
+            return concat(*(sym(f"{read}.{number}.{o}", 8) for o in reversed(range(offset, offset + size))))
     return None
 
 
-class _Uses:
-    """Where what was read of globals goes on one path."""
+def _uses(path: CallPath) -> dict[str, set[int | None]]:
+    """For each event that reads (as ``vector_read.3``) the objects that what it read is stored in; None: it decides, or
+    leaves, something else."""
+    found: dict[str, set[int | None]] = defaultdict(set)
 
-    def __init__(self, path: CallPath) -> None:
-        elsewhere: list[Expr] = [*path.condition, *(v for _, v in path.packet_writes)]
-        if isinstance(path.verdict, Expr):
-            elsewhere.append(path.verdict)
-        for e in path.events:
-            elsewhere += [*(e.key or ()), *(x for x in (e.index, e.value) if x is not None)]
-            if e.op != "global_write":
-                elsewhere += [v for _, v in e.stored]
-        self._elsewhere = frozenset[Expr]().union(*map(symbols, elsewhere)) if elsewhere else frozenset()
-        self._written = [(e, frozenset[Expr]().union(*(symbols(v) for _, v in e.stored))) for e in self._writes(path)]
-        self._events = path.events
+    def used(e: Expr, where: int | None) -> None:
+        for s in symbols(e):
+            found[str(s.value).rpartition(".")[0]].add(where)
 
-    @staticmethod
-    def _writes(path: CallPath) -> Iterable[Event]:
-        return (e for e in path.events if e.op == "global_write")
-
-    def only_added_up(self, number: int) -> bool:
-        """What event ``number`` read is used for writing the same object only."""
-        e = self._events[number]
-        prefix = f"{e.op}.{number}."
-        if any(str(s.value).startswith(prefix) for s in self._elsewhere):
-            return False
-        return all(
-            w.objects == e.objects or not any(str(s.value).startswith(prefix) for s in used)
-            for w, used in self._written
-        )
+    for c in path.condition:
+        used(c, None)
+    for _, v in path.packet_writes:
+        used(v, None)
+    if isinstance(path.verdict, Expr):
+        used(path.verdict, None)
+    for e in path.events:
+        for x in (*(e.key or ()), e.index, e.value):
+            if x is not None:
+                used(x, None)
+        for _, v in e.stored:
+            used(v, e.objects[0] if e.op in _WRITES.values() else None)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maestro_tool.sharding.access import Access
 from maestro_tool.sharding.bits import show_field
@@ -37,8 +37,17 @@ def plan(o: Outcome) -> ShardingPlan:
         constraints=o.constraints,
         decisions=decisions,
         relaxations=tuple(_relaxations(o, decisions)),
-        obstacles=o.obstacles,
+        obstacles=tuple(_together(o.obstacles)),
     )
+
+
+def _together(obstacles: tuple[Obstacle, ...]) -> Iterable[Obstacle]:
+    """Those that say the same of other places as one."""
+    found: dict[Obstacle, tuple[int, ...]] = {}
+    for x in obstacles:
+        same = replace(x, locs=())
+        found[same] = tuple(dict.fromkeys((*found.get(same, ()), *x.locs)))
+    return (replace(x, locs=locs) for x, locs in found.items())
 
 
 def _decision(o: Outcome, obj: StateObject) -> ObjectDecision:
@@ -54,8 +63,10 @@ def _decision(o: Outcome, obj: StateObject) -> ObjectDecision:
     if obj.id in o.sharded:
         return _sharded(o, obj, mine, read)
     why, reason = _in_the_way(o, obj.id)
+    # No hash helps against R3, so what would help against others is no remedy.
+    remedy = next((x.remedy for x in o.obstacles if x.rule == "R3" and why.objects == x.objects), why.remedy)
     return ObjectDecision(
-        obj.id, read, True, "shared", why.rule, reason, why.locs or locs, fields=why.fields, remedy=why.remedy
+        obj.id, read, True, "shared", why.rule, reason, why.locs or locs, fields=why.fields, remedy=remedy
     )  # fmt: skip
 
 
@@ -68,8 +79,9 @@ def _in_the_way(o: Outcome, obj: int) -> tuple[Obstacle, str]:
     if related is not None:
         first = min(o.fate[obj].intersection(related.objects))
         return related, f"it belongs to {o.name(first)}, which is shared"
-    variable = next(x for x in o.obstacles if any(o.analysis.objects[n].kind == "global" for n in x.objects))
-    return variable, f"{o.name(variable.objects[0])} is shared, and variables can only be shared with everything else"
+    by_variable = (x for x in o.obstacles if any(o.analysis.objects[n].kind == "global" for n in x.objects))
+    cause = next(by_variable, o.obstacles[0])
+    return cause, f"{o.name(cause.objects[0])} is shared, and can only be shared with everything else"
 
 
 def _sharded(o: Outcome, obj: StateObject, mine: list[Access], read: bool) -> ObjectDecision:

@@ -29,9 +29,9 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     analysis = possible_paths(analysis, homes)
     accesses = collect(analysis, prover)
     reach = Reach(analysis)
-    # Objects that packets only read constrain nothing; nor do counters that nobody reads.
-    counted = counters(analysis)
-    written = {a.object for a in accesses if a.write} - counted
+    # Objects that packets only read constrain nothing.
+    written = {a.object for a in accesses if a.write}
+    countable, counted = counters(analysis, accesses), set[int]()
     # Objects that belong together have one fate.  Those with an obstacle are shared; then the rest is looked at again,
     # by itself: what is shared behaves as in the sequential NF and is in nobody's way.
     fate = groups(analysis, written, accesses, homes)
@@ -44,6 +44,10 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
         found += rules.choose(constraints, fate) if not found else []
         if not found:
             break
+        if freed := _in_the_way(found, constraints) & countable & sharded:
+            counted |= freed
+            sharded -= freed
+            continue
         obstacles += found
         lost = frozenset[int]().union(*(fate.get(obj, frozenset()) for o in found for obj in o.objects))
         # Variables are each core's own: a program cannot share some of them and shard the rest.
@@ -54,12 +58,20 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     return decide.plan(outcome)
 
 
+def _in_the_way(obstacles: list[Obstacle], constraints: list[Constraint]) -> set[int]:
+    """Objects that no hash suits: those that need not be sharded had better not be."""
+    found = {obj for o in obstacles if o.rule in ("R3", "R4") for obj in o.objects}
+    if any(o.rule == "R3" for o in obstacles):
+        found |= {obj for c in constraints for obj in c.objects}
+    return found - {obj for o in obstacles if o.rule not in ("R3", "R4") for obj in o.objects}
+
+
 def _needs(
     scope: Scope, reach: Reach, prover: Prover
 ) -> tuple[list[Constraint], list[Obstacle], dict[int, seen.Ranged]]:
     """What must meet so that the scope's objects can be sharded, what forbids it, and which allocators are ranged."""
     # R5: entries named by indices out of packets, which compare what they find.
-    exchanged = list(interchanges(scope, reach))
+    exchanged = list(interchanges(scope, reach, prover))
     explained = frozenset[Access]().union(*(x.accesses for x in exchanged))
     rest = replace(scope, touched=tuple(a for a in scope.touched if a not in explained))
     # Keys, indices and entries stay in step, so that indices found in a map, or fresh, follow their map.
@@ -97,15 +109,15 @@ def _r1(scope: Scope, reach: Reach, obj: int, accesses: list[Access]) -> Iterabl
         paths_of[access.port, access.name, access.write, access.loc].add(access.path)
     what = scope.analysis.objects[obj]
     sides = [
-        (Side(port, key, reach.classes(paths), loc), write, paths)
-        for (port, key, write, loc), paths in sorted(paths_of.items(), key=lambda kv: (kv[0][0], kv[0][3], repr(kv[0])))
+        (Side(scope.analysis.paths[min(paths)], key, reach.classes(paths), loc), write, paths)
+        for (_, key, write, loc), paths in sorted(paths_of.items(), key=lambda kv: (kv[0][0], kv[0][3], repr(kv[0])))
     ]
     unhashable: list[tuple[Side, Side]] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):
         for b, b_writes, b_paths in sides[i:]:
             if not (a_writes or b_writes):
                 continue
-            result = rules.key_equality(obj, what.name, a, b)
+            result = rules.key_equality(scope.analysis, obj, a, b)
             if isinstance(result, Constraint):
                 first, second = (a_paths, b_paths) if a.port <= b.port else (b_paths, a_paths)
                 yield from rules.outside_view(reach, result, (first, second), what)

@@ -68,9 +68,10 @@ def _unnamed_entries(scope: Scope) -> Iterable[Obstacle]:
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
         elif a.how == "unknown":
             index = scope.event(a).index
-            depends = tuple(sorted(rules.dependencies(index))) if index is not None else ()
+            path = scope.analysis.paths[a.path]
+            depends = tuple(sorted(rules.dependencies(scope.analysis, path, index))) if index is not None else ()
             text = f"an entry of {name} is chosen by {', '.join(depends) or 'a constant'}"
-            yield Obstacle("R4", text, (a.object,), (a.loc,), depends, rules.UNHASHABLE)
+            yield Obstacle("R4", text, (a.object,), (a.loc,), depends, rules.remedy_for(depends))
 
 
 def _unrelated_ways(scope: Scope) -> Iterable[Obstacle]:

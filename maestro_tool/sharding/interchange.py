@@ -22,6 +22,7 @@ from maestro_tool.sharding.plan import Constraint, Obstacle
 from maestro_tool.sharding.reach import Reach
 from maestro_tool.sharding.rules import Side
 from maestro_tool.sharding.scope import Scope
+from maestro_tool.sharding.slots import Prover
 from maestro_tool.symex.callpath import Analysis, CallPath
 
 
@@ -46,7 +47,7 @@ class _RefusalError(Exception):
         self.reason, self.loc = reason, loc
 
 
-def interchanges(scope: Scope, reach: Reach) -> Iterable[Interchange]:
+def interchanges(scope: Scope, reach: Reach, prover: Prover) -> Iterable[Interchange]:
     """For each allocator some entries of which packets name by an index of their own: whether R5 applies."""
     allocator_of = _allocators(scope)
     groups: dict[int, list[Access]] = defaultdict(list)
@@ -55,7 +56,7 @@ def interchanges(scope: Scope, reach: Reach) -> Iterable[Interchange]:
             groups[allocator_of[a.object]].append(a)
     for dchain, accesses in sorted(groups.items()):
         try:
-            found = tuple(dict.fromkeys(_apply(scope, reach, dchain, accesses)))
+            found = tuple(dict.fromkeys(_apply(scope, reach, prover, dchain, accesses)))
             yield Interchange(dchain, frozenset(accesses), found)
         except _RefusalError as refused:
             yield Interchange(dchain, frozenset(), (), (refused.reason, refused.loc))
@@ -73,7 +74,9 @@ def _allocators(scope: Scope) -> dict[int, int]:
     return {obj: next(iter(chains)) for obj, chains in found.items() if len(chains) == 1 and None not in chains}  # type: ignore[misc]
 
 
-def _apply(scope: Scope, reach: Reach, dchain: int, accesses: list[Access]) -> Iterable[Constraint | Obstacle]:
+def _apply(
+    scope: Scope, reach: Reach, prover: Prover, dchain: int, accesses: list[Access]
+) -> Iterable[Constraint | Obstacle]:
     by_path: dict[int, list[Access]] = defaultdict(list)
     for a in accesses:
         by_path[a.path].append(a)
@@ -88,7 +91,7 @@ def _apply(scope: Scope, reach: Reach, dchain: int, accesses: list[Access]) -> I
         outcomes = {_outcome(twin, question) for twin in _absent_twins(scope.analysis, path, question)}
         if _inert(path, question) and None not in outcomes and outcomes == {_outcome(path, question)}:
             continue  # a mismatch: as if the index were not in use
-        compared = _compared(path, question)
+        compared = _compared(path, question, prover)
         if not compared:
             raise _RefusalError("the entry is used without comparing what it holds with the packet", path.loc)
         yield from contents.constraints(reach, number, compared)
@@ -141,23 +144,38 @@ def _absent_twins(analysis: Analysis, path: CallPath, question: int) -> list[Cal
     return twins
 
 
-def _compared(path: CallPath, question: int) -> list[tuple[Expr, Expr]]:
-    """(stored, packet) sides of the equalities between the entry's contents and the packet on this path."""
+def _compared(path: CallPath, question: int, prover: Prover) -> list[tuple[Expr, Expr]]:
+    """(stored, packet) sides of the equalities between the entry's contents and the packet that hold on this path."""
     index = path.events[question].index
+    conditions = path.condition[path.events[question].condition_length :]
     found = []
-    for c in path.condition[path.events[question].condition_length :]:
-        if c.op != "eq":
-            continue
-        for stored, packet in (c.args, c.args[::-1]):
+    for equality in _equalities(conditions):
+        for stored, packet in (equality.args, equality.args[::-1]):
             origins = [producer(path, s) for s in symbols(stored)]
             if (
                 origins
                 and all(o is not None and o.op == "vector_read" and o.index is index for o in origins)
                 and symbols(packet)
                 and all(map(is_packet_symbol, symbols(packet)))
+                and prover.always(conditions, equality)
             ):
                 found.append((stored, packet))
     return found
+
+
+def _equalities(conditions: tuple[Expr, ...]) -> list[Expr]:
+    """The equations that occur in the conditions, in order."""
+    found: dict[Expr, None] = {}
+    seen: set[Expr] = set()
+    work = list(reversed(conditions))
+    while work:
+        e = work.pop()
+        if e not in seen:
+            seen.add(e)
+            work.extend(reversed(e.args))
+            if e.op == "eq":
+                found[e] = None
+    return list(found)
 
 
 class _Contents:
@@ -189,11 +207,11 @@ class _Contents:
         """Between every packet that fills an entry and the packets of path ``number``, which match it."""
         path = self._analysis.paths[number]
         vectors = sorted({e.objects[0] for stored, _ in compared for s in symbols(stored) if (e := producer(path, s))})
-        reader = Side(path.port, tuple(p for _, p in compared), reach.classes([number]), path.loc)
+        reader = Side(path, tuple(p for _, p in compared), reach.classes([number]), path.loc)
         for writer, loc in sorted(self._locs.items()):
             name = tuple(self._stored(path, stored, writer) for stored, _ in compared)
-            side = Side(self._analysis.paths[writer].port, name, reach.classes([writer]), loc)
-            result = rules.key_equality(vectors[0], self._analysis.objects[vectors[0]].name, side, reader)
+            side = Side(self._analysis.paths[writer], name, reach.classes([writer]), loc)
+            result = rules.key_equality(self._analysis, vectors[0], side, reader)
             if isinstance(result, Constraint):
                 first, second = (writer, number) if side.port <= reader.port else (number, writer)
                 yield from rules.outside_view(reach, result, ({first}, {second}), self._analysis.objects[vectors[0]])

@@ -14,29 +14,31 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, eq, land, lor, substitute, sym, symbols
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import FIELDS, HASHABLE
-from maestro_tool.sharding.bits import PacketBit, field_bit, origins, pair_fields, show_field
+from maestro_tool.sharding.access import producer
+from maestro_tool.sharding.bits import PacketBit, field_bit, pair_fields, show_field
 from maestro_tool.sharding.plan import Constraint, FieldBits, Obstacle, Rule
 from maestro_tool.sharding.reach import Reach
-from maestro_tool.symex.callpath import StateObject
+from maestro_tool.symex.callpath import Analysis, CallPath, StateObject
 
 T = TypeVar("T")
-
-#: What would help where an entry is named by something that no NIC hashes.
-UNHASHABLE = "name the entry by addresses or ports; no NIC that this tool knows hashes anything else"
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a pair of accesses: a port, the entry's name there, and who gets there."""
+    """One side of a pair of accesses: a path, the entry's name there, and who gets there."""
 
-    port: int
+    path: CallPath
     name: tuple[Expr, ...]
     classes: tuple[str, ...]
     loc: int
 
+    @property
+    def port(self) -> int:
+        return self.path.port
 
-def key_equality(obj: int, object_name: str, a: Side, b: Side) -> Constraint | Obstacle | None:
-    """R1: packets that name one entry meet.  None: the two sides can never name the same entry.
+
+def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint | Obstacle | None:
+    """R1: packets that name one entry of ``obj`` meet.  None: the two sides can never name the same entry.
 
     R4 if nothing of the key is hashable: an obstacle that names what the key depends on.
     """
@@ -59,10 +61,9 @@ def key_equality(obj: int, object_name: str, a: Side, b: Side) -> Constraint | O
     relation = _relation(a.name, b.name)
     if relation is not None:
         return Constraint(ports, (), classes, "R1", (obj,), locs, relation)
-    depends = sorted({d for side in (a, b) for e in side.name for d in dependencies(e)})
-    what = ", ".join(depends) if depends else "a constant"
-    text = f"{object_name} is keyed by {what}: nothing of that can be hashed by a NIC"
-    return Obstacle("R4", text, (obj,), locs, tuple(depends), UNHASHABLE)
+    depends = tuple(sorted({d for side in (a, b) for e in side.name for d in dependencies(analysis, side.path, e)}))
+    text = f"{analysis.objects[obj].name} is keyed by {', '.join(depends) or 'a constant'}: no NIC hashes any of that"
+    return Obstacle("R4", text, (obj,), locs, depends, remedy_for(depends))
 
 
 def outside_view(
@@ -103,13 +104,9 @@ def _renamed(e: Expr, side: str) -> Expr:
     return substitute(e, {s: sym(f"{side}.{s.value}", s.width) for s in symbols(e)})
 
 
-def dependencies(e: Expr) -> set[str]:
-    """What a key expression depends on, in a network engineer's words."""
+def dependencies(analysis: Analysis, path: CallPath, e: Expr) -> set[str]:
+    """What an expression of ``path`` depends on, in a network engineer's words."""
     found: set[str] = set()
-    for o in origins(e):
-        if isinstance(o, PacketBit):
-            f = field_bit(o)
-            found.add(f[0] if f else f"frame byte {o.byte}")
     for s in symbols(e):
         name = str(s.value)
         if name.startswith("pkt."):
@@ -120,8 +117,29 @@ def dependencies(e: Expr) -> set[str]:
         elif name.startswith("cfg."):
             found.add(f"the option {name[4:]}")
         else:
-            found.add("a value from other state")
+            found |= _made(analysis, path, s)
     return found
+
+
+def _made(analysis: Analysis, path: CallPath, s: Expr) -> set[str]:
+    """What a symbol that an event of the path produced depends on."""
+    origin = producer(path, s)
+    if origin is None:
+        return {"a value that is not known"}
+    if origin.op == "opaque":
+        operands = {d for operand in origin.key or () for d in dependencies(analysis, path, operand)}
+        return operands or {"a value that is not known"}
+    kind = "an index of" if origin.op == "dchain_allocate" else "what is stored in"
+    return {f"{kind} {analysis.objects[origin.objects[0]].name}"}
+
+
+def remedy_for(depends: tuple[str, ...]) -> str:
+    """What would help where an entry is named by something that no NIC hashes."""
+    if any(d.startswith(("what is stored in", "an index of")) for d in depends):
+        return "keep it per flow; entries that other state names may be wanted by any packet"
+    by_address = "name its entries by IP addresses or ports"
+    hashed = ", ".join(d for d in depends if d in FIELDS or d.startswith("frame byte"))
+    return f"{by_address}; or a NIC that hashes {hashed} (no profile has one)" if hashed else by_address
 
 
 def subsume(constraints: list[Constraint]) -> list[Constraint]:

@@ -106,9 +106,13 @@ def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
     """The allocators of the scope that ``s`` is an index of, or that it was computed from by a function that was not
     followed (a checksum)."""
     dchain = scope.homes.source(path, s)
-    if dchain in scope.objects:
+    if dchain is not None and dchain in scope.objects:
         yield dchain
     origin = producer(path, s)
+    if origin is not None and origin.op == "map_get":
+        block = scope.homes.of.get(origin.objects[0])
+        if block is not None and block.stride > 1 and block.dchain in scope.objects:
+            yield block.dchain  # the number of an entry in an index's block
     if origin is not None and origin.op == "opaque":
         for operand in (x for key in origin.key or () for x in symbols(key)):
             if operand is not s:

@@ -371,6 +371,13 @@ class PacketMachine(Machine):
                 self._forget_aliases(state, object_id, index)
                 events.write_bytes(state, "vector_write", object_id, index, offset, bits, loc)
             case SetUp():
+                if number in self._result.common:
+                    self.fail(
+                        UnsupportedError,
+                        f"writes to '{block.name}', which nf_config_init made once for all cores",
+                        loc,
+                        "let packets write to memory that nf_init allocates, or to variables",
+                    )
                 written = set(range(offset, offset + size))
                 mutable = self._findings.mutable.setdefault(number, set())
                 if not written <= mutable:

@@ -32,13 +32,17 @@ _LIBRARY = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0, "errno": 
 
 @dataclass(frozen=True, slots=True)
 class SetUpResult:
-    """Memory after nf_init; nobody changes it any more."""
+    """Memory after nf_init; nobody changes it any more.
+
+    ``common``: blocks that nf_config_init made, once for all cores.
+    """
 
     memory: Memory
     globals: dict[str, int]
     objects: tuple[ObjectInfo, ...]
     notes: frozenset[tuple[int, str]]
     files: tuple[PinnedFile, ...]
+    common: frozenset[int]
 
 
 class SetUpMachine(Machine):
@@ -59,12 +63,12 @@ class SetUpMachine(Machine):
         self.ports = ports
         self.step_limit = limits.setup_steps
         self._keys, self._hashes = keys, hashes
-        self._shared: frozenset[int] = frozenset()
+        self.common: frozenset[int] = frozenset()
 
     def configured(self, state: State) -> None:
         """nf_config_init, which runs once, is over; nf_init follows, on each core."""
         variables = set(self.globals.values())
-        self._shared = frozenset(number for number, _ in state.memory.items() if number not in variables)
+        self.common = frozenset(number for number, _ in state.memory.items() if number not in variables)
         if self.objects:
             self._fail_shared(f"allocates a {self.objects[0].kind} in nf_config_init", self.objects[0].loc)
 
@@ -74,11 +78,11 @@ class SetUpMachine(Machine):
 
     def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
         super().stored(state, number, block, offset, size, value, loc)
-        if number in self._shared:
+        if number in self.common:
             self._fail_shared(f"nf_init writes to '{block.name}', which nf_config_init made", loc)
 
     def release(self, state: State, number: int, loc: int) -> None:
-        if number in self._shared:
+        if number in self.common:
             self._fail_shared("nf_init frees memory that nf_config_init made", loc)
         super().release(state, number, loc)
 
@@ -160,7 +164,8 @@ def run_setup(
             "are the NF's arguments right? capacities of maps must be powers of two",
         )
     files = tuple(file for _, file in sorted(machine.files.pinned.items()))
-    return SetUpResult(state.memory, numbers, tuple(machine.objects), frozenset(machine.notes), files)
+    notes = frozenset(machine.notes)
+    return SetUpResult(state.memory, numbers, tuple(machine.objects), notes, files, machine.common)
 
 
 def _command_line(machine: SetUpMachine, state: State, arguments: tuple[str, ...]) -> tuple[Value, Value]:

@@ -99,23 +99,35 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_
 
 @dataclass(frozen=True)
 class Result:
+    """``treatments``: of each object that packets touch, by name; ``ranged``: names of ranged allocators."""
+
     plan: ShardingPlan
     constraints: set[tuple[int, int, tuple[tuple[str, str], ...]]]
     rules: set[str | None]
     texts: str
+    treatments: dict[str, str]
+    ranged: set[str]
+    relaxations: set[str]
+
+    def named(self, treatment: str) -> set[str]:
+        return {name for name, t in self.treatments.items() if t == treatment}
 
 
-def plan_of(tmp_path: Path, body: str) -> Result:
+def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -> Result:
     source = tmp_path / "nf.c"
-    source.write_text(PRELUDE + body + "\n  return 1 - device;\n}\n")
-    analysis = analyse(load_program([source], [], []), (), 2, Limits())
+    source.write_text(prelude + body + "\n  return 1 - device;\n}\n")
+    analysis = analyse(load_program([source], [], []), (), ports, Limits())
     plan = derive_plan(analysis)
+    names = {o.id: o.name for o in analysis.objects}
     assert plan_from_json(plan_to_json(plan)) == plan
     return Result(
         plan,
         {(*c.ports, tuple((show_field(a), show_field(b)) for a, b in c.equal)) for c in plan.constraints},
         {o.rule for o in plan.obstacles},
         " / ".join(o.text for o in plan.obstacles),
+        {names[d.object]: d.treatment for d in plan.decisions if d.read or d.written},
+        {names[d.object] for d in plan.decisions if d.ranged},
+        {r.kind for r in plan.relaxations},
     )
 
 
