@@ -11,7 +11,7 @@ The folders of this package are the pipeline; read them in this order:
 
 Beside them: ``expr`` (symbolic expressions), ``packet`` (header fields, packet classes),
 ``nic`` (profiles), ``traffic`` (captures: generate, replay, compare), ``scons`` (the build tool),
-``cli`` (commands).  Arrows go one way; only ``scons`` imports SCons.
+``explain`` (what was found, in words and graphs), ``cli`` (commands).  Arrows go one way; only ``scons`` imports SCons.
 """
 
 __version__ = "0.1.0"
