@@ -20,6 +20,9 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "test_ports": (),
     "test_packet": (),
     "test_instance": ("tiny_fw",),
+    "test_sharing": ("shared_nf",),
+    "test_transactions": (),
+    "test_workers": (),
 }
 
 #: DPDK itself keeps memory until the end.

@@ -42,7 +42,8 @@ _Static_assert(MAESTRO_RESTORE_BYTES <= MAESTRO_MAX_RESTORE, "the packet can be 
 static inline int64_t maestro_share_begin(const uint8_t *frame, uint16_t length, int64_t now) {
   struct maestro_share *share = &maestro_share;
   if (!share->reader) return now;
-  if (MAESTRO_UNLIKELY(atomic_load_explicit(share->wanted, memory_order_relaxed))) now = maestro_now = maestro_give_way();
+  if (MAESTRO_UNLIKELY(atomic_load_explicit(share->wanted, memory_order_relaxed)))
+    now = maestro_now = maestro_give_way();
   share->n_undo = 0;
   share->copied = 0;
   if (MAESTRO_UNLIKELY(share->variables != NULL)) share->save(share->variables);

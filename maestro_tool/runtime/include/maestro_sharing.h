@@ -60,7 +60,7 @@ struct maestro_share {
   void *variables; /* the worker's variables before the packet; NULL: packets do not change any */
   void (*save)(void *block);
   void (*load)(const void *block);
-  jmp_buf leave;
+  sigjmp_buf leave;
 };
 extern _Thread_local struct maestro_share maestro_share;
 
@@ -91,8 +91,8 @@ static inline void maestro_remember_use(struct dchain_cell *place) {
 #ifdef MAESTRO_SHARING
 /* The object that stands behind this one: itself, or that of worker 0. */
 #define MAESTRO_TARGET(object) ((object)->target)
-#define MAESTRO_BEFORE_WRITE(object) \
-  do {                               \
+#define MAESTRO_BEFORE_WRITE(object)               \
+  do {                                             \
     if ((object)->guarded) maestro_before_write(); \
   } while (0)
 #else

@@ -34,8 +34,8 @@ void maestro_dchain_restrict(struct DoubleChain *chain, uint32_t first, uint32_t
 }
 
 /* Which of a group is the oldest cannot be predicted, so there are no branches on it: members are compared by their use
- * and, in the lowest bits, their place.  Where several workers number the uses, times come first: these are what packets
- * can tell. */
+ * and, in the lowest bits, their place.  Where several workers number the uses, times come first: these are what
+ * packets can tell. */
 typedef unsigned __int128 rank_t;
 
 static inline rank_t rank(const struct dchain_cell *cell, uint32_t place, bool by_time) {

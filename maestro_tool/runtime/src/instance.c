@@ -90,7 +90,7 @@ int maestro_process_burst(struct maestro_instance *instance, unsigned worker, st
 struct creation {
   const struct maestro_nf *nf;
   struct maestro_instance *instance;
-  void *pristine; /* the variables as the program's text initialises them, then as configured */
+  void *pristine;                   /* the variables as the program's text initialises them, then as configured */
   struct maestro_builder *builders; /* one per worker: the checks ask which objects it made */
   char *error;
   size_t error_size;

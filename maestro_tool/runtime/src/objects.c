@@ -131,9 +131,10 @@ bool maestro_filled_as_planned(const struct maestro_builder *builder) {
     const void *made = builder->objects[i];
     if (made == NULL || (object->kind != MAESTRO_MAP && object->kind != MAESTRO_DCHAIN)) continue;
     const uint32_t filled = object->kind == MAESTRO_MAP ? ((const struct Map *)made)->size : n_allocated(made);
-    /* What packets only read may have any content: all workers have the same.  But the plan knows whether it has any. */
-    const bool agrees = object->treatment == MAESTRO_READ_ONLY ? (filled > 0) == (object->filled > 0)
-                                                               : filled == object->filled;
+    /* What packets only read may have any content: all workers have the same.  But the plan knows whether it has any.
+     */
+    const bool agrees =
+        object->treatment == MAESTRO_READ_ONLY ? (filled > 0) == (object->filled > 0) : filled == object->filled;
     if (agrees) continue;
     disagree(builder, "nf_init leaves %u entries in '%s', but the plan was made for %u; build with these arguments",
              filled, object->name, object->filled);
@@ -149,9 +150,12 @@ struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsign
   struct Map *map = maestro_object_memory(sizeof *map);
   struct map_slot *slots = maestro_object_memory(n_slots * sizeof *slots);
   if (map == NULL || slots == NULL) return NULL;
-  *map =
-      (struct Map){.slots = slots, .mask = (uint32_t)(n_slots - 1), .capacity = capacity, .equal = equal, .hash = hash,
-                   .target = map};
+  *map = (struct Map){.slots = slots,
+                      .mask = (uint32_t)(n_slots - 1),
+                      .capacity = capacity,
+                      .equal = equal,
+                      .hash = hash,
+                      .target = map};
   return map;
 }
 
@@ -169,9 +173,11 @@ struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, vector
   struct Vector *vector = maestro_object_memory(sizeof *vector);
   char *data = maestro_object_memory(((size_t)capacity + 1) * stride);
   if (vector == NULL || data == NULL) return NULL;
-  *vector = (struct Vector){
-      .data = data, .stride = (uint32_t)stride, .capacity = capacity, .element_size = (uint32_t)element_size,
-      .target = vector};
+  *vector = (struct Vector){.data = data,
+                            .stride = (uint32_t)stride,
+                            .capacity = capacity,
+                            .element_size = (uint32_t)element_size,
+                            .target = vector};
   for (size_t i = 0; i <= capacity && init != NULL; i++) init(data + i * stride);
   return vector;
 }

@@ -34,7 +34,7 @@ struct maestro_builder {
   struct maestro_arena *arena;
   unsigned n_allocations;
   void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
-  char *error;                              /* the first disagreement between the program and its plan; "" if none */
+  char *error;                        /* the first disagreement between the program and its plan; "" if none */
   size_t error_size;
 };
 extern _Thread_local struct maestro_builder *maestro_builder;

@@ -77,7 +77,7 @@ int64_t maestro_write_begin(struct maestro_lock *lock, int64_t now) {
 
 void maestro_write_end(struct maestro_lock *lock) { atomic_store_explicit(&lock->writer, false, memory_order_release); }
 
-void maestro_leave(void) { _longjmp(maestro_share.leave, 1); }
+void maestro_leave(void) { siglongjmp(maestro_share.leave, 1); }
 
 int64_t maestro_give_way(void) {
   struct maestro_lock *lock = maestro_share.lock;
@@ -163,8 +163,8 @@ static void run_as_writer(struct maestro_lock *lock, maestro_burst *process, str
 
 static void run_as_readers(struct maestro_lock *lock, maestro_burst *process, struct rte_mbuf **packets, uint16_t n,
                            int64_t now, uint16_t *verdicts) {
-  volatile uint16_t next = 0; /* volatile: also right after _longjmp */
-  if (_setjmp(maestro_share.leave) != 0) {
+  volatile uint16_t next = 0; /* volatile: also right after siglongjmp */
+  if (sigsetjmp(maestro_share.leave, 0) != 0) {
     const uint16_t at = (uint16_t)(maestro_cursor.burst - packets);
     undo(packets[at]);
     read_end(lock);

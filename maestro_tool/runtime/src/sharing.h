@@ -5,9 +5,9 @@
  *
  * Why it excludes: a reader stores `reading` and then loads `writer`; a writer sets `writer` and then loads `reading`.
  * All four are sequentially consistent, so in their one order either the reader's store comes before the writer's load,
- * which then waits, or the writer's comes before the reader's load, which then backs off.  Why what one wrote is seen by
- * the next: `reading` and `writer` are cleared with release, and who goes on because they are clear has loaded them with
- * acquire (as every sequentially consistent load is).
+ * which then waits, or the writer's comes before the reader's load, which then backs off.  Why what one wrote is seen
+ * by the next: `reading` and `writer` are cleared with release, and who goes on because they are clear has loaded them
+ * with acquire (as every sequentially consistent load is).
  *
  * Time: packets of one worker may come with an earlier time than what another's left behind.  So that no packet meets
  * state of its future, the time of a burst is raised to the last writer's, and a writer's to the latest of all bursts
@@ -28,7 +28,7 @@ struct maestro_turn {
 
 struct maestro_lock {
   _Alignas(64) atomic_bool writer;
-  int64_t time; /* of the latest writer */
+  int64_t time;                       /* of the latest writer */
   _Alignas(64) _Atomic int64_t clock; /* transactions: no packet before has a later time */
   unsigned n_workers;
   bool transactions;

@@ -2,7 +2,8 @@
  * or not at all.  Each reads the lock's word, so that a writer, who excludes them, makes them abort.
  *
  * Time: the clock is not earlier than any burst that has begun, and is read within the transaction.  So it does not go
- * back from one transaction to the next; it moves once per burst, not with each packet, which would make all conflict. */
+ * back from one transaction to the next; it moves once per burst, not with each packet, which would make all conflict.
+ */
 #include "sharing.h"
 
 #include <stdlib.h>

@@ -1,0 +1,155 @@
+"""Each way to get sharing, or what follows a verdict, wrong is noticed by a C test; the right version passes it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from maestro_tool import runtime
+from tests.runtime.test_runtime import ENVIRONMENT, PROGRAMS
+from tests.runtime.toolchain import HERE, STRICT, Toolchain, pkg_config
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """``old`` becomes ``new`` in ``file`` (below runtime/); C test ``test`` must fail then."""
+
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+MUTATIONS = {
+    "verdict of the first run": Mutation(
+        "src/sharing.c", "packets + at, 1, now, verdicts + at)", "packets + at, 1, now, (uint16_t[1]){0})", "test_sharing"
+    ),
+    "packet not restored": Mutation(
+        "src/sharing.c", "memcpy(rte_pktmbuf_mtod(packet, void *), share->frame, share->saved);", "(void)packet;",
+        "test_sharing",
+    ),
+    "variables not restored": Mutation(
+        "src/sharing.c", "if (share->variables != NULL) share->load(share->variables);", "", "test_sharing"
+    ),
+    "uses not undone": Mutation("src/sharing.c", "*last->place = last->before;", "(void)last;", "test_sharing"),
+    "copies not compared": Mutation("include/maestro_burst.h", "maestro_compare_copies();", "(void)0;", "test_sharing"),
+    "the rest of the burst forgotten": Mutation("src/sharing.c", "if (next == n) return;", "return;", "test_sharing"),
+    "expiry asks one worker": Mutation(
+        "src/dchain.c", "worker < chain->n_ages; worker++", "worker < 1; worker++", "test_sharing"
+    ),
+    "expiry asks no worker": Mutation(
+        "src/dchain.c", "if (shared) consult_workers(chain, index);", "(void)consult_workers;", "test_sharing"
+    ),
+    "expired in the order of numbers": Mutation(
+        "src/dchain.c", "return by_time ? ", "return false && by_time ? ", "test_sharing"
+    ),
+    "workers do not share": Mutation("src/objects.c", "target = first->objects[i];", "target = made;", "test_sharing"),
+    "use is a write": Mutation(
+        "include/lib/verified/double-chain.h", "if (chain->guards_use)", "if (chain->guarded)", "test_sharing"
+    ),
+    "sharded objects take the lock": Mutation(
+        "include/maestro_sharing.h", "if ((object)->guarded) maestro_before_write();", "maestro_before_write();",
+        "test_sharing",
+    ),
+    "time goes back for readers": Mutation(
+        "src/sharing.c", "later(later(turn->time, lock->time), now)", "later(turn->time, now)", "test_sharing"
+    ),
+    "time goes back for writers": Mutation(
+        "src/sharing.c", "time = later(time, lock->turns[i].time);", "", "test_sharing"
+    ),
+    "sent on the other port": Mutation(
+        "src/workers.c", "transmit(worker, verdicts[i], packets[i]);", "transmit(worker, 1 - packets[i]->port, packets[i]);",
+        "test_workers",
+    ),
+    "too few references": Mutation("src/workers.c", "(int16_t)(n_ports - 2)", "(int16_t)(n_ports - 3)", "test_workers"),
+    "flooded to the input port": Mutation("src/workers.c", "if (id != input) transmit", "transmit", "test_workers"),
+    "sent packets freed": Mutation(
+        "src/workers.c", "rte_pktmbuf_free_bulk(output->packets + sent, output->n - sent);",
+        "rte_pktmbuf_free_bulk(output->packets, output->n - sent);", "test_workers",
+    ),
+    "unsent packets kept": Mutation(
+        "src/workers.c", "rte_pktmbuf_free_bulk(output->packets + sent, output->n - sent);", "", "test_workers"
+    ),
+    "transactions ignore the lock": Mutation("src/transactions.c", ") TRANSACTION_ABORT();", ") {}", "test_transactions"),
+    "transactions for ever": Mutation(
+        "src/transactions.c", "if ((status & (MAY_SUCCEED | EXPLICIT)) == 0) return false;", "", "test_transactions"
+    ),
+}  # fmt: skip
+
+
+def mutated(mutation: Mutation, folder: Path) -> Path:
+    """A copy of the runtime with the mutation in it."""
+    for part in ("src", "include"):
+        shutil.copytree(runtime.RUNTIME / part, folder / part)
+    file = folder / mutation.file
+    text = file.read_text()
+    assert mutation.old in text, "the mutation found nothing to change"
+    file.write_text(text.replace(mutation.old, mutation.new))
+    return folder
+
+
+def build(root: Path, test: str, folder: Path, libraries: list[str], *flags: str) -> Path:
+    """The C test on the runtime in ``root``: of its sources only what was changed, and what sees changed headers."""
+    program = folder / test
+    sources = [*(HERE / f"{part}.c" for part in (test, *PROGRAMS[test])), *libraries]
+    words = ["gcc", *STRICT, "-O1", "-g", "-w", *flags, f"-I{root}/include", f"-I{root}/src", f"-I{HERE}"]
+    words += [*pkg_config("--cflags"), *map(str, sources), *pkg_config("--libs"), "-lpthread", "-o", str(program)]
+    subprocess.run(words, check=True)
+    return program
+
+
+def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [program, *arguments], capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=120
+    )
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_mutation_is_noticed(name: str, plain: Toolchain, tmp_path: Path) -> None:
+    mutation = MUTATIONS[name]
+    root = mutated(mutation, tmp_path / "runtime")
+    # The changed file comes before the library, which has the same symbols; a changed header is in the NF of the test.
+    changed = [str(root / mutation.file)] if mutation.file.endswith(".c") else []
+    if mutation.test == "test_transactions":
+        changed = []  # it includes the file
+    program = build(root, mutation.test, tmp_path, [*changed, str(plain.folder / "libruntime.a")])
+    assert run(program).returncode != 0
+
+
+#: The runtime that workers run in, all of which ThreadSanitizer must see.
+_WORKERS = ("sharing", "transactions", "instance", "objects", "dchain", "sketch", "arena", "packet")
+
+
+def races(root: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    sources = [str(root / "src" / f"{name}.c") for name in _WORKERS]
+    return run(build(root, "test_sharing", folder, sources, "-fsanitize=thread"), "threads")
+
+
+def test_no_data_races(tmp_path: Path) -> None:
+    done = races(runtime.RUNTIME, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["writers do not wait", "readers do not look", "copies are elements"])
+def test_missing_lock_is_noticed(name: str, tmp_path: Path) -> None:
+    mutation = {
+        "writers do not wait": Mutation(
+            "src/sharing.c",
+            "while (atomic_load_explicit(&lock->turns[i].reading, memory_order_seq_cst))",
+            "while (0)",
+            "",
+        ),
+        "readers do not look": Mutation(
+            "src/sharing.c", "if (!atomic_load_explicit(&lock->writer, memory_order_seq_cst)) break;", "break;", ""
+        ),
+        "copies are elements": Mutation(
+            "include/lib/verified/vector.h", "if (vector->guarded && maestro_share.reader)", "if (0)", ""
+        ),
+    }[name]
+    done = races(mutated(mutation, tmp_path / "runtime"), tmp_path)
+    assert done.returncode != 0
+    assert "data race" in done.stderr or "is " in done.stderr
