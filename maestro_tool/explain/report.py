@@ -225,7 +225,7 @@ def _access(operation: Operation, words: Words, known: Sequence[Expr]) -> str:
     """What is done to an object, which is not named again."""
     verb, _ = action(operation, words, known)
     match operation.op:
-        case "map_get" | "map_put" | "map_erase":
+        case "map_get" | "map_put" | "map_erase" | "lpm_lookup":
             return f"{verb} {words.key(operation.key, known)}"
         case "sketch_compute_hashes" | "sketch_refresh" | "sketch_fetch" | "sketch_touch_buckets":
             return f"{verb} {words.key(operation.key, known)}"

@@ -15,7 +15,9 @@ from maestro_tool.expr.nodes import substitute, sym, symbols
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 #: Operations after which reading the object again gives the same.
-_READS = frozenset({"map_get", "vector_read", "dchain_is_allocated", "global_read", "cht_find"})
+_READS = frozenset(
+    {"map_get", "vector_read", "dchain_is_allocated", "global_read", "cht_find", "lpm_lookup", "dmap_get"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def action(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, str]
     entry = words.entry(o.index, known)
     of_entry = f" ({entry})" if entry else ""
     match o.op:
-        case "map_get":
+        case "map_get" | "lpm_lookup":
             return "look up", f"{words.key(o.key, known)} in {names}"
         case "map_put":
             return "put", f"{words.key(o.key, known)} into {names}"
@@ -192,6 +192,8 @@ def _outcomes(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, s
     match o.op:
         case "map_get":
             return f"{words.key(o.key, known)} found in {names}", f"not in {names}"
+        case "dmap_get":
+            return f"found in {names}", f"not in {names}"
         case "dchain_allocate":
             return f"{names} has room: take a new index", f"{names} is full"
         case "dchain_is_allocated" | "dchain_rejuvenate" | "dchain_free":

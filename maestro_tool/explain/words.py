@@ -319,7 +319,7 @@ class Words:
             return f"a value of ({self.inputs([s])})" if origin.key else "an unknown value"
         obj = self._objects[origin.objects[0]].name
         match origin.op:
-            case "map_get":
+            case "map_get" | "dmap_get" | "lpm_lookup":
                 return f"number found in {obj}"
             case "dchain_allocate":
                 return f"new index of {obj}"

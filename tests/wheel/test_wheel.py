@@ -67,6 +67,13 @@ def test_another_repository_builds_and_runs(python: Path, tmp_path: Path) -> Non
     assert (tmp_path / "build" / "run" / "soft" / "bridge" / "port1.pcap").stat().st_size > 24
 
 
+def test_an_empty_folder_becomes_a_repository(python: Path, tmp_path: Path) -> None:
+    """The way of docs/tutorial.md: what `maestro new` writes needs nothing but the wheel."""
+    assert "next: scons nf=limiter" in _run([python.parent / "maestro", "new", "limiter"], tmp_path)
+    out = _run([python, "-m", "SCons", "-Q", "explain", "nf=limiter"], tmp_path)
+    assert "limiter on soft: shared-nothing" in out and "src_ip found in indices" in out
+
+
 def _run(words: list[object], cwd: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MAESTRO_CACHE")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # where ninja is

@@ -172,6 +172,22 @@ def test_bytes_are_only_called_ports_where_they_are(tmp_path: Path) -> None:
     assert "frame[36] == 7" in shown(explain_sources((source,), "small"))
 
 
+def test_a_route_table(tmp_path: Path) -> None:
+    text = (
+        (_NF % ("device", "return lpm_lookup_elem(routes, rte_be_to_cpu_32(ip->dst_addr));"))
+        .replace(
+            "struct nf_config {",
+            '#include "lib/verified/lpm-dir-24-8.h"\nstatic struct lpm *routes;\nstruct nf_config {',
+            1,
+        )
+        .replace("{ return true; }", "{ return lpm_allocate(&routes) && lpm_update_elem(routes, 0x0a000000, 8, 1); }")
+    )
+    source = tmp_path / "router.c"
+    source.write_text(text)
+    said = shown(explain_sources((source,), "router"))
+    assert "look up dst_ip in routes" in said and "send to the port found in routes" in said
+
+
 # --------------------------------------------------------------------------- graphs
 
 
