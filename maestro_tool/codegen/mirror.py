@@ -69,7 +69,8 @@ def mirror_files(
                 )
             continue
         macros = "".join(f"#define {m} {v}\n" for m, v in defines.items()) if name.endswith(".c") else ""
-        result[name] = macros + f'#line 1 "{_quoted(file)}"\n' + _edited(text, edits.get(file, []), per_worker=per_worker)
+        edited = _edited(text, edits.get(file, []), per_worker=per_worker)
+        result[name] = f'{macros}#line 1 "{_quoted(file)}"\n{edited}'
     return result
 
 
