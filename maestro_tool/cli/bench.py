@@ -1,4 +1,5 @@
-"""``bench``: how long each phase takes, cold, and what a packet costs in memory; with the reference figures beside."""
+"""``bench``: how long each phase takes, cold, and what a packet costs in memory under each strategy; with the
+reference figures beside."""
 
 from __future__ import annotations
 
@@ -6,70 +7,99 @@ import argparse
 import json
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maestro_tool import canonical
-from maestro_tool.diagnostics import ToolError
+from maestro_tool.diagnostics import InputError, ToolError
 
-SCHEMA = "maestro-bench/1"
-
-#: ns per packet by number of flows, of a plain sequential libVig implementation on one core of a 2.6 GHz EPYC.
-REFERENCE_NS = {
-    "fw": {1_000: 61.0, 10_000: 75.0, 60_000: 107.0},
-    "pol": {1_000: 41.0, 10_000: 60.0, 60_000: 108.0},
-    "nop": {1_000: 3.4, 10_000: 3.4, 60_000: 3.4},
-}
+SCHEMA = "maestro-bench/2"
 
 FLOWS = (1_000, 10_000, 60_000)
+
+#: ns per packet by number of flows, of a plain sequential libVig implementation on one core of a 2.6 GHz EPYC.
+REFERENCE_NS: dict[str, dict[int, float]] = {
+    nf: dict(zip(FLOWS, figures, strict=True))
+    for nf, figures in {
+        "nop": (3.4, 3.4, 3.4),
+        "fw": (61.0, 75.0, 107.0),
+        "pol": (41.0, 60.0, 108.0),
+        "nat": (72.0, 93.0, 159.0),
+        "psd": (76.0, 266.0, 489.0),
+        "cl": (115.0, 134.0, 190.0),
+        "hhh": (123.0, 164.0, 441.0),
+        "sbridge": (19.0, 24.0, 25.0),
+        "bridge": (42.0, 56.0, 103.0),
+        "lb": (82.0, 102.0, 149.0),
+    }.items()
+}
+
+#: Throughput: (name, new flows in 32 packets); flows that are known before, and threads.
+TRAFFIC = (("read-mostly", 0), ("churny", 1))
+KNOWN_FLOWS = 10_000
+CORES = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An NF to measure: its analysis (for the sources and arguments) and its two bench programs."""
+    """An NF to measure: its analysis (for the sources and arguments), and its programs, the sequential one first."""
 
     name: str
     analysis: Path
-    sequential: Path
-    parallel: Path
+    programs: tuple[Path, ...]
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = subparsers.add_parser("bench", help="measure phases and packets; `scons bench` calls this")
-    p.add_argument("--nf", nargs=4, action="append", required=True,
-                   metavar=("NAME", "ANALYSIS", "SEQUENTIAL", "PARALLEL"), help="repeatable")  # fmt: skip
+    p.add_argument("--nf", nargs="+", action="append", required=True, metavar="WORD",
+                   help="repeatable: NAME ANALYSIS PROGRAM..., the sequential program first")  # fmt: skip
     p.add_argument("--nic", default="soft", help="profile for the phases (default: soft)")
-    p.add_argument("--packets", type=int, default=4_000_000, metavar="N", help="per figure (default: 4000000)")
+    p.add_argument("--packets", type=int, default=1_000_000, metavar="N", help="per figure (default: 1000000)")
+    p.add_argument("--json", action="store_true", help="print all figures as JSON instead of tables")
     p.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="all figures as JSON")
     p.set_defaults(run=_bench)
 
 
 def _bench(args: argparse.Namespace) -> None:
-    subjects = [Subject(name, Path(a), Path(s), Path(p)) for name, a, s, p in args.nf]
+    if any(len(words) < 3 for words in args.nf):
+        raise InputError("--nf needs a name, an analysis and a program")
+    subjects = [Subject(name, Path(a), tuple(map(Path, programs))) for name, a, *programs in args.nf]
+
+    def say(text: str) -> None:
+        if not args.json:
+            print(text, flush=True)
+
     imports = _import_seconds()
+    say(f"\nphases, cold, in ms (importing the packages first took {1e3 * imports:.0f} ms)")
     result: dict[str, Any] = {"schema": SCHEMA, "import_seconds": imports, "nfs": {}}
-    print(f"\nphases, cold, in ms (importing the packages first took {1e3 * imports:.0f} ms)", flush=True)
     for subject in subjects:
         phases = _phases(subject, args.nic)
         result["nfs"][subject.name] = {"phases_seconds": phases}
         cells = "  ".join(f"{name} {1e3 * seconds:.0f}" for name, seconds in phases.items())
-        print(f"  {subject.name:<10}{1e3 * sum(phases.values()):>6.0f} = {cells}", flush=True)
-    print("\nns per packet, in memory (ratio to the reference: libVig, sequential, 2.6 GHz EPYC)")
-    print(f"  {'nf':<10}{'flows':>7}{'reference':>11}{'sequential':>20}{'shared-nothing':>20}", flush=True)
+        say(f"  {subject.name:<10}{1e3 * sum(phases.values()):>6.0f} = {cells}")
+    say("\nns per packet on one core, in memory (ratio to the reference: libVig, sequential, 2.6 GHz EPYC)")
     for subject in subjects:
-        figures = {
-            kind: _packets(program, args.packets)
-            for kind, program in (("sequential", subject.sequential), ("parallel", subject.parallel))
-        }
+        figures = {s: dict(costs) for s, costs in _costs(subject, args.packets)}
         result["nfs"][subject.name]["ns_per_packet"] = figures
+        say(f"  {subject.name:<10}{'flows':>7}{'reference':>11}" + "".join(f"{s:>20}" for s in figures))
         for flows in FLOWS:
             reference = REFERENCE_NS.get(subject.name, {}).get(flows)
-            cells = "".join(_cell(figures[kind][str(flows)], reference) for kind in ("sequential", "parallel"))
-            print(f"  {subject.name:<10}{flows:>7}{reference if reference else '-':>11}{cells}", flush=True)
+            cells = "".join(_cell(of[str(flows)], reference) for of in figures.values())
+            say(f"  {'':<10}{flows:>7}{reference if reference else '-':>11}{cells}")
+    say(f"\nmillion packets per second of all cores, {KNOWN_FLOWS} flows; churny: 1 of 32 packets is of a new flow")
+    say(f"  {'nf':<10}{'strategy':<16}" + "".join(f"{f'{n}, {c} core(s)':>24}" for n, _ in TRAFFIC for c in CORES))
+    for subject in subjects:
+        rates = {s: dict(of) for s, of in _rates(subject, args.packets)}
+        result["nfs"][subject.name]["packets_per_second"] = rates
+        for strategy, of in rates.items():
+            cells = "".join(f"{of[n][str(c)] / 1e6:>24.2f}" for n, _ in TRAFFIC for c in CORES)
+            say(f"  {subject.name:<10}{strategy:<16}{cells}")
     result["reference_ns"] = {nf: {str(n): v for n, v in by.items()} for nf, by in REFERENCE_NS.items()}
-    canonical.write_files({args.output: canonical.dumps(result)})
-    print(f"\n{args.output}")
+    text = canonical.dumps(result)
+    canonical.write_files({args.output: text})
+    print(text if args.json else f"\n{args.output}", end="" if args.json else "\n")
 
 
 def _cell(ns: float, reference: float | None) -> str:
@@ -104,14 +134,46 @@ def _phases(subject: Subject, nic: str) -> dict[str, float]:
     return seconds
 
 
-def _packets(program: Path, packets: int) -> dict[str, float]:
-    """ns per packet by number of flows."""
-    command = [str(program.resolve()), "--packets", str(packets), "--flows", ",".join(map(str, FLOWS))]
+def _costs(subject: Subject, packets: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """(strategy, ns per packet by number of flows) of each program; each strategy once."""
+    seen = set()
+    for program in subject.programs:
+        lines = _run(program, "--packets", str(packets), "--flows", ",".join(map(str, FLOWS)))
+        figures = {str(line["flows"]): float(line["ns_per_packet"]) for line in lines}
+        if set(figures) != {str(n) for n in FLOWS}:
+            raise ToolError(f"{program} printed figures for {', '.join(figures) or 'nothing'}")
+        strategy = str(lines[0]["strategy"])
+        if strategy not in seen:
+            seen.add(strategy)
+            yield strategy, figures
+
+
+def _rates(subject: Subject, packets: int) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
+    """(strategy, traffic -> cores -> packets per second) of each parallel program; each strategy once."""
+    seen = set()
+    for program in subject.programs[1:]:
+        figures: dict[str, dict[str, float]] = {}
+        strategy = ""
+        for name, churn in TRAFFIC:
+            for cores in CORES:
+                words = ["--cores", str(cores), "--packets", str(packets), "--flows", str(KNOWN_FLOWS)]
+                [line] = _run(program, *words, *(["--churn", str(churn)] if churn else []))
+                strategy = str(line["strategy"])
+                figures.setdefault(name, {})[str(cores)] = float(line["packets_per_second"])
+            if strategy in seen:
+                break
+        else:
+            seen.add(strategy)
+            yield strategy, figures
+
+
+def _run(program: Path, *words: str) -> list[dict[str, Any]]:
+    """What a bench program prints."""
+    command = [str(program.resolve()), *words]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ToolError(f"{program} failed with status {done.returncode}: {done.stderr.strip()[-500:]}")
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    figures = {str(line["flows"]): float(line["ns_per_packet"]) for line in lines}
-    if set(figures) != {str(n) for n in FLOWS}:
-        raise ToolError(f"{program} printed figures for {', '.join(figures) or 'nothing'}")
-    return figures
+    if not lines:
+        raise ToolError(f"{program} printed no figures")
+    return lines

@@ -43,14 +43,16 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
 
     ``sources``: default: the NF's folder below $MAESTRO_NFS.  NIC: a name, a .yaml file, or a list.
     ``A+B``: the cards of port 0 and port 1.  NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of
-    devices.  STRATEGY: auto, shared-nothing, handoff.  TABLES_FOR: a capture, or a folder with port0.pcap ...: what the
-    tables are balanced for.  FULL_HASH: related packets agree in the whole hash, not only in the index.
+    devices.  STRATEGY: one of `strategies.STRATEGIES`.  TABLES_FOR: a capture, or a folder with port0.pcap ...: what
+    the tables are balanced for.  FULL_HASH: related packets agree in the whole hash, not only in the index.
+    FOLDER: where the files go; default: <nic>/<nf> in the build folder.
     """
     strategy = variables.strategy(str(overrides.pop("STRATEGY", env["STRATEGY"])))
     full_hash = bool(overrides.pop("FULL_HASH", False))
     traffic = [Path(t) for t in flatten([overrides.pop("TABLES_FOR", [])]) if t]
     captures = tuple(c for t in traffic for c in (sorted(t.glob("port*.pcap")) if t.is_dir() else (t,)))
     nics = overrides.pop("NIC", env["NIC"])
+    elsewhere = overrides.pop("FOLDER", None)
     cc = _compiler(env)
     function = _function(env, name, sources, overrides)
     configs = Path(env["MAESTRO_CONFIGS"])
@@ -68,7 +70,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     for nic in nics if is_List(nics) else [nics]:
         cards = [_translated(profiles.resolve, part, configs) for part in profiles.split(str(nic))]
         label = profiles.label(str(nic))
-        folder = f"#{env['MAESTRO_BUILD']}/{label}/{name}"
+        folder = elsewhere or f"#{env['MAESTRO_BUILD']}/{label}/{name}"
         options = {
             "MAESTRO_NF": name,
             "MAESTRO_NIC": builders.literal("--nic", ["+".join(_file(env, card).path for card in cards)]),
@@ -88,7 +90,8 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
 
         generated = once(env, f"{folder}/plan.json", options, generate)
         program, library = _compile(cc, function, folder, generated)
-        summary.declare(summary.Product(name, label, generated[0], program[0]))
+        if elsewhere is None:
+            summary.declare(summary.Product(name, label, generated[0], program[0]))
         nodes += [program, library, generated[1], generated[0]]
     return flatten(nodes)
 
@@ -114,7 +117,8 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
 
 
 def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
-    """A node that measures the NFs ``names``: phases and packets, to $MAESTRO_BUILD/bench.json."""
+    """A node that measures the NFs ``names``, as they are, as STRATEGY says, and with all state shared: phases and
+    packets, to $MAESTRO_BUILD/bench.json."""
     cc, build = _compiler(env), f"#{env['MAESTRO_BUILD']}"
     harness = cc.Object(f"{build}/bench/bench_nf.o", _file(env, runtime.RUNTIME / "bench" / "bench_nf.c"))
     words, programs = [], []
@@ -122,12 +126,16 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
         env.Parallelize(name, NIC="soft", **overrides)
         env.SequentialNF(name, **overrides)
         folders = {"sequential": f"{build}/sequential/{name}", "parallel": f"{build}/soft/{name}"}
+        for strategy in ("locks", *(["tm"] if _has_transactions() else [])):
+            folders[strategy] = f"{build}/bench/{name}/{strategy}"
+            env.Parallelize(name, NIC="soft", **overrides | {"STRATEGY": strategy, "FOLDER": folders[strategy]})
+        made = []
         for kind, folder in folders.items():
             parts = [harness, env.File(f"{folder}/gen/main_{name}.o"), env.File(f"{folder}/lib{name}.a")]
-            programs += cc.Program(f"{build}/bench/{name}/{kind}", parts)
+            made += cc.Program(f"{build}/bench/{name}/bench_{kind}", parts)
         analysis = env.File(f"{build}/analysis/{name}/analysis.json")
-        words += ["--nf", name, analysis.path, programs[-2].path, programs[-1].path]
-        programs.append(analysis)
+        words += ["--nf", name, analysis.path, *(program.path for program in made)]
+        programs += [*made, analysis]
     node = env.Alias(
         "bench-of-" + "-".join(names),
         programs,
@@ -136,6 +144,14 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
     )
     env.AlwaysBuild(node)
     return node
+
+
+def _has_transactions() -> bool:
+    """Whether this machine's CPU says that it has RTM; without, `tm` does what `locks` does."""
+    try:
+        return " rtm " in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
 
 
 # --------------------------------------------------------------------------- the NF

@@ -1,24 +1,33 @@
-/* ns per packet of one NF, in memory, without I/O.  Link it with lib<nf>.a and the generated main_<nf>.c in place of
+/* What a packet costs one NF, in memory, without I/O.  Link it with lib<nf>.a and the generated main_<nf>.c in place of
  * main.o.
  *
- *     bench_nf [--flows N[,N...]] [--packets N] [--workers N] [--seed N] [-- NF options]
+ *     bench_nf [--flows N[,N...]] [--packets N] [--workers N] [--cores N] [--churn N] [--seed N] [-- NF options]
  *
  * Defaults: --flows 1000,10000,60000 --packets 4000000 --workers 1 --seed 1.  Needs neither root nor huge pages.
- * Flow i has LAN address 10.0.0.0 + i, WAN address 96.0.0.0 + a hash of i, and UDP ports.  First each flow sends one
- * packet from port 0 (LAN), so that the NF knows it; then bursts of 32 with flows drawn uniformly at random, half from
- * LAN, half replies (all from port 0 if the NF has one port).  Only process_burst is timed: packets are written into
- * their mbufs before, 4 bursts at a time, which leaves them where a card with direct cache access would. With --workers
- * N, the packets are those that the plan's tables give to worker 0, which runs on this thread: the cost of a packet on
- * one of N cores, each holding its share of the flows.
+ * Flow i has LAN address 10.0.0.0 + i, WAN address 96.0.0.0 + a hash of i, and UDP ports; MAC addresses of its own in
+ * the LAN, of one of 256 routers in the WAN.  First each flow sends one packet from port 0 (LAN), so that the NF knows
+ * it; then bursts of 32 with flows drawn uniformly at random, half from LAN, half replies to what the NF made of the
+ * first packet (all from port 0 if the NF has one port).
  *
- * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", "ns_per_packet",
- * "cycles_per_packet", "dropped"}; the figures are of the least disturbed of forty parts of the run.  Exit status 1 and
- * a message on error. */
+ * Without --cores only process_burst is timed: packets are written into their mbufs before, 4 bursts at a time, which
+ * leaves them where a card with direct cache access would. With --workers N, the packets are those that the plan's
+ * tables give to worker 0, which runs on this thread: the cost of a packet on one of N cores, each holding its share of
+ * the flows.  The figures are of the least disturbed of forty parts of the run.
+ *
+ * With --cores N, N workers run on as many threads, each with its own flows, for --packets each, all at the same time.
+ * The figure, packets per second of all together, includes writing the packets.  --churn N: of 32 packets, N are of
+ * flows that were never seen, and time runs so fast (2 ms per burst) that they expire.
+ *
+ * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", and "ns_per_packet",
+ * "cycles_per_packet", "dropped", or "churn", "packets_per_second", "write_locks"}.  Exit status 1 and a message on
+ * error. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -35,26 +44,29 @@ extern const struct maestro_nf *const maestro_main_nf;
 
 enum { BURST = 32, BURSTS = 4, PARTS = 40, FRAME = 60, MAX_SIZES = 16 };
 
-/* 16 bytes per flow: the harness itself must not fill the caches. */
+/* Few bytes per flow: the harness itself must not fill the caches. */
 struct flow {
-  uint32_t lan, wan; /* addresses, and ports as they are in a packet from the LAN; network byte order */
-  uint16_t lan_port, wan_port;
-  uint32_t unused;
+  uint32_t lan, wan, reply; /* addresses, and ports as they are in a packet from the LAN; network byte order */
+  uint16_t lan_port, wan_port, reply_port; /* reply: where replies go, as a NAT has the LAN's address */
 };
 
 struct settings {
-  unsigned flows[MAX_SIZES], n_sizes, n_workers;
+  unsigned flows[MAX_SIZES], n_sizes, n_workers, n_cores, churn;
   uint64_t packets, seed;
 };
 
 struct run {
   const struct settings *settings;
   struct maestro_instance *instance;
+  unsigned worker;
   struct rte_mbuf *mbufs[BURSTS * BURST];
   struct flow *flows;
   unsigned n_flows, n_sides;
   uint64_t random, dropped;
-  int64_t now;
+  int64_t now, tick; /* ns; per burst */
+  unsigned n_new;    /* flows that came on the way */
+  pthread_t thread;
+  pthread_barrier_t *barrier;
 };
 
 __attribute__((noreturn)) static void die(const char *what, const char *detail) {
@@ -93,6 +105,10 @@ static void parse(int argc, char **argv, struct settings *settings) {
       settings->packets = number(argv[i], &end);
     } else if (strcmp(name, "--workers") == 0) {
       settings->n_workers = (unsigned)number(argv[i], &end);
+    } else if (strcmp(name, "--cores") == 0) {
+      settings->n_workers = settings->n_cores = (unsigned)number(argv[i], &end);
+    } else if (strcmp(name, "--churn") == 0) {
+      settings->churn = (unsigned)number(argv[i], &end);
     } else if (strcmp(name, "--seed") == 0) {
       settings->seed = number(argv[i], &end);
     } else {
@@ -118,25 +134,44 @@ static void write_common(uint8_t frame[FRAME]) {
 
 /* What a flow's packets have of their own; side 0: from the LAN, 1: the reply. */
 static void write_flow(uint8_t frame[FRAME], const struct flow *flow, unsigned side) {
-  struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + sizeof(struct rte_ether_hdr));
+  struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
+  struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ether + 1);
   struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+  const uint8_t *lan = (const uint8_t *)&flow->lan, *wan = (const uint8_t *)&flow->wan;
+  const struct rte_ether_addr host = {{2, 0, lan[0], lan[1], lan[2], lan[3]}}, router = {{2, 1, 0, 0, 0, wan[3]}};
+  ether->src_addr = side == 0 ? host : router;
+  ether->dst_addr = side == 0 ? router : host;
   ip->src_addr = side == 0 ? flow->lan : flow->wan;
-  ip->dst_addr = side == 0 ? flow->wan : flow->lan;
+  ip->dst_addr = side == 0 ? flow->wan : flow->reply;
   udp->src_port = side == 0 ? flow->lan_port : flow->wan_port;
-  udp->dst_port = side == 0 ? flow->wan_port : flow->lan_port;
+  udp->dst_port = side == 0 ? flow->wan_port : flow->reply_port;
 }
 
-static bool on_worker_0(const struct run *run, const struct flow *flow, uint16_t *const tables[]) {
+static struct flow make_flow(uint64_t *random, uint32_t lan) {
+  const uint64_t r = next_random(random);
+  struct flow flow = {.lan = rte_cpu_to_be_32(lan),
+                      .wan = rte_cpu_to_be_32(0x60000000u | (uint32_t)(r & 0xFFFFFF)),
+                      .lan_port = rte_cpu_to_be_16((uint16_t)(1024 + (r >> 32 & 0x7FFF))),
+                      .wan_port = RTE_BE16(443)};
+  flow.reply = flow.lan;
+  flow.reply_port = flow.lan_port;
+  return flow;
+}
+
+static bool is_mine(const struct run *run, const struct flow *flow, uint16_t *const tables[]) {
   uint8_t frame[FRAME];
+  if (run->settings->n_workers == 1) return true;
+  if (maestro_main_nf->sharing == MAESTRO_SHARE_ALL) /* any worker will do */
+    return rte_be_to_cpu_32(flow->lan) % run->settings->n_workers == run->worker;
   write_common(frame);
-  for (unsigned side = 0; side < run->n_sides && run->settings->n_workers > 1; side++) {
+  for (unsigned side = 0; side < run->n_sides; side++) {
     write_flow(frame, flow, side);
-    if (tables[side][maestro_index(&maestro_main_nf->ports[side], frame, FRAME)] != 0) return false;
+    if (tables[side][maestro_index(&maestro_main_nf->ports[side], frame, FRAME)] != run->worker) return false;
   }
   return true;
 }
 
-/* Makes n flows, and keeps those whose packets worker 0 gets, from either side. */
+/* Makes n flows, and keeps those whose packets the worker gets, from either side. */
 static void make_flows(struct run *run, unsigned n) {
   uint16_t *tables[2] = {NULL, NULL};
   for (unsigned side = 0; side < run->n_sides && run->settings->n_workers > 1; side++) {
@@ -148,17 +183,14 @@ static void make_flows(struct run *run, unsigned n) {
   run->flows = calloc(n, sizeof *run->flows);
   if (run->flows == NULL) die("out of memory", "");
   uint64_t random = run->settings->seed;
+  run->n_flows = 0;
   for (unsigned i = 0; i < n; i++) {
-    const uint64_t r = next_random(&random);
-    const struct flow flow = {.lan = rte_cpu_to_be_32(0x0A000000u + i),
-                              .wan = rte_cpu_to_be_32(0x60000000u | (uint32_t)(r & 0xFFFFFF)),
-                              .lan_port = rte_cpu_to_be_16((uint16_t)(1024 + (r >> 32 & 0x7FFF))),
-                              .wan_port = RTE_BE16(443)};
-    if (on_worker_0(run, &flow, tables)) run->flows[run->n_flows++] = flow;
+    const struct flow flow = make_flow(&random, 0x0A000000u + i);
+    if (is_mine(run, &flow, tables)) run->flows[run->n_flows++] = flow;
   }
   free(tables[0]);
   free(tables[1]);
-  if (run->n_flows == 0) die("no flow of these has both its packets on worker 0", "");
+  if (run->n_flows == 0) die("no flow of these has both its packets on one worker", "");
 }
 
 static void put(struct rte_mbuf *mbuf, const struct flow *flow, unsigned side) {
@@ -173,15 +205,15 @@ static void put(struct rte_mbuf *mbuf, const struct flow *flow, unsigned side) {
 
 /* Processes what lies in the mbufs; returns cycles. */
 static uint64_t timed(struct run *run, unsigned n_bursts) {
-  static uint16_t verdicts[BURSTS][BURST];
+  uint16_t verdicts[BURSTS][BURST];
   int status = 0;
   const uint64_t start = rte_rdtsc_precise();
   for (unsigned b = 0; b < n_bursts; b++) {
-    run->now += 10000;
-    status |= maestro_process_burst(run->instance, 0, run->mbufs + b * BURST, BURST, run->now, verdicts[b]);
+    run->now += run->tick;
+    status |= maestro_process_burst(run->instance, run->worker, run->mbufs + b * BURST, BURST, run->now, verdicts[b]);
   }
   const uint64_t cycles = rte_rdtsc_precise() - start;
-  if (status != 0) die("worker 0 is busy", "");
+  if (status != 0) die("the worker is busy", "");
   for (unsigned b = 0; b < n_bursts; b++)
     for (unsigned i = 0; i < BURST; i++) run->dropped += verdicts[b][i] == MAESTRO_DROP;
   return cycles;
@@ -192,6 +224,12 @@ static void warm_up(struct run *run) {
   for (unsigned at = 0; at < run->n_flows; at += BURST) {
     for (unsigned i = 0; i < BURST; i++) put(run->mbufs[i], &run->flows[(at + i) % run->n_flows], 0);
     timed(run, 1);
+    for (unsigned i = 0; i < BURST; i++) {
+      const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(run->mbufs[i], struct rte_ipv4_hdr *, 14);
+      struct flow *flow = &run->flows[(at + i) % run->n_flows];
+      flow->reply = ip->src_addr;
+      flow->reply_port = ((const struct rte_udp_hdr *)(ip + 1))->src_port;
+    }
   }
 }
 
@@ -201,6 +239,11 @@ static uint64_t measure(struct run *run, uint64_t n_rounds) {
     for (unsigned i = 0; i < BURSTS * BURST; i++) {
       const uint64_t r = next_random(&run->random);
       const unsigned side = run->n_sides > 1 ? (unsigned)(r >> 63) : 0;
+      if (i % BURST < run->settings->churn) { /* 11.0.0.0 and on: of this worker, or of no one who minds */
+        const struct flow new = make_flow(&run->random, 0x0B000000u + run->worker * 0x400000u + run->n_new++ / 2);
+        put(run->mbufs[i], &new, side);
+        continue;
+      }
       put(run->mbufs[i], &run->flows[(uint32_t)r % run->n_flows], side);
     }
     cycles += timed(run, BURSTS);
@@ -231,6 +274,58 @@ static void bench(struct run *run, unsigned n_flows) {
   free(run->flows);
 }
 
+static void *run_worker(void *context) {
+  struct run *run = context;
+  const uint64_t n_rounds = 1 + run->settings->packets / (BURSTS * BURST);
+  warm_up(run);
+  measure(run, 1 + n_rounds / 20);
+  pthread_barrier_wait(run->barrier);
+  measure(run, n_rounds);
+  pthread_barrier_wait(run->barrier);
+  maestro_detach(run->instance);
+  return NULL;
+}
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void bench_cores(const struct run *first, struct rte_mempool *pool, unsigned n_flows) {
+  const struct settings *settings = first->settings;
+  static struct run runs[MAESTRO_MAX_WORKERS];
+  pthread_barrier_t barrier;
+  uint64_t write_locks = 0;
+  if (settings->n_cores > MAESTRO_MAX_WORKERS) die("too many cores", "");
+  pthread_barrier_init(&barrier, NULL, settings->n_cores + 1);
+  for (unsigned i = 0; i < settings->n_cores; i++) {
+    runs[i] = *first;
+    runs[i].worker = i;
+    runs[i].random += i;
+    runs[i].barrier = &barrier;
+    if (settings->churn > 0) runs[i].tick = 2000000;
+    if (rte_pktmbuf_alloc_bulk(pool, runs[i].mbufs, BURSTS * BURST) != 0) die("no memory for packets", "");
+    make_flows(&runs[i], n_flows);
+    if (pthread_create(&runs[i].thread, NULL, run_worker, &runs[i]) != 0) die("no thread can be started", "");
+  }
+  pthread_barrier_wait(&barrier);
+  const double start = seconds();
+  pthread_barrier_wait(&barrier);
+  const double elapsed = seconds() - start;
+  for (unsigned i = 0; i < settings->n_cores; i++) {
+    pthread_join(runs[i].thread, NULL);
+    write_locks += maestro_sharing_counts(first->instance, i).write_locks;
+    free(runs[i].flows);
+  }
+  const uint64_t n = settings->n_cores * (1 + settings->packets / (BURSTS * BURST)) * BURSTS * BURST;
+  printf("{\"nf\": \"%s\", \"strategy\": \"%s\", \"workers\": %u, \"flows\": %u, \"packets\": %" PRIu64
+         ", \"churn\": %u, \"packets_per_second\": %.0f, \"write_locks\": %" PRIu64 "}\n",
+         maestro_main_nf->name, maestro_main_nf->strategy, settings->n_cores, n_flows, n, settings->churn,
+         (double)n / elapsed, write_locks);
+  fflush(stdout);
+}
+
 /* EAL without huge pages, with as many idle ports as the NF may ask for. */
 static void start_eal(const char *program, unsigned n_ports) {
   char vdevs[MAESTRO_MAX_PORTS][32];
@@ -249,13 +344,19 @@ static void run_size(const struct settings *settings, unsigned n_flows, int nf_a
   static struct run run;
   char error[512];
   start_eal(nf_argv[0], maestro_main_nf->n_ports);
-  run = (struct run){.settings = settings, .n_sides = maestro_main_nf->n_ports > 1 ? 2 : 1, .random = settings->seed};
+  run = (struct run){
+      .settings = settings, .n_sides = maestro_main_nf->n_ports > 1 ? 2 : 1, .random = settings->seed, .tick = 10000};
   if (maestro_create(maestro_main_nf, settings->n_workers, nf_argc, nf_argv, &run.instance, error, sizeof error) != 0)
     die(error, "");
-  struct rte_mempool *pool =
-      rte_pktmbuf_pool_create("bench", BURSTS * BURST, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-  if (pool == NULL || rte_pktmbuf_alloc_bulk(pool, run.mbufs, BURSTS * BURST) != 0) die("no memory for packets", "");
-  bench(&run, n_flows);
+  struct rte_mempool *pool = rte_pktmbuf_pool_create("bench", BURSTS * BURST * RTE_MAX(settings->n_cores, 1u), 0, 0,
+                                                     RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  if (pool == NULL) die("no memory for packets", "");
+  if (settings->n_cores > 0) {
+    bench_cores(&run, pool, n_flows);
+  } else {
+    if (rte_pktmbuf_alloc_bulk(pool, run.mbufs, BURSTS * BURST) != 0) die("no memory for packets", "");
+    bench(&run, n_flows);
+  }
   maestro_destroy(run.instance);
   rte_eal_cleanup();
 }
