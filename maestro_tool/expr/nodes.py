@@ -22,13 +22,14 @@ class Expr:
     building an expression stays cheap (subterms are shared; descending is not).
     """
 
-    __slots__ = ("__weakref__", "_hash", "args", "depth", "op", "value", "width")
+    __slots__ = ("__weakref__", "_hash", "_symbols", "args", "depth", "op", "value", "width")
     op: str
     width: int
     args: tuple[Expr, ...]
     value: int | str | tuple[int, int] | None
     depth: int
     _hash: int
+    _symbols: frozenset[Expr] | None
 
     def __repr__(self) -> str:
         from maestro_tool.expr.text import show
@@ -66,6 +67,7 @@ def _make(op: str, width: int, args: tuple[Expr, ...] = (), value: int | str | t
     e = object.__new__(Expr)
     e.op, e.width, e.args, e.value = op, width, args, value
     e.depth = 1 + max(a.depth for a in args) if args else 0
+    e._symbols = None
     e._hash = hash((op, width, value, *(a._hash for a in args)))
     _TABLE[key] = e
     return e
@@ -525,19 +527,26 @@ def lor(a: Expr, b: Expr) -> Expr:
 
 
 def symbols(e: Expr) -> frozenset[Expr]:
-    """All symbols that occur in ``e``."""
-    found: set[Expr] = set()
-    seen: set[Expr] = set()
-    work = [e]
-    while work:
-        x = work.pop()
-        if x in seen:
-            continue
-        seen.add(x)
-        if x.op == "sym":
-            found.add(x)
-        work.extend(x.args)
-    return frozenset(found)
+    """All symbols that occur in ``e``; found once."""
+    if e._symbols is None:
+        found: set[Expr] = set()
+        seen: set[Expr] = set()
+        work = [e]
+        while work:
+            x = work.pop()
+            if x in seen:
+                continue
+            seen.add(x)
+            if x.op == "sym":
+                found.add(x)
+            elif x._symbols is not None:
+                found |= x._symbols
+            else:
+                work.extend(x.args)
+        if e.op == "sym":
+            return frozenset(found)  # not kept: an expression that knows itself would never be freed
+        e._symbols = frozenset(found)
+    return e._symbols
 
 
 def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:

@@ -304,6 +304,7 @@ class PacketMachine(Machine):
             return first, last - first, value
         symbol = nodes.sym(f"cfg.{place.text}", value.width)
         self._findings.values.setdefault(symbol, (place, value.const))
+        self.solver.likely[symbol] = value
         if symbol in self._findings.pinned:
             symbol = value
         return first, last - first, nodes.extract(symbol, 8 * (last - place.offset) - 1, 8 * (first - place.offset))

@@ -35,18 +35,15 @@ class Solver:
 
     def __init__(self, limits: Limits, assumptions: Iterable[Expr] = ()) -> None:
         self.queries = 0
+        self.likely: Witness = {}  # values that symbols have in some run
         self._translate = Translator(z3.Context())
         self._limits = limits
         self._assumptions = tuple(assumptions)
-        self._symbols: dict[Expr, frozenset[Expr]] = {}
         self._open: dict[Expr, Expr] = {}  # terms with their nonlinear parts replaced by symbols
         self._answers: dict[tuple[Expr, ...], tuple[Answer, Witness | None]] = {}
 
     def symbols(self, e: Expr) -> frozenset[Expr]:
-        found = self._symbols.get(e)
-        if found is None:
-            found = self._symbols[e] = nodes.symbols(e)
-        return found
+        return nodes.symbols(e)
 
     def first_witness(self) -> Witness:
         """Values under which the assumptions hold."""
@@ -78,7 +75,7 @@ class Solver:
         bound = frozenset[Expr]().union(*(self.symbols(c) for c in (*self._assumptions, *conditions)))
         free = [s for s in self.symbols(condition) - bound if s.width]
         for value in (0, -1, 1) if free else ():
-            guess = {**witness, **{s: nodes.const(value, s.width) for s in free}}
+            guess = {**witness, **{s: self.likely.get(s) or nodes.const(value, s.width) for s in free}}
             if self.holds_under(guess, condition):
                 return guess
         return None
