@@ -154,10 +154,12 @@ def _stale_indices(scope: Scope) -> Iterable[Obstacle]:
 
 
 def _range_erased(scope: Scope, e: Event) -> Iterable[Obstacle]:
+    """The keys erased must be those that this core put into this map: no other map may have its keys there."""
     vector, m = e.objects
     home = scope.homes.of.get(m)
     owned = {a.stride for a in scope.touched if a.object == vector and scope.event(a) is e}
-    if home is None or home.vector != vector or home.stride == 1 or owned != {home.stride}:
+    put = {x.objects[0] for _, x in scope.events("map_put") if x.key_home is not None and x.key_home[0] == vector}
+    if home is None or home.vector != vector or home.stride == 1 or owned != {home.stride} or put != {m}:
         text = f"could not decide which entries of {scope.name(vector)} and {scope.name(m)} are erased here"
         remedy = "erase entries index * n .. index * n + m with m at most n, for the index of this packet's key"
         yield Obstacle(None, text, e.objects, (e.loc,), remedy=remedy)

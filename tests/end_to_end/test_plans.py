@@ -127,7 +127,7 @@ def test_other_arguments_other_ports():
 
 
 @pytest.mark.parametrize("nic", ["e810", "soft"])
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", [*EXPECTED, "lb", "bridge"])
 def test_keys_hold_for_all_packets(name, nic):
     plan = plan_of(name)
     solution = rss.solve(plan.constraints, load_profile(ROOT / "configs" / f"{nic}.yaml"), 2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from small_nfs import plan_of, same
+from small_nfs import PRELUDE, plan_of, same
+
+TWO_MAPS = PRELUDE.replace("Mac_eq, Mac_hash, Mac_init, sizeof(struct Mac)", "IpPort_eq, IpPort_hash, IpPort_init, 8")
 
 #: Per source (index i, count *v) up to four destination ports, whose keys lie in the source's block.
 NF = """
@@ -55,6 +57,13 @@ def test_what_is_left_in_a_block_need_not_be_erased(tmp_path):
     """Whoever asks for such a key is on the core that put it; which of them are gone depends on the choice of indices."""
     r = plan_of(tmp_path, NF.format(**{**FINE, "clean": ""}))
     assert r.plan.shardable and r.ranged == {"ip_table.chain"}, r.texts
+
+
+def test_a_block_with_keys_of_two_maps(tmp_path):
+    """What is erased from one may be a key that another core put there itself, under the same name."""
+    other = "int t; if (!map_get(mac_table.map, s2, &t)) map_put(mac_table.map, s2, slot);"
+    r = plan_of(tmp_path, NF.format(**{**FINE, "put": FINE["put"] + other}), prelude=TWO_MAPS)
+    assert not r.plan.shardable and "could not decide which entries" in r.texts
 
 
 def test_the_number_of_an_entry_may_leave_in_packets(tmp_path):

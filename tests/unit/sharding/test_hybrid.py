@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from small_nfs import plan_of, same
+from small_nfs import PRELUDE, plan_of, same
+
+from maestro_tool.diagnostics import UnsupportedError
 
 IP = {"ip_table.map", "ip_table.keys", "ip_table.chain"}
 IP_PORT = {"ip_port_table.map", "ip_port_table.keys", "ip_port_table.chain"}
@@ -171,3 +173,12 @@ def test_a_counter_does_not_part_what_else_could_be_sharded(tmp_path):
 def test_a_counter_out_of_range_is_no_counter(tmp_path):
     r = plan_of(tmp_path, WAN_TCP_UDP + COUNT.format("ports->dst_port", "*c += 1;"))
     assert r.treatments["values"] == "shared" and "none of its 1024" in r.texts
+
+
+def test_memory_that_configuration_made_is_no_counter_of_each_core(tmp_path):
+    """nf_config_init runs once: all cores have its memory in common."""
+    prelude = PRELUDE.replace("static uint32_t total;", "static uint32_t total, *common;").replace(
+        "(void)argc; (void)argv; }", "(void)argc; (void)argv; common = calloc(1, 4); }"
+    )
+    with pytest.raises(UnsupportedError, match="which nf_config_init made once for all cores"):
+        plan_of(tmp_path, "*common += 1;", prelude=prelude)

@@ -115,3 +115,21 @@ def test_an_index_that_packets_choose_must_be_in_range(tmp_path):
     r = plan_of(tmp_path, body.replace("vector_borrow", "if (ports->dst_port >= 1024) return device; vector_borrow"))
     assert r.plan.shardable, r.texts
     assert [d.min_capacity for d in r.plan.decisions if d.min_capacity] == [1024]
+
+
+@pytest.mark.parametrize(
+    "use", ["dchain_is_index_allocated(ip_table.chain, {})", "dchain_rejuvenate_index(ip_table.chain, {}, now)"]
+)
+def test_whether_an_index_of_the_packets_own_is_in_use(tmp_path, use):
+    """On another core it is not."""
+    body = "touch_ip(ip->src_addr, now); if (ports == NULL) return device;"
+    r = plan_of(tmp_path, body + f"if ({use.format('ports->dst_port & 1023')}) return device;")
+    assert not r.plan.shardable and "by an index of their own" in r.texts
+
+
+def test_what_set_up_put_at_an_index(tmp_path):
+    """Cores choose the same indices, so each of them would give out what belongs to index 0."""
+    last = "vector_borrow(counters, i, (void **)&v); ip->src_addr = *v; vector_return(counters, i, v);"
+    r = plan_of(tmp_path, NF.format(**{**FINE, "last": last}))
+    assert not r.plan.shardable
+    assert "what an earlier owner left" in r.texts or "is read before" in r.texts
