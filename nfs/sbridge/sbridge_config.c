@@ -65,8 +65,8 @@ void nf_config_init(int argc, char **argv) {
   if (capacity == 0 || capacity > LIMIT_CAPACITY || (capacity & (capacity - 1)) != 0) {
     PARSE_ERROR("--capacity must be a power of two, at most %u", LIMIT_CAPACITY);
   }
-  if (config.n_entries > capacity) {
-    PARSE_ERROR("%" PRIu32 " entries do not fit a table of %" PRIuMAX, config.n_entries, capacity);
+  if (config.n_entries >= capacity) { /* one more is that of the bridge group address */
+    PARSE_ERROR("%" PRIu32 " entries and one do not fit a table of %" PRIuMAX, config.n_entries, capacity);
   }
   config.capacity = (uint32_t)capacity;
 

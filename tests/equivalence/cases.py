@@ -62,6 +62,7 @@ def sbridge_entries() -> dict[bytes, int]:
 def sbridge(traffic: TrafficSpec) -> Case:
     entries = sbridge_entries()
     arguments = " ".join(f"--entry {port},{address.hex(':')}" for address, port in entries.items())
+    arguments += " --entry 0,01:80:c2:00:00:00"  # counts for nothing: the table has it already
     return Case("sbridge", traffic, arguments, partial(nf_models.sbridge, entries=entries))
 
 
@@ -118,3 +119,51 @@ SEQUENTIAL = {
         backend_expire_us=2_000,
     ),
 }
+
+# --------------------------------------------------------------------------- for parallel programs
+
+UNIFORM = replace(MIX, flows=1500, packets=6000, sizes=(60,), seed=21)
+ZIPF = replace(UNIFORM, distribution="zipf", replies=0.5, odd=0.05, seed=22)
+#: 256 hosts that open some connections each to one of two servers; frames that are limited are those from the WAN.
+CLIENTS = replace(WAN_HOSTS, packets=6000, sizes=(60,), servers=2, seed=23)
+CLIENTS_ZIPF = replace(CLIENTS, skew=1.1, seed=28)
+SCANS_ZIPF = replace(SCANS, packets=6000, distribution="zipf", seed=25)
+BALANCED = replace(WAN_HOSTS, packets=6000, sizes=(60,), distribution="uniform", seed=26)
+BALANCED_ZIPF = replace(BALANCED, distribution="zipf", seed=27)
+
+#: Churn, expiry, replies and malformed frames are in all of these; tables have room, for their capacity is split.
+PARALLEL = {
+    "sbridge": (sbridge(STATIONS),),
+    "bridge": tuple(case("bridge", t, expire_us=5_000, capacity=8192) for t in (STATIONS, replace(ZIPF, macs="host"))),
+    "nat": tuple(
+        case("nat", t, True, expire_us=20_000, max_flows=32768)
+        for t in (SMALL_MIX, replace(ZIPF, packets=3000, flows=700, active=200))
+    ),
+    "fw": tuple(case("fw", t, expire_us=20_000, max_flows=32768) for t in (UNIFORM, ZIPF)),
+    "pol": tuple(case("pol", t, rate=4_000, burst=200, capacity=32768) for t in (UNIFORM, ZIPF)),
+    "psd": tuple(case("psd", t, expire_us=15_000, max_ports=2, capacity=8192) for t in (SCANS, SCANS_ZIPF)),
+    "cl": tuple(
+        case("cl", t, expire_us=10_000, max_flows=32768, max_connections=4, sketch_capacity=200_000)
+        for t in (CLIENTS, CLIENTS_ZIPF)
+    ),
+    "hhh": tuple(case("hhh", t, rate=4_000, burst=200, capacity=8192) for t in (SCANS, SCANS_ZIPF)),
+    "lb": tuple(
+        case("lb", t, expire_us=10_000, max_flows=32768, backend_expire_us=4_000) for t in (BALANCED, BALANCED_ZIPF)
+    ),
+}
+
+
+def full(nf: str, n: float = 1) -> Case:
+    """Full tables, and sketches full of collisions: the options of the sequential NF that is one worker out of ``n``."""
+    return {
+        "bridge": case("bridge", STATIONS, expire_us=5_000, capacity=int(64 / n)),
+        "lb": case(
+            "lb", SMALL_WAN_HOSTS, expire_us=10_000, max_flows=int(64 / n), max_backends=8, backend_expire_us=4_000
+        ),
+        "nat": case("nat", SMALL_MIX, True, expire_us=20_000, max_flows=int(128 / n)),
+        "fw": case("fw", UNIFORM, expire_us=20_000, max_flows=int(256 / n)),
+        "pol": case("pol", UNIFORM, rate=4_000, burst=200, capacity=int(256 / n)),
+        "psd": case("psd", SCANS, expire_us=15_000, max_ports=2, capacity=int(256 / n)),
+        "cl": case("cl", CLIENTS, expire_us=10_000, max_flows=int(128 / n), max_connections=3, sketch_capacity=101),
+        "hhh": case("hhh", SCANS, rate=4_000, burst=200, capacity=int(256 / n)),
+    }[nf]

@@ -106,7 +106,10 @@ def pol(packets: Iterable[Packet], *, rate: int, burst: int, capacity: int) -> I
 def sbridge(packets: Iterable[Packet], *, entries: Mapping[bytes, int], ports: int = 2) -> Iterator[Verdict]:
     """The static bridge."""
     for packet in packets:
-        yield bridged(packet, entries.get(packet.frame[:6]), ports) if len(packet.frame) >= SHORTEST else None
+        if len(packet.frame) < SHORTEST or packet.frame[:6] == b"\x01\x80\xc2\0\0\0":
+            yield None
+        else:
+            yield bridged(packet, entries.get(packet.frame[:6]), ports)
 
 
 def bridge(packets: Iterable[Packet], *, expire_us: int, capacity: int, ports: int = 2) -> Iterator[Verdict]:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nf_models import Packet, Verdict
 
-from maestro_tool import canonical
+from maestro_tool import canonical, plan_json
 from maestro_tool.traffic.capture import capture_paths, read_folder
 from maestro_tool.traffic.generate import generate
 from maestro_tool.traffic.replay import ReplayResult, replay
@@ -24,15 +25,18 @@ Model = Callable[[Iterable[Packet]], Iterator[Verdict]]
 
 @dataclass(frozen=True)
 class Build:
-    """A build folder with the sequential and the parallel program of each NF."""
+    """A build folder with the sequential and the parallel programs of each NF."""
 
     folder: Path
 
     def sequential(self, nf: str) -> Path:
         return self.folder / "sequential" / nf / nf
 
-    def parallel(self, nf: str) -> Path:
-        return self.folder / "soft" / nf / nf
+    def parallel(self, nf: str, strategy: str = "auto") -> Path:
+        return self.folder / strategy / nf / nf
+
+    def plan(self, nf: str, strategy: str = "auto") -> dict[str, Any]:
+        return plan_json.read(self.parallel(nf, strategy).parent / "plan.json")
 
 
 def make_captures(folder: Path, spec: TrafficSpec, sent: Outputs | None = None) -> Path:
