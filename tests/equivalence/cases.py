@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import nf_models
-from nf_runs import Model
+from nf_runs import Case
 
 from maestro_tool.traffic.spec import IMIX, TrafficSpec
-
-
-@dataclass(frozen=True)
-class Case:
-    """``converses``: the NF rewrites what replies address, so that they must answer what it sent."""
-
-    nf: str
-    traffic: TrafficSpec
-    arguments: str
-    model: Model
-    converses: bool = False
 
 
 def case(nf: str, traffic: TrafficSpec, converses: bool = False, **options: int) -> Case:

@@ -96,3 +96,31 @@ def flows_in(captures: Path) -> int:
     """Different plain TCP and UDP flows that the LAN opens."""
     return len({p.frame[23:24] + p.frame[26:38] for p in packets(captures)
                 if p.port == 0 and re.match(rb"\x08\x00\x45.{8}[\x06\x11]", p.frame[12:24], re.DOTALL)})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """``converses``: the NF rewrites what replies address, so that they must answer what it sent."""
+
+    nf: str
+    traffic: TrafficSpec
+    arguments: str
+    model: Model
+    converses: bool = False
+
+
+#: What the sequential program receives and sends.
+Results = dict[Case, tuple[Path, Outputs]]
+
+
+def sequential(build: Build, case: Case, folder: Path, known: Results) -> tuple[Path, Outputs]:
+    """What the sequential program receives and sends; once for all strategies."""
+    if case not in known:
+        program = build.sequential(case.nf)
+        if case.converses:
+            captures, sent, _ = converse(program, case.traffic, folder, case.arguments)
+        else:
+            captures = make_captures(folder / "in", case.traffic)
+            sent, _ = run(program, captures, folder / "out", case.arguments)
+        known[case] = captures, sent
+    return known[case]

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from nf_runs import ROOT, Build, make_captures, run
+from cases import PARALLEL
+from nf_runs import ROOT, Build, converse, make_captures, run, sequential
 from test_equivalence import CASES
 
 from maestro_tool import dpdk
 from maestro_tool.traffic.compare import compare
+from maestro_tool.traffic.renaming import renamed_by
 from maestro_tool.traffic.spec import TrafficSpec
 
 TRAFFIC = TrafficSpec(flows=1000, packets=10_000, replies=0.4, odd=0.1, seed=3)
@@ -26,9 +28,9 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_captures(tmp_path_factory.mktemp("captures"), TRAFFIC)
 
 
-def rebuild(build: Build, nf: str, change: Callable[[str], str], folder: Path) -> Path:
+def rebuild(build: Build, nf: str, change: Callable[[str], str], folder: Path, strategy: str = "auto") -> Path:
     """The parallel program of ``nf`` with the text of its generated tables changed."""
-    generated = build.parallel(nf).parent
+    generated = build.parallel(nf, strategy).parent
     tables = generated / "gen" / f"{nf}_parallel.c"
     original = tables.read_text()
     changed = change(original)
@@ -37,7 +39,7 @@ def rebuild(build: Build, nf: str, change: Callable[[str], str], folder: Path) -
     mutant.write_text(changed)
     found = dpdk.find()
     include_dirs = [generated / "gen", generated, ROOT / "maestro_tool/runtime/include", *found.include_dirs]
-    command = ["gcc", "-std=gnu11", "-O1", "-DMAESTRO_THREAD_LOCAL=_Thread_local", *found.cflags]
+    command = ["gcc", "-std=gnu11", "-O1", *found.cflags]
     command += [f"-I{folder}" for folder in include_dirs]
     # The library's own tables are not linked, because the mutant defines the same symbol before.
     command += [str(mutant), str(generated / "gen" / f"main_{nf}.c"), str(generated / f"lib{nf}.a")]
@@ -62,6 +64,23 @@ def another_key(port: int) -> Callable[[str], str]:
         return text[: match.start(1)] + key + text[match.end(1) :]
 
     return change
+
+
+def wrong_bit(port: int, bit: int) -> Callable[[str], str]:
+    """Bit ``bit`` of the port's key is flipped: bit 23 + i has hash input bit i decide, or not, which half of a table
+    of 512 a packet is in, and thus which of 2 workers has it."""
+
+    def change(text: str) -> str:
+        match = key_of(text, port)
+        key = bytearray(int(byte, 16) for byte in re.findall(r"0x[0-9a-f]{2}", match[1]))
+        key[bit // 8] ^= 0x80 >> bit % 8
+        return text[: match.start(1)] + ", ".join(map(hex, key)) + text[match.end(1) :]
+
+    return change
+
+
+def replaced(old: str, new: str) -> Callable[[str], str]:
+    return lambda text: text.replace(old, new)
 
 
 def other_fields(port: int, wrong: str, view: str) -> Callable[[str], str]:
@@ -114,3 +133,34 @@ def test_what_is_allowed_is_not_reported(
 ) -> None:
     """The way mutants are built changes nothing by itself."""
     assert differences(build, nf, change, captures, tmp_path) == 0
+
+
+#: What is wrong with a program -> strategy, NF, change of its tables.
+WRONG = {
+    "fw-bit": ("auto", "fw", wrong_bit(0, 23 + 95)),  # the last bit of the destination port, on the LAN only
+    "nat-bit": ("auto", "nat", wrong_bit(0, 23 + 31)),  # the last bit of the destination address, on the LAN only
+    "psd-bit": ("auto", "psd", wrong_bit(1, 23 + 95)),  # ... of the destination port
+    "hhh-bit": ("auto", "hhh", wrong_bit(1, 23 + 31)),  # ... of the source, not in its prefix
+    "cl-fields": ("auto", "cl", other_fields(1, "{3, {{26, 4}, {30, 4}, {34, 2}}}", "l4")),
+    "lb-fields": ("auto", "lb", other_fields(1, "{1, {{18, 2}}}", "l4")),  # IPv4 identification
+    # All workers hand out the same ports.
+    "nat-range": ("auto", "nat", replaced(".ranged = true", ".ranged = false")),
+    # Each worker has backends of its own.  (What happens without the lock: tests/runtime/test_sharing_mutations.py.)
+    "lb-hybrid-not-shared": ("auto", "lb", replaced("MAESTRO_SHARED", "MAESTRO_SHARDED")),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_programs_are_noticed(build: Build, tmp_path: Path, name: str) -> None:
+    strategy, nf, change = WRONG[name]
+    case = PARALLEL[nf][0]
+    renamed = renamed_by(build.plan(nf, strategy))
+    mutant = rebuild(build, nf, change, tmp_path, strategy)
+    captures, expected = sequential(build, case, tmp_path / "sequential", {})
+    if renamed:
+        # Replies to what the right program sends: a wrong one may choose otherwise for ever.
+        captures, right, _ = converse(build.parallel(nf, strategy), case.traffic, tmp_path / "right", case.arguments, 2)
+        assert compare(expected, right, renamed).equal
+    sent, result = run(mutant, captures, tmp_path / "mutant", case.arguments, 2)
+    assert min(worker["rx"] for worker in result.workers) > 0
+    assert not compare(expected, sent, renamed).equal

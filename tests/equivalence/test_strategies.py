@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import PARALLEL, Case, full
+from cases import PARALLEL, full
 from conftest import STRATEGIES
-from nf_runs import Build, Outputs, converse, make_captures, run
+from nf_runs import Build, Outputs, Results, converse, make_captures, run, sequential
 
 from maestro_tool.rss.commands import queue_command
 from maestro_tool.traffic.answers import number_of
@@ -26,25 +26,10 @@ MATRIX = [
     for strategy, nfs in STRATEGIES.items() for nf in nfs for number in range(len(PARALLEL.get(nf, ())))
 ]  # fmt: skip
 
-Results = dict[Case, tuple[Path, Outputs]]
-
 
 @pytest.fixture(scope="module")
 def sequential_results() -> Results:
     return {}
-
-
-def sequential(build: Build, case: Case, folder: Path, known: Results) -> tuple[Path, Outputs]:
-    """What the sequential program receives and sends; once for all strategies."""
-    if case not in known:
-        program = build.sequential(case.nf)
-        if case.converses:
-            captures, sent, _ = converse(program, case.traffic, folder, case.arguments)
-        else:
-            captures = make_captures(folder / "in", case.traffic)
-            sent, _ = run(program, captures, folder / "out", case.arguments)
-        known[case] = captures, sent
-    return known[case]
 
 
 @pytest.mark.parametrize(("strategy", "nf", "number"), MATRIX)
@@ -64,6 +49,8 @@ def test_equals_sequential(
         comparison = compare(expected, sent, renamed)
         assert comparison.equal, f"{workers} workers: {comparison.text()}"
         assert min(worker["rx"] for worker in result.workers) > 0  # or equality would say nothing
+        if build.plan(nf, strategy)["strategy"] in ("locks", "hybrid"):
+            assert all(worker["write_locks"] > 0 for worker in result.workers)
 
 
 @pytest.mark.parametrize("workers", [2, 8])

@@ -1,0 +1,63 @@
+"""Generated programs of all strategies, compiled with AddressSanitizer and UBSan, send the same and report nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from cases import PARALLEL
+from nf_runs import Build, Case, Results, converse, run, sequential
+
+from maestro_tool import dpdk, runtime
+from maestro_tool.traffic.compare import compare
+from maestro_tool.traffic.renaming import renamed_by
+
+FLAGS = ("-std=gnu11", "-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+#: Each NF as `auto` has it (shared-nothing, hybrid, locks), and the other ways to share.
+PROGRAMS = [("auto", nf) for nf in PARALLEL] + [("locks", "nat"), ("locks", "cl"), ("tm", "lb"), ("tm", "hhh")]
+
+
+@pytest.fixture(scope="module")
+def sanitized_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runtime")
+    sources = map(str, sorted(runtime.SOURCE.glob("*.c")))
+    compiled = ["gcc", *FLAGS, *dpdk.find().cflags, *includes(), "-c", *sources]
+    subprocess.run(compiled, cwd=folder, check=True)
+    subprocess.run(["ar", "rcs", "libruntime.a", *(path.name for path in folder.glob("*.o"))], cwd=folder, check=True)
+    return folder / "libruntime.a"
+
+
+def includes(*folders: Path) -> list[str]:
+    return [f"-I{folder}" for folder in (*folders, runtime.INCLUDE, *dpdk.find().include_dirs)]
+
+
+def sanitized(generated: Path, nf: str, library: Path, folder: Path) -> Path:
+    found = dpdk.find()
+    sources = map(str, sorted((generated / "gen").rglob("*.c")))
+    command = ["gcc", *FLAGS, *found.cflags, *dpdk.RENAMES, *includes(generated / "gen", generated), *sources]
+    subprocess.run([*command, str(library), *found.libs, "-lm", "-lpthread", "-o", str(folder / nf)], check=True)
+    return folder / nf
+
+
+@pytest.fixture(scope="module")
+def sequential_results() -> Results:
+    return {}
+
+
+@pytest.mark.parametrize(("strategy", "nf"), PROGRAMS, ids=lambda value: value)
+def test_sanitizers_report_nothing(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sanitized_runtime: Path,
+    sequential_results: Results, strategy: str, nf: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # programs end without freeing what EAL keeps
+    case: Case = PARALLEL[nf][0]
+    program = sanitized(build.parallel(nf, strategy).parent, nf, sanitized_runtime, tmp_path)
+    captures, expected = sequential(build, case, tmp_path / "sequential", sequential_results)
+    renamed = renamed_by(build.plan(nf, strategy))
+    if renamed:
+        _, sent, _ = converse(program, case.traffic, tmp_path / "out", case.arguments, 3)
+    else:
+        sent, _ = run(program, captures, tmp_path / "out", case.arguments, 3)
+    assert compare(expected, sent, renamed).equal
