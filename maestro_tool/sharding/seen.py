@@ -194,6 +194,13 @@ def _leftovers(scope: Scope, prover: Prover) -> Iterable[Obstacle]:
             elif e.op == "vector_read" and e.span is not None:
                 for byte in range(*e.span):
                     wanted[v].setdefault(byte, e.loc)
+    for a in scope.touched:
+        if a.op == "vector_read" and a.stride > 1:
+            text = (
+                f"an entry of {scope.name(a.object)} in an index's block is read: could not show that it was written "
+                "since the index was allocated"
+            )
+            yield Obstacle(None, text, (a.object,), (a.loc,), remedy="look for it in the map that its key is put into")
     for path, e in scope.events("dchain_allocate"):
         for v in (v for v, found in chains.items() if e.result is not False and e.objects[0] in found):
             missing = set(wanted[v]) - _written_fresh(path, v, e)

@@ -54,7 +54,7 @@ def test_blocks_follow_their_index(tmp_path):
 
 
 def test_what_is_left_in_a_block_need_not_be_erased(tmp_path):
-    """Whoever asks for such a key is on the core that put it; which of them are gone depends on the choice of indices."""
+    """Whoever asks for such a key is on the core that put it; how long it stays depends on the choice of indices."""
     r = plan_of(tmp_path, NF.format(**{**FINE, "clean": ""}))
     assert r.plan.shardable and r.ranged == {"ip_table.chain"}, r.texts
 
@@ -96,6 +96,14 @@ def test_the_number_of_an_entry_may_leave_in_packets(tmp_path):
         ({"known": "*v = (uint32_t)slot;"}, "decides what an entry holds"),
         ({"known": "if (slot & 1) return device;"}, "decides what the packet does"),
         ({"known": "vector_borrow(counters, slot, (void **)&v); *v = 1;"}, "not indices freshly allocated"),
+        (
+            {"known": "vector_borrow(counters, i * 4 + 1, (void **)&v); *v = *v + 1; if (*v > 9) return device;"},
+            "could not show that it was written",
+        ),
+        (
+            {"key": "if (s2->port == 7) return device; *s2 = k2;"},
+            "could not show that it was written",
+        ),
         ({"known": "map_erase(ip_port_table.map, &k2, (void **)&s2);"}, "its index is not freed"),
     ],
     ids=lambda x: "-".join(x.values()) if isinstance(x, dict) else "",
