@@ -7,7 +7,7 @@ import argparse
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ def _bench(args: argparse.Namespace) -> None:
         result["nfs"][subject.name] = {"phases_seconds": phases}
         cells = "  ".join(f"{name} {1e3 * seconds:.0f}" for name, seconds in phases.items())
         say(f"  {subject.name:<10}{1e3 * sum(phases.values()):>6.0f} = {cells}")
+    result["solver"] = _solver(args.nic, say)
     say("\nns per packet on one core, in memory (ratio to the reference: libVig, sequential, 2.6 GHz EPYC)")
     for subject in subjects:
         figures = {s: dict(costs) for s, costs in _costs(subject, args.packets)}
@@ -132,6 +133,22 @@ def _phases(subject: Subject, nic: str) -> dict[str, float]:
     for t in watch.times:
         seconds[t.phase] = seconds.get(t.phase, 0.0) + t.seconds
     return seconds
+
+
+def _solver(nic: str, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """CPU seconds of the solver by problem, with what they may be at most."""
+    from maestro_tool import profiles
+    from maestro_tool.nic import load_profile
+    from maestro_tool.rss import bench
+
+    profile = load_profile(profiles.resolve(nic), profiles.folders())
+    say(f"\nsolver, {nic}, CPU ms (at most)")
+    rows = []
+    for figure in bench.figures(profile):
+        missed = "" if figure.seconds <= figure.target else "  MISSED"
+        say(f"  {figure.name:<32}{1e3 * figure.seconds:>8.1f} ({1e3 * figure.target:.0f}){missed}")
+        rows.append({"problem": figure.name, "seconds": figure.seconds, "target_seconds": figure.target})
+    return rows
 
 
 def _costs(subject: Subject, packets: int) -> Iterator[tuple[str, dict[str, float]]]:

@@ -17,6 +17,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p = subparsers.add_parser("profile", help="list NIC profiles, or check and print one")
     p.add_argument("nic", nargs="?", help="name of a profile, or a YAML file; default: list all")
     p.add_argument("--json", action="store_true", help="as JSON, complete")
+    p.add_argument("--schema", action="store_true", help="the JSON Schema of profiles, for editors and other programs")
     p.set_defaults(run=_profile)
 
     p = subparsers.add_parser("cache", help="say what the cache holds")
@@ -27,7 +28,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _profile(args: argparse.Namespace) -> int:
     from maestro_tool.diagnostics import MaestroError
     from maestro_tool.nic import load_profile
+    from maestro_tool.nic.load import json_schema
 
+    if args.schema:
+        print(canonical.dumps(json_schema()), end="")
+        return 0
     if args.nic is not None:
         profile = load_profile(profiles.resolve(args.nic), profiles.folders())
         print(canonical.dumps(profile.model_dump(mode="json")) if args.json else _text(profile), end="")
@@ -54,7 +59,9 @@ def _text(profile: NicProfile) -> str:
         f"  driver       {profile.pmd}",
         f"  RSS          {rss.kind}, key of {rss.key_length} bytes per {rss.key_scope}"
         f" (settable: {rss.settable.key}), length given to ethdev: {rss.passed}",
-        f"  table        {rss.tables.default} entries (possible: {', '.join(map(str, rss.tables.choices))})"
+        *([f"  its key      {rss.fixed_key}"] if rss.fixed_key else []),
+        f"  table        {rss.tables.default} entries (possible: {', '.join(map(str, rss.tables.choices))};"
+        f" {'the program may choose' if rss.tables.selectable else 'the device says which'})"
         f" (settable: {rss.settable.table})",
         f"  queues       at most {rss.max_queues}",
         f"  fewer fields {rss.field_selection}; symmetric: port {rss.symmetric.port}, rte_flow {rss.symmetric.flow}",
@@ -65,6 +72,7 @@ def _text(profile: NicProfile) -> str:
     for selection in rss.selections:
         lines.append(f"  instead, set-up {selection.name}: {' | '.join(selection.flags)}")
         lines += [f"    {name:<18} {', '.join(fields)}" for name, fields in selection.classes.items()]
+        lines += [f"    rte_flow {name:<18} {' | '.join(types)}" for name, types in selection.rules.items()]
     lines += [f"  needs: {text}" for text in profile.needs] + [f"  note: {text}" for text in profile.quirks]
     lines += [f"  source of {path}: {text}" for path, text in profile.sources.items()]
     return "\n".join(lines) + "\n"

@@ -107,7 +107,16 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         strategy="sequential",
         objects=[],
         ports=[
-            {"key": b"", "table_size": 1, "max_queues": 0, "rss_hf": 0, "software_classes": 0, "l4": "{0}", "l3": "{0}"}
+            {
+                "key": b"",
+                "table_size": 1,
+                "max_queues": 0,
+                "rss_hf": 0,
+                "software_classes": 0,
+                "l4": "{0}",
+                "l3": "{0}",
+                "rules": [],
+            }
         ]
         * ports,
         saved=[],
@@ -329,11 +338,16 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
     steering = dict(p.steering)
     software = sum(1 << i for i, c in enumerate(CLASSES) if steering[c] == "software")
     return {
+        "number": p.port,
         "key": p.key,
         "key_rows": [", ".join(f"0x{b:02x}" for b in p.key[i : i + 8]) for i in range(0, len(p.key), 8)],
         "key_length_passed": p.key_length_passed,
+        "key_fixed": _c_bool(p.key_fixed),
+        "function": "MAESTRO_" + "_".join(dict.fromkeys(("TOEPLITZ", p.function.upper()))),
         "rss_hf": " | ".join(p.rss_hf) or "0",
+        "rules": [(f"MAESTRO_{c.upper()}", " | ".join(types)) for c, types in p.rules],
         "table_size": p.table_size,
+        "table_selectable": _c_bool(profile.rss.tables.selectable),
         "max_queues": profile.rss.max_queues if p.rss_hf else 0,
         "software_classes": f"0x{software:x}",
         "l4": _hash_input(p.software_l4),

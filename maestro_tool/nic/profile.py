@@ -20,6 +20,7 @@ HashedClass = Literal[
 ]  # fmt: skip
 Flag = Annotated[str, Field(pattern=r"^RTE_ETH_RSS_[A-Z0-9_]+$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Hashing = Literal["none", "xor", "sort"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
 TableSize = Annotated[int, Field(ge=1, le=65536)]
 
@@ -29,10 +30,14 @@ class _Model(BaseModel):
 
 
 class Tables(_Model):
-    """Indirection tables, in entries (powers of two); ``default`` is used unless the user asks otherwise."""
+    """Indirection tables, in entries (powers of two); ``default`` is what a port has at first.
+
+    ``selectable``: the program may choose any other of ``choices``; else which one it is, is the device's matter.
+    """
 
     default: TableSize
     choices: tuple[TableSize, ...] = Field(min_length=1)
+    selectable: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -58,23 +63,37 @@ class ClassHash(_Model):
 
 
 class Selection(_Model):
-    """An alternative set-up at port level (L3_DST_ONLY ...): all flags to set, and what then is hashed.
+    """An alternative set-up (L3_DST_ONLY ...): all flags to set, and what then is hashed.
 
     ``placement`` of the fields in the hash input: ``packed``, one after the other; ``unknown``: that, or each where it
     would be if all were hashed and zeros instead of the others.  Keys are then right for both.
+    ``rules``: if fewer fields are a matter of rte_flow, the types of the RSS rule of each class, which uses the port's
+    key and table; ``flags`` are those of the port all the same.
     """
 
     name: Name
     flags: tuple[Flag, ...] = Field(min_length=1)
     classes: dict[HashedClass, tuple[InputField, ...]] = Field(min_length=1)
     placement: Literal["packed", "unknown"] = "unknown"
+    rules: dict[HashedClass, Annotated[tuple[Flag, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _a_rule_for_each_class(self) -> Self:
+        if self.rules and self.rules.keys() != self.classes.keys():
+            odd = sorted(self.rules.keys() ^ self.classes.keys())[0]
+            raise ValueError(f"{self.name}: {odd} has a rule or fields, but not both")
+        return self
 
 
 class Symmetric(_Model):
-    """How the card can hash symmetrically by itself; ``xor`` hashes src^dst, ``sort`` orders src and dst first."""
+    """How the card can hash symmetrically by itself, over what the classes list.
 
-    port: Literal["none", "xor", "sort"] = "none"
-    flow: Literal["none", "xor", "sort"] = "none"
+    ``xor``: source and destination are both replaced by source ^ destination; ``sort``: the smaller comes first.
+    ``port``: by ``rss_conf.algorithm`` (DPDK 23.11); ``flow``: by an rte_flow RSS rule for each class.
+    """
+
+    port: Hashing = "none"
+    flow: Hashing = "none"
 
 
 class Settable(_Model):
@@ -92,12 +111,14 @@ class RssCapability(_Model):
     tables: sizes of the indirection table.  max_queues: RX queues that RSS can spread over.
     flags_advertised: ``flow_type_rss_offloads`` of the driver.  flags_programmed: those that change the hardware.
     classes: per packet class the flags needed and the fields hashed.  A class that is not listed is not hashed.
-    selections: alternative set-ups at port level.  field_selection: where fewer fields can be asked for.
+    fixed_key: the key (hex) of a card that takes no other; the program checks at start that it is there.
+    selections: alternative set-ups.  field_selection: where fewer fields can be asked for.
     key_scope: what shares one key.
     """
 
     kind: Literal["hardware", "software", "none"]
     key_length: int = Field(ge=0, le=128)
+    fixed_key: Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")] | None = None
     key_length_passed: int | None = Field(default=None, ge=0, le=128)
     tables: Tables
     max_queues: int = Field(ge=1, le=65535)
@@ -126,6 +147,14 @@ class RssCapability(_Model):
                 raise ValueError(f"{name}: {len(fields)} fields need a longer key than {self.key_length} bytes")
             if len(set(fields)) != len(fields):
                 raise ValueError(f"{name}: a field is listed twice")
+        for selection in self.selections:
+            where = "flow" if selection.rules else "port"
+            if self.field_selection != where:
+                raise ValueError(
+                    f"{selection.name} selects fields by {where}, but field_selection is {self.field_selection}"
+                )
+        if self.fixed_key is not None and (self.settable.key != "never" or len(self.fixed_key) != 2 * self.key_length):
+            raise ValueError("a fixed_key has key_length bytes, and means settable: {key: never}")
         if self.kind == "hardware" and not self.key_length:
             raise ValueError("hardware RSS needs a key_length")
         if self.kind == "software" and (self.field_selection != "any" or self.key_length < 16):

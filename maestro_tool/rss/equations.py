@@ -6,10 +6,10 @@ inputs; the indices of a and b agree for all of them if and only if they agree o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from maestro_tool.packet.fields import FIELDS, INPUT_BITS
+from maestro_tool.packet.fields import INPUT_BITS
 from maestro_tool.rss.problem import Problem
 from maestro_tool.rss.steering import Layout, Mode, modes
 from maestro_tool.rss.toeplitz import window
@@ -17,13 +17,20 @@ from maestro_tool.sharding.plan import Constraint
 
 #: (side, field, bit); bit 0 is the least significant one of the field, as in `sharding.plan.FieldBits`.
 Bit = tuple[int, str, int]
-#: For a constraint with a relation: a basis of the span of its related pairs, each vector a set of `Bit`s.
+#: (field, aligned, bit) of a packet; see `steering.Item`.
+Term = tuple[str, bool, int]
+#: Starts the names of the smaller and the larger of a source and its destination.
+SORTED = "sorted "
+#: A basis of the span of the related pairs of a constraint, each vector a set of `Bit`s.
 Related = Callable[[Constraint, Mode, Mode], Sequence[frozenset[Bit]]]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyBits:
-    """Numbers the key bits of all ports: the unknowns of the system.  ``index_bits``: how many must agree."""
+    """Numbers the key bits of all ports: the unknowns of the system.  ``index_bits``: how many must agree.
+
+    Where some NIC has a key of its own, unknown 0 stands for the number 1, which its bits are compared with.
+    """
 
     offsets: tuple[int, ...]
     total: int
@@ -31,11 +38,18 @@ class KeyBits:
 
     @classmethod
     def of(cls, problem: Problem, index_bits: int) -> KeyBits:
-        offsets, total = [], 0
+        offsets, total = [], int(any(p.fixed_key for p in problem.ports))
         for p in problem.ports:
             offsets.append(total)
             total += 8 * p.key_length
         return cls(tuple(offsets), total, index_bits)
+
+    def fixed(self, port: int, key: bytes) -> Iterator[frozenset[int]]:
+        """Equations that give a port this key."""
+        value = int.from_bytes(key, "big")
+        for i in range(8 * len(key)):
+            unknown = self.offsets[port] + i
+            yield frozenset((0, unknown) if value >> (8 * len(key) - 1 - i) & 1 else (unknown,))
 
     def column(self, port: int, position: int) -> range:
         """The unknowns that input bit ``position`` of a port adds to the index, most significant first."""
@@ -43,13 +57,14 @@ class KeyBits:
         return range(self.offsets[port] + w.start, self.offsets[port] + w.stop)
 
 
-def input_positions(mode: Mode) -> Iterator[tuple[str, bool, int, int]]:
-    """(field, aligned, bit, position) of each input bit in order; zeros are passed over."""
+def input_positions(mode: Mode) -> Iterator[tuple[int, tuple[Term, ...]]]:
+    """Each input bit with the bits whose XOR it is, in order; zeros are passed over."""
     position = 0
     for item in mode.items:
         width = INPUT_BITS[item.field]
+        names = (SORTED + item.field,) if item.function == "sort" else item.sources
         for i in range(0 if item.gap else width):
-            yield item.field, item.aligned, width - 1 - i, position + i
+            yield position + i, tuple((name, item.aligned, width - 1 - i) for name in names)
         position += width
 
 
@@ -60,15 +75,50 @@ def equations(
     b_modes = list(modes(constraint, 1, layouts[constraint.ports[1]]))
     for a in modes(constraint, 0, layouts[constraint.ports[0]]):
         for b in b_modes:
-            if constraint.relation is None:
-                classes = _equal_bits(constraint, a, b)
+            if constraint.relation is None and not _sorts(a) and not _sorts(b):
+                vectors = _equal_bits(constraint, a, b)
             else:
-                classes = _related_bits(related(constraint, a, b), a, b)
-            for columns in classes:
+                vectors = related(constraint, a, b)
+            for columns in _columns(vectors, a, b):
                 yield from _vanish(columns, bits)
 
 
-def _vanish(columns: list[tuple[int, int]], bits: KeyBits) -> Iterator[frozenset[int]]:
+def _sorts(mode: Mode) -> bool:
+    return any(item.function == "sort" for item in mode.items)
+
+
+def aligned_bits(side: int, mode: Mode) -> Iterator[Bit]:
+    """The bits of a packet, as the NF reads it, that its hash depends on; some more than once."""
+    for _, terms in input_positions(mode):
+        yield from ((side, name, bit) for name, aligned, bit in terms if aligned)
+
+
+def input_changes(mode: Mode) -> Iterable[set[int]]:
+    """For each bit of the packet that the hash depends on, the input bits that it changes."""
+    changes: dict[Term, set[int]] = {}
+    for position, terms in input_positions(mode):
+        for term in terms:
+            changes.setdefault(term, set()).add(position)
+    return changes.values()
+
+
+def _columns(vectors: Iterable[Iterable[Bit]], a: Mode, b: Mode) -> Iterator[set[tuple[int, int]]]:
+    """Input bits (port, position) whose columns must XOR to zero; ``vectors``: bits that may change together."""
+    aligned: dict[Bit, set[tuple[int, int]]] = {}
+    free: dict[Bit, set[tuple[int, int]]] = {}  # what the NIC takes from elsewhere is bound by nothing
+    for side, mode in enumerate((a, b)):
+        for position, terms in input_positions(mode):
+            for name, as_read, bit in terms:
+                (aligned if as_read else free).setdefault((side, name, bit), set()).add((mode.port, position))
+    for vector in vectors:
+        together: set[tuple[int, int]] = set()
+        for changed in vector:
+            together ^= aligned.get(changed, set())  # where both packets change the same input bit, nothing changes
+        yield together
+    yield from free.values()
+
+
+def _vanish(columns: Iterable[tuple[int, int]], bits: KeyBits) -> Iterator[frozenset[int]]:
     """Equations that make the columns of the input bits (port, position) XOR to zero."""
     ranges = [bits.column(port, position) for port, position in columns]
     if len(ranges) == 1:
@@ -83,8 +133,8 @@ def _vanish(columns: list[tuple[int, int]], bits: KeyBits) -> Iterator[frozenset
             yield frozenset(odd)
 
 
-def _equal_bits(constraint: Constraint, a: Mode, b: Mode) -> Iterator[list[tuple[int, int]]]:
-    """Input bits that have one value in all related pairs; a bit that is free stands alone."""
+def _equal_bits(constraint: Constraint, a: Mode, b: Mode) -> Sequence[frozenset[Bit]]:
+    """Bits that have one value in all related pairs; a bit that is free stands alone."""
     parent: dict[Bit, Bit] = {}
 
     def find(x: Bit) -> Bit:
@@ -97,30 +147,7 @@ def _equal_bits(constraint: Constraint, a: Mode, b: Mode) -> Iterator[list[tuple
             x, y = find((0, left.field, left.low + i)), find((1, right.field, right.low + i))
             if x != y:
                 parent[x] = y
-    groups: dict[Bit, list[tuple[int, int]]] = {}
-    for side, mode in enumerate((a, b)):
-        for field, aligned, bit, position in input_positions(mode):
-            # A field that the NIC takes from elsewhere is bound by nothing.
-            root = find((side, field, bit)) if aligned else (side + 2, field, bit)
-            groups.setdefault(root, []).append((mode.port, position))
-    yield from groups.values()
-
-
-def _related_bits(basis: Sequence[frozenset[Bit]], a: Mode, b: Mode) -> Iterator[list[tuple[int, int]]]:
-    where: dict[Bit, tuple[int, int]] = {}
-    for side, mode in enumerate((a, b)):
-        for field, aligned, bit, position in input_positions(mode):
-            if aligned:
-                where[side, field, bit] = (mode.port, position)
-            else:
-                yield [(mode.port, position)]
-    for vector in basis:
-        hashed = [where[bit] for bit in sorted(vector) if bit in where]
-        if hashed:
-            yield hashed
-
-
-def packet_bit(field: str, bit: int) -> tuple[int, int]:
-    """(byte of the frame, bit of that byte) of a bit of a field as the NF reads it."""
-    f = FIELDS[field]
-    return f.offset + (f.bits - 1 - bit) // 8, bit % 8
+    groups: dict[Bit, list[Bit]] = {}
+    for bit in dict.fromkeys((*aligned_bits(0, a), *aligned_bits(1, b))):
+        groups.setdefault(find(bit), []).append(bit)
+    return [frozenset(group) for group in groups.values()]

@@ -12,6 +12,7 @@ from typing import Any
 from maestro_tool.diagnostics import InputError
 from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, IPV6_LENGTH, View, classify, view
 from maestro_tool.packet.fields import FIELDS, INPUT_BITS
+from maestro_tool.rss.symmetric import FUNCTIONS, Function, applied
 from maestro_tool.rss.table import table
 from maestro_tool.rss.toeplitz import HASH_BITS, toeplitz
 
@@ -28,6 +29,7 @@ class PortModel:
     software: Mapping[View | None, tuple[str, ...]]
     nic_hashes: bool
     weights: tuple[int, ...] = ()
+    function: Function = "toeplitz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = ()) -> PortM
             software={"l4": software["l4"], "l3": software["l3"], None: ()},
             nic_hashes=bool(entry["rss_hf"]),
             weights=weights,
+            function=_function(entry.get("function", "toeplitz")),
         )
         if weights and len(weights) != size:
             raise ValueError(f"{len(weights)} weights for a table of {size} entries")
@@ -90,6 +93,13 @@ def _fields(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _function(name: Any) -> Function:
+    for known in FUNCTIONS:
+        if name == known:
+            return known
+    raise ValueError(f"unknown hash function {name!r}")
+
+
 def place(model: PortModel, frame: bytes, workers: int) -> Placement:
     """Class, hash, index and worker of a frame (from its Ethernet header on) that arrives on the port.
 
@@ -104,14 +114,14 @@ def place(model: PortModel, frame: bytes, workers: int) -> Placement:
 
 
 def hash_input(model: PortModel, frame: bytes) -> tuple[str, tuple[str, ...], bytes]:
-    """Class of a frame, the fields that are hashed of it (by whom its steering says), and their bytes."""
+    """Class of a frame, the fields that are hashed of it (by whom its steering says), and the bytes of the input."""
     name = classify(frame)
     steering = model.steering[name]
     if steering == "nic" or (steering == "any" and model.nic_hashes):
         fields = model.hashed.get(name, ())
-        return name, fields, nic_input(frame, name, fields)
+        return name, fields, applied(model.function, fields, nic_input(frame, name, fields))
     fields = model.software[view(frame)]
-    return name, fields, view_input(frame, fields)
+    return name, fields, applied(model.function, fields, view_input(frame, fields))
 
 
 def view_input(frame: bytes, fields: Sequence[str]) -> bytes:

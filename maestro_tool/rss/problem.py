@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from maestro_tool import canonical
 from maestro_tool.expr import text
 from maestro_tool.expr.nodes import symbols
-from maestro_tool.nic.profile import NicProfile
+from maestro_tool.nic.profile import NicProfile, RssCapability
 from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import FIELDS, HASHABLE, HASHABLE6
+from maestro_tool.rss import symmetric
+from maestro_tool.rss.symmetric import Function
 from maestro_tool.sharding.plan import Constraint
 
 ADDRESSES: tuple[str, ...] = ("src_ip", "dst_ip")
@@ -22,12 +24,15 @@ class HashSetup:
     """One way to set up a NIC's hash: flags for ``rss_hf``, and what each class is hashed over (input order).
 
     ``padded``: the NIC may also hash zeros where it leaves a field out; keys must be right either way.
+    ``function``: see `rss.symmetric`.  ``rules``: types of an rte_flow RSS rule for each class, if that is how.
     """
 
     name: str
     rss_hf: tuple[str, ...]
     hashed: tuple[tuple[str, tuple[str, ...]], ...]
     padded: bool = False
+    function: Function = "toeplitz"
+    rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def fields(self, packet_class: str) -> tuple[str, ...]:
         """() if the NIC does not hash the class."""
@@ -36,15 +41,17 @@ class HashSetup:
 
 @dataclass(frozen=True, slots=True)
 class PortCapability:
-    """What matters of a port's NIC.  ``setups`` is empty if the NIC cannot hash with a key of ours.
+    """What matters of a port's NIC.  ``setups`` is empty if the NIC cannot hash with a known key.
 
-    Lengths in bytes; ``tables`` in entries, the default first.
+    Lengths in bytes; ``tables`` in entries, those that a program can choose from, the default first.
+    ``fixed_key``: the only key that the NIC hashes with.
     """
 
     key_length: int
     key_length_passed: int
     tables: tuple[int, ...]
     setups: tuple[HashSetup, ...]
+    fixed_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +94,40 @@ def problem(
     ordered = tuple(sorted(constraints, key=lambda c: canonical.compact(_constraint_json(c))))
     ports_of = tuple(capability(p) for p in profiles)
     if software:
-        ports_of = tuple(replace(p, setups=()) for p in ports_of)
+        ports_of = tuple(replace(p, setups=(), fixed_key=None) for p in ports_of)
     return Problem(ordered, ports_of, full_hash)
 
 
 def capability(profile: NicProfile) -> PortCapability:
     """The part of a profile that RSS solutions depend on."""
     rss = profile.rss
-    tables = (rss.tables.default, *(t for t in sorted(rss.tables.choices) if t != rss.tables.default))
-    setups: list[HashSetup] = []
-    if rss.kind == "hardware" and rss.settable.key == rss.settable.table == "always" and rss.classes:
-        used = {flag for c in rss.classes.values() for flag in c.flags}
-        base = tuple((name, rss.classes[name].fields) for name in CLASSES if name in rss.classes)
-        setups.append(HashSetup("default", tuple(f for f in rss.flags_programmed if f in used), base))
-        for s in rss.selections:
-            hashed = tuple((name, s.classes[name]) for name in CLASSES if name in s.classes)
-            setups.append(HashSetup(s.name, s.flags, hashed, s.placement == "unknown"))
-    return PortCapability(rss.key_length or 40, rss.passed, tables, tuple(setups))
+    others = (t for t in sorted(rss.tables.choices) if t != rss.tables.default)
+    tables = (rss.tables.default, *(others if rss.tables.selectable else ()))
+    fixed = None if rss.fixed_key is None else bytes.fromhex(rss.fixed_key)
+    known = rss.settable.key == "always" or fixed is not None
+    usable = rss.kind == "hardware" and known and rss.settable.table == "always"
+    return PortCapability(
+        rss.key_length or 40, rss.passed, tables, tuple(_setups(rss)) if usable else (), fixed if usable else None
+    )
+
+
+def _setups(rss: RssCapability) -> Iterator[HashSetup]:
+    """The default first; what a driver does only by rte_flow, or for another hash function, after all else."""
+    used = {flag for c in rss.classes.values() for flag in c.flags}
+    flags = tuple(f for f in rss.flags_programmed if f in used)
+    base = tuple((name, rss.classes[name].fields) for name in CLASSES if name in rss.classes)
+    if base:
+        yield HashSetup("default", flags, base)
+    for s in rss.selections:
+        hashed = tuple((name, s.classes[name]) for name in CLASSES if name in s.classes)
+        rules = tuple((name, s.rules[name]) for name in CLASSES if name in s.rules)
+        yield HashSetup(s.name, s.flags, hashed, s.placement == "unknown", rules=rules)
+    both = tuple((name, symmetric.paired(fields)) for name, fields in base if symmetric.paired(fields))
+    if both and rss.symmetric.port != "none":
+        yield HashSetup("symmetric", flags, both, function=rss.symmetric.port)
+    elif both and rss.symmetric.flow != "none":
+        rules = tuple((name, rss.classes[name].flags) for name, _ in both)
+        yield HashSetup("symmetric", flags, both, function=rss.symmetric.flow, rules=rules)
 
 
 def named_fields(constraint: Constraint, side: int) -> frozenset[str]:
@@ -142,7 +166,18 @@ def to_json(value: Problem) -> dict[str, Any]:
                 "key_length": p.key_length,
                 "key_length_passed": p.key_length_passed,
                 "tables": list(p.tables),
-                "setups": [[s.name, list(s.rss_hf), [[c, list(f)] for c, f in s.hashed], s.padded] for s in p.setups],
+                "fixed_key": None if p.fixed_key is None else p.fixed_key.hex(),
+                "setups": [
+                    {
+                        "name": s.name,
+                        "rss_hf": list(s.rss_hf),
+                        "hashed": [[c, list(f)] for c, f in s.hashed],
+                        "padded": s.padded,
+                        "function": s.function,
+                        "rules": [[c, list(f)] for c, f in s.rules],
+                    }
+                    for s in p.setups
+                ],
             }
             for p in value.ports
         ],

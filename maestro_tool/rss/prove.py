@@ -14,13 +14,15 @@ import z3
 
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, const, eq, extract, land, lor, sym
+from maestro_tool.expr.nodes import FALSE, binary, compare, concat, const, extract, ite, land, lor, sym
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate, view_predicate
 from maestro_tool.packet.fields import FIELDS, FIELDS6, INPUT_BITS
-from maestro_tool.rss.problem import reads
-from maestro_tool.rss.solution import PortSolution, RssSolution
-from maestro_tool.rss.steering import PORTS, Item, nic_inputs
+from maestro_tool.rss import relation
+from maestro_tool.rss.problem import HashSetup, reads
+from maestro_tool.rss.solution import RssSolution
+from maestro_tool.rss.steering import PORTS, Item, Layout, nic_inputs
+from maestro_tool.rss.symmetric import is_source
 from maestro_tool.sharding.plan import Constraint
 
 RLIMIT = 2_000_000_000
@@ -63,16 +65,18 @@ class _Hash:
 def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterator[_Hash]:
     """The ways in which frames on this side are hashed; frames that are hashed alike are taken together."""
     port = solution.ports[constraint.ports[side]]
-    prefix, steering, nic = "ab"[side] + ".", dict(port.steering), dict(port.hashed)
+    prefix, steering = "ab"[side] + ".", dict(port.steering)
+    setup = HashSetup("as solved", port.rss_hf, port.hashed, port.padded, port.function)
+    software = Layout(setup, port.software_l4, port.software_l3, port.steering)
     groups: dict[tuple[Item, ...], Expr] = {}
     for name in constraint.classes[side]:
         frames = _concerned(constraint, side, name, prefix)
         if steering[name] == "nic":
-            for items in nic_inputs(name, nic[name], padded=port.padded):
+            for items in nic_inputs(name, setup):
                 groups[items] = lor(groups.get(items, FALSE), frames)
             continue
         for view in ("l4", "l3", None):  # z3 knows which of them frames of the class can have
-            items = tuple(Item(f, True) for f in _software(port, view))
+            items = software.software(view)
             groups[items] = lor(groups.get(items, FALSE), land(frames, exact_view_predicate(view, prefix)))
     for items, condition in groups.items():
         inputs = [bit for item in items for bit in _bits(item, prefix)]
@@ -102,29 +106,26 @@ def _offers(name: str, view: View) -> bool:
     return bool(solver.check() == z3.sat)
 
 
-def _software(port: PortSolution, view: View | None) -> tuple[str, ...]:
-    return port.software_l4 if view == "l4" else port.software_l3 if view == "l3" else ()
-
-
 def _bits(item: Item, prefix: str) -> list[Expr]:
     """Bits of a hashed field in wire order; what the NIC takes from elsewhere may have any value."""
     if item.gap:
         return [const(0, 1)] * INPUT_BITS[item.field]
-    if not item.aligned:
-        return [sym(f"{prefix}nic.{item.field}.{i}", 1) for i in range(INPUT_BITS[item.field])]
-    f = FIELDS.get(item.field) or FIELDS6[item.field]
+    values = [_field_bits(f, prefix, aligned=item.aligned) for f in item.sources]
+    if item.function == "toeplitz":
+        return values[0]
+    if item.function == "xor":
+        return [binary("xor", x, y) for x, y in zip(*values, strict=True)]
+    own, other = (reduce(concat, bits) for bits in values)
+    swap = compare("ult", other, own) if is_source(item.field) else compare("ult", own, other)
+    return [ite(swap, y, x) for x, y in zip(*values, strict=True)]
+
+
+def _field_bits(name: str, prefix: str, *, aligned: bool) -> list[Expr]:
+    if not aligned:
+        return [sym(f"{prefix}nic.{name}.{i}", 1) for i in range(INPUT_BITS[name])]
+    f = FIELDS.get(name) or FIELDS6[name]
     frame = [sym(f"{prefix}pkt.{f.offset + n}", 8) for n in range(f.size)]
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
-
-
-def _related(constraint: Constraint) -> Expr:
-    """The condition under which packets a and b must meet."""
-    result = TRUE if constraint.relation is None else constraint.relation
-    for left, right in constraint.equal:
-        a, b = _bits(Item(left.field, True), "a."), _bits(Item(right.field, True), "b.")
-        for i in range(left.high - left.low + 1):
-            result = land(result, eq(a[len(a) - 1 - left.low - i], b[len(b) - 1 - right.low - i]))
-    return result
 
 
 def _refute(constraint: Constraint, a: _Hash, b: _Hash) -> dict[str, int] | None:
@@ -135,7 +136,7 @@ def _refute(constraint: Constraint, a: _Hash, b: _Hash) -> dict[str, int] | None
         *(z3.Tactic(t, context) for t in ("simplify", "propagate-values", "solve-eqs", "simplify", "bit-blast", "sat")),
         ctx=context,
     )
-    related = z3ify(_related(constraint))
+    related = z3ify(relation.related(constraint))
     frames: list[Any] = []
     for x, y in zip(a.index(z3ify), b.index(z3ify), strict=True):
         # What holds for all packets need not be asked for those of these classes, which takes z3 far longer.

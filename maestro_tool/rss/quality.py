@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import xor
 from typing import Final
 
 from maestro_tool.packet.fields import INPUT_BITS
@@ -29,19 +30,21 @@ _PORT_BITS: Final = 10
 _ZIPF_FLOWS: Final = 512
 
 Columns = Mapping[str, Sequence[int]]
+#: Per field and bit of it the input bits that it changes (`steering.Layout.traffic_positions`).
+Positions = Mapping[str, Sequence[tuple[int, ...]]]
 #: Per kind of traffic a dimension of a space of indices.
 Dimensions = Mapping[str, int]
 
 
-def field_columns(key: bytes, fields: Sequence[str], index_bits: int) -> dict[str, list[int]]:
-    """Per hashed field what each of its bits adds to the index, most significant bit of the field first."""
-    widths = [INPUT_BITS[f] for f in fields]
-    flat = toeplitz.columns(key, sum(widths), index_bits)
-    result, start = {}, 0
-    for field, width in zip(fields, widths, strict=True):
-        result[field] = flat[start : start + width]
-        start += width
-    return result
+def field_columns(key: bytes, positions: Positions, index_bits: int) -> dict[str, list[int]]:
+    """Per field what each of its bits adds to the index, most significant bit of the field first."""
+    longest = 1 + max((p for bits in positions.values() for places in bits for p in places), default=-1)
+    return combined(toeplitz.columns(key, longest, index_bits), positions)
+
+
+def combined(columns: Sequence[int], positions: Positions) -> dict[str, list[int]]:
+    """The columns of input bits -> those of the bits of fields, which may each change several input bits."""
+    return {field: [reduce(xor, (columns[p] for p in places)) for places in bits] for field, bits in positions.items()}
 
 
 def field_ranks(columns: Columns) -> dict[str, int]:
@@ -68,6 +71,11 @@ def cost(columns: Columns, table_size: int, ideal: Dimensions) -> float:
                 0.0, _subspace_imbalance(basis, workers, table_size) - _subspace_imbalance(best, workers, table_size)
             )
     return round(total, 6)
+
+
+def granularity(table_size: int) -> float:
+    """max/mean load of a table all of whose indices are met alike, for the number of workers that it fits worst."""
+    return max(-(-table_size // n) * n / table_size for n in WORKERS)
 
 
 def report(columns: Columns, table_size: int) -> dict[str, dict[int, float]]:

@@ -14,21 +14,18 @@ import z3
 
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, extract, land, lor, sym, symbols
+from maestro_tool.expr.nodes import FALSE, extract, land, lor, symbols
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate
-from maestro_tool.packet.fields import FIELDS, HASHABLE
-from maestro_tool.rss.equations import Bit, packet_bit
+from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
+from maestro_tool.rss import relation
+from maestro_tool.rss.equations import SORTED, Bit, aligned_bits
 from maestro_tool.rss.gf2 import Span
 from maestro_tool.rss.steering import Mode
 from maestro_tool.sharding.plan import Constraint
 
 #: z3's own measure of work per query; a query of the min/max kind needs about a thousandth.
 RLIMIT = 200_000_000
-
-BITS: tuple[Bit, ...] = tuple(
-    (side, name, bit) for side in (0, 1) for name in HASHABLE for bit in range(FIELDS[name].bits)
-)
 
 
 class RelatedPairs:
@@ -42,15 +39,22 @@ class RelatedPairs:
 
         ResourceLimitError if z3 gives up.
         """
-        assert constraint.relation is not None
-        relation = constraint.relation
-        conditions = [relation]
-        if not _only_hashable(relation):  # otherwise classes and views, which never look there, change nothing
+        bits = (*_coordinates(0, a), *_coordinates(1, b))
+        conditions = [relation.related(constraint)]
+        if not _only_hashable(conditions[0]):  # otherwise classes and views, which never look there, change nothing
             conditions += [membership(a.members, "a."), membership(b.members, "b.")]
-        key = tuple(conditions)
+        key = (tuple(conditions), bits)
         if key not in self._spans:
-            self._spans[key] = _span(key)
+            self._spans[key] = _span(*key)
         return self._spans[key]
+
+
+def _coordinates(side: int, mode: Mode) -> tuple[Bit, ...]:
+    """The bits that the hash can depend on; of IPv4 all, so that modes share their spans."""
+    found = dict.fromkeys(aligned_bits(side, mode))
+    if all(name in HASHABLE for _, name, _ in found):
+        return tuple((side, name, bit) for name in HASHABLE for bit in range(INPUT_BITS[name]))
+    return tuple(sorted(found))
 
 
 def membership(members: tuple[tuple[str, View | None], ...], prefix: str) -> Expr:
@@ -59,21 +63,21 @@ def membership(members: tuple[tuple[str, View | None], ...], prefix: str) -> Exp
     return reduce(lor, either, FALSE)
 
 
-def _only_hashable(relation: Expr) -> bool:
-    hashable = {f"{p}pkt.{packet_bit(name, bit)[0]}" for p in ("a.", "b.") for side, name, bit in BITS}
-    return all(str(s.value) in hashable for s in symbols(relation))
+def _only_hashable(condition: Expr) -> bool:
+    hashable = {s for side in (0, 1) for name in HASHABLE for s in symbols(relation.field(side, name))}
+    return hashable.issuperset(symbols(condition))
 
 
-def _span(conditions: tuple[Expr, ...]) -> tuple[frozenset[Bit], ...]:
+def _span(conditions: tuple[Expr, ...], bits: tuple[Bit, ...]) -> tuple[frozenset[Bit], ...]:
     translate = Translator()
     solver = z3.SolverFor("QF_BV", ctx=translate.context)
     solver.set("rlimit", RLIMIT)
     for c in conditions:
         solver.add(translate(c))
-    terms = [translate(bit_term(bit)) for bit in BITS]
+    terms = [translate(bit_term(bit)) for bit in bits]
     found: list[int] = []
     # Directions that are still open: a basis of what is orthogonal to all vectors found so far.
-    open_directions = [1 << i for i in range(len(BITS))]
+    open_directions = [1 << i for i in range(len(bits))]
     while open_directions:
         w = open_directions.pop(0)
         vector = _pair(solver, terms, w)
@@ -82,14 +86,15 @@ def _span(conditions: tuple[Expr, ...]) -> tuple[frozenset[Bit], ...]:
         found.append(vector)
         open_directions = [d ^ w if (d & vector).bit_count() & 1 else d for d in open_directions]
     basis = _reduced(found)
-    return tuple(frozenset(BITS[i] for i in range(len(BITS)) if v >> i & 1) for v in basis)
+    return tuple(frozenset(bits[i] for i in range(len(bits)) if v >> i & 1) for v in basis)
 
 
 def bit_term(bit: Bit) -> Expr:
     """The bit of packet a or b as a 1-bit expression over ``a.pkt.N`` and ``b.pkt.N``."""
     side, name, index = bit
-    byte, place = packet_bit(name, index)
-    return extract(sym(f"{'ab'[side]}.pkt.{byte}", 8), place, place)
+    sort = name.startswith(SORTED)
+    value = relation.sorted_field(side, name.removeprefix(SORTED)) if sort else relation.field(side, name)
+    return extract(value, index, index)
 
 
 def _pair(solver: Any, terms: list[Any], direction: int) -> int | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from maestro_tool.packet.classes import CLASSES, VIEWS_OF
 from maestro_tool.packet.fields import INPUT_BITS
+from maestro_tool.rss.symmetric import FUNCTIONS, Function
 
 STEERINGS = ("nic", "software", "any")
 T = TypeVar("T")
@@ -20,6 +22,8 @@ class PortSolution:
     ``software_l4``/``software_l3``: what this program hashes for frames with that view.  Key lengths in bytes,
     ``table_size`` in entries.  ``free_dimensions``: how many bits of this port's key could be chosen freely.
     ``field_ranks``: index bits that each field decides.  ``balance``: (traffic, workers, max/mean load).
+    ``function``: how NIC and software hash.  ``rules``: types of the rte_flow RSS rule of each class, if the set-up is
+    made of them.  ``key_fixed``: the NIC has this key, and no other.
     """
 
     port: int
@@ -36,6 +40,9 @@ class PortSolution:
     free_dimensions: int
     field_ranks: tuple[tuple[str, int], ...]
     balance: tuple[tuple[str, int, float], ...]
+    function: Function = "toeplitz"
+    rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    key_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,10 @@ def _port_json(p: PortSolution) -> dict[str, Any]:
         "key_length": len(p.key),
         "key_length_passed": p.key_length_passed,
         "table_size": p.table_size,
+        "key_fixed": p.key_fixed,
+        "function": p.function,
         "rss_hf": list(p.rss_hf),
+        "rules": {c: list(types) for c, types in p.rules},
         "hashed": {c: list(f) for c, f in effective_hash(p)},
         "steering": dict(p.steering),
         "software_input": {"l4": list(p.software_l4), "l3": list(p.software_l3)},
@@ -156,6 +166,9 @@ def _port_from_json(data: Any) -> PortSolution:
             for traffic, by_workers in sorted(data["balance"].items())
             for workers, ratio in sorted(by_workers.items(), key=lambda kv: int(kv[0]))
         ),
+        function=_one_of(FUNCTIONS, data["function"]),
+        rules=tuple((c, tuple(_of(str, t) for t in data["rules"][c])) for c in CLASSES if c in data["rules"]),
+        key_fixed=_of(bool, data["key_fixed"]),
     )
 
 
@@ -163,6 +176,12 @@ def _of(kind: type[T], value: Any) -> T:
     if type(value) is not kind:
         raise TypeError(f"{value!r} is not of type {kind.__name__}")
     return value
+
+
+def _one_of(known: Sequence[T], value: Any) -> T:
+    if value not in known:
+        raise TypeError(f"{value!r} is none of {known}")
+    return known[known.index(value)]
 
 
 def _fields(names: Any) -> tuple[str, ...]:

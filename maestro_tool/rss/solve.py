@@ -13,12 +13,12 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import or_
+from operator import or_, xor
 
 from maestro_tool.nic.profile import NicProfile
 from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
 from maestro_tool.rss import gf2, quality
-from maestro_tool.rss.equations import KeyBits, equations, input_positions
+from maestro_tool.rss.equations import KeyBits, equations, input_changes
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, reads
 from maestro_tool.rss.problem import problem as make_problem
 from maestro_tool.rss.related import RelatedPairs
@@ -30,6 +30,8 @@ from maestro_tool.sharding.plan import Constraint
 #: Keys drawn at random from the correct ones, then improved bit by bit; both stop at a perfect key.
 RANDOM_KEYS = 12
 IMPROVEMENTS = 48
+#: max/mean load of tables in which every worker has about as many entries as any other.
+WELL_DIVIDED = 1.01
 
 
 def solve(
@@ -54,6 +56,10 @@ def solve_problem(problem: Problem) -> RssSolution:
     related = RelatedPairs()
     size = table_size(problem)
     solution = _Solver(problem, size, related).run()
+    if solution.satisfiable and (larger := larger_table(problem)):
+        other = _Solver(problem, larger, related).run()
+        if other.satisfiable and _unevenness(other) < _unevenness(solution):
+            return other
     if solution.satisfiable or size <= 2:
         return solution
     # Any table that tells two indices apart can be had with one index bit (by another key), so that size 2 decides
@@ -71,6 +77,19 @@ def solve_problem(problem: Problem) -> RssSolution:
 def table_size(problem: Problem) -> int:
     """One table for all ports, of the smallest NIC's default size; a NIC's larger table repeats it (index mod size)."""
     return min((p.tables[0] for p in problem.ports), default=1)
+
+
+def larger_table(problem: Problem) -> int | None:
+    """Where the default cannot be divided well: the smallest table that can, or else the largest that is offered."""
+    usual, most = table_size(problem), min((max(p.tables) for p in problem.ports), default=1)
+    sizes = sorted({t for p in problem.ports for t in p.tables if usual < t <= most})
+    if not sizes or quality.granularity(usual) <= WELL_DIVIDED:
+        return None
+    return next((t for t in sizes if quality.granularity(t) <= WELL_DIVIDED), sizes[-1])
+
+
+def _unevenness(solution: RssSolution) -> float:
+    return sum(ratio for p in solution.ports for traffic, _, ratio in p.balance if traffic != "zipf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +128,8 @@ class _Solver:
         self._related = related
         self._tried: set[tuple[Layout, ...]] = set()
         self._seed = bytes.fromhex(problem.digest)
+        #: Parameters that are not free: the first is the number 1 where a NIC has a key of its own (`KeyBits`).
+        self._given = int(self._bits.offsets[:1] == (1,))
         self._constrained = sorted({p for c in problem.constraints for p in c.ports})
         self._demands = {port: self._demand(port) for port in self._constrained}
 
@@ -140,14 +161,16 @@ class _Solver:
 
     def _joint_alternatives(self, base: _Attempt) -> Iterator[tuple[Layout, ...]]:
         """Other fields on all related ports at once: their keys are tied by position."""
-        yield tuple(
-            layout(self._problem, port, self._fitting(base, port) or current.setup)
-            for port, current in enumerate(base.layouts)
-        )
-        for choice in (self._effective, self._named):
+        for wanted in (self._fitting, self._symmetric):
+            yield tuple(
+                layout(self._problem, port, wanted(base, port) or current.setup)
+                for port, current in enumerate(base.layouts)
+            )
+        # All of them in software: with all fields one index bit can be any linear function of the packet.
+        for choice in (lambda *_: HASHABLE, self._effective, self._named):
             yield tuple(
                 layout(self._problem, port, None, choice(base, port) or HASHABLE)
-                if current.setup is None and port in self._constrained
+                if port in self._constrained and (current.setup is None or base.degenerate)
                 else current
                 for port, current in enumerate(base.layouts)
             )
@@ -173,13 +196,18 @@ class _Solver:
         named = self._named(attempt, port)
         return next((s for s in self._problem.ports[port].setups if s.fields("tcp4") == named), None)
 
+    def _symmetric(self, attempt: _Attempt, port: int) -> HashSetup | None:
+        """The set-up that hashes symmetrically, on ports that constraints reach."""
+        setups = self._problem.ports[port].setups if port in self._constrained else ()
+        return next((s for s in setups if s.function != "toeplitz"), None)
+
     def _effective(self, attempt: _Attempt, port: int) -> tuple[str, ...]:
         """Software fields that reach the index under some correct key: the others only take freedom away."""
         found = set()
         position = 0
         for name in attempt.layouts[port].l4:
             width = INPUT_BITS[name]
-            if self._moves(attempt.space, port, range(position, position + width)):
+            if self._moves(attempt.space, port, ((p,) for p in range(position, position + width))):
                 found.add(name)
             position += width
         return tuple(f for f in HASHABLE if f in found)
@@ -202,23 +230,34 @@ class _Solver:
 
     def _space(self, layouts: Sequence[Layout], constraints: Sequence[Constraint]) -> gf2.SolutionSpace:
         distinct = {e for c in constraints for e in equations(c, layouts, self._bits, self._related)}
+        for number, port in enumerate(self._problem.ports):
+            if port.fixed_key is not None and layouts[number].setup is not None:
+                distinct.update(self._bits.fixed(number, port.fixed_key))
         vectors = (sum(1 << u for u in e) for e in sorted(distinct, key=sorted))
         return gf2.solve(self._bits.total, vectors)
 
-    def _moves(self, space: gf2.SolutionSpace, port: int, positions: Iterable[int]) -> bool:
-        """Some correct key lets these input bits change the index."""
+    def _moves(self, space: gf2.SolutionSpace, port: int, changes: Iterable[Iterable[int]]) -> bool:
+        """Some correct key lets one of these changes, each of some input bits, change the index."""
         offset = self._bits.offsets[port]
-        return any(space.forms[offset + v] for i in positions for v in window(i, self._index_bits))
+        for positions in changes:
+            windows = [window(p, self._index_bits) for p in positions]
+            if any(reduce(xor, (space.forms[offset + v] for v in unknowns)) for unknowns in zip(*windows, strict=True)):
+                return True
+        return False
 
     def _spreads(
         self, space: gf2.SolutionSpace, layouts: Sequence[Layout], port: int, constraints: Sequence[Constraint]
     ) -> bool:
         """Under some correct key the constrained packets of ``port`` have more than one index."""
         sides = [(c, side) for c in constraints for side in (0, 1) if c.ports[side] == port]
-        return not sides or any(
-            self._moves(space, port, [position for *_, position in input_positions(mode)])
-            for c, side in sides
-            for mode in modes(c, side, layouts[port])
+        possible = not self._given or space.forms[0] != 0  # no key fits if 1 must be 0
+        return possible and (
+            not sides
+            or any(
+                self._moves(space, port, input_changes(mode))
+                for c, side in sides
+                for mode in modes(c, side, layouts[port])
+            )
         )
 
     def _choose(self, attempt: _Attempt) -> _Attempt:
@@ -268,7 +307,7 @@ class _Solver:
     def _relevant(self, attempt: _Attempt, port: int) -> list[int]:
         """Parameters that the index of ordinary traffic of a port depends on."""
         mask = self._dependence(attempt.space, attempt.layouts, port)
-        return [i for i in range(attempt.space.dimension) if mask >> i & 1]
+        return [i for i in range(self._given, attempt.space.dimension) if mask >> i & 1]
 
     def _dependence(self, space: gf2.SolutionSpace, layouts: Sequence[Layout], port: int) -> int:
         return reduce(or_, (space.forms[v] for v in self._traffic_bits(port, layouts[port])), 0)
@@ -281,7 +320,7 @@ class _Solver:
 
     def _random(self, bits: int, number: int) -> int:
         digest = hashlib.shake_256(self._seed + number.to_bytes(4, "big")).digest(bits // 8 + 1)
-        return int.from_bytes(digest, "big") & ((1 << bits) - 1)
+        return int.from_bytes(digest, "big") & ((1 << bits) - 1) | self._given
 
     def _keys(self, point: list[int]) -> tuple[bytes, ...]:
         keys = []
@@ -307,29 +346,24 @@ class _Solver:
 
     def _columns(self, attempt: _Attempt, port: int, parameters: int, mask: int) -> quality.Columns:
         """What each input bit of ordinary traffic adds to the index under the key that ``parameters`` select."""
-        fields = attempt.layouts[port].traffic
+        chosen = attempt.layouts[port]
         value = 0
-        for v in self._traffic_bits(port, attempt.layouts[port]):
+        for v in self._traffic_bits(port, chosen):
             value = value << 1 | (attempt.space.forms[v] & parameters).bit_count() & 1
-        shift = sum(INPUT_BITS[f] for f in fields)
-        columns: dict[str, list[int]] = {}
-        for field in fields:
-            columns[field] = [value >> (shift - 1 - i) & mask for i in range(INPUT_BITS[field])]
-            shift -= INPUT_BITS[field]
-        return columns
+        inputs = sum(INPUT_BITS[f] for f in chosen.traffic)
+        flat = [value >> (inputs - 1 - i) & mask for i in range(inputs)]
+        return quality.combined(flat, chosen.traffic_positions())
 
     def _ideal(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> tuple[quality.Dimensions, ...]:
         """Per port what no correct key can exceed: columns that are one under all of them count once."""
         result = []
         for port, port_layout in enumerate(layouts):
-            offset, position = self._bits.offsets[port], 0
-            columns: dict[str, list[int]] = {}
-            for field in port_layout.traffic:
-                columns[field] = [
-                    sum(space.forms[offset + v] << (n * space.dimension) for n, v in enumerate(w))
-                    for w in (window(position + i, self._index_bits) for i in range(INPUT_BITS[field]))
-                ]
-                position += INPUT_BITS[field]
+            offset = self._bits.offsets[port]
+            flat = [
+                sum(space.forms[offset + v] << (n * space.dimension) for n, v in enumerate(window(i, self._index_bits)))
+                for i in range(sum(INPUT_BITS[f] for f in port_layout.traffic))
+            ]
+            columns = quality.combined(flat, port_layout.traffic_positions())
             result.append(quality.attainable(columns, self._table_size))
         return tuple(result)
 
@@ -351,7 +385,7 @@ class _Solver:
 
     def _port(self, number: int, capability: PortCapability, best: _Attempt, key: bytes) -> PortSolution:
         chosen = best.layouts[number]
-        columns = quality.field_columns(key, chosen.traffic, self._index_bits)
+        columns = quality.field_columns(key, chosen.traffic_positions(), self._index_bits)
         setup: HashSetup | None = chosen.setup
         balance = quality.report(columns, self._table_size)
         return PortSolution(
@@ -366,9 +400,12 @@ class _Solver:
             steering=chosen.steering,
             software_l4=chosen.l4,
             software_l3=chosen.l3,
-            free_dimensions=gf2.rank(best.space.forms[v] for v in self._traffic_bits(number, chosen)),
+            free_dimensions=gf2.rank(best.space.forms[v] >> self._given for v in self._traffic_bits(number, chosen)),
             field_ranks=tuple(quality.field_ranks(columns).items()),
             balance=tuple((t, n, r) for t, by in sorted(balance.items()) for n, r in by.items()),
+            function=chosen.function,
+            rules=setup.rules if setup else (),
+            key_fixed=setup is not None and capability.fixed_key is not None,
         )
 
     def _contradiction(self, attempt: _Attempt) -> RssSolution:

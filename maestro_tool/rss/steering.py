@@ -6,12 +6,13 @@ hashes all fields that constraints name from where the NF reads them; else ``sof
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from maestro_tool.packet.classes import CLASSES, VIEWS_OF, View
-from maestro_tool.packet.fields import HASHABLE, HASHABLE6
+from maestro_tool.packet.fields import HASHABLE, HASHABLE6, INPUT_BITS
 from maestro_tool.rss.problem import ADDRESSES, HashSetup, Problem, reads
+from maestro_tool.rss.symmetric import PARTNER, Function
 from maestro_tool.sharding.plan import Constraint
 
 #: Fields that only the l4 view of IPv4 has.
@@ -24,15 +25,23 @@ _IPV4 = frozenset(c for c in CLASSES if "4" in c)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Hash inputs of one port.  ``setup`` None: the NIC does not hash.  ``l4``, ``l3``: software input per view."""
+    """Hash inputs of one port.  ``setup`` None: the NIC does not hash.  ``l4``, ``l3``: software input per view.
+
+    Software hashes by the NIC's function.
+    """
 
     setup: HashSetup | None
     l4: tuple[str, ...]
     l3: tuple[str, ...]
     steering: tuple[tuple[str, str], ...]
 
-    def software(self, view: View | None) -> tuple[str, ...]:
-        return self.l4 if view == "l4" else self.l3 if view == "l3" else ()
+    @property
+    def function(self) -> Function:
+        return self.setup.function if self.setup else "toeplitz"
+
+    def software(self, view: View | None) -> tuple[Item, ...]:
+        fields = self.l4 if view == "l4" else self.l3 if view == "l3" else ()
+        return _mixed([Item(f, True) for f in fields], self.function)
 
     @property
     def traffic(self) -> tuple[str, ...]:
@@ -40,17 +49,37 @@ class Layout:
         nic = self.setup.fields("tcp4") if self.setup and dict(self.steering)["tcp4"] != "software" else ()
         return nic or self.l4
 
+    def traffic_positions(self) -> dict[str, list[tuple[int, ...]]]:
+        """Per field of ordinary traffic and bit of it (most significant first) the input bits that it changes.
+
+        Under ``sort`` those of traffic whose sources are the smaller.
+        """
+        found: dict[str, list[tuple[int, ...]]] = {f: [()] * INPUT_BITS[f] for f in self.traffic}
+        start = 0
+        for item in _mixed([Item(f, True) for f in self.traffic], self.function):
+            width = INPUT_BITS[item.field]
+            for field in item.sources if item.function == "xor" else (item.field,):
+                found[field] = [(*places, start + i) for i, places in enumerate(found[field])]
+            start += width
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """A field of a hash input.  ``aligned``: its bytes are those that the NF reads under that name.
 
-    ``gap``: zeros in its place.
+    ``gap``: zeros in its place.  ``function``: how it is mixed with its partner, if it is.
     """
 
     field: str
     aligned: bool
     gap: bool = False
+    function: Function = "toeplitz"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The fields whose bits it has."""
+        return (self.field,) if self.function == "toeplitz" else (self.field, PARTNER[self.field])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +105,29 @@ def _read_as(packet_class: str, field: str) -> str:
     return f"{field}6" if packet_class in _PLAIN6 and field in ("src_port", "dst_port") else field
 
 
-def nic_inputs(packet_class: str, fields: tuple[str, ...], *, padded: bool) -> tuple[tuple[Item, ...], ...]:
+def nic_inputs(packet_class: str, setup: HashSetup) -> tuple[tuple[Item, ...], ...]:
     """The hash inputs that a NIC may take of frames of a class; more than one where its driver does not say which."""
-    packed = tuple(_item(packet_class, f) for f in fields)
-    if not padded:
+    fields = setup.fields(packet_class)
+    packed = _mixed([_item(packet_class, f) for f in fields], setup.function)
+    if not setup.padded:
         return (packed,)
     whole = (*(("src_ip6", "dst_ip6") if fields[0].endswith("6") else ADDRESSES), "src_port", "dst_port")
     last = max(whole.index(f) for f in fields)
     gaps = tuple(replace(_item(packet_class, f), gap=f not in fields) for f in whole[: last + 1])
     return (packed,) if gaps == packed else (packed, gaps)
+
+
+def _mixed(items: Sequence[Item], function: Function) -> tuple[Item, ...]:
+    """The items as a hash function takes them: what has no partner stays as it is."""
+    there = {i.field: i for i in items}
+
+    def mixed(item: Item) -> Item:
+        partner = there.get(PARTNER.get(item.field, ""))
+        if partner is None:
+            return item
+        return replace(item, aligned=item.aligned and partner.aligned, function=function)
+
+    return tuple(map(mixed, items))
 
 
 def _item(packet_class: str, field: str) -> Item:
@@ -142,9 +185,9 @@ def modes(constraint: Constraint, side: int, layout: Layout) -> Iterator[Mode]:
         for view in views(constraint, side, name):
             if steering[name] == "nic":
                 assert layout.setup is not None
-                inputs = nic_inputs(name, layout.setup.fields(name), padded=layout.setup.padded)
+                inputs = nic_inputs(name, layout.setup)
             else:
-                inputs = (tuple(Item(f, True) for f in layout.software(view)),)
+                inputs = (layout.software(view),)
             for items in inputs:
                 found.setdefault(items, []).append((name, view))
     for items, members in found.items():

@@ -50,8 +50,7 @@ def _who(p: PortSolution, profile: NicProfile, *, forced: bool) -> str:
     if _by_nic(p):
         classes = {how: [c for c, h in p.steering if h == how] for how in ("nic", "software")}
         others = f"; software steers {', '.join(classes['software'])}" if classes["software"] else ""
-        setup = "" if p.setup in (None, "default") else f" (set-up {p.setup})"
-        return f"the NIC steers {', '.join(classes['nic'])}{setup}{others}"
+        return f"the NIC steers {', '.join(classes['nic'])}{_setup(p)}{others}"
     rss = profile.rss
     if rss.kind == "software":
         return "the program hashes and dispatches; no card is needed"
@@ -59,13 +58,26 @@ def _who(p: PortSolution, profile: NicProfile, *, forced: bool) -> str:
         reason = "asked for by strategy=handoff"
     elif rss.kind == "none":
         reason = f"{profile.pmd} has no RSS"
-    elif rss.settable.key != "always" or rss.settable.table != "always":
+    elif (rss.settable.key != "always" and rss.fixed_key is None) or rss.settable.table != "always":
         which = "key" if rss.settable.key != "always" else "table"
         often = "never takes" if "never" in (rss.settable.key, rss.settable.table) else "does not always take"
         reason = f"{profile.name} {often} a {which} of ours"
     else:
-        reason = f"no set-up of {profile.name} hashes what the plan needs with one key"
+        whose = "its key" if rss.fixed_key else "one key"
+        reason = f"no set-up of {profile.name} hashes what the plan needs with {whose}"
     return f"software hashes and hands packets to their owner: {reason}"
+
+
+def _setup(p: PortSolution) -> str:
+    """What is special about the set-up, in brackets."""
+    words = [f"set-up {p.setup}"] if p.setup != "default" else []
+    if p.function != "toeplitz":
+        words.append(f"symmetric hash, {p.function}")
+    if p.rules:
+        words.append("by rte_flow RSS rules")
+    if p.key_fixed:
+        words.append("with the card's own key")
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _unused(p: PortSolution, profile: NicProfile) -> Iterator[str]:
@@ -75,15 +87,14 @@ def _unused(p: PortSolution, profile: NicProfile) -> Iterator[str]:
             yield f"{flag}: advertised, but the driver does not program it"
     if p.setup == "default" and rss.selections:
         names = ", ".join(s.name for s in rss.selections)
-        yield f"hashing fewer fields ({names}): the key makes the other fields not matter, which spreads as well"
-    if rss.field_selection == "flow":
-        yield "hashing fewer fields: only by rte_flow, and the key makes the other fields not matter"
+        how = ", by rte_flow" if any(s.rules for s in rss.selections) else ""
+        yield f"hashing fewer fields ({names}{how}): the key makes the other fields not matter, which spreads as well"
     kinds = {"port": rss.symmetric.port, "flow": rss.symmetric.flow}
     for level, kind in kinds.items():
-        if kind == "none":
+        if kind == "none" or p.function != "toeplitz":
             continue
         where = "by rte_flow" if level == "flow" else "by rss_conf.algorithm, which DPDK has from 23.11 on"
         yield (
-            f"symmetric hashing ({kind}), only {where}: the key makes those packets meet that the plan relates; "
-            "the card's way would make others meet, too"
+            f"symmetric hashing ({kind}), {where}: the key makes those packets meet that the plan "
+            "relates, and no others"
         )

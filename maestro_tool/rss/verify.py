@@ -42,16 +42,21 @@ def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
     capability = problem.ports[p.port]
     if len(p.key) != capability.key_length or p.key_length_passed != capability.key_length_passed:
         yield f"port {p.port}: the key has {len(p.key)} bytes, the NIC wants {capability.key_length}"
-    if p.table_size & (p.table_size - 1) or not 2 <= p.table_size <= capability.tables[0]:
-        yield f"port {p.port}: the NIC's table of {capability.tables[0]} entries cannot hold {p.table_size}"
+    if p.table_size & (p.table_size - 1) or not 2 <= p.table_size <= max(capability.tables):
+        yield f"port {p.port}: the NIC's table of {max(capability.tables)} entries cannot hold {p.table_size}"
     setup = _setup(problem, p)
     if p.setup is not None and setup is None:
         yield f"port {p.port}: the NIC cannot be set up as {p.setup!r}"
         return
-    if setup is not None and (p.rss_hf, p.hashed, p.padded) != (setup.rss_hf, setup.hashed, setup.padded):
-        yield f"port {p.port}: flags or hashed fields are not those of set-up {p.setup!r}"
-    if setup is None and (p.rss_hf or p.hashed):
-        yield f"port {p.port}: flags or hashed fields without a set-up of the NIC"
+    if setup is not None and (p.rss_hf, p.hashed, p.padded, p.function, p.rules) != (
+        setup.rss_hf, setup.hashed, setup.padded, setup.function, setup.rules
+    ):  # fmt: skip
+        yield f"port {p.port}: flags, hashed fields or rules are not those of set-up {p.setup!r}"
+    if setup is None and (p.rss_hf or p.hashed or p.rules or p.function != "toeplitz"):
+        yield f"port {p.port}: flags, hashed fields or rules without a set-up of the NIC"
+    fixed = capability.fixed_key if setup is not None else None
+    if p.key_fixed != (fixed is not None) or (fixed is not None and p.key != fixed):
+        yield f"port {p.port}: the NIC's own key is not taken as it is"
     if not set(p.software_l4) <= set(HASHABLE) or not set(p.software_l3) <= set(ADDRESSES):
         yield f"port {p.port}: software hashes fields that its view does not have"
     allowed = dict(layout(problem, p.port, setup).steering)

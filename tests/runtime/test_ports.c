@@ -2,6 +2,9 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include <rte_flow.h>
+#include <rte_version.h>
+
 #include "check.h"
 #include "program.h"
 
@@ -10,14 +13,20 @@
 static struct card {
   uint16_t key_size, table_size, table_size_started, n_queues; /* table_size_started: if it is known only then */
   uint64_t offered;
-  bool ignores_key, needs_update, forgets_table, no_read_back, drops_types, refuses_own_rss;
+  bool ignores_key, needs_update, forgets_table, no_read_back, drops_types, refuses_own_rss, resizes_table;
+  unsigned n_rules; /* that it takes */
 } card;
 static struct {
   bool started;
   uint8_t key[UINT8_MAX];
   uint64_t types;
   uint16_t table[1024], n_queues;
-  unsigned n_tables, n_configured, n_updates;
+  unsigned n_tables, n_configured, n_updates, n_rules;
+  struct { /* of rte_flow, in order of their creation */
+    enum rte_flow_item_type items[4];
+    enum rte_eth_hash_function function;
+    uint64_t types;
+  } rules[4];
 } state;
 static char message[512];
 
@@ -52,6 +61,7 @@ int rte_eth_dev_configure(uint16_t id, uint16_t n_rx, uint16_t n_tx, const struc
   state.n_configured++;
   if ((rss->rss_hf & ~card.offered) != 0) return -EINVAL;
   if (rss->rss_key == NULL && rss->rss_hf != 0 && card.refuses_own_rss) return -EINVAL;
+  memset(state.key, 0xAB, 40); /* the card's own */
   CHECK_EQ(conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS, rss->rss_hf != 0);
   if (rss->rss_key != NULL) {
     CHECK_EQ(rss->rss_key_len, card.key_size); /* as ethdev demands from 23.11 on */
@@ -83,7 +93,7 @@ int rte_eth_dev_start(uint16_t id) {
 
 int rte_eth_dev_rss_reta_update(uint16_t id, struct rte_eth_rss_reta_entry64 *table, uint16_t size) {
   CHECK(id == 0 && state.started);
-  CHECK_EQ(size, card.table_size_started != 0 ? card.table_size_started : card.table_size);
+  if (!card.resizes_table) CHECK_EQ(size, card.table_size_started != 0 ? card.table_size_started : card.table_size);
   state.n_tables++;
   if (card.forgets_table) return 0;
   for (unsigned i = 0; i < size; i++) {
@@ -110,6 +120,27 @@ int rte_eth_dev_rss_hash_conf_get(uint16_t id, struct rte_eth_rss_conf *conf) {
   memcpy(conf->rss_key, state.key, 40);
   conf->rss_hf = card.drops_types ? 0 : state.types | RTE_ETH_RSS_FRAG_IPV4; /* virtio: more than asked for */
   return id;
+}
+
+struct rte_flow *rte_flow_create(uint16_t id, const struct rte_flow_attr *attributes,
+                                 const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
+                                 struct rte_flow_error *error) {
+  CHECK(id == 0 && state.started && attributes->ingress && state.n_tables == 0);
+  CHECK(actions[0].type == RTE_FLOW_ACTION_TYPE_RSS && actions[1].type == RTE_FLOW_ACTION_TYPE_END);
+  const struct rte_flow_action_rss *rss = actions[0].conf;
+  CHECK(rss->key == NULL && rss->key_len == 0 && rss->queue == NULL && rss->queue_num == 0); /* ice refuses others */
+  CHECK_EQ(rss->level, 0);
+  if (state.n_rules >= card.n_rules) {
+    error->message = "RSS type not supported";
+    return NULL;
+  }
+  for (unsigned i = 0; i < 4; i++) {
+    state.rules[state.n_rules].items[i] = pattern[i].type;
+    if (pattern[i].type == RTE_FLOW_ITEM_TYPE_END) break;
+  }
+  state.rules[state.n_rules].function = rss->func;
+  state.rules[state.n_rules].types = rss->types;
+  return (struct rte_flow *)&state.rules[state.n_rules++];
 }
 
 /* ----- the plan */
@@ -235,7 +266,79 @@ static void hand_over(void) {
   CHECK_EQ(program.ports[0].n_rx_queues, 1);
 }
 
+/* Classes that only an RSS rule hashes as planned; a symmetric function comes with it. */
+static void rules(void) {
+  static const struct maestro_rss_rule RULES[] = {
+      {MAESTRO_TCP4, RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_L3_DST_ONLY},
+      {MAESTRO_IPV6_OTHER, RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_L3_DST_ONLY}};
+  usual_plan();
+  plan.rules = RULES;
+  plan.n_rules = 2;
+  struct card c = USUAL;
+  c.n_rules = 2;
+  CHECK(start(c, 3));
+  CHECK_EQ(state.n_rules, 2);
+  CHECK_EQ(state.n_tables, 1);
+  CHECK_EQ(state.rules[0].types, RULES[0].types);
+  CHECK_EQ(state.rules[0].items[0], RTE_FLOW_ITEM_TYPE_ETH);
+  CHECK_EQ(state.rules[0].items[1], RTE_FLOW_ITEM_TYPE_IPV4);
+  CHECK_EQ(state.rules[0].items[2], RTE_FLOW_ITEM_TYPE_TCP);
+  CHECK_EQ(state.rules[1].items[1], RTE_FLOW_ITEM_TYPE_IPV6);
+  CHECK_EQ(state.rules[1].items[2], RTE_FLOW_ITEM_TYPE_END);
+  CHECK_EQ(state.rules[0].function, RTE_ETH_HASH_FUNCTION_DEFAULT);
+  plan.function = MAESTRO_TOEPLITZ_XOR;
+  CHECK(start(c, 3));
+  CHECK_EQ(state.rules[1].function, RTE_ETH_HASH_FUNCTION_SYMMETRIC_TOEPLITZ);
+  c.n_rules = 1;
+  refused(c, "needs an RSS rule for types");
+  CHECK(strstr(message, "which is refused: RSS type not supported") != NULL);
+  CHECK_EQ(state.n_tables, 0);
+}
+
+static void functions_that_this_dpdk_has_not(void) {
+  usual_plan();
+  plan.function = MAESTRO_TOEPLITZ_XOR;
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+  refused(USUAL, "symmetric hash function that DPDK 22.11");
+  CHECK_EQ(state.n_configured, 0);
+#endif
+}
+
+/* A card that keeps its key: nothing is asked of it but to have the one that the plan knows. */
+static void own_keys(void) {
+  static uint8_t own[40];
+  memset(own, 0xAB, sizeof own);
+  usual_plan();
+  plan.key = own;
+  plan.key_fixed = true;
+  CHECK(start(USUAL, 4));
+  CHECK_EQ(state.n_updates, 0);
+  own[39] = 0;
+  refused(USUAL, "key does not read back as set");
+  CHECK_EQ(state.n_updates, 0);
+  own[39] = 0xAB;
+  struct card c = USUAL;
+  c.no_read_back = true;
+  refused(c, "key cannot be read back");
+}
+
+static void tables_of_a_size_of_ours(void) {
+  usual_plan();
+  plan.table_size = 512;
+  plan.table_selectable = true;
+  struct card c = USUAL;
+  c.resizes_table = true;
+  CHECK(start(c, 4));
+  for (unsigned i = 0; i < 512; i++) CHECK_EQ(state.table[i], i * 4 / 512);
+  plan.table_selectable = false;
+  refused(c, "table of 128 entries");
+}
+
 int main(void) {
+  rules();
+  functions_that_this_dpdk_has_not();
+  own_keys();
+  tables_of_a_size_of_ours();
   sets_up();
   larger_tables_repeat();
   sizes_known_late();

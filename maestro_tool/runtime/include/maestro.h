@@ -48,6 +48,19 @@ enum maestro_class {
   MAESTRO_N_CLASSES
 };
 
+/* What a hash makes of source and destination (rss/symmetric.py says whose names these are). */
+enum maestro_function {
+  MAESTRO_TOEPLITZ,
+  MAESTRO_TOEPLITZ_XOR,  /* both become source ^ destination */
+  MAESTRO_TOEPLITZ_SORT, /* the smaller comes first */
+};
+
+/* An rte_flow RSS rule for the packets of a class, with the port's key and table. */
+struct maestro_rss_rule {
+  enum maestro_class packets;
+  uint64_t types; /* RTE_ETH_RSS_* */
+};
+
 /* Bytes that are hashed, in order: offsets from the start of the frame, lengths in bytes. */
 struct maestro_hash_input {
   uint8_t n_fields;
@@ -58,8 +71,13 @@ struct maestro_port {
   const uint8_t *key;          /* Toeplitz key, key_length bytes */
   uint8_t key_length;          /* of the key array; 40, 48, 52 */
   uint8_t key_length_passed;   /* rss_key_len given to ethdev (0 for vmxnet3) */
+  bool key_fixed;              /* the NIC has this key by itself, and takes no other */
+  enum maestro_function function; /* of the NIC and of the software that steers beside it */
   uint64_t rss_hf;             /* RTE_ETH_RSS_* to ask for; 0: this port does not hash */
+  const struct maestro_rss_rule *rules; /* n_rules that say how classes are hashed; none: rss_hf says it all */
+  uint8_t n_rules;
   uint16_t table_size;         /* entries; a power of two.  A NIC's larger table repeats them. */
+  bool table_selectable;       /* the NIC takes a table of table_size whatever it had before */
   const uint32_t *weights;     /* table_size packets per index, of measured traffic; NULL: none was */
   uint16_t max_queues;         /* that RSS of this NIC spreads over; 0: no bound is known */
   uint32_t software_classes;   /* bit per enum maestro_class: steered in software */

@@ -2,20 +2,56 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_flow.h>
+#include <rte_version.h>
+
 #include "program.h"
 
 #define NEVER_STARTED "the program does not start, because packets would meet the wrong worker"
 
 static const char *reason(int status) { return rte_strerror(-status); }
 
+/* rss_conf.algorithm and functions that sort are younger than the oldest DPDK that programs are built with. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 7, 0, 0)
+static const enum rte_eth_hash_function FUNCTIONS[] = {RTE_ETH_HASH_FUNCTION_DEFAULT,
+                                                       RTE_ETH_HASH_FUNCTION_SYMMETRIC_TOEPLITZ,
+                                                       RTE_ETH_HASH_FUNCTION_SYMMETRIC_TOEPLITZ_SORT};
+#else
+static const enum rte_eth_hash_function FUNCTIONS[] = {RTE_ETH_HASH_FUNCTION_DEFAULT,
+                                                       RTE_ETH_HASH_FUNCTION_SYMMETRIC_TOEPLITZ};
+#endif
+
 static struct rte_eth_rss_conf rss_conf(const struct maestro_port *plan) {
-  return (struct rte_eth_rss_conf){
-      .rss_key = (uint8_t *)(uintptr_t)plan->key, .rss_key_len = plan->key_length_passed, .rss_hf = plan->rss_hf};
+  struct rte_eth_rss_conf conf = {.rss_hf = plan->rss_hf};
+  if (!plan->key_fixed) {
+    conf.rss_key = (uint8_t *)(uintptr_t)plan->key;
+    conf.rss_key_len = plan->key_length_passed;
+  }
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+  if (plan->n_rules == 0 && plan->function != MAESTRO_TOEPLITZ) conf.algorithm = FUNCTIONS[plan->function];
+#endif
+  return conf;
+}
+
+/* The plan's hash function can be asked for with this DPDK. */
+static bool check_function(const struct program *program, uint16_t id) {
+  const struct maestro_port *plan = program->ports[id].plan;
+  bool known = plan->function < RTE_DIM(FUNCTIONS);
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+  known = known && (plan->function == MAESTRO_TOEPLITZ || plan->n_rules > 0);
+#endif
+  if (known) return true;
+  program_error(program->nf,
+                "port %u: the plan for nic=%s needs a symmetric hash function that %s cannot ask for: build with a "
+                "newer DPDK, or with strategy=handoff",
+                id, program->nf->nic, rte_version());
+  return false;
 }
 
 static bool check_rss(const struct program *program, uint16_t id, const struct rte_eth_dev_info *info) {
   const struct maestro_nf *nf = program->nf;
   const struct maestro_port *plan = program->ports[id].plan;
+  if (!check_function(program, id)) return false;
   if (plan->key_length_passed != info->hash_key_size) {
     program_error(nf, "port %u (%s) takes RSS keys of %u bytes, but the plan's key for nic=%s has %u: " NEVER_STARTED,
                   id, info->driver_name, info->hash_key_size, nf->nic, plan->key_length_passed);
@@ -37,15 +73,18 @@ static bool check_rss(const struct program *program, uint16_t id, const struct r
   return true;
 }
 
-/* The NIC's table may be larger than the plan's, which it then repeats: the index is the low bits of the hash. */
-static bool check_table_size(const struct program *program, uint16_t id, const struct rte_eth_dev_info *info) {
-  const unsigned planned = program->ports[id].plan->table_size, size = info->reta_size;
-  if (size >= planned && (size & (size - 1)) == 0) return true;
+/* Size of the table to set, 0 if none will do.  The NIC's may be larger than the plan's, which it then repeats: the
+ * index is the low bits of the hash. */
+static unsigned table_size(const struct program *program, uint16_t id, const struct rte_eth_dev_info *info) {
+  const struct maestro_port *plan = program->ports[id].plan;
+  const unsigned planned = plan->table_size, size = info->reta_size;
+  if (size >= planned && (size & (size - 1)) == 0) return size;
+  if (plan->table_selectable) return planned;
   program_error(program->nf,
                 "port %u (%s) has an indirection table of %u entries, but the plan for nic=%s assumes a power of two "
                 "of at least %u: " NEVER_STARTED,
                 id, info->driver_name, size, program->nf->nic, planned);
-  return false;
+  return 0;
 }
 
 static bool set_table(const struct program *program, uint16_t id, unsigned size) {
@@ -77,6 +116,41 @@ static bool set_table(const struct program *program, uint16_t id, unsigned size)
   return true;
 }
 
+/* What a rule matches: the headers of a class. */
+static void pattern_of(enum maestro_class class, struct rte_flow_item *items) {
+  const bool ipv6 = class >= MAESTRO_TCP6;
+  *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_ETH};
+  *items++ = (struct rte_flow_item){.type = ipv6 ? RTE_FLOW_ITEM_TYPE_IPV6 : RTE_FLOW_ITEM_TYPE_IPV4};
+  if (class == MAESTRO_TCP4 || class == MAESTRO_TCP6)
+    *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_TCP};
+  else if (class == MAESTRO_UDP4 || class == MAESTRO_UDP6)
+    *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_UDP};
+  else if (class == MAESTRO_SCTP4 || class == MAESTRO_SCTP6)
+    *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_SCTP};
+  *items = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_END};
+}
+
+/* Rules have neither key nor queues: they use the port's (ice and iavf refuse others). */
+static bool set_rules(const struct program *program, uint16_t id) {
+  const struct maestro_port *plan = program->ports[id].plan;
+  for (unsigned i = 0; i < plan->n_rules; i++) {
+    const struct rte_flow_attr attributes = {.ingress = 1};
+    const struct rte_flow_action_rss rss = {.func = FUNCTIONS[plan->function], .types = plan->rules[i].types};
+    const struct rte_flow_action actions[] = {{.type = RTE_FLOW_ACTION_TYPE_RSS, .conf = &rss},
+                                              {.type = RTE_FLOW_ACTION_TYPE_END}};
+    struct rte_flow_item pattern[4];
+    pattern_of(plan->rules[i].packets, pattern);
+    struct rte_flow_error error = {0};
+    if (rte_flow_create(id, &attributes, pattern, actions, &error) != NULL) continue;
+    program_error(program->nf,
+                  "port %u: the plan for nic=%s needs an RSS rule for types 0x%" PRIx64 ", which is refused: %s: "
+                  NEVER_STARTED,
+                  id, program->nf->nic, plan->rules[i].types, error.message != NULL ? error.message : "no reason given");
+    return false;
+  }
+  return true;
+}
+
 /* -ENOTSUP if the driver cannot say. */
 static int read_back(const struct maestro_port *plan, uint16_t id, bool *key_is_ours, uint64_t *missing) {
   uint8_t key[UINT8_MAX] = {0};
@@ -92,12 +166,12 @@ static bool check_key(const struct program *program, uint16_t id) {
   bool key_is_ours;
   uint64_t missing;
   int status = read_back(plan, id, &key_is_ours, &missing);
-  if (status == 0 && !key_is_ours) {
+  if (status == 0 && !key_is_ours && !plan->key_fixed) {
     /* Some drivers take a key only while the port runs. */
     struct rte_eth_rss_conf conf = rss_conf(plan);
     if (rte_eth_dev_rss_hash_update(id, &conf) == 0) status = read_back(plan, id, &key_is_ours, &missing);
   }
-  if (status == -ENOTSUP) return true;
+  if (status == -ENOTSUP && !plan->key_fixed) return true;
   if (status == 0 && key_is_ours && missing == 0) return true;
   if (status != 0)
     program_error(program->nf, "port %u: the RSS key cannot be read back (%s): " NEVER_STARTED, id, reason(status));
@@ -201,7 +275,8 @@ static bool start_port(struct program *program, uint16_t id) {
   if (!hashes) return true;
   /* vmxnet3 knows the size of its table only now; mlx5 then shows the one in use, which may grow. */
   if (info.reta_size == 0) (void)rte_eth_dev_info_get(id, &info);
-  return check_table_size(program, id, &info) && set_table(program, id, info.reta_size) && check_key(program, id);
+  const unsigned size = table_size(program, id, &info);
+  return size != 0 && set_rules(program, id) && set_table(program, id, size) && check_key(program, id);
 }
 
 /* The NF's devices are the ports 0 .. n-1. */

@@ -72,11 +72,26 @@ static const struct maestro_hash_input *view(const struct maestro_port *port, co
   return length >= 38 && (protocol == TCP || protocol == UDP) ? &port->l4 : &port->l3;
 }
 
-static uint32_t gather(const struct maestro_hash_input *input, const uint8_t *frame, uint8_t *bytes) {
+/* Source and destination of `length` bytes each, one after the other, as a symmetric function takes them. */
+static void mix(enum maestro_function function, uint8_t *source, uint32_t length) {
+  uint8_t *destination = source + length;
+  if (function == MAESTRO_TOEPLITZ_SORT && memcmp(source, destination, length) <= 0) return;
+  for (uint32_t i = 0; i < length; i++) {
+    const uint8_t s = source[i], d = destination[i];
+    source[i] = function == MAESTRO_TOEPLITZ_XOR ? s ^ d : d;
+    destination[i] = function == MAESTRO_TOEPLITZ_XOR ? s ^ d : s;
+  }
+}
+
+/* Returns how many bytes are hashed.  Under a symmetric function fields come in pairs: addresses, then ports. */
+static uint32_t gather(const struct maestro_port *port, const struct maestro_hash_input *input, const uint8_t *frame,
+                       uint8_t *bytes) {
   uint32_t n = 0;
   for (unsigned i = 0; i < input->n_fields; i++) {
-    memcpy(bytes + n, frame + input->fields[i].offset, input->fields[i].length);
-    n += input->fields[i].length;
+    const uint32_t length = input->fields[i].length;
+    memcpy(bytes + n, frame + input->fields[i].offset, length);
+    n += length;
+    if (i % 2 == 1 && port->function != MAESTRO_TOEPLITZ) mix(port->function, bytes + n - 2 * length, length);
   }
   return n;
 }
@@ -85,7 +100,7 @@ uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, ui
   const struct maestro_hash_input *input = view(port, frame, length);
   if (input == NULL) return 0;
   uint8_t bytes[4 * UINT8_MAX];
-  const uint32_t n = gather(input, frame, bytes);
+  const uint32_t n = gather(port, input, frame, bytes);
   if (n == 0) return 0;
   return (uint16_t)(maestro_toeplitz(port->key, bytes, n) & (port->table_size - 1u));
 }
@@ -113,7 +128,8 @@ uint16_t maestro_steering_index(const struct maestro_steering *steering, const u
   const struct maestro_port *port = steering->port;
   const struct maestro_hash_input *input = view(port, frame, length);
   if (input == NULL || input->n_fields == 0) return 0;
-  if (input_length(input) > MAESTRO_HASHER_BYTES) return maestro_index(port, frame, length);
+  if (port->function != MAESTRO_TOEPLITZ || input_length(input) > MAESTRO_HASHER_BYTES)
+    return maestro_index(port, frame, length);
   const uint32_t(*row)[16] = steering->hasher.nibbles;
   uint32_t hash = 0;
   for (unsigned i = 0; i < input->n_fields; i++) {

@@ -227,9 +227,49 @@ rss:
   flags_programmed: [RTE_ETH_RSS_IPV4, RTE_ETH_RSS_NONFRAG_IPV4_TCP, RTE_ETH_RSS_L3_DST_ONLY]
   classes:
     {udp4: null, sctp4: null, tcp6: null, udp6: null, sctp6: null, ipv6_other: null}
+  field_selection: port
   selections:
     - {name: dst, flags: [RTE_ETH_RSS_IPV4, RTE_ETH_RSS_L3_DST_ONLY], classes: {tcp4: [dst_ip]}, placement: packed}
 """
+
+
+def test_the_schema_is_published_and_describes_all_profiles(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile", "--schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema == json_schema()
+    for name in ALL:
+        profile = to_json(select_profile(name, [CONFIGS]))
+        assert set(profile) <= set(schema["properties"])
+        assert set(profile["rss"]) <= set(schema["$defs"]["RssCapability"]["properties"])
+
+
+RULES = GOOD.replace(
+    "sources:",
+    """\
+  field_selection: flow
+  selections:
+    - name: dst_ip
+      flags: [RTE_ETH_RSS_IPV4]
+      classes: {ipv4_other: [dst_ip]}
+      rules: {ipv4_other: [RTE_ETH_RSS_IPV4, RTE_ETH_RSS_L3_DST_ONLY]}
+sources:""",
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("field_selection: flow", "field_selection: none", "dst_ip selects fields by flow, but field_selection is none"),
+        ("field_selection: flow", "field_selection: port", "selects fields by flow, but field_selection is port"),
+        ("rules: {ipv4_other:", "rules: {tcp4:", "ipv4_other has a rule or fields, but not both"),
+        ("key_length: 40", "key_length: 40\n  fixed_key: 'ab'", "a fixed_key has key_length bytes"),
+        ("key_length: 40", "key_length: 40\n  fixed_key: XY", "fixed_key"),
+    ],
+)  # fmt: skip
+def test_what_a_driver_does_not_program_is_not_offered(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert load_profile(write(tmp_path, RULES)).rss.selections[0].rules
+    with pytest.raises(InputError, match=message):
+        load_profile(write(tmp_path, RULES.replace(old, new)))
 
 
 def test_maestro_profile_checks_and_prints_a_file_of_the_user(
@@ -244,7 +284,7 @@ def test_maestro_profile_checks_and_prints_a_file_of_the_user(
     write(tmp_path, SELECTION.replace("[dst_ip]", "[dst_up]"), "mine")
     assert main(["profile", str(path)]) == 1
     error = capsys.readouterr().err
-    assert "mine.yaml:10:" in error and "dst_up" in error and "Traceback" not in error
+    assert "mine.yaml:11:" in error and "dst_up" in error and "Traceback" not in error
 
 
 def test_all_shipped_profiles_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

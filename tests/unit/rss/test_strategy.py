@@ -58,7 +58,8 @@ def test_what_the_card_does_not_hash_is_said() -> None:
 def test_offers_that_are_not_used() -> None:
     texts = {nic: " / ".join(unused(solve(POL, profile(nic), 2).ports[1], profile(nic))) for nic in ALL}
     assert "RTE_ETH_RSS_FRAG_IPV4: advertised, but the driver does not program it" in texts["e810"]
-    assert "only by rte_flow" in texts["e810"] and "symmetric hashing (xor), only by rte_flow" in texts["e810"]
+    assert "hashing fewer fields (src_ip, src_ip-src_port, dst_ip, dst_ip-dst_port, by rte_flow)" in texts["e810"]
+    assert "symmetric hashing (xor), by rte_flow: the key makes those packets meet" in texts["e810"]
     assert "rss_conf.algorithm" in texts["hns3"]
     assert "hashing fewer fields (src_ip, src_ip-src_port, dst_ip, dst_ip-dst_port)" in texts["connectx"]
     assert texts["82599"] == texts["soft"] == ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from maestro_tool.packet.classes import CLASSES, classify
+from maestro_tool.rss.symmetric import FUNCTIONS, Function, applied
 from maestro_tool.rss.toeplitz import columns, toeplitz
 
 ROOT = Path(__file__).parents[3]
@@ -84,6 +85,30 @@ def test_agrees_with_rte_softrss(oracle: Callable[[list[str]], list[int]]) -> No
     ]
     answers = oracle([f"h {key.hex()} {data.hex()}" for key, data in cases])
     assert answers == [toeplitz(key, data) for key, data in cases]
+
+
+def test_agrees_with_the_tuples_of_rte_thash(oracle: Callable[[list[str]], list[int]]) -> None:
+    """The fields' places in rte_ipv4_tuple and rte_ipv6_tuple are those of our input."""
+    r = random.Random(4)
+    cases = [(r.randbytes(key), r.randbytes(size)) for key in (40, 52) for size in (12, 36) for _ in range(100)]
+    assert oracle([f"t {key.hex()} {data.hex()}" for key, data in cases]) == [toeplitz(k, d) for k, d in cases]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_runtime_steers_by_the_same_function(oracle: Callable[[list[str]], list[int]], function: Function) -> None:
+    r, fields = random.Random(5), ("src_ip", "dst_ip", "src_port", "dst_port")
+    questions, expected = [], []
+    for _ in range(200):
+        key, addresses, ports = r.randbytes(40), r.randbytes(8), r.randbytes(4)
+        for protocol in (17, 50):
+            frame = (
+                bytes(12) + b"\x08\x00" + bytes((0x45,)) + bytes(8) + bytes((protocol,)) + bytes(2) + addresses + ports
+            )
+            questions.append(f"i {FUNCTIONS.index(function)} {key.hex()} {frame.hex()}")
+            known = fields if protocol == 17 else fields[:2]
+            data = applied(function, known, addresses + (ports if protocol == 17 else b""))
+            expected.append(toeplitz(key, data) & 511)
+    assert oracle(questions) == expected
 
 
 def test_runtime_classifies_alike(oracle: Callable[[list[str]], list[int]]) -> None:
