@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from cases import bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rss_cases import bits
 
 from maestro_tool.rss import gf2
 from maestro_tool.rss.equations import KeyBits, equations

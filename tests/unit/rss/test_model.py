@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import CONFIGS, FW, POL, profile
+from rss_cases import CONFIGS, FW, POL, profile
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.nic import load_profile

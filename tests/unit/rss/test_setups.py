@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cases import CASES, FW, L4, NAT, POL, PSD, SAME, SWAPPED, bits, equal, ordered_pairs, profile, related
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rss_cases import CASES, FW, L4, NAT, POL, PSD, SAME, SWAPPED, bits, equal, ordered_pairs, profile, related
 
 from maestro_tool.nic import NicProfile
 from maestro_tool.packet.classes import CLASSES

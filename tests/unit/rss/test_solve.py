@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from cases import (
+from rss_cases import (
     CASES,
     CONFIGS,
     FW,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cases import CONFIGS, FW, NOP, POL, profile
+from rss_cases import CONFIGS, FW, NOP, POL, profile
 
 from maestro_tool.rss import problem, prove, solve, solve_problem
 from maestro_tool.rss.strategy import strategy_of, unused

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cases import FW, POL, profile
 from hypothesis import given
 from hypothesis import strategies as st
+from rss_cases import FW, POL, profile
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.rss import solve
