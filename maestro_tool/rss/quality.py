@@ -22,7 +22,8 @@ HOST_BITS: Final[Mapping[str, int]] = {"uniform": 32, "/16": 16, "/20": 12, "/24
 #: Traffic kinds and worker counts that solutions report.
 REPORTED: Final = ("uniform", "/16", "/24", "ports", "zipf")
 WORKERS: Final = (2, 4, 8, 12, 16)
-_WEIGHT: Final = {"uniform": 16.0, "/16": 8.0, "/20": 2.0, "/24": 4.0, "/28": 0.25, "ports": 0.25}
+#: "all": every bit of every field varies, so that no key is good which makes nothing of the bits that may decide.
+_WEIGHT: Final = {"all": 16.0, "uniform": 16.0, "/16": 8.0, "/20": 2.0, "/24": 4.0, "/28": 0.25, "ports": 0.25}
 _ADDRESSES: Final = ("src_ip", "dst_ip", "src_ip6", "dst_ip6")
 _PORTS: Final = ("src_port", "dst_port")
 #: Ephemeral ports of one client: the low bits vary.
@@ -91,6 +92,8 @@ def report(columns: Columns, table_size: int) -> dict[str, dict[int, float]]:
 
 def _varying(columns: Columns, traffic: str) -> list[int]:
     """Columns of the input bits that vary in this traffic."""
+    if traffic == "all":
+        return [column for bits in columns.values() for column in bits]
     varying: list[int] = []
     if traffic != "ports":
         for field in _ADDRESSES:
