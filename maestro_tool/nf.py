@@ -7,29 +7,29 @@ ports: 2                        # devices; default: 2
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maestro_tool import own_files
 from maestro_tool.diagnostics import InputError, SourceLocation
 
 #: DPDK's compile-time limit is 32 (RTE_MAX_ETHPORTS); so is MAESTRO_MAX_PORTS.
 MAX_PORTS = 32
 
-_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MEMBERS = ("sources", "arguments", "ports")
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkFunction:
-    """An NF's files; ``description`` is its nf.yaml, if it has one."""
+    """An NF's files; ``description`` is its nf.yaml, if it has one; ``generated``: files that Maestro adds to it."""
 
     name: str
     sources: tuple[Path, ...]
     headers: tuple[Path, ...]
+    generated: tuple[Path, ...] = ()
     arguments: tuple[str, ...] = ()
     ports: int = 2
     description: Path | None = None
@@ -37,7 +37,7 @@ class NetworkFunction:
     @property
     def root(self) -> Path:
         """The folder that holds all sources; code generation mirrors what is below it."""
-        return _common_folder(self.sources)
+        return own_files.common_folder(self.sources)
 
 
 def known(folder: Path) -> list[str]:
@@ -56,47 +56,29 @@ def check_name(name: str) -> None:
         raise InputError(f"{name!r} cannot name an NF", hint="use letters, digits and _; it becomes part of C names")
 
 
-def load(folder: Path) -> NetworkFunction:
-    """The NF in ``folder``; raises `InputError` with the place in nf.yaml."""
-    check_name(folder.name)
+def name_of(folder: Path) -> str:
+    """A name for the NF in any folder: the folder's, fit for C."""
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", folder.resolve().name) or "nf"
+    return f"_{plain}" if plain[0].isdigit() else plain
+
+
+def load(folder: Path, name: str | None = None) -> NetworkFunction:
+    """The NF in ``folder``, called ``name`` or as the folder; raises `InputError` with the place in nf.yaml."""
+    name = name or folder.name
+    check_name(name)
     description = folder / "nf.yaml"
     values = _read(description) if description.is_file() else {}
     sources = _sources(folder, values, description)
+    own = own_files.find(sources)
     return NetworkFunction(
-        name=folder.name,
+        name=name,
         sources=sources,
-        headers=headers_of(sources),
+        headers=own.headers,
+        generated=own.generated,
         arguments=values.get("arguments", (None, ()))[1],
         ports=values.get("ports", (None, 2))[1],
         description=description if values else None,
     )
-
-
-def headers_of(sources: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The NF's own headers: files below its sources' common folder that these include, under any condition.
-
-    By text, as build tools do: what is found too much costs a copy, and a name made by a macro is an error later.
-    """
-    root = _common_folder(sources)
-    todo, found = list(sources), set[Path]()
-    while todo:
-        file = todo.pop()
-        try:
-            text = file.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue  # the phases say so
-        for name in _INCLUDE.findall(text):
-            for folder in (file.parent, root):
-                header = Path(os.path.normpath(folder / name))
-                below = not os.path.relpath(header, root).startswith("..")
-                if below and header not in found and header.is_file():
-                    found.add(header)
-                    todo.append(header)
-    return tuple(sorted(found - set(sources)))
-
-
-def _common_folder(sources: tuple[Path, ...]) -> Path:
-    return Path(os.path.commonpath([s.parent for s in sources]))
 
 
 def _sources(folder: Path, values: dict[str, Any], description: Path) -> tuple[Path, ...]:

@@ -150,13 +150,14 @@ def load_cards(nic: str) -> tuple[NicProfile, ...]:
 
 def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) -> None:
     """Write all files or none: with --header, exactly those that the build declares."""
+    from maestro_tool import own_files
     from maestro_tool.pipeline import mirrored_name
 
     declared = {mirrored_name(request, header): header for header in args.header}
     for name, header in declared.items():
         if name not in files:  # included under another condition only
             files[name] = header.read_text(encoding="utf-8", errors="surrogateescape")
-    own = {mirrored_name(request, s) for s in request.sources}
+    own = {mirrored_name(request, s) for s in (*request.sources, *own_files.find(request.sources).generated)}
     own |= {"plan.json", f"{args.name}.h", f"gen/{args.name}_parallel.c", f"gen/main_{args.name}.c"}
     if declared and (unknown := sorted(files.keys() - declared.keys() - own)):
         raise InputError(

@@ -55,8 +55,11 @@ def mirror_files(
         for place in g.declarations or (program.locations[g.loc],):
             edits[place.file].append(_Edit(g.c_name, place, symbol(program, g) if g.scope == "static_local" else None))
     result: dict[str, str] = {}
+    generated = dict(program.generated)
     for file in program.files:
-        text = Path(file).read_text(encoding="utf-8", errors="surrogateescape")
+        text = generated.get(file)
+        if text is None:
+            text = Path(file).read_text(encoding="utf-8", errors="surrogateescape")
         name = os.path.relpath(file, root)
         if name.startswith(".."):
             # A header outside the NF's folder is included from where it is; it may declare nothing per-worker.

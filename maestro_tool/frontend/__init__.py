@@ -4,6 +4,7 @@ preprocess   run the compiler's preprocessor over our small headers, keep a tabl
 conditionals refuses ``#if`` on what only the real headers define
 spellings    GNU keywords and attributes that the parser does not know
 parse        text -> syntax tree (pycparser)
+generated    key functions that the NF leaves to be generated (key_functions) join its sources
 ordering     refuses what depends on C's unspecified order of evaluation
 link         units -> program: names, linkage, globals; calls the lowering
 functions, statements, expressions, calls, conversions, initialisers, declarations
@@ -20,11 +21,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from maestro_tool.frontend.generated import units as generated_units
 from maestro_tool.frontend.ir import Program
 from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.ordering import check_order
-from maestro_tool.frontend.parse import parse
-from maestro_tool.frontend.preprocess import preprocess
 
 __all__ = ["fingerprint", "load_program"]
 
@@ -35,10 +35,10 @@ def load_program(sources: Sequence[Path], include_dirs: Sequence[Path] = (), def
     Raises `InputError` for what no C compiler would take, `UnsupportedError` for what this frontend cannot follow, both
     with the place in the user's file; `ToolError` if there is no C compiler to preprocess with.
     """
-    units = [parse(s) for s in preprocess([Path(s) for s in sources], include_dirs, defines)]
+    units, generated = generated_units([Path(s) for s in sources], include_dirs, defines)
     program = ProgramBuilder(units).build()
     check_order(units)  # last: it takes for granted that the units are well-formed
-    return program
+    return replace(program, generated=generated)
 
 
 def fingerprint(program: Program) -> str:

@@ -409,3 +409,4 @@ class Program:
     externals: tuple[str, ...]
     locations: tuple[SourceLocation, ...]
     files: tuple[str, ...]  # the user's files that were read (sources and own headers)
+    generated: tuple[tuple[str, str], ...] = ()  # of `files`, those that do not exist: their text

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from SCons.Errors import UserError
 from SCons.Subst import Literal
 from SCons.Util import flatten, is_List
 
-from maestro_tool import dpdk, fingerprint, nf, profiles, runtime
+from maestro_tool import dpdk, fingerprint, nf, own_files, profiles, runtime
 from maestro_tool.diagnostics import MaestroError
 from maestro_tool.scons import builders, summary, variables
 from maestro_tool.scons.mistakes import told
@@ -165,21 +166,20 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
     if overrides:
         raise UserError(f"unknown argument for the NF {name}: {', '.join(sorted(overrides))}")
     if sources is None:
-        function = _translated(nf.load, Path(env["MAESTRO_NFS"]) / name)
+        folder = env.get("MAESTRO_FOLDERS", {}).get(name)
+        function: nf.NetworkFunction = _translated(
+            nf.load, Path(folder) if folder else Path(env["MAESTRO_NFS"]) / name, name
+        )
     else:
         _translated(nf.check_name, name)
         files = tuple(Path(n.get_path()) for n in env.arg2nodes(sources, env.fs.File))
         if not files:
             raise UserError(f"the NF {name} has no sources: the list is empty, or Glob found nothing")
-        function = nf.NetworkFunction(name, files, nf.headers_of(files))
-    return nf.NetworkFunction(
-        name,
-        function.sources,
-        function.headers,
-        function.arguments if arguments is None else tuple(str(a) for a in flatten([arguments])),
-        function.ports if ports is None else variables.port_count("PORTS", str(ports)),
-        function.description,
-    )
+        own = own_files.find(files)
+        function = nf.NetworkFunction(name, files, own.headers, own.generated)
+    if arguments is not None:
+        function = replace(function, arguments=tuple(str(a) for a in flatten([arguments])))
+    return function if ports is None else replace(function, ports=variables.port_count("PORTS", str(ports)))
 
 
 def arguments(env: Any, name: str, sources: Any, **overrides: Any) -> tuple[str, ...]:
@@ -230,7 +230,9 @@ def _files_read(artifact: str) -> list[str]:
 
 def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
     """Everything that code generation writes, by name: ``<nf>.h`` first."""
-    mirrored = [f"gen/{os.path.relpath(f, function.root)}" for f in (*function.sources, *function.headers)]
+    mirrored = [
+        f"gen/{os.path.relpath(f, function.root)}" for f in (*function.sources, *function.headers, *function.generated)
+    ]
     own = [f"{function.name}.h", f"gen/{function.name}_parallel.c", f"gen/main_{function.name}.c"]
     return [f"{folder}/{name}" for name in (*own, *mirrored)]
 

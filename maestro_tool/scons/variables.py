@@ -51,7 +51,8 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
     functions, nics = nf.known(nfs), list(profiles.known(configs))
     variables = Variables(args=ARGUMENTS)
     for name, text, default, convert in (
-        ("nf", f"network functions, separated by commas, or all. Known: {', '.join(functions)}", "all",
+        ("nf", "network functions, separated by commas, or all; or folders: a name with a / in it. "
+         f"Known: {', '.join(functions)}", "all",
          lambda text: _functions(text, functions, nfs)),
         ("nic", f"NIC profiles, separated by commas, or all; A+B: for port 0, port 1; or FILE.yaml. "
          f"Known: {', '.join(nics)}", "soft", lambda text: _nics(text, nics)),
@@ -94,9 +95,16 @@ def _names(variable: str, text: str, known: Iterable[str]) -> list[str]:
 
 
 def _functions(text: str, known: Iterable[str], nfs: Path) -> list[str]:
-    """Names of NFs; a folder that cannot be one is told from one that does not exist."""
+    """Names of NFs and folders of others; a folder that cannot be an NF is told from one that does not exist."""
     if NEW in COMMAND_LINE_TARGETS:
         return _new_names(text)
+    folders = [n for n in text.split(",") if _is_folder(n)]
+    text = ",".join(n for n in text.split(",") if not _is_folder(n))
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise UserError(f"nf={folder}: no such folder")
+    if folders and not text:
+        return list(dict.fromkeys(folders))
     for name in text.split(","):
         if name and name != "all" and name not in known and (nfs / name).is_dir():
             _usable(name, nfs)
@@ -104,7 +112,26 @@ def _functions(text: str, known: Iterable[str], nfs: Path) -> list[str]:
     if text == "all":
         for name in nf.left_out(nfs):
             print(f"scons: warning: {nfs / name} is left out: {_UNUSABLE}", file=sys.stderr)
-    return _names("nf", text, known)
+    return [*_names("nf", text, known), *dict.fromkeys(folders)]
+
+
+def _is_folder(name: str) -> bool:
+    return "/" in name or name in (".", "..")
+
+
+def _with_folders(env: Any) -> list[str]:
+    """The names of nf=, where a folder is called by its own; $MAESTRO_FOLDERS remembers which."""
+    names: list[str] = []
+    folders: dict[str, str] = {}
+    for asked in env["nf"]:
+        name = nf.name_of(Path(asked)) if _is_folder(asked) else asked
+        if name in names:
+            raise UserError(f"nf={asked}: another NF is called {name}, too: build them one after the other")
+        names.append(name)
+        if _is_folder(asked):
+            folders[name] = asked
+    env["MAESTRO_FOLDERS"] = folders
+    return names
 
 
 def _new_names(text: str) -> list[str]:
@@ -195,7 +222,7 @@ class Asked:
 def targets(env: Any) -> Asked:
     """Sort the command line's targets; a path below build/ counts as nf= and nic= by itself."""
     words = [str(t) for t in COMMAND_LINE_TARGETS]
-    functions, build = env["nf"], env.get("MAESTRO_BUILD", "build")
+    functions, build = _with_folders(env), env.get("MAESTRO_BUILD", "build")
     parallel: dict[str, list[str]] = {}
     sequential, run, explain, new, bench = (list(functions) if alias in words else [] for alias in _ALIASES)
     if run and "soft" not in env["nic"]:

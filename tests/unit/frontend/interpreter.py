@@ -271,8 +271,15 @@ def _strlen(machine: Interpreter, args: list[int | float]) -> int:
 
 
 def _crc32(machine: Interpreter, args: list[int | float]) -> int:
-    crc = args[0] ^ args[1]
-    for _ in range(32):
+    return _crc_steps(args[0] ^ args[1], 32)
+
+
+def _crc32_of_64(machine: Interpreter, args: list[int | float]) -> int:
+    return _crc_steps(args[0] ^ args[1], 64)
+
+
+def _crc_steps(crc: int, bits: int) -> int:
+    for _ in range(bits):
         crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
     return crc
 
@@ -292,4 +299,5 @@ EXTERNALS: dict[str, Callable[[Interpreter, list[int | float]], int | float | No
     "strlen": _strlen,
     "malloc": lambda machine, args: machine.allocate(args[0]),
     "__builtin_ia32_crc32si": _crc32,
+    "__builtin_ia32_crc32di": _crc32_of_64,
 }

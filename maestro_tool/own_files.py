@@ -1,0 +1,123 @@
+"""The NF's own files, found by text as build tools do: its headers, and the key functions left to be generated.
+
+NFs of the Vigor family name the functions of a key type after it: ``FlowId_eq``, ``FlowId_hash``, ``FlowId_allocate``
+for ``struct FlowId``.  Some keep them beside the struct, others have them generated (``flow.h.gen.h`` and
+``flow.h.gen.c`` from ``flow.h``).  Where they are missing, Maestro makes them: here is found which, and
+``frontend.key_functions`` writes them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: What there is for each key type.
+ROLES = ("eq", "hash", "allocate")
+
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_STRUCT = re.compile(
+    r"\bstruct\s+(?:__attribute__\s*\(\(.*?\)\)\s*)?([A-Za-z_]\w*)\s*(?:__attribute__\s*\(\(.*?\)\)\s*)?\{"
+)
+_GENERATED = ".gen.h"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTypes:
+    """Key types of one header.  ``functions`` lack a definition, by name and sorted; ``declarations``: the header that
+    declares them, if sources include one that does not exist; ``definitions``: the file to be made."""
+
+    header: Path
+    functions: tuple[str, ...]
+    declarations: Path | None
+    spellings: tuple[str, ...]  # how #include names `declarations`
+    definitions: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    headers: tuple[Path, ...]
+    key_types: tuple[KeyTypes, ...]
+
+    @property
+    def generated(self) -> tuple[Path, ...]:
+        """Files that do not exist, but are compiled with the NF as if they did."""
+        made = [f for k in self.key_types for f in (k.declarations, k.definitions) if f is not None]
+        return tuple(sorted(made))
+
+
+def common_folder(sources: Sequence[Path]) -> Path:
+    """The folder that holds all sources; code generation mirrors what is below it."""
+    return Path(os.path.commonpath([s.parent for s in sources]))
+
+
+def find(sources: Sequence[Path]) -> OwnFiles:
+    """What belongs to an NF besides its sources: files below their common folder that these include, under any
+    condition.
+
+    What is found too much costs a copy, and a name made by a macro is an error later.
+    """
+    root = common_folder(sources)
+    texts: dict[Path, str] = {}
+    missing: dict[Path, list[str]] = {}
+    todo = list(sources)
+    while todo:
+        file = todo.pop()
+        if file in texts:
+            continue
+        try:
+            texts[file] = file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # the phases say so
+        for name in _INCLUDE.findall(texts[file]):
+            found = [h for h in _candidates(name, file, root) if h.is_file()]
+            todo += found
+            target = Path(os.path.normpath(file.parent / name))
+            if not found and name.endswith(_GENERATED) and _below(target, root):
+                missing.setdefault(target, []).append(name)
+                todo += [h for h in (target.with_name(target.name.removesuffix(_GENERATED)),) if h.is_file()]
+    headers = tuple(sorted(texts.keys() - set(sources)))
+    # Most NFs keep their key functions: no look at structs then.
+    return OwnFiles(headers, tuple(_key_types({f: _COMMENT.sub(" ", t) for f, t in texts.items()}, headers, missing)))
+
+
+def _candidates(name: str, file: Path, root: Path) -> list[Path]:
+    places = dict.fromkeys(Path(os.path.normpath(folder / name)) for folder in (file.parent, root))
+    return [p for p in places if _below(p, root)]
+
+
+def _below(path: Path, root: Path) -> bool:
+    return not os.path.relpath(path, root).startswith("..")
+
+
+def _key_types(texts: dict[Path, str], headers: tuple[Path, ...], missing: dict[Path, list[str]]) -> list[KeyTypes]:
+    everything = "\n".join(texts.values())
+    result: list[KeyTypes] = []
+    for header in headers:
+        structs = list(dict.fromkeys(_STRUCT.findall(texts[header])))
+        declarations = Path(f"{header}{_GENERATED}")
+        wanted = declarations in missing
+        names = [f"{s}_{role}" for s in structs for role in ROLES]
+        needed = [n for n in names if (wanted or _is_used(n, everything)) and not _is_defined(n, everything)]
+        if wanted or needed:
+            result.append(
+                KeyTypes(
+                    header,
+                    tuple(sorted(needed)),
+                    declarations if wanted else None,
+                    tuple(sorted(set(missing.get(declarations, ())))),
+                    Path(f"{header}.gen.c"),
+                )
+            )
+    return result
+
+
+def _is_used(name: str, text: str) -> bool:
+    return re.search(rf"\b{name}\b", text) is not None
+
+
+def _is_defined(name: str, text: str) -> bool:
+    return re.search(rf"\b{name}\s*\([^;{{}}()]*\)\s*\{{|#\s*define\s+{name}\b", text) is not None
