@@ -67,6 +67,11 @@ _KNOWN: dict[str, _Known] = {
     "memcmp": _Known((0, 1)),
     "memcpy": _Known((1,), (0,), keeps=True),  # its result is the address
     "memset": _Known((), (0,), keeps=True),
+    **dict.fromkeys(
+        ("atoi", "atol", "atoll", "atof", "strcasecmp", "strncasecmp"), _Known((0, 1))
+    ),
+    **dict.fromkeys(("strtol", "strtoul", "strtoll", "strtoull"), _Known((0,), (1,), keeps=True)),
+    **dict.fromkeys(("rte_eth_dev_count_avail", "rte_eth_dev_is_valid_port", "strerror", "toupper", "tolower"), _Known()),
     **dict.fromkeys(("abs", "labs", "htons", "htonl", "ntohs", "ntohl", "isdigit", "isspace", "isalpha"), _Known()),
 }
 
@@ -429,7 +434,12 @@ class _Walker:
         return result
 
     def _interferes(self, writer: _Effects, other: _Effects) -> bool:
-        return bool(self._resolved(writer.writes) & self._resolved(other.reads | other.writes))
+        written, used = writer.writes, other.reads | other.writes
+        if written & used:
+            return True
+        # Two variables accessed by name are apart; a pointer may lead to any whose address goes somewhere.
+        escaped = self.facts.escaped
+        return (_MEMORY in written and bool(used & escaped)) or (_MEMORY in used and bool(written & escaped))
 
     def _refuse(self, node: Any) -> None:
         raise UnsupportedError(

@@ -67,6 +67,7 @@ class Access:
         self.in_setup = False
         self.output: list[str] = []  # what set-up printed
         self.getopt_progress = (0, 0, 0)  # in a word of short options: optind then, which word, which letter
+        self.getopt_variables: dict[str, int] = {}  # those that the NF does not use
         self.files = Files()
         self.strtok_rest: Value = NULL
         self.notes: set[tuple[int, str]] = set()
@@ -81,6 +82,9 @@ class Access:
     def settles(self, state: State, requirement: Expr, loc: int) -> bool:
         """Does configuration alone fulfil the requirement, so that the path may rely on it?"""
         return False
+
+    def assume_inside(self, state: State, block: Block, offset: Expr, size: int, loc: int) -> None:
+        """An access at an offset that is not known: may the path rely on its being inside of the block?"""
 
     def missing(self, state: State, number: int, block: Block, offset: int, size: int, kind: str, loc: int) -> Value:
         """The value of bytes that this path did not write (within the block)."""
@@ -179,6 +183,7 @@ class Access:
             self.fail(InputError, f"{doing} memory that is gone: freed, or a local of a function that ended", loc)
         offset = value.offset
         if not isinstance(offset, int):
+            self.assume_inside(state, block, offset, size, loc)
             offset = nodes.signed(self.concrete(state, offset, loc, f"an address in '{block.name}'"), 64)
         if offset < 0 or (block.size is not None and offset + size > block.size):
             count = f"{size} byte{'s' if size > 1 else ''}"

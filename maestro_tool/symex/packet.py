@@ -38,6 +38,9 @@ ASSUMPTIONS = (
 
 _LONGEST_FRAME = 65535
 
+#: Operations whose results the NF's earlier packets decided.
+_STATE_VALUES = frozenset({"vector_read", "global_read", "map_get", "dmap_get", "lpm_lookup"})
+
 
 def _is_address(value: Value | None) -> bool:
     return isinstance(value, Pointer | FunctionPointer | NullPointer)
@@ -152,6 +155,26 @@ class PacketMachine(Machine):
         if state.witness is not None and not self.solver.holds_under(state.witness, requirement):
             state.witness = None
         return True
+
+    def assume_inside(self, state: State, block: Block, offset: Expr, size: int, loc: int) -> None:
+        """An index that the NF itself stored in its state: where it does not fit, the sequential NF has no meaning.
+
+        An index that packets give is not trusted.
+        """
+        origins = {str(s.value).partition(".")[0] for s in self.solver.symbols(offset)}
+        if block.size is None or not origins or not origins <= _STATE_VALUES:
+            return
+        inside = nodes.land(
+            nodes.compare("sle", nodes.const(0, 64), offset),
+            nodes.compare("sle", offset, nodes.const(block.size - size, 64)),
+        )
+        if inside in state.conditions or not self.may(state, nodes.lnot(inside), loc):
+            return
+        if self.may(state, inside, loc):
+            self.note(loc, f"an index that comes out of the state is taken to be inside of '{block.name}'")
+            state.assume(inside)
+            if state.witness is not None and not self.solver.holds_under(state.witness, inside):
+                state.witness = None
 
     def pin(self, symbol: Expr, loc: int) -> None:
         place, value = self._findings.values[symbol]

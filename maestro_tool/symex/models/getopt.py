@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.values import NULL, NullPointer, Pointer, Value
@@ -51,7 +50,7 @@ def _table(site: CallSite) -> list[_LongOption]:
 
 
 class _Variables:
-    """optind, optarg and optopt, as far as the NF declares them."""
+    """optind, optarg and optopt: the NF's, or where it has no use for them, the machine's."""
 
     def __init__(self, site: CallSite) -> None:
         self._site = site
@@ -59,21 +58,21 @@ class _Variables:
     def get(self, name: str, default: int) -> int:
         block = self._site.machine.globals.get(name)
         if block is None:
-            return default
+            return self._site.machine.getopt_variables.get(name, default)
         value = self._site.machine.load(self._site.state, Pointer(block), 4, "int", self._site.loc)
         assert isinstance(value, Expr)
         return value.const
 
     def set(self, name: str, size: int, value: Value) -> None:
         block = self._site.machine.globals.get(name)
-        if block is not None:
+        if block is None:
+            self._site.machine.getopt_variables[name] = value.const if isinstance(value, Expr) else 0
+        else:
             self._site.machine.store(self._site.state, Pointer(block), size, value, self._site.loc)
 
 
 def _next(site: CallSite, table: list[_LongOption]) -> Outcome:
     machine, state, variables = site.machine, site.state, _Variables(site)
-    if "optind" not in machine.globals:
-        site.fail(UnsupportedError, "getopt needs 'extern int optind' from <getopt.h>")
     argv = site.pointer(1)
     pointers = [
         machine.load(state, argv.plus(nodes.const(8 * i, 64)), 8, "pointer", site.loc) for i in range(site.number(0))

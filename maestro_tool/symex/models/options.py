@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maestro_tool.expr import nodes
-from maestro_tool.symex.models.chunks import borrow, unread
+from maestro_tool.symex.models.chunks import borrow, has_unread, unread
 from maestro_tool.symex.models.headers import IPV4_SIZE, nf_then_get_rte_ipv4_header
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
@@ -16,8 +16,8 @@ _SHORTEST_IHL = 5
 def nf_then_get_rte_ipv4_header_with_options(site: CallSite) -> Outcome:
     """struct rte_ipv4_hdr *..._with_options(void *ether, uint8_t **p, uint8_t **ip_options)
 
-    NULL also when the IHL is below 5 or fewer bytes are left than total_length says; the fixed header then stays
-    borrowed (NF_API, section 2).
+    NULL also when the IHL is below 5, or fewer bytes are left than total_length or the options need; the fixed header
+    then stays borrowed (NF_API, section 2; nf-util.h).
     """
     first = nf_then_get_rte_ipv4_header(site)
     assert isinstance(first, list)
@@ -52,6 +52,12 @@ def _with_options(site: CallSite, state: State, header: Pointer) -> list[tuple[S
         if this is None:
             continue
         size = 4 * (words - _SHORTEST_IHL)
+        whole, cut = machine.split(this, has_unread(this, size), loc) if size else (this, None)
+        if cut is not None:
+            outcomes.append((cut, NULL))
+        if whole is None:
+            continue
+        this = whole
         options: Value = borrow(this, size, push=True) if size else NULL
         machine.store(this, site.args[2], 8, options, loc)
         outcomes.append((this, header))
