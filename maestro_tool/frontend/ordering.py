@@ -67,11 +67,11 @@ _KNOWN: dict[str, _Known] = {
     "memcmp": _Known((0, 1)),
     "memcpy": _Known((1,), (0,), keeps=True),  # its result is the address
     "memset": _Known((), (0,), keeps=True),
-    **dict.fromkeys(
-        ("atoi", "atol", "atoll", "atof", "strcasecmp", "strncasecmp"), _Known((0, 1))
-    ),
+    **dict.fromkeys(("atoi", "atol", "atoll", "atof", "strcasecmp", "strncasecmp"), _Known((0, 1))),
     **dict.fromkeys(("strtol", "strtoul", "strtoll", "strtoull"), _Known((0,), (1,), keeps=True)),
-    **dict.fromkeys(("rte_eth_dev_count_avail", "rte_eth_dev_is_valid_port", "strerror", "toupper", "tolower"), _Known()),
+    **dict.fromkeys(
+        ("rte_eth_dev_count_avail", "rte_eth_dev_is_valid_port", "strerror", "toupper", "tolower"), _Known()
+    ),
     **dict.fromkeys(("abs", "labs", "htons", "htonl", "ntohs", "ntohl", "isdigit", "isspace", "isalpha"), _Known()),
 }
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
@@ -9,6 +12,7 @@ from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPoin
 from maestro_tool.symex.keys import hashed_fields, key_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
+from maestro_tool.symex.merge import Merger
 from maestro_tool.symex.models import COMMON, PACKET, SETUP
 from maestro_tool.symex.packet import ASSUMPTIONS, Findings, MutableFoundError, PacketMachine
 from maestro_tool.symex.places import Places
@@ -21,9 +25,16 @@ _DEFAULT_LIMITS = Limits()
 
 _Note = tuple[int, str]
 
+#: Called with the port and the number of call paths so far.
+Progress = Callable[[int, int], None]
+
 
 def analyse(
-    program: ir.Program, arguments: tuple[str, ...] = (), ports: int = 2, limits: Limits = _DEFAULT_LIMITS
+    program: ir.Program,
+    arguments: tuple[str, ...] = (),
+    ports: int = 2,
+    limits: Limits = _DEFAULT_LIMITS,
+    progress: Progress | None = None,
 ) -> Analysis:
     """All feasible call paths of ``nf_process`` after set-up with ``arguments`` (those behind ``--``).
 
@@ -31,6 +42,7 @@ def analyse(
     followed, ResourceLimitError when a budget runs out; all with the place in the source.
     """
     check_names(program)
+    budget = _Budget(limits, progress)
     solver = Solver(limits, ASSUMPTIONS)
     known_keys: dict[str, tuple[KeyField, ...] | None] = {}
     known_hashes: dict[str, tuple[KeyField, ...]] = {}
@@ -51,7 +63,7 @@ def analyse(
 
     try:
         result = run_setup(program, arguments, ports, solver, limits, keys, hashes)
-        return _explore(program, arguments, ports, limits, solver, result, key_notes)
+        return _explore(program, arguments, ports, limits, budget, solver, result, key_notes)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
 
@@ -66,24 +78,58 @@ def check_names(program: ir.Program) -> None:
         )
 
 
+class _TooManyPathsError(Exception):
+    """There are so many that merging them is worth its price."""
+
+
+class _Budget:
+    """Paths and seconds that the analysis may take; ``progress`` is told the number of paths now and then."""
+
+    def __init__(self, limits: Limits, progress: Progress | None) -> None:
+        self._limits, self._progress = limits, progress
+        self._start = self._told = time.monotonic()
+
+    def check(self, machine: PacketMachine, paths: int, loc: int) -> None:
+        if paths >= self._limits.paths:
+            machine.fail(ResourceLimitError, f"more than {self._limits.paths} call paths", loc, _TOO_MANY)
+        now = time.monotonic()
+        if self._limits.seconds and now - self._start > self._limits.seconds:
+            machine.fail(
+                ResourceLimitError, f"no end after {self._limits.seconds} s and {paths} call paths", loc, _TOO_MANY
+            )
+        if self._progress is not None and now - self._told > _TELL_EVERY:
+            self._told = now
+            self._progress(machine.port, paths)
+
+
+_TELL_EVERY = 0.5  # seconds
+_TOO_MANY = "decide less by the packet's bytes; or raise the limits 'paths' and 'seconds' (nf.yaml, --limit)"
+
+
 def _explore(
-    program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, solver: Solver, result: SetUpResult,
-    notes: set[_Note],
+    program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, budget: _Budget, solver: Solver,
+    result: SetUpResult, notes: set[_Note],
 ) -> Analysis:  # fmt: skip
     places = Places(program, result)
     findings = Findings()
+    merging = False
     while True:
         found_notes: set[_Note] = set()
         paths: list[CallPath] = []
         try:
             for port in range(ports):
                 machine = PacketMachine(program, result, places, findings, solver, limits, port, ports)
+                machine.merger = Merger() if merging else None
                 for end in machine.explore(machine.start()):
-                    if len(paths) >= limits.paths:
-                        machine.fail(ResourceLimitError, f"more than {limits.paths} call paths", end.end)
+                    if len(paths) >= limits.merge_after and not merging:
+                        raise _TooManyPathsError
+                    budget.check(machine, len(paths), end.end)
                     paths.append(_call_path(machine, end))
                 found_notes |= machine.notes
         except MutableFoundError:
+            continue
+        except _TooManyPathsError:
+            merging = True
             continue
         symbols = frozenset[Expr]().union(*(_symbols(path, solver) for path in paths))
         if symbols.isdisjoint(findings.pinned):

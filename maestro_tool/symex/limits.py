@@ -1,4 +1,4 @@
-"""Budgets of symbolic execution.  None is measured by the clock, so that results are repeatable."""
+"""Budgets of symbolic execution.  Results do not depend on the clock: they are repeatable."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ class Limits:
 
     unroll      how often one path may decide one branch of one call by what it does not know
     paths       call paths over all ports
+    merge_after call paths over all ports from which on paths are merged where they agree (`merge`): the analysis then
+                starts again
+    seconds     of the clock; 0: no limit.  It only decides whether there is a result, never which
     steps       instructions of one path;  setup_steps: of nf_config_init and nf_init together
     call_depth  nested calls
     values      different values an address may take before it is given up
@@ -19,6 +22,8 @@ class Limits:
 
     unroll: int = 128
     paths: int = 20_000
+    merge_after: int = 2_000
+    seconds: int = 600
     steps: int = 1_000_000
     setup_steps: int = 20_000_000
     call_depth: int = 200

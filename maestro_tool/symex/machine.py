@@ -13,6 +13,7 @@ from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex.access import Access, NeedsValueError
 from maestro_tool.symex.instructions import HANDLERS, Successors
+from maestro_tool.symex.merge import Merger
 from maestro_tool.symex.solver import Answer, Witness
 from maestro_tool.symex.state import Frame, State
 from maestro_tool.symex.values import (
@@ -28,6 +29,8 @@ class PathEndedError(Exception):
 
 class Machine(Access):
     """Explores functions of the program; a subclass says what memory and decisions mean (`Access`)."""
+
+    merger: Merger | None = None
 
     # ----------------------------------------------------------------------- paths
 
@@ -46,7 +49,10 @@ class Machine(Access):
         state.frames.append(Frame(function, args, dst))
 
     def explore(self, start: State) -> Iterator[State]:
-        """All ways from ``start`` until its outermost frame returns, depth first."""
+        """All ways from ``start`` until its outermost frame returns: depth first, or in step and merged."""
+        if self.merger is not None:
+            yield from self.merger.explore(start, self._advance_or_end)
+            return
         work = [start]
         while work:
             state = work.pop()
@@ -58,6 +64,13 @@ class Machine(Access):
                 yield state
             else:
                 work.extend(reversed(successors))
+
+    def _advance_or_end(self, state: State) -> Successors:
+        """As `_advance`; a path that ends without a verdict has no successors."""
+        try:
+            return self._advance(state)
+        except PathEndedError:
+            return []
 
     def call(self, state: State, name: str, args: list[Value], loc: int) -> Value:
         """Run a function to its end on a path that must not fork (set-up)."""
@@ -96,13 +109,25 @@ class Machine(Access):
                     if state.frames[-1] is not frame:
                         break
                 else:
+                    source = frame.block
                     successors = self._terminate(state, frame, block.terminator)
+                    if self.merger is not None:
+                        for s in successors or [state] if state.frames else ():
+                            if s.frames[-1].function is frame.function and s.frames[-1].pc == 0:
+                                self.merger.entered(s.frames[-1], source)
                     if successors is not None:
                         return successors
                     if not state.frames:
                         return None
+                    if self.merger is not None and self._may_merge(state, frame):
+                        return [state]
             except NeedsValueError as need:
                 return self._enumerate(state, need)
+
+    def _may_merge(self, state: State, frame: Frame) -> bool:
+        """Behind a call, or where ways of one function meet."""
+        top = state.frames[-1]
+        return top is not frame or (self.merger is not None and self.merger.meets(top))
 
     def _enumerate(self, state: State, need: NeedsValueError) -> list[State]:
         """One successor per value of ``need.expr``; each runs the same instruction again."""

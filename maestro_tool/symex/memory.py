@@ -5,7 +5,7 @@ A block's contents are what this path wrote (`cells`); what lies beneath is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from maestro_tool.expr import Expr, nodes
@@ -194,6 +194,16 @@ class Memory:
 
     def free(self, number: int) -> None:
         self._blocks.pop(number, None)
+
+    def blocks(self) -> dict[int, Block]:
+        """All blocks by number; not to be changed."""
+        return self._blocks
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Forget blocks that nobody can reach, and their numbers with them."""
+        for number in numbers:
+            self._blocks.pop(number, None)
+            self._next = max(self._next, number + 1)
 
     def items(self) -> list[tuple[int, Block]]:
         return sorted(self._blocks.items())

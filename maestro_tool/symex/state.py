@@ -15,9 +15,10 @@ MINIMUM_LENGTH = 14
 
 
 class Frame:
-    """One active call.  ``decisions`` counts per block how often its branch was decided both ways."""
+    """One active call.  ``decisions`` counts per block how often its branch was decided both ways, ``iterations`` how
+    often a loop (by its first block) has gone round, where paths are merged."""
 
-    __slots__ = ("block", "decisions", "dst", "function", "locals", "pc", "temps", "variable_arguments")
+    __slots__ = ("block", "decisions", "dst", "function", "iterations", "locals", "pc", "temps", "variable_arguments")
 
     def __init__(self, function: ir.Function, args: list[Value], dst: int | None) -> None:
         self.function = function
@@ -29,6 +30,7 @@ class Frame:
         self.dst = dst
         self.locals: list[int] = []
         self.decisions: dict[int, int] = {}
+        self.iterations: dict[int, int] = {}
 
     def copy(self) -> Frame:
         other = Frame.__new__(Frame)
@@ -37,6 +39,7 @@ class Frame:
         other.block, other.pc, other.dst = self.block, self.pc, self.dst
         other.locals = list(self.locals)
         other.decisions = dict(self.decisions)
+        other.iterations = dict(self.iterations)
         other.variable_arguments = self.variable_arguments
         return other
 

@@ -1,0 +1,97 @@
+"""Merged paths say the same as all paths one by one, with fewer of them."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from maestro_tool.expr import Expr, nodes
+from maestro_tool.frontend import load_program
+from maestro_tool.symex import Limits, analyse
+from maestro_tool.symex.callpath import Analysis, CallPath
+
+HEAD = """
+#include "nf.h"
+#include "nf-util.h"
+#include "lib/verified/map.h"
+struct nf_config { int level; };
+struct nf_config config;
+static bool eq(void *a, void *b) { return *(uint32_t *)a == *(uint32_t *)b; }
+static unsigned hash(void *a) { return *(uint32_t *)a; }
+static struct Map *map;
+bool nf_init(void) { return map_allocate(eq, hash, 16, &map); }
+static int weight(uint8_t x) { if (x > 200) return 3; if (x & 1) return 1; return x == 7 || x == 40 ? 2 : 1; }
+"""
+PROCESS = """
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {
+  uint8_t *p = *buffer;
+  if (packet_length < 60) return device;
+  int total = 0; bool odd = false;
+  for (int i = 20; i < ROUNDS;) {
+    if (p[i] == 0) break;
+    if (p[i] == 1) { i++; continue; }
+    if (p[i] > 250) return device;
+    { int w = weight(p[i]); total += w; uint8_t *q = &p[i]; if (*q == 9) odd = !odd; }
+    i += 2;
+  }
+  switch (p[14] >> 4) { case 4: total++; break; case 6: total += 2; break; default: if (p[15]) total++; }
+  uint32_t key = odd ? p[30] : p[31];
+  int index;
+  if (total > 3 && map_get(map, &key, &index)) { p[40] = index; return FLOOD_FRAME; }
+  if (odd) p[41] = total;
+  return total % 2 ? 1 - device : device;
+}
+"""
+
+
+def program(folder: Path, rounds: int) -> Path:
+    source = folder / "nf.c"
+    source.write_text(HEAD + PROCESS.replace("ROUNDS", str(rounds)))
+    return source
+
+
+def taken(analysis: Analysis, values: dict[Expr, Expr]) -> list[tuple[object, ...]]:
+    """What the paths do that a packet may take: the events' results are free."""
+    result = []
+    for path in analysis.paths:
+        if path.port == 0 and all(evaluated(c, values) is nodes.TRUE for c in path.condition):
+            result.append(outcome(path, values))
+    return sorted(result, key=repr)
+
+
+def evaluated(e: Expr, values: dict[Expr, Expr]) -> Expr:
+    return nodes.substitute(e, values)
+
+
+def outcome(path: CallPath, values: dict[Expr, Expr]) -> tuple[object, ...]:
+    events = tuple(
+        (e.op, e.result, tuple(str(evaluated(k, values)) for k in e.key or ())) for e in path.events if e.op != "opaque"
+    )
+    writes = tuple((n, str(evaluated(e, values))) for n, e in path.packet_writes)
+    verdict = str(evaluated(path.verdict, values)) if isinstance(path.verdict, Expr) else path.verdict
+    return events, tuple(w for w in writes if "map_get" not in w[1]), verdict
+
+
+def test_merged_paths_do_what_all_paths_do(tmp_path: Path) -> None:
+    loaded = load_program([program(tmp_path, 24)])
+    apart = analyse(loaded, limits=Limits(merge_after=10**9))
+    merged = analyse(loaded, limits=Limits(merge_after=0))
+    assert 4 * len(merged.paths) < len(apart.paths), (len(merged.paths), len(apart.paths))
+    interesting = [0, 1, 2, 7, 9, 40, 41, 201, 251, 255]
+    r = random.Random(1)
+    verdicts = set()
+    for _ in range(300):
+        values = {nodes.sym("pkt_len", 16): nodes.const(r.choice([20, 60, 90, 90]), 16)}
+        values |= {nodes.sym(f"pkt.{n}", 8): nodes.const(r.choice(interesting), 8) for n in range(64)}
+        values[nodes.sym("pkt.14", 8)] = nodes.const(r.choice([0x45, 0x60, 0x10]), 8)
+        expected = taken(apart, values)
+        assert expected and taken(merged, values) == expected
+        verdicts.add(str([e[-1] for e in expected]))
+    assert len(verdicts) >= 3
+
+
+def test_merging_starts_where_there_are_many_paths(tmp_path: Path) -> None:
+    loaded = load_program([program(tmp_path, 27)])
+    analysis = analyse(loaded, limits=Limits(merge_after=50))
+    assert len(analysis.paths) < 2000
+    assert {e.op for p in analysis.paths for e in p.events} == {"map_get"}
