@@ -1,8 +1,11 @@
-"""NFs by name: a folder ``nfs/<nf>/`` with C sources and, where the defaults do not fit, an ``nf.yaml``.
+"""NFs by name: a folder ``nfs/<nf>/`` with C sources and, where the defaults do not fit, an ``nf.yaml``::
 
-sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
-arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
-ports: 2                        # devices; default: 2
+    sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
+    arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
+    ports: 2                        # devices; default: 2
+    limits: {unroll: 64}            # budgets of the analysis: see LIMITS
+    functions:                      # functions without a definition that the NF calls
+      checksum_of: {pure: true}     # it only calculates from its arguments: its result is taken as unknown
 """
 
 from __future__ import annotations
@@ -19,7 +22,10 @@ from maestro_tool.diagnostics import InputError, SourceLocation
 MAX_PORTS = 32
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MEMBERS = ("sources", "arguments", "ports")
+_MEMBERS = ("sources", "arguments", "ports", "limits", "functions")
+
+#: Budgets that can be set, members of `symex.Limits`.
+LIMITS = ("unroll", "paths", "merge_after", "steps", "setup_steps", "call_depth", "values", "rlimit", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class NetworkFunction:
     generated: tuple[Path, ...] = ()
     arguments: tuple[str, ...] = ()
     ports: int = 2
+    limits: tuple[tuple[str, int], ...] = ()
+    pure: tuple[str, ...] = ()
     description: Path | None = None
 
     @property
@@ -77,6 +85,8 @@ def load(folder: Path, name: str | None = None) -> NetworkFunction:
         generated=own.generated,
         arguments=values.get("arguments", (None, ()))[1],
         ports=values.get("ports", (None, 2))[1],
+        limits=values.get("limits", (None, ()))[1],
+        pure=values.get("functions", (None, ()))[1],
         description=description if values else None,
     )
 
@@ -122,9 +132,11 @@ def _read(path: Path) -> dict[str, tuple[SourceLocation, Any]]:
     return result
 
 
-def _value(path: Path, member: str, node: Any) -> int | tuple[str, ...]:
+def _value(path: Path, member: str, node: Any) -> Any:
     import yaml
 
+    if member in ("limits", "functions"):
+        return _limits(path, node) if member == "limits" else _pure(path, node)
     if member == "ports":
         if node.tag == "tag:yaml.org,2002:int" and node.value.isdecimal() and 1 <= int(node.value) <= MAX_PORTS:
             return int(node.value)
@@ -135,6 +147,44 @@ def _value(path: Path, member: str, node: Any) -> int | tuple[str, ...]:
         if not isinstance(item, yaml.ScalarNode):
             raise InputError(f"'{member}' must be a list of strings", _place(path, item))
     return tuple(str(item.value) for item in node.value)
+
+
+def _entries(path: Path, node: Any, what: str) -> list[tuple[Any, Any]]:
+    """Keys and values of a mapping, each key once."""
+    import yaml
+
+    if not isinstance(node, yaml.MappingNode):
+        raise InputError(f"'{what}' must be a mapping", _place(path, node))
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            raise InputError(f"'{key.value}' is given twice", _place(path, key))
+        seen.add(key.value)
+    return list(node.value)
+
+
+def _limits(path: Path, node: Any) -> tuple[tuple[str, int], ...]:
+    found: dict[str, int] = {}
+    for key, value in _entries(path, node, "limits"):
+        if key.value not in LIMITS:
+            raise InputError(f"unknown limit '{key.value}'", _place(path, key), hint=f"known: {', '.join(LIMITS)}")
+        if value.tag != "tag:yaml.org,2002:int" or not value.value.isdecimal():
+            raise InputError(f"the limit '{key.value}' must be a number", _place(path, value))
+        found[key.value] = int(value.value)
+    return tuple(sorted(found.items()))
+
+
+def _pure(path: Path, node: Any) -> tuple[str, ...]:
+    names = []
+    for key, value in _entries(path, node, "functions"):
+        said = [(k.value, v.value) for k, v in _entries(path, value, key.value)]
+        if not _NAME.fullmatch(key.value) or said != [("pure", "true")]:
+            hint = "functions that change state cannot be declared: add their sources"
+            raise InputError(
+                f"'{key.value}' must be a function's name with {{pure: true}}", _place(path, key), hint=hint
+            )
+        names.append(key.value)
+    return tuple(sorted(names))
 
 
 def _place(path: Path, node: Any) -> SourceLocation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,13 +38,19 @@ _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, Recur
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to analyse.  ``arguments`` are the NF's own (what follows ``--``); ``ports`` the number of devices."""
+    """What to analyse.  ``arguments`` are the NF's own (what follows ``--``); ``ports`` the number of devices.
+
+    ``limits``: members of `symex.Limits` that differ from the default.  ``pure``: functions without a definition that
+    are known to only calculate from their arguments.
+    """
 
     sources: tuple[Path, ...]
     arguments: tuple[str, ...] = ()
     ports: int = 2
     include_dirs: tuple[Path, ...] = ()
     defines: tuple[str, ...] = ()
+    limits: tuple[tuple[str, int], ...] = ()
+    pure: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -53,6 +59,8 @@ class Request:
             "ports": self.ports,
             "include_dirs": [p.as_posix() for p in self.include_dirs],
             "defines": list(self.defines),
+            "limits": dict(self.limits),
+            "pure": list(self.pure),
         }
 
     @staticmethod
@@ -63,6 +71,8 @@ class Request:
             ports=int(value["ports"]),
             include_dirs=tuple(Path(p) for p in value["include_dirs"]),
             defines=tuple(value["defines"]),
+            limits=tuple((str(n), int(v)) for n, v in value["limits"].items()),
+            pure=tuple(value["pure"]),
         )
 
 
@@ -130,12 +140,14 @@ class Analysed:
             ) from error
 
 
-def analyse(request: Request, cache: Cache, watch: Stopwatch) -> Analysed:
-    """C sources -> call paths."""
+def analyse(
+    request: Request, cache: Cache, watch: Stopwatch, progress: Callable[[int, int], None] | None = None
+) -> Analysed:
+    """C sources -> call paths.  ``progress`` is called with a port and the number of paths so far, now and then."""
     # C sources -> typed control-flow graphs.
     program, meaning = _load(request, watch)
     # Control-flow graphs -> call paths, or the ones of the same program with the same arguments.
-    return Analysed(request, meaning, _call_paths(program, meaning, request, cache, watch))
+    return Analysed(request, meaning, _call_paths(program, meaning, request, cache, watch, progress))
 
 
 def generate(
@@ -312,14 +324,21 @@ def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:
         return program, frontend.fingerprint(program)
 
 
-def _call_paths(program: Program, meaning: str, request: Request, cache: Cache, watch: Stopwatch) -> Analysis:
+def _call_paths(
+    program: Program,
+    meaning: str,
+    request: Request,
+    cache: Cache,
+    watch: Stopwatch,
+    progress: Callable[[int, int], None] | None,
+) -> Analysis:
     from maestro_tool import symex
     from maestro_tool.symex.files import changed
 
     with watch.phase("symex") as mark:
-        limits = symex.Limits()
-        limits_text = canonical.compact(dataclasses.asdict(limits))
-        key = fingerprint.analysis_key(meaning, request.arguments, request.ports, limits_text)
+        limits = symex.Limits(**dict(request.limits))
+        options = canonical.compact([dataclasses.asdict(limits), sorted(request.pure)])
+        key = fingerprint.analysis_key(meaning, request.arguments, request.ports, options)
         stored = cache.get(key)
         if stored is not None:
             try:
@@ -329,6 +348,6 @@ def _call_paths(program: Program, meaning: str, request: Request, cache: Cache, 
                     return analysis
             except _MALFORMED:
                 cache.reject(key)
-        analysis = symex.analyse(program, request.arguments, request.ports, limits)
+        analysis = symex.analyse(program, request.arguments, request.ports, limits, request.pure, progress)
         cache.put(key, symex.analysis_to_json(analysis))
         return analysis

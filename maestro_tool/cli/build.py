@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro_tool import canonical
+from maestro_tool import canonical, nf
 from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ def _add_request(p: argparse.ArgumentParser) -> None:
     p.add_argument("--ports", type=port_count, default=2, metavar="N", help="number of devices (default: 2)")
     p.add_argument("--arg", action="append", default=[], metavar="ARG", help="--arg=X: an option of the NF; repeatable")
     p.add_argument("-I", "--include", action="append", default=[], type=Path, metavar="DIR", help="where headers are")
+    p.add_argument("--limit", action="append", default=[], type=_limit, metavar="NAME=N",
+                   help=f"a budget of the analysis: {', '.join(nf.LIMITS)}; repeatable")  # fmt: skip
+    p.add_argument("--pure", action="append", default=[], metavar="FUNCTION",
+                   help="a function without a definition that only calculates; repeatable")  # fmt: skip
     p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
 
 
@@ -70,24 +74,47 @@ def _add_generated(p: argparse.ArgumentParser) -> None:
 
 def port_count(text: str) -> int:
     """An option's value: a number of devices."""
-    from maestro_tool.nf import MAX_PORTS
-
-    if text.isdecimal() and 1 <= int(text) <= MAX_PORTS:
+    if text.isdecimal() and 1 <= int(text) <= nf.MAX_PORTS:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MAX_PORTS}")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {nf.MAX_PORTS}")
+
+
+def _limit(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name in nf.LIMITS and number.isdecimal():
+        return name, int(number)
+    raise argparse.ArgumentTypeError(f"{text!r} is not NAME=N with a name among {', '.join(nf.LIMITS)}")
+
+
+def _show_progress(port: int, paths: int) -> None:
+    """One line that is written over; ``analyse`` ends it."""
+    print(f"\r{paths} call paths, port {port} ...", end="", file=sys.stderr, flush=True)
 
 
 def _request(args: argparse.Namespace) -> Request:
     from maestro_tool.pipeline import Request
 
-    return Request(tuple(args.sources), tuple(args.arg), args.ports, tuple(args.include), tuple(args.define))
+    return Request(
+        sources=tuple(args.sources),
+        arguments=tuple(args.arg),
+        ports=args.ports,
+        include_dirs=tuple(args.include),
+        defines=tuple(args.define),
+        limits=tuple(sorted(args.limit)),
+        pure=tuple(sorted(args.pure)),
+    )
 
 
 def _analyse(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
 
     watch = pipeline.Stopwatch()
-    analysed = pipeline.analyse(_request(args), open_cache(), watch)
+    progress = _show_progress if sys.stderr.isatty() else None
+    try:
+        analysed = pipeline.analyse(_request(args), open_cache(), watch, progress)
+    finally:
+        if progress is not None:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
     canonical.write_files({args.output: canonical.dumps(analysed.to_json())})
     _say("ANALYSE", args.output, f"{len(analysed.analysis.paths)} call paths", watch)
 
@@ -111,7 +138,7 @@ def _solve(args: argparse.Namespace) -> None:
 
 
 def _generate(args: argparse.Namespace) -> None:
-    from maestro_tool import nf, pipeline
+    from maestro_tool import pipeline
 
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()
@@ -124,7 +151,7 @@ def _generate(args: argparse.Namespace) -> None:
 
 
 def _sequential(args: argparse.Namespace) -> None:
-    from maestro_tool import nf, pipeline
+    from maestro_tool import pipeline
 
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()

@@ -28,13 +28,19 @@ VERBS = {
 def add(env: Any) -> None:
     """Register the builders in ``env``."""
     env.SetDefault(
-        MAESTRO_ARGS=[], MAESTRO_HEADERS=[], MAESTRO_INCLUDES=[], MAESTRO_DEFINES=[], MAESTRO_TABLES=[], MAESTRO_HASH=[]
+        MAESTRO_ARGS=[],
+        MAESTRO_HEADERS=[],
+        MAESTRO_INCLUDES=[],
+        MAESTRO_DEFINES=[],
+        MAESTRO_TABLES=[],
+        MAESTRO_HASH=[],
+        MAESTRO_LIMITS=[],
     )
     verbose = env["MAESTRO_VERBOSE"]
     env.Append(
         BUILDERS={
             "MaestroAnalyse": _builder(
-                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_ARGS"
+                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_LIMITS $MAESTRO_ARGS"
                 " -o $TARGET $SOURCES",
                 "ANALYSE",
                 verbose,

@@ -209,6 +209,10 @@ def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
     return {
         "PORTS": function.ports,
         "MAESTRO_ARGS": builders.literal("--arg", function.arguments),
+        "MAESTRO_LIMITS": [
+            *builders.literal("--limit", [f"{n}={v}" for n, v in function.limits]),
+            *builders.literal("--pure", function.pure),
+        ],
         "MAESTRO_INCLUDES": builders.literal("--include", includes),
         "MAESTRO_DEFINES": builders.literal("--define", processDefines(env.get("CPPDEFINES", []))),
     }

@@ -13,7 +13,7 @@ from maestro_tool.symex.keys import hashed_fields, key_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.merge import Merger
-from maestro_tool.symex.models import COMMON, PACKET, SETUP
+from maestro_tool.symex.models import COMMON, PACKET, SETUP, unknown
 from maestro_tool.symex.packet import ASSUMPTIONS, Findings, MutableFoundError, PacketMachine
 from maestro_tool.symex.places import Places
 from maestro_tool.symex.setup import SetUpResult, run_setup
@@ -34,13 +34,20 @@ def analyse(
     arguments: tuple[str, ...] = (),
     ports: int = 2,
     limits: Limits = _DEFAULT_LIMITS,
+    pure: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> Analysis:
     """All feasible call paths of ``nf_process`` after set-up with ``arguments`` (those behind ``--``).
 
     Raises InputError when set-up stops or a path certainly misbehaves, UnsupportedError for what cannot be
     followed, ResourceLimitError when a budget runs out; all with the place in the source.
+
+    ``pure``: functions without a definition that only calculate: their results are taken as unknown.
     """
+    for name in pure:
+        if name in program.functions:
+            loc = program.locations[program.functions[name].loc]
+            raise InputError(f"'{name}' is declared as a pure function of others, but is defined here", loc)
     check_names(program)
     budget = _Budget(limits, progress)
     solver = Solver(limits, ASSUMPTIONS)
@@ -63,7 +70,7 @@ def analyse(
 
     try:
         result = run_setup(program, arguments, ports, solver, limits, keys, hashes)
-        return _explore(program, arguments, ports, limits, budget, solver, result, key_notes)
+        return _explore(program, arguments, ports, limits, budget, solver, result, key_notes, pure)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
 
@@ -108,7 +115,7 @@ _TOO_MANY = "decide less by the packet's bytes; or raise the limits 'paths' and 
 
 def _explore(
     program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, budget: _Budget, solver: Solver,
-    result: SetUpResult, notes: set[_Note],
+    result: SetUpResult, notes: set[_Note], pure: tuple[str, ...],
 ) -> Analysis:  # fmt: skip
     places = Places(program, result)
     findings = Findings()
@@ -120,6 +127,7 @@ def _explore(
             for port in range(ports):
                 machine = PacketMachine(program, result, places, findings, solver, limits, port, ports)
                 machine.merger = Merger() if merging else None
+                machine.models = {**machine.models, **dict.fromkeys(pure, unknown.pure)}
                 for end in machine.explore(machine.start()):
                     if len(paths) >= limits.merge_after and not merging:
                         raise _TooManyPathsError

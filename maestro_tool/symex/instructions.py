@@ -250,11 +250,12 @@ def _call(machine: Machine, state: State, frame: Frame, i: ir.Call) -> Successor
             UnsupportedError,
             f"'{callee.name}' is neither defined by the NF nor known here",
             i.loc,
-            f"add the source file that defines '{callee.name}', or do without it; it may be allowed in set-up only",
+            f"add the source file that defines '{callee.name}', or do without it (some functions are for set-up only); "
+            f"if it only calculates, say so in nf.yaml: functions: {{{callee.name}: {{pure: true}}}}",
         )
     args = tuple(_settled(machine, state, machine.value(state, frame, a), i.loc) for a in i.args)
     site = CallSite(
-        machine, state, callee.name, args, i.arg_bits, i.result_bits,
+        machine, state, callee.name, args, i.arg_bits, i.result_bits, i.result_kind,
         i.dst is not None and i.dst in _used(machine, frame.function), i.loc,
     )  # fmt: skip
     outcome = model(site)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.frontend.ir import ValueKind
 from maestro_tool.symex.values import FunctionPointer, Pointer, Value
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class CallSite:
     args: tuple[Value, ...]
     arg_bits: tuple[int, ...]
     result_bits: int
+    result_kind: ValueKind
     result_used: bool
     loc: int
 

@@ -1,0 +1,101 @@
+"""NFs as others write them for the libVig API: several files, helpers to be generated, both versions of the API, files
+that set-up reads.  They are built by their folder, as they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from maestro_tool import nf, pipeline
+from maestro_tool.cache import Cache
+from maestro_tool.diagnostics import ResourceLimitError, UnsupportedError
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+#: NF -> call paths, names of its objects and whether cores need share nothing.
+EXPECTED = {
+    "vigfw": (14, True),
+    "vigpol": (138, True),
+    "staticbridge": (6, True),
+    "threeports": (21, True),
+    "oddities": (18, False),
+}
+
+
+def analysed(folder: Path, cache: Path, **changes: object) -> pipeline.Analysed:
+    function = nf.load(folder)
+    request = pipeline.Request(
+        function.sources, function.arguments, function.ports, (function.root,), limits=function.limits, **changes
+    )
+    return pipeline.analyse(request, Cache(cache), pipeline.Stopwatch())
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_analysis(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = analysed(Path("tests/foreign") / name, tmp_path)
+    plan = pipeline.derive(found, pipeline.Stopwatch())
+    assert (len(found.analysis.paths), plan.shardable) == EXPECTED[name]
+
+
+def test_options_of_the_header_are_followed_where_paths_are_merged(tmp_path: Path) -> None:
+    found = analysed(HERE / "ipoptions", tmp_path, limits=(("merge_after", 100),))
+    assert 50 < len(found.analysis.paths) < 1000
+    counted = {e.op for p in found.analysis.paths for e in p.events}
+    assert {"map_get", "map_put", "vector_write"} <= counted
+
+
+def test_a_budget_ends_with_a_place_and_advice(tmp_path: Path) -> None:
+    with pytest.raises(ResourceLimitError, match="more than 50 call paths") as caught:
+        analysed(HERE / "ipoptions", tmp_path, limits=(("paths", 50),))
+    assert "main.c:" in caught.value.render() and "--limit" in (caught.value.hint or "")
+
+
+UNKNOWN = """
+#include "nf.h"
+struct nf_config { int unused; };
+unsigned spread(unsigned key);
+bool nf_init(void) { return true; }
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {
+  return spread(packet_length) % 7 == 3 ? 1 - device : device;
+}
+"""
+
+
+def test_unknown_functions_must_be_declared(tmp_path: Path) -> None:
+    (tmp_path / "lost").mkdir()
+    (tmp_path / "lost" / "nf.c").write_text(UNKNOWN)
+    with pytest.raises(UnsupportedError, match="'spread' is neither defined by the NF nor known") as caught:
+        analysed(tmp_path / "lost", tmp_path)
+    assert "functions: {spread: {pure: true}}" in (caught.value.hint or "")
+    found = analysed(tmp_path / "lost", tmp_path, pure=("spread",))
+    assert len(found.analysis.paths) == 4
+    assert any("result of 'spread' is taken as unknown" in text for _, text in found.analysis.notes)
+
+
+def test_built_by_folder(tmp_path: Path) -> None:
+    """One build for all; programs start, and refuse where a file has changed that set-up reads."""
+    for part in ("SConstruct", "configs", "site_scons"):
+        source = ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / part)
+    shutil.copytree(HERE, tmp_path / "tests/foreign", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (tmp_path / "nfs").mkdir()
+    names = ",".join(f"tests/foreign/{n}" for n in EXPECTED)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    build = [sys.executable, "-m", "SCons", "-Q", f"nf={names}", "nic=soft"]
+    done = subprocess.run(build, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "staticbridge for soft: shared-nothing" in done.stdout
+    assert (tmp_path / "build/soft/vigfw/gen/flow.h.gen.c").is_file()
+
+    program = [tmp_path / "build/soft/staticbridge/staticbridge", "--workers", "2", "--replay", "--no-huge", "--no-pci",
+               "-m", "64", "--vdev=net_null0", "--", "--config", "tests/foreign/staticbridge/table.conf"]  # fmt: skip
+    (tmp_path / "tests/foreign/staticbridge/table.conf").write_text("02:00:00:00:00:09 0 1\n")
+    started = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert started.returncode != 0
+    assert "table.conf' has changed since the plan was made" in started.stdout + started.stderr
