@@ -1,11 +1,11 @@
 """NFs by name: a folder ``nfs/<nf>/`` with C sources and, where the defaults do not fit, an ``nf.yaml``::
 
-    sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
-    arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
-    ports: 2                        # devices; default: 2
-    limits: {unroll: 64}            # budgets of the analysis: see LIMITS
-    functions:                      # functions without a definition that the NF calls
-      checksum_of: {pure: true}     # it only calculates from its arguments: its result is taken as unknown
+sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
+arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
+ports: 2                        # devices; default: 2
+limits: {unroll: 64}            # budgets of the analysis: see LIMITS
+functions:                      # functions without a definition that the NF calls
+  checksum_of: {pure: true}     # it only calculates from its arguments: its result is taken as unknown
 """
 
 from __future__ import annotations

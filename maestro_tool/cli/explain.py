@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,4 +90,5 @@ def _request(args: argparse.Namespace) -> tuple[str, Request]:
     whole = folder.resolve()  # "." is the folder's name, too
     function = nf.load(Path(os.path.relpath(whole.parent)) / whole.name)
     arguments = function.arguments if args.arg is None else tuple(args.arg)
-    return function.name, Request(function.sources, arguments, args.ports or function.ports, *options)
+    request = Request(function.sources, arguments, args.ports or function.ports, *options)
+    return function.name, replace(request, limits=function.limits, pure=function.pure)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from maestro_tool import nf, pipeline
-from maestro_tool.cache import Cache
+from maestro_tool.cache import NoCache
 from maestro_tool.diagnostics import ResourceLimitError, UnsupportedError
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-#: NF -> call paths, names of its objects and whether cores need share nothing.
+#: NF -> call paths, and whether cores need share nothing.
 EXPECTED = {
     "vigfw": (14, True),
     "vigpol": (138, True),
@@ -27,24 +27,22 @@ EXPECTED = {
 }
 
 
-def analysed(folder: Path, cache: Path, **changes: object) -> pipeline.Analysed:
+def analysed(folder: Path, **changes: object) -> pipeline.Analysed:
     function = nf.load(folder)
-    request = pipeline.Request(
-        function.sources, function.arguments, function.ports, (function.root,), limits=function.limits, **changes
-    )
-    return pipeline.analyse(request, Cache(cache), pipeline.Stopwatch())
+    request = pipeline.Request(function.sources, function.arguments, function.ports, (function.root,), **changes)
+    return pipeline.analyse(request, NoCache(), pipeline.Stopwatch())
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_analysis(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    found = analysed(Path("tests/foreign") / name, tmp_path)
+    found = analysed(Path("tests/foreign") / name)
     plan = pipeline.derive(found, pipeline.Stopwatch())
     assert (len(found.analysis.paths), plan.shardable) == EXPECTED[name]
 
 
 def test_options_of_the_header_are_followed_where_paths_are_merged(tmp_path: Path) -> None:
-    found = analysed(HERE / "ipoptions", tmp_path, limits=(("merge_after", 100),))
+    found = analysed(HERE / "ipoptions", limits=(("merge_after", 100),))
     assert 50 < len(found.analysis.paths) < 1000
     counted = {e.op for p in found.analysis.paths for e in p.events}
     assert {"map_get", "map_put", "vector_write"} <= counted
@@ -52,7 +50,7 @@ def test_options_of_the_header_are_followed_where_paths_are_merged(tmp_path: Pat
 
 def test_a_budget_ends_with_a_place_and_advice(tmp_path: Path) -> None:
     with pytest.raises(ResourceLimitError, match="more than 50 call paths") as caught:
-        analysed(HERE / "ipoptions", tmp_path, limits=(("paths", 50),))
+        analysed(HERE / "ipoptions", limits=(("paths", 50),))
     assert "main.c:" in caught.value.render() and "--limit" in (caught.value.hint or "")
 
 
@@ -71,9 +69,9 @@ def test_unknown_functions_must_be_declared(tmp_path: Path) -> None:
     (tmp_path / "lost").mkdir()
     (tmp_path / "lost" / "nf.c").write_text(UNKNOWN)
     with pytest.raises(UnsupportedError, match="'spread' is neither defined by the NF nor known") as caught:
-        analysed(tmp_path / "lost", tmp_path)
+        analysed(tmp_path / "lost")
     assert "functions: {spread: {pure: true}}" in (caught.value.hint or "")
-    found = analysed(tmp_path / "lost", tmp_path, pure=("spread",))
+    found = analysed(tmp_path / "lost", pure=("spread",))
     assert len(found.analysis.paths) == 4
     assert any("result of 'spread' is taken as unknown" in text for _, text in found.analysis.notes)
 
@@ -93,8 +91,14 @@ def test_built_by_folder(tmp_path: Path) -> None:
     assert "staticbridge for soft: shared-nothing" in done.stdout
     assert (tmp_path / "build/soft/vigfw/gen/flow.h.gen.c").is_file()
 
-    program = [tmp_path / "build/soft/staticbridge/staticbridge", "--workers", "2", "--replay", "--no-huge", "--no-pci",
-               "-m", "64", "--vdev=net_null0", "--", "--config", "tests/foreign/staticbridge/table.conf"]  # fmt: skip
+    ports = []
+    for n in range(2):
+        shutil.copy(ROOT / "tests/end_to_end/empty.pcap", tmp_path / f"in{n}.pcap")
+        ports += ["--vdev", f"net_pcap{n},rx_pcap=in{n}.pcap,tx_pcap=out{n}.pcap"]
+    program = [tmp_path / "build/soft/staticbridge/staticbridge", "--workers", "2", "--replay", *ports]
+    program += ["--", "--config", "tests/foreign/staticbridge/table.conf"]
+    started = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert started.returncode == 0, started.stdout + started.stderr
     (tmp_path / "tests/foreign/staticbridge/table.conf").write_text("02:00:00:00:00:09 0 1\n")
     started = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert started.returncode != 0
