@@ -73,14 +73,14 @@ def outcome(path: CallPath, values: dict[Expr, Expr]) -> tuple[object, ...]:
 
 
 def test_merged_paths_do_what_all_paths_do(tmp_path: Path) -> None:
-    loaded = load_program([program(tmp_path, 24)])
+    loaded = load_program([program(tmp_path, 23)])
     apart = analyse(loaded, limits=Limits(merge_after=10**9))
     merged = analyse(loaded, limits=Limits(merge_after=0))
     assert 4 * len(merged.paths) < len(apart.paths), (len(merged.paths), len(apart.paths))
     interesting = [0, 1, 2, 7, 9, 40, 41, 201, 251, 255]
     r = random.Random(1)
     verdicts = set()
-    for _ in range(300):
+    for _ in range(120):
         values = {nodes.sym("pkt_len", 16): nodes.const(r.choice([20, 60, 90, 90]), 16)}
         values |= {nodes.sym(f"pkt.{n}", 8): nodes.const(r.choice(interesting), 8) for n in range(64)}
         values[nodes.sym("pkt.14", 8)] = nodes.const(r.choice([0x45, 0x60, 0x10]), 8)
@@ -91,7 +91,7 @@ def test_merged_paths_do_what_all_paths_do(tmp_path: Path) -> None:
 
 
 def test_merging_starts_where_there_are_many_paths(tmp_path: Path) -> None:
-    loaded = load_program([program(tmp_path, 27)])
+    loaded = load_program([program(tmp_path, 25)])
     analysis = analyse(loaded, limits=Limits(merge_after=50))
     assert len(analysis.paths) < 2000
     assert {e.op for p in analysis.paths for e in p.events} == {"map_get"}
