@@ -63,7 +63,7 @@ def _text(profile: NicProfile) -> str:
         f"  table        {rss.tables.default} entries (possible: {', '.join(map(str, rss.tables.choices))};"
         f" {'the program may choose' if rss.tables.selectable else 'the device says which'})"
         f" (settable: {rss.settable.table})",
-        f"  queues       at most {rss.max_queues}",
+        f"  queues       {f'at most {rss.max_queues}' if rss.max_queues else 'as many as the device has'}",
         f"  fewer fields {rss.field_selection}; symmetric: port {rss.symmetric.port}, rte_flow {rss.symmetric.flow}",
     ]
     for flag in rss.flags_advertised:

@@ -348,7 +348,7 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "rules": [(f"MAESTRO_{c.upper()}", " | ".join(types)) for c, types in p.rules],
         "table_size": p.table_size,
         "table_selectable": _c_bool(profile.rss.tables.selectable),
-        "max_queues": profile.rss.max_queues if p.rss_hf else 0,
+        "max_queues": (profile.rss.max_queues or 0) if p.rss_hf else 0,
         "software_classes": f"0x{software:x}",
         "l4": _hash_input(p.software_l4),
         "l3": _hash_input(p.software_l3),

@@ -421,4 +421,6 @@ class _Solver:
                 needed.remove(candidate)
         count = "this constraint leaves" if len(needed) == 1 else f"these {len(needed)} constraints together leave"
         reason = f"{count} only keys that send all packets of port {port} to one core (R3)"
+        if any(constraints[n].relation is not None for n in needed):
+            reason += "; tables that send different indices to one core were not searched"
         return RssSolution(False, self._problem.digest, self._bits.index_bits, conflict=tuple(needed), reason=reason)

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rss_cases import bits
 
-from maestro_tool.rss import gf2
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, eq, land, substitute, sym
+from maestro_tool.rss import gf2, relation
 from maestro_tool.rss.equations import KeyBits, equations
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem
 from maestro_tool.rss.related import RelatedPairs
@@ -112,3 +114,51 @@ def test_the_solver_finds_a_plan_if_any_key_and_table_has_one(
         indices = {toeplitz(p.key, random_bits.randbytes(2)) & (p.table_size - 1) for _ in range(200)}
         assert len(indices) > 1
         assert all(toeplitz(p.key, d.to_bytes(2, "big")) & (p.table_size - 1) == 0 for d in differences)
+
+
+# --------------------------------------------------------------------------- general relations
+
+
+_A, _B = (relation.field(side, "src_port") for side in (0, 1))
+
+
+@st.composite
+def relations(draw: st.DrawFn) -> Expr:
+    """Conditions on two ports, of arithmetic, masks and orders, all of them checked for every pair of 5-bit ports."""
+    constant = draw(st.integers(0, 31))
+    left = draw(st.sampled_from((
+        binary("and", _A, const(constant, 16)),
+        binary("add", _A, const(constant, 16)),
+        binary("xor", _A, const(constant, 16)),
+        binary("or", _A, const(constant, 16)),
+        binary("lshr", _A, const(constant % 5, 16)),
+    )))  # fmt: skip
+    right = draw(st.sampled_from((_B, binary("and", _B, const(constant, 16)), binary("or", _B, const(constant, 16)))))
+    small = [compare("ult", x, const(32, 16)) for x in (_A, _B)]
+    condition = draw(st.sampled_from((eq(left, right), compare("ule", left, right), eq(_A, _B))))
+    return land(land(small[0], small[1]), condition)
+
+
+@settings(max_examples=20, deadline=None)
+@given(relations())
+def test_general_relations_against_brute_force(condition: Expr) -> None:
+    """All pairs of ports below 32 are tried: keys are right for all, and every right index bit is among the keys."""
+    setup = HashSetup("test", ("RTE_ETH_RSS_NONFRAG_IPV4_TCP",), (("tcp4", ("src_port",)),))
+    constraint = Constraint((0, 0), (), (("tcp4",), ("tcp4",)), "R1", (), (), condition)
+    task = Problem((constraint,), (PortCapability(16, 16, (2,), (setup,)),))
+    differences = {a ^ b for a in range(32) for b in range(32) if _holds(condition, a, b)}
+    correct = [c for c in range(1 << 5) if not any((c & d).bit_count() & 1 for d in differences)]
+    key_bits = KeyBits.of(task, 1)
+    chosen = layout(task, 0, setup)
+    space = gf2.solve(
+        key_bits.total, [sum(1 << u for u in e) for e in equations(constraint, [chosen], key_bits, RelatedPairs())]
+    )
+    assert len(correct) == 1 << gf2.rank(space.forms[v] for v in range(42, 47))  # the last 5 bits of the port
+
+
+def _holds(condition: Expr, a: int, b: int) -> bool:
+    """The low byte; the other one is 0 in all ports that count."""
+    values = {sym("a.pkt.34", 8): 0, sym("a.pkt.35", 8): a, sym("b.pkt.34", 8): 0, sym("b.pkt.35", 8): b}
+    result = substitute(condition, {name: const(value, 8) for name, value in values.items()})
+    assert result in (TRUE, FALSE)
+    return result == TRUE
