@@ -1,4 +1,6 @@
 /* Double maps: allocation, adding and removing values. */
+/* Not inlined into the NF, so compiled for workers that share state, too. */
+#define MAESTRO_SHARING 1
 #include "lib/verified/double-map.h"
 
 #include "lib/verified/expirator.h"
@@ -9,7 +11,7 @@ int dmap_allocate(map_keys_equality *eq_a, map_key_hash *hash_a, map_keys_equali
                   dmap_pack_keys *pack, int keys_capacity, int capacity, struct DoubleMap **map_out) {
   (void)pack;
   const int n = keys_capacity > capacity ? keys_capacity : capacity;
-  maestro_number_object(MAESTRO_DMAP, n > 0 ? (unsigned)n : 0);
+  const struct maestro_object *object = maestro_number_object(MAESTRO_DMAP, n > 0 ? (unsigned)n : 0);
   if (value_size <= 0 || n <= 0 || copy == NULL || extract == NULL) return 0;
   struct DoubleMap *map = maestro_object_memory(sizeof *map);
   if (map == NULL) return 0;
@@ -24,6 +26,8 @@ int dmap_allocate(map_keys_equality *eq_a, map_key_hash *hash_a, map_keys_equali
       .copy = copy,
       .destroy = destroy,
       .extract = extract,
+      .target = map,
+      .guarded = maestro_guarded(object),
   };
   if (map->by_a == NULL || map->by_b == NULL || map->values == NULL || map->used == NULL) return 0;
   maestro_made_object(map);
@@ -32,6 +36,8 @@ int dmap_allocate(map_keys_equality *eq_a, map_key_hash *hash_a, map_keys_equali
 }
 
 int dmap_put(struct DoubleMap *map, void *value, int index) {
+  map = MAESTRO_TARGET(map);
+  MAESTRO_BEFORE_WRITE(map);
   if ((uint32_t)index >= map->capacity || map->used[(uint32_t)index]) {
     MAESTRO_MISUSE("the index is taken or out of range", index);
     return 0;
@@ -48,6 +54,8 @@ int dmap_put(struct DoubleMap *map, void *value, int index) {
 }
 
 int dmap_erase(struct DoubleMap *map, int index) {
+  map = MAESTRO_TARGET(map);
+  MAESTRO_BEFORE_WRITE(map);
   if ((uint32_t)index >= map->capacity || !map->used[(uint32_t)index]) return 0;
   char *stored = map->values + (size_t)index * map->stride;
   void *key_a, *key_b, *trash;

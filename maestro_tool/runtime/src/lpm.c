@@ -1,4 +1,6 @@
 /* Filling the longest-prefix match. */
+/* Not inlined into the NF, so compiled for workers that share state, too. */
+#define MAESTRO_SHARING 1
 #include "lib/verified/lpm-dir-24-8.h"
 
 #include <string.h>
@@ -8,7 +10,7 @@
 enum { N_PREFIXES = 1 << 24, BLOCK_SIZE = 256 };
 
 int lpm_allocate(struct lpm **lpm_out) {
-  maestro_number_object(MAESTRO_LPM, 0);
+  const struct maestro_object *object = maestro_number_object(MAESTRO_LPM, 0);
   struct lpm *lpm = maestro_object_memory(sizeof *lpm);
   if (lpm == NULL) return 0;
   *lpm = (struct lpm){
@@ -16,6 +18,8 @@ int lpm_allocate(struct lpm **lpm_out) {
       .by_prefix_length = maestro_object_memory(N_PREFIXES),
       .blocks = maestro_object_memory(LPM_MAX_BLOCKS * BLOCK_SIZE * sizeof(uint16_t)),
       .blocks_length = maestro_object_memory(LPM_MAX_BLOCKS * BLOCK_SIZE),
+      .target = lpm,
+      .guarded = maestro_guarded(object),
   };
   if (lpm->by_prefix == NULL || lpm->by_prefix_length == NULL || lpm->blocks == NULL || lpm->blocks_length == NULL)
     return 0;
@@ -50,6 +54,8 @@ static uint32_t block_of(struct lpm *lpm, uint32_t prefix) {
 
 int lpm_update_elem(struct lpm *lpm, uint32_t prefix, uint8_t length, uint16_t value) {
   if (length > 32 || value > LPM_MAX_VALUE) return 0;
+  lpm = MAESTRO_TARGET(lpm);
+  MAESTRO_BEFORE_WRITE(lpm);
   const uint16_t entry = (uint16_t)(value + 1);
   prefix &= (uint32_t)(UINT64_C(0xFFFFFFFF) << (32 - length));
   if (length > 24) {

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "lib/verified/double-chain.h"
+#include "lib/verified/double-map.h"
+#include "lib/verified/lpm-dir-24-8.h"
 #include "lib/verified/map.h"
 #include "lib/verified/vector.h"
 
@@ -96,6 +98,8 @@ void maestro_share_objects(const struct maestro_builder *builder, const struct m
       case MAESTRO_CHT: ((struct Vector *)made)->target = target; break;
       case MAESTRO_DCHAIN: ((struct DoubleChain *)made)->target = target; break;
       case MAESTRO_SKETCH: maestro_sketch_share(made, target); break;
+      case MAESTRO_LPM: ((struct lpm *)made)->target = target; break;
+      case MAESTRO_DMAP: ((struct DoubleMap *)made)->target = target; break;
     }
   }
 }

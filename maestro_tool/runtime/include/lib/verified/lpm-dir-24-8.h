@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "maestro_debug.h"
+#include "maestro_sharing.h"
 
 #define INVALID 0xFFFF
 #define LPM_MAX_VALUE 0x7FFF
@@ -23,6 +24,8 @@ struct lpm {
   uint16_t *blocks;                          /* LPM_MAX_BLOCKS times 256 entries */
   uint8_t *by_prefix_length, *blocks_length; /* of the prefix that an entry comes from */
   uint32_t n_blocks;
+  struct lpm *target; /* maestro_sharing.h */
+  bool guarded;       /* who changes it must be a writer */
 };
 
 /* Returns 1 and an empty table; 0 if there is no memory. */
@@ -37,6 +40,7 @@ int lpm_update_elem(struct lpm *lpm, uint32_t prefix, uint8_t prefix_length, uin
 
 /* The value of the longest prefix of the address, or INVALID. */
 static inline int lpm_lookup_elem(struct lpm *lpm, uint32_t address) {
+  lpm = MAESTRO_TARGET(lpm);
   uint32_t entry = lpm->by_prefix[address >> 8];
   if (MAESTRO_UNLIKELY(entry > LPM_BLOCK)) entry = lpm->blocks[(entry - LPM_BLOCK - 1) << 8 | (address & 0xFF)];
   return entry == 0 ? INVALID : (int)entry - 1;

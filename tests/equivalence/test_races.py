@@ -1,0 +1,81 @@
+"""ThreadSanitizer on generated programs whose workers share state: no data race; and one if an object is not guarded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from maestro_tool import dpdk, nf, pipeline, profiles, runtime
+from maestro_tool.cache import NoCache
+from maestro_tool.canonical import write_files
+from maestro_tool.nic import load_profile
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+#: The DPDK program around the workers, which is not needed.
+_PROGRAM = {"main", "options", "ports", "workers", "replay", "captures", "statistics", "clock"}
+
+
+def generated(name: str, strategy: str, folder: Path) -> Path:
+    function = nf.load(ROOT / "nfs" / name)
+    request = pipeline.Request(function.sources, function.arguments, function.ports, (function.root,))
+    watch = pipeline.Stopwatch()
+    analysed = pipeline.analyse(request, NoCache(), watch)
+    card = load_profile(profiles.resolve("soft"), profiles.folders())
+    files = pipeline.generate(analysed, (card,), name, strategy, NoCache(), watch)
+    write_files({folder / n: t.encode("utf-8", "surrogateescape") for n, t in files.items()})
+    return folder
+
+
+def race(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the NF in ``folder`` under ThreadSanitizer."""
+    found = dpdk.find()
+    includes = [folder / "gen", folder, runtime.INCLUDE, runtime.SOURCE, *found.include_dirs]
+    sources = [*sorted((folder / "gen").rglob("*.c")), HERE / "race_driver.c"]
+    sources += [source for source in sorted(runtime.SOURCE.glob("*.c")) if source.stem not in _PROGRAM]
+    program = folder / "race"
+    command = ["gcc", "-std=gnu11", "-O1", "-g", "-w", "-fsanitize=thread", *found.cflags, *dpdk.RENAMES]
+    command += [f"-I{i}" for i in includes] + [str(s) for s in sources]
+    subprocess.run([*command, *found.libs, "-lm", "-lpthread", "-o", str(program)], check=True)
+    environment = {**os.environ, "MAESTRO_TM": "off"}
+    return subprocess.run(
+        [program, *arguments], capture_output=True, text=True, check=False, env=environment, timeout=300
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy", "arguments"),
+    [
+        ("fw", "locks", ["--expire", "50"]),
+        ("fw", "tm", ["--expire", "50"]),
+        ("pol", "locks", []),
+        ("bridge", "locks", ["--expire", "50"]),
+        ("lb", "hybrid", ["--expire", "50", "--backend-expire", "200"]),
+        ("lb", "locks", ["--expire", "50", "--backend-expire", "200"]),
+        ("cl", "locks", []),
+        ("nat", "locks", ["--expire", "50"]),
+    ],
+)
+def test_no_data_races(name: str, strategy: str, arguments: list[str], tmp_path: Path) -> None:
+    done = race(generated(name, strategy, tmp_path), *arguments)
+    assert done.returncode == 0, done.stderr[:3000]
+    write_locks, restarts = map(int, done.stdout.split()[-2:])
+    assert write_locks >= restarts > 0
+
+
+@pytest.mark.parametrize(("name", "kind"), [("fw", "DCHAIN"), ("bridge", "DCHAIN")])
+def test_unguarded_objects_are_noticed(name: str, kind: str, tmp_path: Path) -> None:
+    folder = generated(name, "locks", tmp_path)
+    tables = folder / "gen" / f"{name}_parallel.c"
+    text = tables.read_text()
+    entries = [line for line in text.split("{ .name") if f"MAESTRO_{kind}" in line]
+    assert entries
+    for entry in entries:
+        text = text.replace(entry, entry.replace(".guarded = true", ".guarded = false"))
+    tables.write_text(text)
+    done = race(folder, "--expire", "50")
+    assert done.returncode != 0
