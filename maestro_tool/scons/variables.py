@@ -33,7 +33,7 @@ Targets:
   sequential    the NF as it is, as a program for one core: build/sequential/<nf>/<nf>
   explain       how packets flow, what state they share, what is decided and why; graphs: build/explain/<nic>/<nf>/
   new           write a small NF to start from, with a test: scons new nf=NAME
-  bench         time per phase and per packet, with the reference figures: build/bench.json
+  bench         time per phase and per packet, by strategy, with the reference figures: build/bench.json
   PATH          any file below build/
 
 Examples:
