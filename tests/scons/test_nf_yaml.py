@@ -37,6 +37,9 @@ def test_description(folder: Path) -> None:
     (folder / "nf.yaml").write_text("sources: [fw.c]\narguments: [--wan, 1]\nports: 3\n")
     found = nf.load(folder)
     assert (found.sources, found.arguments, found.ports) == ((Path("fw/fw.c"),), ("--wan", "1"), 3)
+    (folder / "nf.yaml").write_text("limits: {unroll: 9, paths: 10}\nfunctions: {g: {pure: true}, f: {pure: true}}\n")
+    found = nf.load(folder)
+    assert (found.limits, found.pure) == ((("paths", 10), ("unroll", 9)), ("f", "g"))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,11 @@ def test_description(folder: Path) -> None:
         ("arguments: [[1]]", "nf.yaml:1:13: error: 'arguments' must be a list of strings"),
         ("sources: [nope.c]", "nf.yaml:1:10: error: source 'nope.c' does not exist"),
         ("sources: []", "nf.yaml:1:10: error: 'sources' names no file"),
+        ("limits: {rounds: 3}", "nf.yaml:1:10: error: unknown limit 'rounds'"),
+        ("limits: {unroll: many}", "nf.yaml:1:18: error: the limit 'unroll' must be a number"),
+        ("limits: [unroll]", "nf.yaml:1:9: error: 'limits' must be a mapping"),
+        ("functions: {f: {writes: x}}", "nf.yaml:1:13: error: 'f' must be a function's name with {pure: true}"),
+        ("functions: {f: {pure: true}, f: {pure: true}}", "nf.yaml:1:30: error: 'f' is given twice"),
         ("- 1", "nf.yaml:1:1: error: expected a mapping"),
         ("a: [1", "error: not YAML"),
         ("a: \x01", "error: not YAML"),

@@ -13,6 +13,8 @@ from maestro_tool.frontend import load_program
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.setup import run_setup
 from maestro_tool.symex.solver import Solver
+from tests.unit.frontend.against_gcc import by_gcc, write
+from tests.unit.frontend.test_expressions import Generator
 
 TYPES = ("uint8_t", "int8_t", "uint16_t", "int16_t", "uint32_t", "int32_t", "uint64_t", "int64_t")
 RESULTS = 24
@@ -131,3 +133,35 @@ def test_random_programs(seed: int, tmp_path: Path) -> None:
         assert value is None or isinstance(value, Expr)
         computed.append(str(value.const) if value is not None else "0")
     assert computed == printed
+
+
+ROUNDS = 320  # of two random expressions and three results each
+
+RECORDER = """
+#include <stdbool.h>
+unsigned long long results[8192];
+unsigned n_results;
+void run(void);
+void out(unsigned long long value) { results[n_results++] = value; }
+bool nf_init(void) { run(); return true; }
+"""
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_ten_thousand_random_expressions(seed: int, tmp_path: Path) -> None:
+    """Over all seeds; of all integer types, of bit-fields of any width; values, sizes and signs."""
+    source, recorder = write(tmp_path, Generator(2000 + seed).program(ROUNDS)), tmp_path / "recorder.c"
+    recorder.write_text(RECORDER)
+    expected = by_gcc(tmp_path, [source])
+    assert len(expected) > 3 * ROUNDS
+    program = load_program([source, recorder], [tmp_path], [])
+    result = run_setup(program, (), 2, Solver(Limits()), Limits(), lambda *_: None, lambda *_: ())
+    block = result.memory.get(result.globals["results"])
+    assert block is not None
+    computed = [_number(next(iter(block.segments(8 * i, 8)))[2]) for i in range(len(expected))]
+    assert computed == expected
+
+
+def _number(value: object) -> int:
+    assert value is None or (isinstance(value, Expr) and value.is_const)
+    return 0 if value is None else value.const
