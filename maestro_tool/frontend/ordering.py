@@ -50,6 +50,12 @@ class _Known(NamedTuple):
     calls_back: bool = False
 
 
+_PURE = (
+    "abs labs llabs htons htonl ntohs ntohl toupper tolower isdigit isspace isalpha isalnum isupper islower isxdigit "
+    "isprint ispunct isgraph isblank iscntrl ceil floor round trunc sqrt fabs exp log log2 log10 pow fmin fmax fmod "
+    "rte_eth_dev_count_avail rte_eth_dev_is_valid_port strerror"
+)
+
 _KNOWN: dict[str, _Known] = {
     "map_get": _Known((1,), (2,), "r", calls_back=True),
     "map_put": _Known((1,), (), "rw", keeps=True, calls_back=True),
@@ -69,10 +75,7 @@ _KNOWN: dict[str, _Known] = {
     "memset": _Known((), (0,), keeps=True),
     **dict.fromkeys(("atoi", "atol", "atoll", "atof", "strcasecmp", "strncasecmp"), _Known((0, 1))),
     **dict.fromkeys(("strtol", "strtoul", "strtoll", "strtoull"), _Known((0,), (1,), keeps=True)),
-    **dict.fromkeys(
-        ("rte_eth_dev_count_avail", "rte_eth_dev_is_valid_port", "strerror", "toupper", "tolower"), _Known()
-    ),
-    **dict.fromkeys(("abs", "labs", "htons", "htonl", "ntohs", "ntohl", "isdigit", "isspace", "isalpha"), _Known()),
+    **dict.fromkeys(_PURE.split(), _Known()),
 }
 
 

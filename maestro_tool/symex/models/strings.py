@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import string
+from collections.abc import Iterator
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.expr import nodes
@@ -35,9 +36,14 @@ def strcmp(site: CallSite) -> Outcome:
 def strnlen(site: CallSite) -> Outcome:
     """size_t strnlen(const char *, size_t)"""
     n = site.number(1, "the size")
-    data = site.machine.load_bytes(site.state, site.args[0], n, site.loc)
-    codes = [site.machine.concrete(site.state, b, site.loc, "a character of a string") for b in data]
-    return site.answer(codes.index(0) if 0 in codes else n)
+    return site.answer(next((i for i, code in _codes(site, n) if code == 0), n))
+
+
+def _codes(site: CallSite, count: int) -> Iterator[tuple[int, int]]:
+    """(index, byte) of up to ``count`` bytes at the first argument; each is read when it is asked for."""
+    for i in range(count):
+        byte = site.machine.load_bytes(site.state, site.pointer(0).plus(nodes.const(i, 64)), 1, site.loc)[0]
+        yield i, site.machine.concrete(site.state, byte, site.loc, "a byte")
 
 
 def strncpy(site: CallSite) -> Outcome:
@@ -146,9 +152,7 @@ def strerror(site: CallSite) -> Outcome:
 def memchr(site: CallSite) -> Outcome:
     """void *memchr(const void *, int, size_t)"""
     size, wanted = site.number(2, "the size"), site.number(1) & 0xFF
-    data = site.machine.load_bytes(site.state, site.args[0], size, site.loc)
-    found = (i for i, b in enumerate(data) if site.machine.concrete(site.state, b, site.loc, "a byte") == wanted)
-    return _inside(site, next(found, -1))
+    return _inside(site, next((i for i, code in _codes(site, size) if code == wanted), -1))
 
 
 _FLOAT = re.compile(r"[ \t\n\v\f\r]*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
