@@ -85,6 +85,16 @@ def check_names(program: ir.Program) -> None:
         )
 
 
+def _generated(program: ir.Program) -> set[_Note]:
+    """That functions were added to the NF is for its author to know."""
+    files = dict(program.generated)
+    return {
+        (function.loc, f"'{name}' is not defined by the NF: it is generated from its struct")
+        for name, function in program.functions.items()
+        if program.locations[function.loc].file in files
+    }
+
+
 class _TooManyPathsError(Exception):
     """There are so many that merging them is worth its price."""
 
@@ -117,6 +127,7 @@ def _explore(
     program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, budget: _Budget, solver: Solver,
     result: SetUpResult, notes: set[_Note], pure: tuple[str, ...],
 ) -> Analysis:  # fmt: skip
+    notes |= _generated(program)
     places = Places(program, result)
     findings = Findings()
     merging = False

@@ -62,7 +62,9 @@ def test_functions_that_are_used_but_not_defined(tmp_path: Path) -> None:
     assert found.generated == (tmp_path / "keys/key.h.gen.c",)
     program = load_program(sources)
     assert str(tmp_path / "keys/key.h.gen.c") in program.files
-    key = analyse(program).objects[0].key
+    analysis = analyse(program)
+    assert sum("is generated from its struct" in text for _, text in analysis.notes) == 3
+    key = analysis.objects[0].key
     assert key is not None and next((f.offset, f.size) for f in key) == (0, 4)
     assert sum(f.size for f in key) == 4 + 2 * 3 + 6 + 8  # all but the padding
 
