@@ -151,6 +151,8 @@ def binary(op: str, a: Expr, b: Expr) -> Expr:
             return a
         if c == 1 and op == "urem":
             return const(0, w)
+        if c and c & (c - 1) == 0 and op in ("mul", "udiv", "urem"):
+            return _by_power_of_two(op, a, c)
         if op == "and":
             if c == full:
                 return a
@@ -179,6 +181,13 @@ def binary(op: str, a: Expr, b: Expr) -> Expr:
     if op in COMMUTATIVE and not b.is_const and repr_key(b) < repr_key(a):
         a, b = b, a
     return _make(op, w, (a, b))
+
+
+def _by_power_of_two(op: str, a: Expr, c: int) -> Expr:
+    """Multiplication and unsigned division as moves of bits: keeps field boundaries visible."""
+    if op == "urem":
+        return binary("and", a, const(c - 1, a.width))
+    return binary("shl" if op == "mul" else "lshr", a, const(c.bit_length() - 1, a.width))
 
 
 def repr_key(e: Expr) -> tuple[int, str, str]:

@@ -15,10 +15,11 @@ from maestro_tool.sharding.plan import FieldBits
 
 @dataclass(frozen=True, slots=True)
 class PacketBit:
-    """Bit ``bit`` (7 = first on the wire) of byte ``byte`` of the frame."""
+    """Bit ``bit`` (7 = first on the wire) of byte ``byte`` of the frame; ``inverted``: its complement."""
 
     byte: int
     bit: int
+    inverted: bool = False
 
 
 #: Origin of one bit: a packet bit, a constant 0 or 1, or None (computed, or from state).
@@ -47,8 +48,14 @@ def origins(e: Expr) -> list[Origin]:
             left, right = origins(e.args[0]), origins(e.args[1])
             return [_combine(e.op, a, b) for a, b in zip(left, right, strict=True)]
         case "not":
-            return [1 - o if isinstance(o, int) else None for o in origins(e.args[0])]
+            return [_complement(o) for o in origins(e.args[0])]
     return [None] * e.width
+
+
+def _complement(o: Origin) -> Origin:
+    if isinstance(o, PacketBit):
+        return PacketBit(o.byte, o.bit, not o.inverted)
+    return None if o is None else 1 - o
 
 
 def _combine(op: str, a: Origin, b: Origin) -> Origin:
@@ -60,7 +67,7 @@ def _combine(op: str, a: Origin, b: Origin) -> Origin:
         return b if a else 0
     if op == "or":
         return 1 if a else b
-    return b if not a else (1 - b if isinstance(b, int) else None)
+    return _complement(b) if a else b
 
 
 _FIELD_OF_BYTE: dict[int, HeaderField] = {f.offset + i: f for f in FIELDS.values() for i in range(f.size)}
@@ -91,7 +98,9 @@ def pair_fields(
                 return [], True, False
             continue
         fa = field_bit(a) if isinstance(a, PacketBit) else None
-        fb = field_bit(b) if isinstance(b, PacketBit) else None
+        fb = (
+            field_bit(b) if isinstance(b, PacketBit) and isinstance(a, PacketBit) and a.inverted == b.inverted else None
+        )
         if fa and fb and fa[0] in fields and fb[0] in fields:
             bits.append((fa, fb))
         else:

@@ -63,7 +63,7 @@ def _shown(scope: Scope) -> dict[int, dict[int, set[int]]]:
     found: dict[int, dict[int, set[int]]] = {}
     for path in scope.analysis.paths:
         for byte, value in path.packet_writes:
-            for dchain in {d for s in symbols(value) for d in _sources(scope, path, s)}:
+            for dchain in {d for s in _roots(path, value) for d in _sources(scope, path, s)}:
                 ports = found.setdefault(dchain, defaultdict(set))
                 for port in _leaves_on(path, scope.analysis.ports):
                     ports[port].add(byte)
@@ -87,7 +87,7 @@ def _names(places: Iterable[int]) -> tuple[str, ...]:
 
 def _visible(scope: Scope) -> Iterator[Obstacle]:
     for path, where, value, loc in _seen(scope):
-        for s in symbols(value):
+        for s in _roots(path, value):
             origin = producer(path, s)
             if origin is not None and origin.op in ("expire", "expire_range"):
                 if not scope.objects.isdisjoint(origin.objects):
@@ -96,15 +96,26 @@ def _visible(scope: Scope) -> Iterator[Obstacle]:
                     yield Obstacle(None, text, origin.objects, (loc,), remedy=remedy)
             elif where != _LEAVES:
                 for dchain in _sources(scope, path, s):
-                    obj = origin.objects[0] if origin is not None and origin.objects else dchain
+                    obj = origin.objects[0] if origin is not None else dchain
                     text = f"an index of {scope.name(obj)} decides {where}: two cores would choose the same one"
                     remedy = "use the index to reach entries, or put it into packets, and for nothing else"
                     yield Obstacle(None, text, (obj,), (loc,), remedy=remedy)
 
 
+def _roots(path: CallPath, e: Expr) -> Iterator[Expr]:
+    """The symbols that ``e`` is computed from, also by functions that are not followed (a checksum)."""
+    for s in symbols(e):
+        origin = producer(path, s)
+        operands = [k for k in origin.key or () if k is not s] if origin is not None and origin.op == "opaque" else None
+        if operands is None:
+            yield s
+        else:
+            for k in operands:
+                yield from _roots(path, k)
+
+
 def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
-    """The allocators of the scope that ``s`` is an index of, or that it was computed from by a function that was not
-    followed (a checksum)."""
+    """The allocators of the scope that ``s`` is an index of, or the number of an entry in an index's block."""
     dchain = scope.homes.source(path, s)
     if dchain is not None and dchain in scope.objects:
         yield dchain
@@ -112,11 +123,7 @@ def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
     if origin is not None and origin.op == "map_get":
         block = scope.homes.of.get(origin.objects[0])
         if block is not None and block.stride > 1 and block.dchain in scope.objects:
-            yield block.dchain  # the number of an entry in an index's block
-    if origin is not None and origin.op == "opaque":
-        for operand in (x for key in origin.key or () for x in symbols(key)):
-            if operand is not s:
-                yield from _sources(scope, path, operand)
+            yield block.dchain
 
 
 def _seen(scope: Scope) -> Iterator[tuple[CallPath, str, Expr, int]]:
@@ -125,7 +132,7 @@ def _seen(scope: Scope) -> Iterator[tuple[CallPath, str, Expr, int]]:
     solver = IndexConditions()
     own = _own_entries(scope)
     for number, path in enumerate(scope.analysis.paths):
-        for where, value, loc in _expressions(path, own.get(number, frozenset())):
+        for where, value, loc in _expressions(scope, path, own.get(number, frozenset())):
             if value.width == 0 and solver.certain(value, indices_in(path, value, scope.homes)):
                 continue
             yield path, where, value, loc
@@ -141,19 +148,23 @@ def _own_entries(scope: Scope) -> dict[int, frozenset[int]]:
     return {path: frozenset(events) for path, events in found.items()}
 
 
-def _expressions(path: CallPath, own: frozenset[int]) -> Iterator[tuple[str, Expr, int]]:
+def _expressions(scope: Scope, path: CallPath, own: frozenset[int]) -> Iterator[tuple[str, Expr, int]]:
     for c in path.condition:
         yield "what the packet does", c, path.loc
     for n, e in enumerate(path.events):
         if e.op == "opaque":
-            continue  # `_sources` looks through it
+            continue  # `_roots` looks through it
         for k in e.key or ():
             yield "a key", k, e.loc
         for _, v in e.stored:
             yield "what an entry holds", v, e.loc
-        if e.index is not None and strip_extension(e.index).op != "sym" and n not in own:
+        if e.index is not None and not _reaches(e) and n not in own:
             yield "which entry is used", e.index, e.loc
-        if e.value is not None and e.op not in ("map_get", "dchain_allocate") and n not in own and not _puts(path, e):
+        if (
+            e.value is not None
+            and e.op not in ("map_get", "dchain_allocate")
+            and not (n in own or _puts(scope, path, e))
+        ):
             yield "a value", e.value, e.loc
         if e.value is not None and e.op == "dchain_allocate":
             yield "an entry's age", e.value, e.loc
@@ -163,8 +174,15 @@ def _expressions(path: CallPath, own: frozenset[int]) -> Iterator[tuple[str, Exp
         yield "where the packet goes", path.verdict, path.loc
 
 
-def _puts(path: CallPath, e: Event) -> bool:
-    return e.op == "map_put" and e.value is not None and allocated_by(path, e.value) is not None
+def _reaches(e: Event) -> bool:
+    """Whether an index is just used for the entry that it is the number of."""
+    return e.op.startswith(("vector_", "dchain_")) and e.index is not None and strip_extension(e.index).op == "sym"
+
+
+def _puts(scope: Scope, path: CallPath, e: Event) -> bool:
+    """Whether an index is put into the index map that it belongs to."""
+    home = scope.homes.index_map(e.objects[0]) if e.op == "map_put" and e.objects[0] in scope.objects else None
+    return home is not None and e.value is not None and allocated_by(path, e.value) == home.dchain
 
 
 # --------------------------------------------------------------------------- what earlier owners left

@@ -76,6 +76,19 @@ def test_a_key_from_shared_state_alone_is_shared(tmp_path):
     assert r.named("shared") == IP | MAC
 
 
+def test_indices_that_shared_state_holds_are_not_those_of_each_core(tmp_path):
+    """Each core would put its own index 0 under some MAC address, and packets would tell."""
+    body = (
+        "struct Mac mac; int m; int i; for (int n = 0; n < 6; n++) mac.b[n] = ether->src_addr.addr_bytes[n];"
+        "if (map_get(mac_table.map, &mac, &m)) { ip->packet_id = (uint16_t)m; return 1; }"
+        "if (!dchain_allocate_new_index(ip_table.chain, &i, now)) return device;"
+        "struct Mac *stored; int j; if (!dchain_allocate_new_index(mac_table.chain, &j, now)) return device;"
+        "vector_borrow(mac_table.keys, j, (void **)&stored); *stored = mac; map_put(mac_table.map, stored, i);"
+    )
+    r = plan_of(tmp_path, WAN_TCP_UDP + body)
+    assert not r.named("sharded") and {"mac_table.map", "ip_table.chain"} <= r.named("shared"), r.texts
+
+
 def test_expiry_that_shared_state_decides(tmp_path):
     expire = "expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000);"
     r = plan_of(tmp_path, WAN_TCP_UDP + LEARN_MAC + f"if (m > 5) {{ {expire} }}" + "touch_ip(ip->src_addr, now);")

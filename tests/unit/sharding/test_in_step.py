@@ -59,6 +59,14 @@ def test_the_nf_itself_is_fine(tmp_path):
             "how many entries expired",
         ),
         (
+            {
+                "expire": "int gone = expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000);",
+                "last": "ip->hdr_checksum = (uint16_t)__builtin_ia32_crc32si(0, (unsigned)gone);",
+            },
+            "how many entries expired decides what leaves",
+        ),
+        ({"last": "if (__builtin_ia32_crc32si(0, (unsigned)i) & 1) return device;"}, "decides what the packet does"),
+        (
             {"expire": FINE["expire"].replace("ip_table.chain", "mac_table.chain")},
             "not where keys of ip_table.map are put",
         ),

@@ -129,9 +129,21 @@ def test_refusals(tmp_path, change, said):
 
 def test_an_outcome_that_differs_by_a_checksum_is_another(tmp_path):
     """Two values of a function that is not followed must not be taken for one because they have the same number."""
-    miss = "if (remote != ip->src_addr) {{ ip->hdr_checksum = rte_ipv4_cksum({}); return 0; }}"
-    none = (
-        "if (!dchain_is_index_allocated(ip_port_table.chain, i)) {{ ip->hdr_checksum = rte_ipv4_cksum({}); return 0; }}"
+    ignored, sent = "unsigned x = __builtin_ia32_crc32si(1, ip->src_addr); (void)x;", "return 0;"
+    miss = "ip->packet_id = (uint16_t)__builtin_ia32_crc32si(2, ip->dst_addr);"
+    none = ignored + "ip->packet_id = (uint16_t)__builtin_ia32_crc32si(3, ip->dst_addr);"
+    r = plan_of(
+        tmp_path,
+        nat(
+            compared=f"if (remote != ip->src_addr) {{ {miss} {sent} }}",
+            asked=f"if (!dchain_is_index_allocated(ip_port_table.chain, i)) {{ {none} {sent} }}",
+        ),
     )
-    r = plan_of(tmp_path, nat(compared=miss.format("ip"), asked=none.format("ip")))
     assert not r.plan.shardable and "without comparing" in r.texts
+
+
+def test_a_packet_that_fills_two_entries(tmp_path):
+    """Which of them is meant by what the tables of contents say is not told apart."""
+    twice = FINE["store"] + "int j; if (!dchain_allocate_new_index(ip_port_table.chain, &j, now)) return device;"
+    r = plan_of(tmp_path, nat(store=twice))
+    assert not r.plan.shardable and "allocates more than one index" in r.texts
