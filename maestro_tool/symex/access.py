@@ -273,12 +273,7 @@ class Access:
             return
         from_number, from_block, from_offset = self.place(state, source, size, loc, "reads")
         to_number, _, to_offset = self.place(state, destination, size, loc, "writes")
-        moved: list[tuple[int, int, Value | None]] = []
-        for o, s, v in list(from_block.segments(from_offset, size)):
-            if v is None and not isinstance(from_block.fill, Uninitialised):
-                moved.extend(self._missing_cells(state, from_number, from_block, o, s, loc))
-            else:
-                moved.append((o, s, v))
+        moved = self.cells(state, from_number, from_block, from_offset, size, loc)
         for o, s, v in moved:
             if o < from_offset or o + s > from_offset + size:
                 self.fail(UnsupportedError, "copies a part of a pointer", loc)
@@ -287,6 +282,18 @@ class Access:
                 self._copy_unwritten(state, to_number, target, s, loc)
             else:
                 self.store(state, Pointer(to_number, target), s, v, loc)
+
+    def cells(
+        self, state: State, number: int, block: Block, offset: int, size: int, loc: int
+    ) -> list[tuple[int, int, Value | None]]:
+        """(offset, size, value) of what lies there; None where nothing was written to new memory."""
+        found: list[tuple[int, int, Value | None]] = []
+        for o, s, v in list(block.segments(offset, size)):
+            if v is None and not isinstance(block.fill, Uninitialised):
+                found.extend(self._missing_cells(state, number, block, o, s, loc))
+            else:
+                found.append((o, s, v))
+        return found
 
     def _copy_unwritten(self, state: State, number: int, offset: int, size: int, loc: int) -> None:
         """Padding and the like: in memory that is nobody's state it stays unwritten, elsewhere any value lands."""

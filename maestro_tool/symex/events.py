@@ -103,9 +103,12 @@ def opaque(state: State, function: str, operands: tuple[Expr, ...], width: int, 
     return value
 
 
-def unknown(state: State, width: int, loc: int) -> Expr:
-    """A value of which nothing is known, not even that it is the same next time."""
-    number = emit(state, "opaque", (), loc, key=())
+def unknown(state: State, width: int, loc: int, operands: tuple[Expr, ...] = ()) -> Expr:
+    """A value of which nothing is known, not even that it is the same next time.
+
+    ``operands``: what it may depend on, besides bytes that the packet brought.
+    """
+    number = emit(state, "opaque", (), loc, key=operands)
     value = produced("opaque", number, "value", width)
     amend(state, number, value=value)
     return value

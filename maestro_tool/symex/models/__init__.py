@@ -236,6 +236,8 @@ PACKET: Final[Mapping[str, Model]] = {
     **_each(
         headers.nf_has_transport_header, "nf_has_tcpudp_header", "nf_has_tcp_header", "nf_has_udp_header"
     ),
-    **_each(checksum.checksum, "rte_ipv4_cksum", "rte_ipv4_udptcp_cksum", "rte_raw_cksum"),
+    **_each(checksum.rte_ipv4_cksum, "rte_ipv4_cksum"),
+    **_each(checksum.rte_ipv4_udptcp_cksum, "rte_ipv4_udptcp_cksum"),
+    **_each(checksum.rte_raw_cksum, "rte_raw_cksum"),
     **_each(checksum.nf_set_rte_ipv4_udptcp_checksum, "nf_set_rte_ipv4_udptcp_checksum"),
 }  # fmt: skip

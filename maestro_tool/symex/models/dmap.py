@@ -42,9 +42,11 @@ def dmap_get_value(site: CallSite) -> Outcome:
     """void dmap_get_value(struct DoubleMap *, int index, void *value_out): bytes that are not known."""
     number = _object(site)
     size = site.machine.objects[number].element_size or 0
-    events.emit(site.state, "dmap_get", (number,), site.loc, index=site.expr(1, 32))
+    event = events.emit(site.state, "dmap_get", (number,), site.loc, index=site.expr(1, 32))
     if size:
-        site.store(2, size, events.unknown(site.state, 8 * size, site.loc))
+        value = events.produced("dmap_get", event, "value", 8 * size)
+        events.amend(site.state, event, value=value)
+        site.store(2, size, value)
     return None
 
 
@@ -77,7 +79,7 @@ def expire_items(site: CallSite) -> Outcome:
     events.emit(site.state, "dmap_erase", (table,), site.loc, index=oldest)
     for fact in [f for f in site.state.facts if f[:2] == ("dchain", chain)]:
         del site.state.facts[fact]
-    return events.unknown(site.state, site.result_bits, site.loc) if site.result_used else site.answer(0)
+    return events.unknown(site.state, site.result_bits, site.loc, (oldest,)) if site.result_used else site.answer(0)
 
 
 def _object(site: CallSite) -> int:

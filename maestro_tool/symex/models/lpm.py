@@ -54,7 +54,9 @@ def lpm_update(site: CallSite) -> Outcome:
     events.emit(site.state, "lpm_update", (number,), site.loc, key=operands, value=site.expr(3, 16))
     for fact in [f for f in site.state.facts if f[:2] == ("lpm", number)]:
         del site.state.facts[fact]
-    return nodes.zext(events.unknown(site.state, 1, site.loc), site.result_bits) if site.result_used else site.answer(1)
+    if not site.result_used:
+        return site.answer(1)
+    return nodes.zext(events.unknown(site.state, 1, site.loc, operands), site.result_bits)
 
 
 def lpm_lookup(site: CallSite) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import Expr
 from maestro_tool.symex import events
+from maestro_tool.symex.models.provenance import reachable
 from maestro_tool.symex.site import CallSite, Outcome
 
 
@@ -18,4 +19,4 @@ def pure(site: CallSite) -> Outcome:
     numbers = [a for a in site.args if isinstance(a, Expr) and a.width]
     if len(numbers) == len(site.args):
         return events.opaque(site.state, site.name, tuple(numbers), site.result_bits, site.loc)
-    return events.unknown(site.state, site.result_bits, site.loc)
+    return events.unknown(site.state, site.result_bits, site.loc, reachable(site))

@@ -231,3 +231,16 @@ def test_counts_of_expiry_are_symbols_of_a_fixed_name(tmp_path: Path) -> None:
     body = "return expire_items_single_map(chain, keys, map, now) > 3 ? device : 1;"
     analysis = nf(tmp_path, KEY, ALLOCATE, INIT, process(body))
     assert all("expire.0.count" in str(p.condition) for p in analysis.paths) and len(analysis.paths) == 2
+
+
+def test_what_a_pure_function_reads_through_pointers_is_an_operand(tmp_path: Path) -> None:
+    source = tmp_path / "nf.c"
+    body = """
+    int index; struct { int a; int *b; } s; if (!dchain_allocate_new_index(chain, &index, now)) return device;
+    s.a = 1; s.b = &index;
+    return spread(&s) & 1 ? device : 0xffff;"""
+    declared = "unsigned spread(const void *);"
+    source.write_text("\n".join((HEADERS, declared, KEY, ALLOCATE, INIT, process(body))))
+    analysis = analyse(load_program([source], [tmp_path], []), (), 1, pure=("spread",))
+    allocated = {e.index for p in analysis.paths for e in p.events if e.op == "dchain_allocate" and e.result}
+    assert {e.key for p in analysis.paths for e in p.events if e.op == "opaque"} == {tuple(allocated)}
