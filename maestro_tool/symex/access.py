@@ -116,6 +116,14 @@ class Access:
         """What a key equality function compares (set-up only); both functions are checked to be pure."""
         return None
 
+    def number_of_this_run(self, name: str, bits: int) -> Expr:
+        """What the clock, or a generator of random numbers, gives."""
+        return nodes.const(0, bits)
+
+    def check_initialiser(self, name: str, loc: int) -> None:
+        """An error unless ``name``, which fills a vector's elements, gives each worker the same."""
+        raise AssertionError(name)  # set-up only
+
     def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...]:
         """What a hash function reads of a key (set-up only); it is checked to be pure."""
         return ()

@@ -15,6 +15,7 @@ from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, Zeros
 from maestro_tool.symex.models import SETUP
+from maestro_tool.symex.models.library import OF_THIS_RUN
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import State
@@ -64,6 +65,8 @@ class SetUpMachine(Machine):
         self.step_limit = limits.setup_steps
         self._keys, self._hashes = keys, hashes
         self.common: frozenset[int] = frozenset()
+        self.each_core = False  # whether nf_init is running
+        self._of_this_run: dict[Expr, str] = {}
 
     def configured(self, state: State) -> None:
         """nf_config_init, which runs once, is over; nf_init follows, on each core."""
@@ -78,6 +81,8 @@ class SetUpMachine(Machine):
 
     def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
         super().stored(state, number, block, offset, size, value, loc)
+        if isinstance(value, Expr) and not any(number in frame.locals for frame in state.frames):
+            self._refuse_of_this_run(value, loc)
         if number in self.common:
             self._fail_shared(f"nf_init writes to '{block.name}', which nf_config_init made", loc)
 
@@ -91,6 +96,46 @@ class SetUpMachine(Machine):
 
     def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...]:
         return self._hashes(hash_function, loc)
+
+    def number_of_this_run(self, name: str, bits: int) -> Expr:
+        """In nf_init a symbol, which may lie in locals and seed generators, but must not come any further."""
+        if not self.each_core:
+            return super().number_of_this_run(name, bits)
+        symbol = nodes.sym(f"run.{len(self._of_this_run)}", bits)
+        self._of_this_run[symbol] = name
+        return symbol
+
+    def _refuse_of_this_run(self, e: Expr, loc: int) -> None:
+        for symbol in nodes.symbols(e):
+            self._fail_of_this_run(self._of_this_run[symbol], loc)
+
+    def _fail_of_this_run(self, name: str, loc: int) -> NoReturn:
+        message = f"uses what '{name}' gives in nf_init, which runs for each worker: they would get different numbers"
+        hint = "take the number from an option, or ask for it in nf_config_init, which runs once"
+        self.fail(UnsupportedError, message, loc, hint)
+
+    def decide(self, state: State, condition: Expr, loc: int) -> Expr:
+        self._refuse_of_this_run(condition, loc)
+        return super().decide(state, condition, loc)
+
+    def check_initialiser(self, name: str, loc: int) -> None:
+        """Vectors call ``name`` for each element when the program starts: it must give each worker the same."""
+        seen, work = {name}, [name]
+        while work:
+            function = self.program.functions.get(work.pop())
+            for i in (i for block in function.blocks for i in block.instructions) if function is not None else ():
+                if not isinstance(i, ir.Call):
+                    continue
+                if not isinstance(i.callee, ir.FunctionAddress):
+                    self.fail(UnsupportedError, f"'{name}', which fills a vector, calls by a pointer", i.loc)
+                callee = i.callee.name
+                if callee in OF_THIS_RUN:
+                    self._fail_of_this_run(callee, i.loc)
+                if callee not in self.program.functions and callee not in self.models:
+                    self.fail(UnsupportedError, f"'{callee}' is neither defined by the NF nor known here", i.loc)
+                if callee not in seen:
+                    seen.add(callee)
+                    work.append(callee)
 
     def concrete(self, state: State, e: Expr, loc: int, purpose: str) -> int:
         try:
@@ -153,9 +198,11 @@ def run_setup(
         argc, argv = _command_line(machine, state, arguments)
         machine.call(state, "nf_config_init", [argc, argv], loc)
         machine.configured(state)
+    machine.each_core = True
     init = program.functions["nf_init"]
     result = machine.call(state, "nf_init", [], init.loc)
-    if isinstance(result, Expr) and not (nodes.extract(result, min(result.width, 8) - 1, 0).const):
+    answer = machine.decide(state, result, init.loc) if isinstance(result, Expr) else nodes.const(1, 8)
+    if not nodes.extract(answer, min(answer.width, 8) - 1, 0).const:
         output = " ".join(machine.output[-3:])
         machine.fail(
             InputError,

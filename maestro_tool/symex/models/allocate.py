@@ -30,7 +30,9 @@ def map_allocate(site: CallSite) -> Outcome:
 def vector_allocate(site: CallSite) -> Outcome:
     """int vector_allocate(int elem_size, unsigned capacity, vector_init_elem *, struct Vector **out)"""
     size, capacity = site.number(0, "the element size"), site.number(1, "the capacity")
-    return allocated(site, 3, ObjectInfo("vector", site.loc, capacity, size, initialise=site.function(2)))
+    initialise = site.function(2)
+    site.machine.check_initialiser(initialise, site.loc)
+    return allocated(site, 3, ObjectInfo("vector", site.loc, capacity, size, initialise=initialise))
 
 
 def dchain_allocate(site: CallSite) -> Outcome:

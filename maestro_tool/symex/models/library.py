@@ -1,7 +1,8 @@
 """The rest of the C library that set-up calls: sorting, absolute values, and what differs from run to run.
 
-Numbers of the clock, of rand and of the environment are as good as any: what the plan depends on is pinned, and the
-program compares its own run with the analysis when it starts.
+In nf_config_init, which runs once, numbers of the clock, of rand and of the environment are as good as any: what the
+plan depends on is pinned, and the program compares its own run with the analysis when it starts.  In nf_init, which
+runs for each worker, those that would be others each time must not be used (`setup.SetUpMachine`).
 """
 
 from __future__ import annotations
@@ -66,17 +67,30 @@ def getenv(site: CallSite) -> Outcome:
     return NULL
 
 
-def number_of_this_run(site: CallSite) -> Outcome:
-    """time_t time(time_t *), int rand(void), vigor_time_t current_time(void)"""
-    if site.args and not isinstance(site.args[0], NullPointer):
-        site.store(0, 8, nodes.const(0, 64))
+def current_time(site: CallSite) -> Outcome:
+    """vigor_time_t current_time(void), recent_time(void): 0 before the first packet."""
     return site.answer(0)
+
+
+def number_of_this_run(site: CallSite) -> Outcome:
+    """time_t time(time_t *), int rand(void)"""
+    number = site.machine.number_of_this_run(site.name, site.result_bits)
+    if site.args and not isinstance(site.args[0], NullPointer):
+        site.store(0, 8, number)
+    return number
 
 
 def clock_gettime(site: CallSite) -> Outcome:
     """int clock_gettime(clockid_t, struct timespec *), int gettimeofday(struct timeval *, void *)"""
-    site.store(0 if site.name == "gettimeofday" else 1, 16, nodes.const(0, 128))
+    site.store(0 if site.name == "gettimeofday" else 1, 16, site.machine.number_of_this_run(site.name, 128))
     return site.answer(0)
+
+
+#: What gives other numbers each time it is called.
+OF_THIS_RUN = {
+    "time": number_of_this_run, "rand": number_of_this_run, "random": number_of_this_run,
+    "clock_gettime": clock_gettime, "gettimeofday": clock_gettime,
+}  # fmt: skip
 
 
 def nothing(site: CallSite) -> Outcome:

@@ -244,3 +244,42 @@ def test_what_a_pure_function_reads_through_pointers_is_an_operand(tmp_path: Pat
     analysis = analyse(load_program([source], [tmp_path], []), (), 1, pure=("spread",))
     allocated = {e.index for p in analysis.paths for e in p.events if e.op == "dchain_allocate" and e.result}
     assert {e.key for p in analysis.paths for e in p.events if e.op == "opaque"} == {tuple(allocated)}
+
+
+TIMES = "#include <time.h>\n#include <sys/time.h>\nstatic unsigned salt;\nstatic struct Vector *more;\n"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "salt = (unsigned)rand();",
+        "salt = (unsigned)time(NULL);",
+        "unsigned n = rand(); salt = n % 5;",
+        "if (rand() & 1) salt = 1;",
+        "static time_t now; time(&now);",
+        "struct timespec t; clock_gettime(CLOCK_REALTIME, &t); salt = t.tv_nsec;",
+        "unsigned *p = malloc(4); *p = random();",
+        "struct key *k; vector_borrow(keys, 0, (void **)&k); k->a = rand(); vector_return(keys, 0, k);",
+        "int i; dchain_allocate_new_index(chain, &i, 0); if (!map_allocate(key_eq, key_hash, 1 << rand(), &map)) return 0;",
+        "vector_allocate(4, 8, fill, &more);",
+        "return rand() & 1;",
+    ],
+)
+def test_numbers_of_this_run_would_differ_between_workers(use: str, tmp_path: Path) -> None:
+    fill = "static unsigned some(void) { return rand(); }\nstatic void fill(void *x) { *(unsigned *)x = some(); }"
+    body = f"(void)salt; (void)fill; (void)more; if (!allocate()) return 0; {use} return 1;"
+    init = f"{fill} bool nf_init(void) {{ {body} }}"
+    error = refused(tmp_path, TIMES, KEY, ALLOCATE, init, process("return device;"))
+    assert "they would get different numbers" in error.message and "option" in (error.hint or "")
+
+
+@pytest.mark.parametrize("use", ["srand(time(NULL));", "unsigned s = (unsigned)time(NULL) ^ 7; srand(s);", "(void)rand();"])
+def test_seeding_is_harmless(use: str, tmp_path: Path) -> None:
+    init = f"bool nf_init(void) {{ (void)salt; (void)more; {use} return allocate(); }}"
+    nf(tmp_path, TIMES, KEY, ALLOCATE, init, process("return device;"))
+
+
+def test_nf_config_init_runs_once(tmp_path: Path) -> None:
+    config = "void nf_config_init(int argc, char **argv) { (void)argc; (void)argv; (void)more; salt = rand(); }"
+    analysis = nf(tmp_path, TIMES, config, KEY, ALLOCATE, INIT, process("if (salt & 1 & length) return device; return 0xffff;"))
+    assert any("cfg.salt" in str((p.condition, p.verdict)) for p in analysis.paths)
