@@ -109,8 +109,8 @@ def _hybrid(question: Question) -> Choice:
     hints = sharing(question.analysis, plan)
     if hints.always_write:
         raise UnsupportedError(
-            "not hybrid: packets write variables or memory of the NF that all would share",
-            hint="keep such state in a map or a vector, or use strategy=locks",
+            f"not hybrid: {hints.why_always_write}, so only one could be handled at a time",
+            hint="keep state in a map or a vector, and write near the frame's start; or use strategy=locks",
         )
     solution = _solved(question, plan, False, "not hybrid")
     names = {o.id: o.name for o in question.analysis.objects}
@@ -122,8 +122,9 @@ def _hybrid(question: Question) -> Choice:
 def _locks(question: Question, name: str) -> Choice:
     plan = everything_shared(question.plan)
     why = [] if shares(plan) else ["packets write no state, so there is nothing to share"]
-    if sharing(question.analysis, plan).always_write:
-        why.append("packets write variables or memory of the NF, so only one is handled at a time")
+    reason = sharing(question.analysis, plan).why_always_write
+    if reason is not None:
+        why.append(f"{reason}, so only one is handled at a time")
     solution = _solved(question, plan, False, f"not {name}")
     return Choice(plan, solution, Strategy(name, (*why, *strategy_of(solution, question.profiles).why)))
 

@@ -16,6 +16,9 @@ from maestro_tool.sharding.access import WRITES
 from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
+#: Leading bytes of a frame that the runtime can put back (MAESTRO_MAX_RESTORE in maestro_sharing.h).
+MOST_RESTORED = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
@@ -24,16 +27,20 @@ class Sharing:
     ``guarded``: objects that only a writer may change; of vectors: whose elements packets write before anything else
     announced a change, so that readers work on copies.
     ``ages_per_worker``: shared dchains where each worker notes for itself when an index was used.
-    ``always_write``: every packet must be a writer, because some change memory that no call of the API announces.
-    ``restore_bytes``: leading bytes of a frame that packets may change, put back before a re-run.
+    ``why_always_write``: why every packet must be a writer, if it must; then none is ever re-run.
+    ``restore_bytes``: leading bytes of a frame that packets store to at any time, put back before a re-run.
     ``restore_variables``: so are the worker's variables.
     """
 
     guarded: frozenset[int]
     ages_per_worker: frozenset[int]
-    always_write: bool
+    why_always_write: str | None
     restore_bytes: int
     restore_variables: bool
+
+    @property
+    def always_write(self) -> bool:
+        return self.why_always_write is not None
 
 
 def shares(plan: ShardingPlan) -> bool:
@@ -69,11 +76,16 @@ def sharing(analysis: Analysis, plan: ShardingPlan) -> Sharing:
             break
         guarded |= more
     written_globals = {o for p in analysis.paths for e in p.events if e.op == "global_write" for o in e.objects}
+    why_always_write = None
+    if written_globals & shared:
+        why_always_write = "packets write variables or memory of the NF"  # no call of the API announces it
+    elif analysis.frame_stored > MOST_RESTORED:
+        why_always_write = f"packets write behind the first {MOST_RESTORED} bytes of the frame"
     return Sharing(
         guarded=frozenset(guarded),
         ages_per_worker=frozenset(ages),
-        always_write=bool(written_globals & shared),
-        restore_bytes=max((offset + 1 for p in analysis.paths for offset, _ in p.packet_writes), default=0),
+        why_always_write=why_always_write,
+        restore_bytes=0 if why_always_write else analysis.frame_stored,
         restore_variables=bool(written_globals - shared),
     )
 

@@ -104,6 +104,9 @@ class Access:
         if isinstance(block.fill, StateObjectFill | External):
             self.fail(UnsupportedError, f"writes into {block.name}, which only the library knows", loc)
 
+    def frame_stored(self, end: int) -> None:
+        """Called when bytes of the frame before ``end`` are stored, even if they change back later."""
+
     def release(self, state: State, number: int, loc: int) -> None:
         """free() of a block."""
         state.memory.free(number)

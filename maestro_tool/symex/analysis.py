@@ -170,6 +170,7 @@ def _explore(
         {str(s.value): findings.values[s][1] for s in sorted(symbols, key=str) if s in findings.values},
         tuple(sorted(result.notes | notes | found_notes)),
         result.files,
+        findings.frame_stored,
     )
 
 

@@ -188,3 +188,4 @@ class Analysis:
     configuration: dict[str, int] = field(default_factory=dict)  # values of the cfg.* symbols that occur
     notes: tuple[tuple[int, str], ...] = ()  # (loc, precision lost and why)
     files: tuple[PinnedFile, ...] = ()  # by name
+    frame_stored: int = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time

@@ -61,6 +61,7 @@ class Findings:
     values: dict[Expr, tuple[Place, int]] = field(default_factory=dict)  # cfg symbols -> place, value
     mutable: dict[int, set[int]] = field(default_factory=dict)  # block -> bytes
     global_loc: dict[int, int] = field(default_factory=dict)  # block -> loc of the first write
+    frame_stored: int = 0  # as in `callpath.Analysis`
 
 
 class PacketMachine(Machine):
@@ -388,6 +389,7 @@ class PacketMachine(Machine):
         match block.fill:
             case PacketBytes():
                 self._check_length(state, offset + size, loc)
+                self.frame_stored(offset + size)
             case VectorEntry(object_id, index):
                 if block.cells.get(offset) == (size, value):
                     return  # what is there already
@@ -411,6 +413,9 @@ class PacketMachine(Machine):
                 bits = self._plain(value, size, loc, f"'{block.name}', which packets change")
                 index = nodes.const(offset, 32)
                 events.write_bytes(state, "global_write", self._globals[number], index, offset, bits, loc)
+
+    def frame_stored(self, end: int) -> None:
+        self._findings.frame_stored = max(self._findings.frame_stored, end)
 
     def _plain(self, value: Value, size: int, loc: int, where: str) -> Expr:
         if isinstance(value, NullPointer):

@@ -21,7 +21,7 @@ from maestro_tool.symex.callpath import (
     StateObject,
 )
 
-SCHEMA = 4
+SCHEMA = 5
 _T = TypeVar("_T")
 
 #: Kinds of the objects of each operation, and which members it must have.
@@ -117,6 +117,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
         "configuration": dict(analysis.configuration),
         "notes": [[loc, text] for loc, text in analysis.notes],
         "files": [{"name": f.name, "digest": f.digest, "loc": f.loc} for f in analysis.files],
+        "frame_stored": analysis.frame_stored,
         "expressions": pool.entries,
     }  # fmt: skip
 
@@ -126,7 +127,7 @@ def analysis_from_json(data: Any) -> Analysis:
     top = _Record(
         data,
         "schema ports arguments objects paths pinned object_pointers memory_pointers configuration notes files "
-        "expressions",
+        "frame_stored expressions",
     )
     if top.number("schema") != SCHEMA:
         raise ValueError(f"schema {top['schema']!r:.40} is not {SCHEMA}")
@@ -152,6 +153,7 @@ def analysis_from_json(data: Any) -> Analysis:
         {_text(name): _number(value) for name, value in configuration.items()},
         top.each("notes", _note),
         top.each("files", _file),
+        top.number("frame_stored"),
     )
 
 

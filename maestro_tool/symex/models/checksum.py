@@ -79,6 +79,7 @@ def _write(site: CallSite, state: State, argument: int, offset: int, read: tuple
     block, content, at = site.machine.place(state, place, 2, site.loc, "writes")
     if isinstance(content.fill, PacketBytes):
         # Where the frame ends before the checksum, the library writes nothing.
+        site.machine.frame_stored(at + 2)
         state.memory.writable(block).store(at, 2, value)
     else:
         site.machine.store(state, place, 2, value, site.loc)

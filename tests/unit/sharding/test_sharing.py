@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from small_nfs import PRELUDE
 
+import maestro_tool
 from maestro_tool.frontend import load_program
 from maestro_tool.sharding import derive_plan
-from maestro_tool.sharding.sharing import Sharing, everything_shared, shares, sharing
+from maestro_tool.sharding.sharing import MOST_RESTORED, Sharing, everything_shared, shares, sharing
 from maestro_tool.symex import Limits, analyse
 from maestro_tool.symex.callpath import Analysis
 
@@ -91,6 +92,33 @@ def test_variables_have_every_packet_write(tmp_path: Path) -> None:
 def test_bytes_that_packets_change_are_restored(tmp_path: Path) -> None:
     analysis = analysed(tmp_path, "touch_ip(ip->src_addr, now); ip->dst_addr = 7;")
     assert hints(analysis, all_shared=True).restore_bytes == 34
+
+
+def test_bytes_that_packets_change_for_a_while_are_restored(tmp_path: Path) -> None:
+    body = "uint8_t *f = *buffer, old = f[6]; f[6] = 0; touch_ip(f[6] | f[7] << 8, now); f[6] = old;"
+    analysis = analysed(tmp_path, body)
+    assert not any(p.packet_writes for p in analysis.paths)
+    assert hints(analysis, all_shared=True).restore_bytes == 7
+
+
+def test_checksums_are_restored(tmp_path: Path) -> None:
+    analysis = analysed(
+        tmp_path,
+        "if (ports == NULL) return device; touch_ip(ip->src_addr, now); nf_set_rte_ipv4_udptcp_checksum(ip, ports, *buffer);",
+    )
+    assert hints(analysis, all_shared=True).restore_bytes == 52
+
+
+@pytest.mark.parametrize(("byte", "far"), [(255, False), (256, True)])
+def test_bytes_too_far_to_be_restored_have_every_packet_write(tmp_path: Path, byte: int, far: bool) -> None:
+    body = f"if (packet_length < 400) return device; touch_ip(ip->src_addr, now); (*buffer)[{byte}] = 1;"
+    found = hints(analysed(tmp_path, body), all_shared=True)
+    assert (found.always_write, found.restore_bytes) == (far, 0 if far else 256)
+
+
+def test_the_runtime_can_restore_as_much() -> None:
+    header = Path(maestro_tool.__file__).parent / "runtime" / "include" / "maestro_sharing.h"
+    assert f"MAESTRO_MAX_RESTORE = {MOST_RESTORED} " in header.read_text()
 
 
 @pytest.mark.parametrize(
