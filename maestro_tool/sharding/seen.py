@@ -32,6 +32,7 @@ _LEAVES = "what leaves in packets"
 
 def obstacles(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
     yield from _visible(scope)
+    yield from _elsewhere(scope)
     yield from _leftovers(scope, prover)
 
 
@@ -100,6 +101,22 @@ def _visible(scope: Scope) -> Iterator[Obstacle]:
                     text = f"an index of {scope.name(obj)} decides {where}: two cores would choose the same one"
                     remedy = "use the index to reach entries, or put it into packets, and for nothing else"
                     yield Obstacle(None, text, (obj,), (loc,), remedy=remedy)
+
+
+def _elsewhere(scope: Scope) -> Iterator[Obstacle]:
+    """An index means something to its own allocator, and to the vectors whose entries it leads to (`_leftovers`)."""
+    for path in scope.analysis.paths:
+        for e in path.events:
+            if not e.op.startswith("dchain_") or e.index is None:
+                continue
+            for dchain in (d for s in _roots(path, e.index) for d in _sources(scope, path, s)):
+                if e.objects[0] != dchain:
+                    text = (
+                        f"{scope.name(e.objects[0])} is asked about an index of {scope.name(dchain)}: "
+                        "the answer depends on which one was chosen"
+                    )
+                    remedy = "ask an allocator about its own indices only"
+                    yield Obstacle(None, text, (dchain,), (e.loc,), remedy=remedy)
 
 
 def _roots(path: CallPath, e: Expr) -> Iterator[Expr]:

@@ -26,6 +26,17 @@ if (map_get(ip_table.map, &k, &i)) {{
 {last}
 """
 
+#: A second map whose values are indices of the first one's allocator, while its keys lie at its own.
+NOTE_INDEX = """
+struct IpPort q = { ip->src_addr, 0 }, *t; int j;
+if (map_get(ip_port_table.map, &q, &j)) { if (j == 3) return device; }
+else {
+  if (!dchain_allocate_new_index(ip_port_table.chain, &j, now)) return device;
+  vector_borrow(ip_port_table.keys, j, (void **)&t); *t = q; map_put(ip_port_table.map, t, i);
+  vector_return(ip_port_table.keys, j, t);
+}
+"""
+
 FINE = {
     "expire": "expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000);",
     "used": "now",
@@ -52,6 +63,9 @@ def test_the_nf_itself_is_fine(tmp_path):
         ({"key": "uint32_t old = s->addr; *s = k; if (old == 7) return device;"}, "read before the packet"),
         ({"count": "*v = (uint32_t)i;"}, "decides what an entry holds"),
         ({"last": "if (i & 1) return device;"}, "decides what the packet does"),
+        ({"last": "if (dchain_is_index_allocated(mac_table.chain, i)) return device;"}, "asked about an index of"),
+        ({"found": "if (dchain_is_index_allocated(mac_table.chain, i)) return device;"}, "asked about an index of"),
+        ({"first": "*v = 1;" + NOTE_INDEX}, "decides a value"),
         (
             {
                 "expire": "if (expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000)) return 1;"
