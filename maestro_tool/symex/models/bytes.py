@@ -20,21 +20,27 @@ def memset(site: CallSite) -> Outcome:
 
 
 def memcmp(site: CallSite) -> Outcome:
-    """int memcmp(const void *, const void *, size_t): exact for constants, else only zero or not."""
+    """int memcmp(const void *, const void *, size_t): of constants its sign is known, else whether it is zero."""
     size = site.number(2, "the size")
     left = site.machine.load_bytes(site.state, site.args[0], size, site.loc)
     right = site.machine.load_bytes(site.state, site.args[1], size, site.loc)
     if not left:
         return site.answer(0)
-    if all(b.is_const for b in (*left, *right)):
-        a, b = ([e.const for e in side] for side in (left, right))
-        return site.answer((a > b) - (a < b))
-    equal = nodes.eq(nodes.concat(*left), nodes.concat(*right))
-    if equal.is_const and equal is nodes.TRUE:
-        return site.answer(0)
     operands = (nodes.concat(*left), nodes.concat(*right))
+    equal = nodes.eq(*operands)
+    if equal is nodes.TRUE:
+        return site.answer(0)
+    known = all(e.is_const for e in operands)
+    less = known and operands[0].const < operands[1].const
+    if known and site.machine.in_setup:
+        return site.answer(-1 if less else 1)
+    # C promises no more than the sign: any number but 0.
     order = events.opaque(site.state, "memcmp", operands, site.result_bits, site.loc)
-    return nodes.ite(equal, site.answer(0), nodes.binary("or", order, site.answer(1)))
+    if known:
+        magnitude = nodes.extract(order, order.width - 2, 0)
+        order = nodes.concat(nodes.const(int(less), 1), magnitude)
+    different = nodes.ite(nodes.eq(order, site.answer(0)), site.answer(1), order)
+    return nodes.ite(equal, site.answer(0), different)
 
 
 def bzero(site: CallSite) -> Outcome:
