@@ -53,9 +53,13 @@ def content(name: str) -> bytes | None:
     """The file's bytes; None if it does not exist.  UnsupportedError if it cannot be read."""
     path = Path(name)
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        if not path.is_file() and path.stat():  # opening a FIFO would wait, and a device may have no end
+            raise UnsupportedError(f"'{name}' is no regular file: each run, and each worker, may read something else")
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
             raise UnsupportedError(f"the file '{name}' is too large to be read by the analysis")
-        return path.read_bytes()
+        return data
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
