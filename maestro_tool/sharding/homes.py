@@ -107,7 +107,7 @@ def _home(
     analysis: Analysis, path: CallPath, number: int, put: Event, known: Homes, prover: Prover
 ) -> Home | str:  # fmt: skip
     if put.key is None:
-        return "could not decide which keys are equal: its equality is not one of fields"
+        return "could not decide which keys are equal: its equality is not one of fields, or its hash reads others"
     if put.key_home is None:
         return "the key that is put does not lie in an entry of a vector, so it may change or vanish"
     vector, index = put.key_home

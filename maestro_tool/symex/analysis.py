@@ -61,18 +61,30 @@ def analyse(
         return known_hashes[hash_function]
 
     def keys(equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        hashes(hash_function, loc)
+        hashed = hashes(hash_function, loc)
         if equality not in known_keys:
             known_keys[equality] = key_fields(program, equality, solver, limits)
-        if known_keys[equality] is None:
+        compared = known_keys[equality]
+        if compared is None:
             key_notes.add((loc, f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"))
-        return known_keys[equality]
+            return None
+        ignored = [f.name for f in hashed if not _bytes_at(f) <= set().union(*map(_bytes_at, compared))]
+        if ignored:
+            # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
+            text = f"'{hash_function}' reads {ignored[0]}, which '{equality}' does not compare"
+            key_notes.add((loc, f"{text}; keys of this map are unknown"))
+            return None
+        return compared
 
     try:
         result = run_setup(program, arguments, ports, solver, limits, keys, hashes)
         return _explore(program, arguments, ports, limits, budget, solver, result, key_notes, pure)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
+
+
+def _bytes_at(field: KeyField) -> set[int]:
+    return set(range(field.offset, field.offset + field.size))
 
 
 def check_names(program: ir.Program) -> None:

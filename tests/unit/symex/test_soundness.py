@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -283,3 +284,38 @@ def test_nf_config_init_runs_once(tmp_path: Path) -> None:
     config = "void nf_config_init(int argc, char **argv) { (void)argc; (void)argv; (void)more; salt = rand(); }"
     analysis = nf(tmp_path, TIMES, config, KEY, ALLOCATE, INIT, process("if (salt & 1 & length) return device; return 0xffff;"))
     assert any("cfg.salt" in str((p.condition, p.verdict)) for p in analysis.paths)
+
+
+def test_a_hash_that_reads_more_than_is_compared(tmp_path: Path) -> None:
+    """Two keys that count as equal have different hashes: which of them is found depends on the map's other entries."""
+    more = KEY.replace("return ((struct key *)x)->a; }", "return ((struct key *)x)->a + ((struct key *)x)->b; }")
+    analysis = nf(tmp_path, more, ALLOCATE, INIT, process("return device;"))
+    assert analysis.objects[0].key is None
+    assert any("'key_hash' reads bytes_0_7, which 'key_eq' does not compare" in str(n) for n in analysis.notes)
+
+
+@pytest.mark.parametrize("arguments", ["buffer[0], buffer[0] + 6, 6", '"b", "a", 1'])
+def test_memcmp_promises_no_more_than_a_sign(arguments: str, tmp_path: Path) -> None:
+    body = f"int c = memcmp({arguments}); if (c == 0) return 0xffff; if (c & 1) return 0; return 1;"
+    analysis = nf(tmp_path, KEY, ALLOCATE, INIT, process(body.replace("buffer[0]", "(*buffer)")), ports=2)
+    assert {p.verdict for p in analysis.paths if p.port == 0} >= {"drop", 1}
+
+
+@pytest.mark.parametrize(("order", "less"), [('"a", "b"', True), ('"b", "a"', False)])
+def test_memcmp_of_constants_has_a_sign(order: str, less: bool, tmp_path: Path) -> None:
+    analysis = nf(tmp_path, KEY, ALLOCATE, INIT, process(f"if (memcmp({order}, 1) < 0) return 0; return 0xffff;"))
+    assert {p.verdict for p in analysis.paths} == {"drop" if less else "flood"}
+
+
+def test_a_device_is_no_file_to_read(tmp_path: Path) -> None:
+    init = 'bool nf_init(void) { FILE *f = fopen("/dev/zero", "rb"); return f != NULL && allocate(); }'
+    with pytest.raises(UnsupportedError, match="no regular file") as caught:
+        nf(tmp_path, KEY, ALLOCATE, init, process("return device;"))
+    assert caught.value.location is not None
+
+
+def test_a_pipe_is_no_file_to_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    init = f'bool nf_init(void) {{ FILE *f = fopen("{tmp_path}/pipe", "r"); return f != NULL && allocate(); }}'
+    with pytest.raises(UnsupportedError, match="no regular file"):
+        nf(tmp_path, KEY, ALLOCATE, init, process("return device;"))
