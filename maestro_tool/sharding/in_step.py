@@ -63,7 +63,8 @@ def _unnamed_entries(scope: Scope) -> Iterable[Obstacle]:
             remedy = "erase entries index * n .. index * n + m with m at most n, for the index of this packet's key"
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
         elif a.how == "unknown" and kind in ("map", "sketch"):
-            text = f"could not decide which keys of {name} are equal: its equality is not one of fields, or its hash reads others"
+            why = "its equality is not one of fields, or its hash reads others"
+            text = f"could not decide which keys of {name} are equal: {why}"
             remedy = "let the equality function compare the key's members, all joined with &&"
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
         elif a.how == "unknown":
