@@ -17,7 +17,7 @@ from pathlib import Path
 
 from maestro_tool.codegen.ctext import declares, external_declarations, static_local
 from maestro_tool.diagnostics import SourceLocation, UnsupportedError
-from maestro_tool.frontend.ir import Global, Program
+from maestro_tool.frontend.ir import Global, GlobalAddress, Program
 
 PER_WORKER = "_Thread_local"
 
@@ -46,8 +46,11 @@ def mirror_files(
 
     ``named``: variables of functions get the names by which appended code knows them.
 
-    Raises UnsupportedError where a declaration cannot be found in the text (made by a macro).
+    Raises UnsupportedError where a declaration cannot be found in the text (made by a macro), or an initialiser has
+    the address of a variable of each worker's own.
     """
+    if per_worker:
+        _check_initialisers(program)
     edits: dict[str, list[_Edit]] = defaultdict(list)
     for g in per_worker_globals(program):
         if not per_worker and not (named and g.scope == "static_local"):
@@ -75,6 +78,20 @@ def mirror_files(
         edited = _edited(text, edits.get(file, []), per_worker=per_worker)
         result[name] = f'{macros}#line 1 "{_quoted(file)}"\n{edited}'
     return result
+
+
+def _check_initialisers(program: Program) -> None:
+    """The address of what each worker has for itself is no constant."""
+    own = {g.name for g in per_worker_globals(program)}
+    for _, g in sorted(program.globals.items()):
+        for value in (initial.value for initial in g.initial):
+            if isinstance(value, GlobalAddress) and value.name in own:
+                variable = program.globals[value.name].c_name
+                raise UnsupportedError(
+                    f"'{g.c_name}' is initialised with the address of '{variable}', of which each core has its own",
+                    program.locations[g.loc],
+                    hint="set it in nf_init; or use strategy=locks, where there is one for all",
+                )
 
 
 @dataclass(frozen=True, slots=True)
