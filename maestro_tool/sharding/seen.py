@@ -230,6 +230,10 @@ def _leftovers(scope: Scope, prover: Prover) -> Iterable[Obstacle]:
                 for byte in range(*e.span):
                     wanted[v].setdefault(byte, e.loc)
     for a in scope.touched:
+        span = scope.event(a).span
+        if a.op == "vector_read" and a.how == "key" and a.object in chains and span is not None:
+            for byte in range(*span):  # of an entry that packets name by its index (R5)
+                wanted[a.object].setdefault(byte, a.loc)
         if a.op == "vector_read" and a.stride > 1:
             text = (
                 f"an entry of {scope.name(a.object)} in an index's block is read: could not show that it was written "

@@ -64,6 +64,16 @@ def test_a_flow_that_does_not_name_its_remote_end_is_r3(tmp_path):
     assert r.named("shared") == {"ip_port_table.map", "ip_port_table.keys", "ip_port_table.chain", "values"}
 
 
+def test_what_an_earlier_owner_left_is_read_by_index(tmp_path):
+    """Written on later packets of a flow only, and read of the entry that a packet names."""
+    found = "vector_borrow(counters, i, (void **)&c); *c = 1; vector_return(counters, i, c);"
+    read = "vector_borrow(counters, i, (void **)&c); if (*c) return device;"
+    r = plan_of(tmp_path, nat(found=found, compared=FINE["compared"] + read))
+    assert not r.plan.shardable and "what an earlier owner left there would be seen" in r.texts
+    r = plan_of(tmp_path, nat(found=found, compared=FINE["compared"] + read, store=FINE["store"] + found))
+    assert r.plan.shardable, r.texts
+
+
 def nat(**change: str) -> str:
     return NAT.format(**{**FINE, **change}).replace(
         "{ ip->src_addr, ports->src_port }", "{ ip->dst_addr, ports->src_port }"
