@@ -30,7 +30,8 @@ class Access:
     """``how``: ``key`` - named by ``name`` (key, or an index that packets and options determine);
     ``via map`` - index found in map ``through``; ``fresh`` - index allocated on this path from dchain
     ``through``; ``whole`` - the object as one entry; ``maintenance`` - expiry of this core's own old
-    entries; ``unknown`` - an index that neither packets nor known objects determine.
+    entries, or a change of keys that set-up put; ``unknown`` - an index that neither packets nor known objects
+    determine.
 
     ``stride``: entries per index; above 1 the access is to one (or some) of the index's own block of entries."""
 
@@ -80,6 +81,9 @@ def _of_path(analysis: Analysis, number: int, path: CallPath, prover: Prover) ->
         elif kind in ("vector", "dchain"):
             how, name, through, stride = _index_origin(path, e, prover)
             access(e.objects[0], how, name=name, through=through, stride=stride)
+            if e.op == "vector_write":
+                for m in (o.id for o in analysis.objects if e.objects[0] in o.key_vectors):
+                    access(m, "maintenance")  # a key of the map changes
         elif kind == "global":
             access(e.objects[0], "whole")
         else:

@@ -21,7 +21,8 @@ def counters(analysis: Analysis, accesses: list[Access]) -> set[int]:
     """Objects all of whose accesses are ``x += what the packet, options and time say``."""
     # Vectors that are reached by indices belong to what gives the indices out.
     indexed = {a.object for a in accesses if a.how in ("via map", "fresh")}
-    candidates = {o.id for o in analysis.objects if o.kind in _READS and o.id not in indexed}
+    keys = {v for o in analysis.objects for v in o.key_vectors}  # maps read them
+    candidates = {o.id for o in analysis.objects if o.kind in _READS} - indexed - keys
     for path in analysis.paths:
         uses = _uses(path)
         for number, e in enumerate(path.events):

@@ -33,6 +33,8 @@ def groups(analysis: Analysis, written: set[int], accesses: list[Access], homes:
                 join(e.objects)
             elif e.op == "map_put" and e.key_home is not None:
                 join((*e.objects, e.key_home[0]))
+    for obj in analysis.objects:
+        join((obj.id, *obj.key_vectors))
     for m, home in homes.of.items():
         join((m, home.vector, home.dchain))
     members: dict[int, set[int]] = {}

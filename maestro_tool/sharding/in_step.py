@@ -113,8 +113,14 @@ def _changed_keys(scope: Scope) -> Iterable[Obstacle]:
     In a block, entries are the core's own, and what it writes there must be the key that it puts: whoever asks for the
     key that was there, or is there now, is on this core, too.
     """
+    filled = {v: o.id for o in scope.analysis.objects for v in o.key_vectors}
     vectors = {e.key_home[0] for _, e in scope.events("map_put") if e.key_home is not None}
     for a in scope.touched:
+        if a.op == "vector_write" and a.object in filled:
+            text = f"packets change {scope.name(a.object)}, where keys lie that set-up put into "
+            text += scope.name(filled[a.object])
+            remedy = "let packets write to another vector: the map has only pointers to its keys"
+            yield Obstacle(None, text, (a.object, filled[a.object]), (a.loc,), remedy=remedy)
         if a.op != "vector_write" or a.object not in vectors:
             continue
         if (a.how == "fresh" and a.stride == 1) or (a.stride > 1 and _puts_written(scope, a)):

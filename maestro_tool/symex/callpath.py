@@ -48,6 +48,7 @@ class StateObject:
     equality is not a conjunction of field equalities; of sketches: what the hash function reads.  ``filled``: how many
     entries set-up itself put into a map, or indexes it left allocated in a dchain.  ``functions`` of maps: the names of
     the equality function and of the hash function (keys of `Program.functions`, or external); a sketch has the latter.
+    ``key_vectors`` of maps: vectors that hold keys which set-up put; the map keeps pointers to them.
     """
 
     id: int
@@ -59,6 +60,7 @@ class StateObject:
     key: tuple[KeyField, ...] | None = None
     filled: int = 0
     functions: tuple[str, ...] = ()
+    key_vectors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

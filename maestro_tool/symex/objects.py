@@ -12,7 +12,7 @@ class ObjectInfo:
     """An allocated object; ``equality``, ``hash`` and ``initialise`` are names of the NF's functions.
 
     ``contents`` is what set-up itself put in: of maps, key bytes -> value; of vectors, index -> block number;
-    of index allocators, the indexes in use.
+    of index allocators, the indexes in use.  ``key_places`` of maps: where the keys of set-up lie, block -> bytes.
     """
 
     kind: ObjectKind
@@ -24,6 +24,7 @@ class ObjectInfo:
     initialise: str | None = None
     key: tuple[KeyField, ...] | None = None
     contents: dict[object, int] = field(default_factory=dict)
+    key_places: dict[int, set[int]] = field(default_factory=dict)
 
     @property
     def filled(self) -> int:

@@ -21,6 +21,7 @@ from maestro_tool.symex.memory import Block, External, Memory, PacketBytes, SetU
 from maestro_tool.symex.models import PACKET
 from maestro_tool.symex.models.chunks import PKT_LEN
 from maestro_tool.symex.models.clock import NOW
+from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.places import Access, Place, Places
 from maestro_tool.symex.setup import SetUpResult
 from maestro_tool.symex.solver import Solver
@@ -44,6 +45,11 @@ _STATE_VALUES = frozenset({"vector_read", "global_read", "map_get", "dmap_get", 
 
 def _is_address(value: Value | None) -> bool:
     return isinstance(value, Pointer | FunctionPointer | NullPointer)
+
+
+def _holds_keys(vector: ObjectInfo, table: ObjectInfo) -> bool:
+    """Whether keys that set-up put into ``table`` lie in elements of ``vector``."""
+    return vector.kind == "vector" and not table.key_places.keys().isdisjoint(vector.contents.values())
 
 
 class MutableFoundError(Exception):
@@ -81,6 +87,10 @@ class PacketMachine(Machine):
         self._elements = {
             number for info in result.objects if info.kind == "vector" for number in info.contents.values()
         }
+        self._keys: dict[int, set[int]] = {}
+        for info in result.objects:
+            for block, key_bytes in info.key_places.items():
+                self._keys[block] = self._keys.get(block, set()) | key_bytes
         self._base = {number: self._beneath(block) for number, block in result.memory.items()}
 
     @staticmethod
@@ -405,6 +415,13 @@ class PacketMachine(Machine):
                         "let packets write to memory that nf_init allocates, or to variables",
                     )
                 written = set(range(offset, offset + size))
+                if not written.isdisjoint(self._keys.get(number, ())):
+                    self.fail(
+                        UnsupportedError,
+                        f"writes to '{block.name}', where a key lies that set-up put into a map",
+                        loc,
+                        "let packets write elsewhere: the map has only a pointer to its key",
+                    )
                 mutable = self._findings.mutable.setdefault(number, set())
                 if not written <= mutable:
                     mutable |= written
@@ -449,6 +466,7 @@ class PacketMachine(Machine):
                 o.key,
                 o.filled,
                 o.functions,
+                tuple(i for i, v in enumerate(self.objects) if _holds_keys(v, o)),
             )
             for i, o in enumerate(self.objects)
         ]

@@ -21,7 +21,7 @@ from maestro_tool.symex.callpath import (
     StateObject,
 )
 
-SCHEMA = 5
+SCHEMA = 6
 _T = TypeVar("_T")
 
 #: Kinds of the objects of each operation, and which members it must have.
@@ -100,6 +100,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
                 "key": None if o.key is None else [[f.name, f.offset, f.size] for f in o.key],
                 "filled": o.filled,
                 "functions": list(o.functions),
+                "key_vectors": list(o.key_vectors),
             }
             for o in analysis.objects
         ],
@@ -138,6 +139,8 @@ def analysis_from_json(data: Any) -> Analysis:
     objects = top.each("objects", _object)
     if [o.id for o in objects] != list(range(len(objects))):
         raise ValueError("objects are not numbered in order")
+    if any(v >= len(objects) or objects[v].kind != "vector" for o in objects for v in o.key_vectors):
+        raise ValueError("keys that lie in something else than a vector")
     reader = _Reader(known, objects, top.number("ports"))
     configuration = top["configuration"]
     if not isinstance(configuration, dict):
@@ -226,7 +229,7 @@ def _key_field(data: Any) -> KeyField:
 
 
 def _object(data: Any) -> StateObject:
-    r = _Record(data, "id kind name loc capacity element_size key filled functions")
+    r = _Record(data, "id kind name loc capacity element_size key filled functions key_vectors")
     if r["kind"] not in get_args(ObjectKind):
         raise ValueError(f"unknown kind {r['kind']!r:.40}")
     key = None if r["key"] is None else r.each("key", _key_field)
@@ -240,6 +243,7 @@ def _object(data: Any) -> StateObject:
         key,
         r.number("filled"),
         r.each("functions", _text),
+        r.each("key_vectors", _number),
     )
 
 

@@ -93,6 +93,10 @@ def map_put_setup(site: CallSite) -> Outcome:
     """map_put in set-up; a second put of a key does not hide the first."""
     info = site.machine.objects[site.machine.object_at(site.state, site.args[0], "map", site.loc)]
     info.contents.setdefault(_concrete_key(site), site.number(2, "the value"))
+    for f in info.key or ():
+        address = site.pointer(1).plus(nodes.const(f.offset, 64))
+        block, _, offset = site.machine.place(site.state, address, f.size, site.loc, "reads a key")
+        info.key_places.setdefault(block, set()).update(range(offset, offset + f.size))
     return None
 
 

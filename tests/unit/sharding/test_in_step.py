@@ -6,7 +6,9 @@ Each differs in one place from the first, which is fine.
 from __future__ import annotations
 
 import pytest
-from small_nfs import plan_of, same
+from small_nfs import PRELUDE, plan_of, same
+
+from maestro_tool.diagnostics import UnsupportedError
 
 #: Looks an address up, or allocates an entry for it; then the value of the entry counts packets.
 NF = """
@@ -147,3 +149,40 @@ def test_what_set_up_put_at_an_index(tmp_path):
     r = plan_of(tmp_path, NF.format(**{**FINE, "last": last}))
     assert not r.plan.shardable
     assert "what an earlier owner left" in r.texts or "is read before" in r.texts
+
+
+def filled(address: str) -> str:
+    """Set-up puts keys into a map that no packet changes; they lie at ``address``."""
+    fill = f"""static struct Ip *lie, outside[8];
+static bool fill(void) {{
+  for (int n = 0; n < 8; n++) {{
+    vector_borrow(ip_table.keys, n, (void **)&lie); lie = {address}; lie->addr = n; map_put(ip_table.map, lie, n);
+  }}
+  lie = NULL;
+  return true;
+}}
+bool nf_init(void) {{"""
+    return PRELUDE.replace("bool nf_init(void) {", fill).replace(
+        "null_init, &values);", "null_init, &values) && fill();"
+    )
+
+
+LOOK_UP = "struct Ip k = { ip->packet_id }; int r; if (map_get(ip_table.map, &k, &r)) return device;"
+
+
+@pytest.mark.parametrize(
+    "write",
+    ["s->addr = ip->dst_addr;", "s->addr += 1;"],  # the latter would be a counter, if the map did not read it
+)
+def test_packets_change_keys_that_set_up_put(tmp_path, write):
+    body = "struct Ip *s; vector_borrow(ip_table.keys, ip->time_to_live, (void **)&s);" + write + LOOK_UP
+    r = plan_of(tmp_path, body, prelude=filled("lie"))
+    assert r.named("shared") == {"ip_table.map", "ip_table.keys"}, r.texts
+    assert "where keys lie that set-up put into ip_table.map" in r.texts
+
+
+def test_keys_that_set_up_put_elsewhere(tmp_path):
+    r = plan_of(tmp_path, LOOK_UP, prelude=filled("&outside[n]"))
+    assert r.plan.shardable and r.named("read-only") == {"ip_table.map"}
+    with pytest.raises(UnsupportedError, match="where a key lies that set-up put into a map"):
+        plan_of(tmp_path, "outside[ip->time_to_live & 7].addr = 5;" + LOOK_UP, prelude=filled("&outside[n]"))
