@@ -43,8 +43,10 @@ How packets flow  (of conditions in a row, the first that holds counts)
 
 SBRIDGE = """\
   ports 0, 1
-  ├── dst_mac found in state->devices -> send to the port found in
-  │   state->devices (drop if that is the input port)
+  ├── dst_mac found in state->devices
+  │   ├── number found in state->devices == -1 -> drop
+  │   └── otherwise -> send to the port found in state->devices (drop if that is
+  │       the input port)
   └── not in state->devices -> flood
 """
 
