@@ -9,6 +9,7 @@
 
 #include <getopt.h>
 
+#include "lib/verified/vigor-time.h"
 #include "maestro.h"
 #include "objects.h"
 #include "sharing.h"
@@ -159,6 +160,7 @@ static int load_pristine(const struct creation *c) {
 /* Runs nf_init, with a builder set. */
 static int init(const struct creation *c, unsigned number) {
   const struct maestro_nf *nf = c->nf;
+  maestro_now = 0; /* as before the first packet, also on a thread that has handled packets of another instance */
   const bool initialised = nf->init();
   if (c->error[0] != '\0') return -EINVAL;
   if (!initialised) return fail(c, -ENOMEM, "%s: nf_init failed on worker %u", nf->name, number);
