@@ -46,7 +46,8 @@ def generate(
     """
     _check_sharing(program, analysis, plan)
     shared = sharing(analysis, plan) if shares(plan) else None
-    per_worker = strategy not in ONE_COPY
+    # Where packets write nothing there is nothing to share: workers have variables of their own, as shared-nothing.
+    per_worker = shared is None or strategy not in ONE_COPY
     files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared)
     decisions = {d.object: d for d in plan.decisions}
     files[f"gen/{name}_parallel.c"] = _render(

@@ -51,6 +51,16 @@ def test_auto_says_what_stood_in_the_way() -> None:
     assert why[1].startswith("shared: ") and "state->backends" in why[1] and "flow" not in why[1]
 
 
+@pytest.mark.parametrize(("name", "own"), [("fw", False), ("sbridge", True)])
+def test_variables_are_one_copy_only_where_something_is_shared(name: str, own: bool) -> None:
+    """`nf_init` then runs once; without shared state it runs for each worker, which needs variables of its own."""
+    choose(name, "locks")
+    card = load_profile(profiles.resolve("soft"), profiles.folders())
+    files = pipeline.generate(_ANALYSED[name], (card,), name, "locks", NoCache(), pipeline.Stopwatch())
+    program = files[f"gen/{name}_parallel.c"]
+    assert (".globals_size" in program) == own and (".sharing" in program) != own
+
+
 @pytest.mark.parametrize("strategy", ["locks", "tm"])
 @pytest.mark.parametrize("name", ["fw", "lb", "nop"])
 def test_everything_can_be_shared(name: str, strategy: str) -> None:
