@@ -139,7 +139,7 @@ def test_what_is_allowed_is_not_reported(
 WRONG = {
     "fw-bit": ("auto", "fw", wrong_bit(0, 23 + 95)),  # the last bit of the destination port, on the LAN only
     "nat-bit": ("auto", "nat", wrong_bit(0, 23 + 31)),  # the last bit of the destination address, on the LAN only
-    "psd-bit": ("auto", "psd", wrong_bit(1, 23 + 95)),  # ... of the destination port
+    "psd-fields": ("auto", "psd", other_fields(1, "{2, {{26, 4}, {36, 2}}}", "l4")),  # the destination port, too
     "hhh-bit": ("auto", "hhh", wrong_bit(1, 23 + 31)),  # ... of the source, not in its prefix
     "cl-fields": ("auto", "cl", other_fields(1, "{3, {{26, 4}, {30, 4}, {34, 2}}}", "l4")),
     "lb-fields": ("auto", "lb", other_fields(1, "{1, {{18, 2}}}", "l4")),  # IPv4 identification
