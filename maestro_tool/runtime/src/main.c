@@ -87,6 +87,9 @@ static bool run_and_count(struct program *program, struct captures *captures) {
     return false;
   }
   program_clock_start();
+  if (!options->replay)
+    fprintf(stderr, "%s: running on %u ports with %u workers; a signal (Ctrl-C) ends it\n", program->nf->name,
+            program->nf->n_ports, program->n_workers);
   run(program);
   captures_note(captures, program);
   program_ports_stop(program);

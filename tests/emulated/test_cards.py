@@ -1,0 +1,211 @@
+"""Generated programs on cards that QEMU emulates: somebody else's RSS obeys our keys, tables and flags.
+
+The worker that a packet meets must be the one that `maestro_tool.rss.model` foretells; and what an NF keeps about a flow
+must be found by the packets that need it, on whatever port they come.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import dpkt
+import guest
+import pytest
+from guest import CARDS, ROOT, Guest
+
+from maestro_tool import plan_json
+from maestro_tool.rss.model import PortModel, place, port_models
+
+WORKERS = 3
+#: Frames under way at a time: more than a card's ring holds would be lost.
+WINDOW = 48
+LAN, WAN = 0, 1
+
+pytestmark = pytest.mark.skipif(bool(guest.missing()), reason=f"{guest.missing()}: run tests/emulated/prepare.sh")
+
+Frames = Sequence[bytes]
+
+
+@pytest.fixture(scope="module", params=CARDS)
+def card(request: pytest.FixtureRequest) -> str:
+    if reason := guest.lacking(CARDS[request.param]):
+        pytest.skip(reason)
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def programs(card: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of some NFs, built for the card."""
+    return scons(tmp_path_factory.mktemp("emulated"), card, "nf=fw,nat,psd")
+
+
+def scons(folder: Path, card: str, *words: str) -> Path:
+    for name in ("nfs", "configs", "site_scons", "SConstruct"):
+        (folder / name).symlink_to(ROOT / name)
+    command = [sys.executable, "-m", "SCons", "-s", f"nic={card}", *words]
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return folder / "build" / card
+
+
+@pytest.fixture(scope="module")
+def machine(card: str, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    with guest.machine(tmp_path_factory.mktemp("machine"), CARDS[card]) as running:
+        yield running
+
+
+class Run:
+    """A program on the machine; counts by itself which worker should process what is sent."""
+
+    def __init__(self, machine: Guest, models: Sequence[PortModel]) -> None:
+        self._machine = machine
+        self._models = models
+        self.foretold = [0] * WORKERS
+
+    def exchange(self, port: int, frames: Frames, passing: Frames | None = None) -> list[bytes]:
+        """Sends frames to a port; what the other one sends then.  ``passing``: those of them that must come out."""
+        expected = Counter(frames if passing is None else passing)
+        received: list[bytes] = []
+        for start in range(0, len(frames), WINDOW):
+            chunk = frames[start : start + WINDOW]
+            for frame in chunk:
+                self.foretold[place(self._models[port], frame, WORKERS).worker] += 1
+                self._machine.wires[port].send(frame)
+            for _ in (frame for frame in chunk if frame in expected):
+                frame = self._machine.wires[1 - port].receive(20)
+                assert frame is not None, f"{len(received)} frames came, then no more"
+                received.append(frame)
+        assert self._machine.wires[1 - port].receive(0.5) is None, "more came than should"
+        return received
+
+
+def converse(
+    machine: Guest, program: Path, talk: Callable[[Run], None], arguments: Sequence[str]
+) -> list[dict[str, int]]:
+    """Starts the program, lets ``talk`` happen, and compares how many packets each worker processed with the model.
+
+    The workers' counts.
+    """
+    models = port_models(plan_json.read(program.parent / "plan.json"))
+    command = [program, "--workers", str(WORKERS), "--stats", "stats.json", f"--lcores=(0-{WORKERS - 1})@0", "--"]
+    with machine.running([*command, *arguments], "running on") as folder:
+        run = Run(machine, models)
+        talk(run)
+    workers: list[dict[str, int]] = json.loads((folder / "stats.json").read_text())["workers"]
+    assert [w["processed"] for w in workers] == run.foretold
+    assert min(run.foretold) > sum(run.foretold) / 10
+    return workers
+
+
+def frame(src: str, sport: int, dst: str, dport: int, options: bytes = b"") -> bytes:
+    segment = dpkt.udp.UDP(sport=sport, dport=dport, data=b"maestro" * 4)
+    segment.ulen = len(segment)
+    addresses = {"src": socket.inet_aton(src), "dst": socket.inet_aton(dst)}
+    packet = dpkt.ip.IP(**addresses, p=dpkt.ip.IP_PROTO_UDP, opts=options, data=segment)
+    packet.len = len(packet)
+    return bytes(dpkt.ethernet.Ethernet(src=b"\2\0\0\0\0\1", dst=b"\x52\x54\0\x12\x34\0", data=packet))
+
+
+def addresses(sent: bytes) -> tuple[str, int, str, int]:
+    packet = dpkt.ethernet.Ethernet(sent).data
+    return socket.inet_ntoa(packet.src), packet.data.sport, socket.inet_ntoa(packet.dst), packet.data.dport
+
+
+def reply(sent: bytes) -> bytes:
+    src, sport, dst, dport = addresses(sent)
+    return frame(dst, dport, src, sport)
+
+
+def host(draw: random.Random) -> str:
+    return ".".join(str(draw.randint(1, 254)) for _ in range(4))
+
+
+def flows(draw: random.Random, count: int) -> list[bytes]:
+    return [frame(host(draw), draw.randint(1024, 65535), host(draw), draw.randint(1, 1023)) for _ in range(count)]
+
+
+def test_firewall_lets_replies_in(machine: Guest, programs: Path) -> None:
+    converse_through_firewall(machine, programs / "fw" / "fw")
+
+
+def test_hand_off(card: str, machine: Guest, tmp_path: Path) -> None:
+    """Software gives each packet to its worker, whichever received it."""
+    stats = converse_through_firewall(machine, scons(tmp_path, card, "nf=fw", "strategy=handoff") / "fw" / "fw")
+    assert sum(worker["handed_over"] for worker in stats) > 0
+
+
+def converse_through_firewall(machine: Guest, program: Path) -> list[dict[str, int]]:
+    draw = random.Random(1)
+
+    def talk(run: Run) -> None:
+        opened = flows(draw, 600)
+        assert sorted(run.exchange(LAN, opened)) == sorted(opened)
+        replies, strangers = [reply(f) for f in opened], flows(draw, 300)
+        mixed = draw.sample(replies + strangers, 900)
+        assert sorted(run.exchange(WAN, mixed, replies)) == sorted(replies)
+
+    return converse(machine, program, talk, ["--expire", "1000000000"])
+
+
+def test_translator_finds_what_replies_belong_to(machine: Guest, programs: Path) -> None:
+    """Two keys that agree on other fields of each port."""
+    draw = random.Random(2)
+
+    def talk(run: Run) -> None:
+        opened = flows(draw, 400)
+        translated = run.exchange(LAN, opened)
+        assert len({addresses(f)[1] for f in translated}) == len(opened)
+        assert {addresses(f)[2:] for f in translated} == {addresses(f)[2:] for f in opened}
+        returned = run.exchange(WAN, [reply(f) for f in translated])
+        assert sorted(map(addresses, returned)) == sorted(addresses(reply(f)) for f in opened)
+
+    converse(machine, programs / "nat" / "nat", talk, ["--expire", "1000000000"])
+
+
+def test_detector_counts_all_ports_of_a_source(machine: Guest, programs: Path) -> None:
+    """Frames with IP options, too, which cards may hash otherwise: software hands them to the right worker.
+
+    The NF sees the options where others have ports: a fifth port, and none that is left.
+    """
+    draw = random.Random(3)
+
+    def talk(run: Run) -> None:
+        sources = [host(draw) for _ in range(100)]
+        allowed = [frame(s, 5, host(draw), 80 + i) for s in sources for i in range(4)]
+        allowed += [frame(s, 5, host(draw), 80, b"\1" * 4) for s in sources]
+        assert sorted(run.exchange(WAN, allowed)) == sorted(allowed)
+        known = [frame(s, 6, host(draw), 80) for s in sources]
+        further = [frame(s, 7, host(draw), 1000 + i) for s in sources for i in range(3)]
+        mixed = draw.sample(known + further, 400)
+        assert sorted(run.exchange(WAN, mixed, known)) == sorted(known)
+
+    converse(machine, programs / "psd" / "psd", talk, ["--max-ports", "5"])
+
+
+def test_a_wrong_key_is_noticed(programs: Path) -> None:
+    """What is foretold depends on each bit: the tests above could not pass by chance."""
+    model = port_models(plan_json.read(programs / "fw" / "plan.json"))[LAN]
+    sent = flows(random.Random(4), 600)
+
+    def foretold(model: PortModel) -> list[int]:
+        counts: Mapping[int, int] = Counter(place(model, f, WORKERS).worker for f in sent)
+        return [counts[n] for n in range(WORKERS)]
+
+    key = bytearray(model.key)
+    key[5] ^= 1
+    assert foretold(replace(model, key=bytes(key))) != foretold(model)
+
+
+def test_the_program_of_another_card_does_not_start(machine: Guest, tmp_path: Path) -> None:
+    """The key has another length than the card's."""
+    program = scons(tmp_path, "e810", "nf=fw") / "fw" / "fw"
+    output = machine.fails([program, "--workers", "2", "--lcores=(0-1)@0", "--"])
+    assert re.search(r"port 0 \(net_\w+\) takes RSS keys of 40 bytes, but the plan's key for nic=e810 has 52", output)
