@@ -23,7 +23,7 @@ from maestro_tool.sharding.reach import Reach
 from maestro_tool.sharding.rules import Side
 from maestro_tool.sharding.scope import Scope
 from maestro_tool.sharding.slots import Prover
-from maestro_tool.symex.callpath import Analysis, CallPath
+from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,17 @@ def _apply(
         path = scope.analysis.paths[number]
         question = _question(path, sorted(mine, key=lambda a: a.event), dchain)
         if not path.events[question].result:
-            if not _inert(path, question):
+            if _more(path, question) is not None:
                 raise _RefusalError("more happens where the index is not in use", path.events[question].loc)
             continue
         outcomes = {_outcome(twin, question) for twin in _absent_twins(scope.analysis, path, question)}
-        if _inert(path, question) and None not in outcomes and outcomes == {_outcome(path, question)}:
+        alike = None not in outcomes and outcomes == {_outcome(path, question)}
+        more = _more(path, question)
+        if alike and more is None:
             continue  # a mismatch: as if the index were not in use
         compared = _compared(path, question, prover)
+        if not compared and alike and more is not None:
+            raise _RefusalError("a packet that does not match what the entry holds changes state", more.loc)
         if not compared:
             raise _RefusalError("the entry is used without comparing what it holds with the packet", path.loc)
         yield from contents.constraints(reach, number, compared)
@@ -119,10 +123,11 @@ def _question(path: CallPath, accesses: list[Access], dchain: int) -> int:
     return accesses[0].event
 
 
-def _inert(path: CallPath, question: int) -> bool:
-    """After the question, the path does nothing but look at the entry."""
+def _more(path: CallPath, question: int) -> Event | None:
+    """What the path does after the question, first of all, beyond looking at the entry."""
     index = path.events[question].index
-    return all(e.op == "opaque" or (e.op == "vector_read" and e.index is index) for e in path.events[question + 1 :])
+    after = path.events[question + 1 :]
+    return next((e for e in after if e.op != "opaque" and not (e.op == "vector_read" and e.index is index)), None)
 
 
 def _absent_twins(analysis: Analysis, path: CallPath, question: int) -> list[CallPath]:

@@ -92,6 +92,7 @@ COMMON: Final[Mapping[str, Model]] = {
         log.ignored,
         "fflush", "puts", "putchar", "fputs", "fputc", "perror", "nf_log_pkt",
         "concretize_devices", "vigor_note",
+        "rte_prefetch0", "rte_prefetch1", "rte_prefetch2", "rte_prefetch_non_temporal",
     ),
 }  # fmt: skip
 
@@ -185,6 +186,8 @@ SETUP: Final[Mapping[str, Model]] = {
 PACKET: Final[Mapping[str, Model]] = {
     **COMMON,
     **_each(clock.current_time, "current_time", "recent_time"),
+    **_each(device.rte_eth_dev_count_avail, "rte_eth_dev_count_avail"),
+    **_each(device.rte_eth_dev_is_valid_port, "rte_eth_dev_is_valid_port"),
     **_each(map.map_get, "map_get"),
     **_each(map.map_put, "map_put"),
     **_each(map.map_erase, "map_erase"),

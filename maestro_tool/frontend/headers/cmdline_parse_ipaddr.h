@@ -1,0 +1,2 @@
+#pragma once
+#include <netinet/in.h>

@@ -1,0 +1,3 @@
+#pragma once
+#include <string.h>
+void *rte_memcpy(void *to, const void *from, size_t n);

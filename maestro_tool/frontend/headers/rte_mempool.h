@@ -1,0 +1,3 @@
+#pragma once
+#include <rte_lcore.h>
+struct rte_mempool;
