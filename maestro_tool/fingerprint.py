@@ -16,7 +16,7 @@ from maestro_tool import canonical
 PACKAGE = Path(__file__).parent
 
 #: What an analysis depends on, besides the program: folders and files of this package.
-ANALYSIS_PHASES = ("frontend", "symex", "expr", "packet", "canonical.py")
+ANALYSIS_PHASES = ("frontend", "symex", "sharding", "expr", "packet", "canonical.py")
 #: What an RSS solution depends on, besides constraints and profile.
 RSS_PHASES = ("rss", "expr", "packet", "nic", "sharding/plan.py", "canonical.py")
 #: What turns them into plan.json and C.

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from maestro_tool.sharding import ages, rules, seen
-from maestro_tool.sharding.access import Access, producer, strip_extension
-from maestro_tool.sharding.homes import holds_key, same
+from maestro_tool.sharding.access import Access, collect, producer, strip_extension
+from maestro_tool.sharding.homes import holds_key, key_homes, same
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.scope import Scope
 from maestro_tool.sharding.slots import Prover
-from maestro_tool.symex.callpath import CallPath, Event
+from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 
 def obstacles(scope: Scope, rest: Scope, prover: Prover) -> Iterator[Obstacle]:
@@ -33,6 +34,36 @@ def obstacles(scope: Scope, rest: Scope, prover: Prover) -> Iterator[Obstacle]:
     yield from _stale_indices(scope)
     yield from seen.obstacles(scope, prover)
     yield from ages.obstacles(scope)
+
+
+def trusted(analysis: Analysis) -> bool:
+    """Whether what `analyse` took for granted of maps that packets erase keys from is true.
+
+    It is, by induction over packets, if every path that starts with it also ends with it: a map's keys lie in one
+    vector at their values, nothing else is written there while the map holds them, and no key is put twice.
+    """
+    relied = {m for path in analysis.paths for m in _relied_on(path)}
+    if not relied:
+        return True
+    prover = Prover()
+    homes = key_homes(analysis, prover)
+    if not all((home := homes.index_map(m)) is not None and home.stride == 1 for m in relied):
+        return False
+    accesses = tuple(collect(analysis, prover))
+    scope = Scope(analysis, homes, frozenset(a.object for a in accesses if a.write), accesses)
+    writes = replace(scope, touched=tuple(a for a in accesses if a.op == "vector_write"))
+    checks = (_filled_in_set_up(scope), _unrelated_ways(writes), _changed_keys(scope), _stale_indices(scope))
+    concerned = {x for m in relied for home in (homes.of[m],) for x in (m, home.vector, home.dchain)}
+    return all(concerned.isdisjoint(o.objects) for found in checks for o in found)
+
+
+def _relied_on(path: CallPath) -> Iterator[int]:
+    """The maps of which something is taken for granted: where the key was that is erased, or that it is gone then."""
+    for n, e in enumerate(path.events):
+        if e.op == "map_erase":
+            later = (x for x in path.events[n + 1 :] if x.op == "map_get" and x.objects == e.objects)
+            if e.key_home is not None or any(x.result is False and same(x.key, e.key) for x in later):
+                yield e.objects[0]
 
 
 # --------------------------------------------------------------------------- names of entries

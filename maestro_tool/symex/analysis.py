@@ -36,6 +36,8 @@ def analyse(
     limits: Limits = _DEFAULT_LIMITS,
     pure: tuple[str, ...] = (),
     progress: Progress | None = None,
+    *,
+    trusting: bool = False,
 ) -> Analysis:
     """All feasible call paths of ``nf_process`` after set-up with ``arguments`` (those behind ``--``).
 
@@ -43,6 +45,8 @@ def analyse(
     followed, ResourceLimitError when a budget runs out; all with the place in the source.
 
     ``pure``: functions without a definition that only calculate: their results are taken as unknown.
+    ``trusting``: take for granted that keys that packets erase lie where the map found them, once each.  Whoever says
+    so must ask `sharding.trusted` afterwards whether the call paths bear it out.
     """
     for name in pure:
         if name in program.functions:
@@ -78,7 +82,7 @@ def analyse(
 
     try:
         result = run_setup(program, arguments, ports, solver, limits, keys, hashes)
-        return _explore(program, arguments, ports, limits, budget, solver, result, key_notes, pure)
+        return _explore(program, arguments, ports, limits, budget, solver, result, key_notes, pure, trusting)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
 
@@ -137,7 +141,7 @@ _TOO_MANY = "decide less by the packet's bytes; or raise the limits 'paths' and 
 
 def _explore(
     program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, budget: _Budget, solver: Solver,
-    result: SetUpResult, notes: set[_Note], pure: tuple[str, ...],
+    result: SetUpResult, notes: set[_Note], pure: tuple[str, ...], trusting: bool,
 ) -> Analysis:  # fmt: skip
     notes |= _generated(program)
     places = Places(program, result)
@@ -150,6 +154,7 @@ def _explore(
             for port in range(ports):
                 machine = PacketMachine(program, result, places, findings, solver, limits, port, ports)
                 machine.merger = Merger() if merging else None
+                machine.trusting = trusting
                 machine.models = {**machine.models, **dict.fromkeys(pure, unknown.pure)}
                 for end in machine.explore(machine.start()):
                     if len(paths) >= limits.merge_after and not merging:

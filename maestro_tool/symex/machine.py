@@ -31,6 +31,7 @@ class Machine(Access):
     """Explores functions of the program; a subclass says what memory and decisions mean (`Access`)."""
 
     merger: Merger | None = None
+    trusting: bool = False  # see `analyse`
 
     # ----------------------------------------------------------------------- paths
 

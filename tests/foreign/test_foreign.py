@@ -21,6 +21,8 @@ ROOT = HERE.parents[1]
 EXPECTED = {
     "vigfw": (14, True),
     "vigpol": (138, True),
+    "vignat": (19, False),
+    "viglb": (28, False),
     "staticbridge": (6, True),
     "threeports": (21, True),
     "oddities": (18, False),
@@ -39,6 +41,37 @@ def test_analysis(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     found = analysed(Path("tests/foreign") / name)
     plan = pipeline.derive(found, pipeline.Stopwatch())
     assert (len(found.analysis.paths), plan.shardable) == EXPECTED[name]
+
+
+def test_why_the_nat_is_shared_and_what_lifts_it(tmp_path: Path) -> None:
+    """It refreshes a flow before it looks who asks, and takes any port for one of its own: spoofed packets keep flows
+    alive, so they matter to the core that has the flow."""
+    folder = tmp_path / "vignat"
+    shutil.copytree(HERE / "vignat", folder)
+    plan = pipeline.derive(analysed(folder), pipeline.Stopwatch())
+    said = " / ".join(o.text for o in plan.obstacles)
+    assert "a packet that does not match what the entry holds changes state" in said
+    assert "packets choose an entry of allocated_nf_state->heap that may be none of its 65536" in said
+
+    def edit(name: str, before: str, after: str) -> None:
+        text = (folder / name).read_text()
+        assert text.count(before) == 1
+        (folder / name).write_text(text.replace(before, after))
+
+    refresh = "  dchain_rejuvenate_index(manager->state->heap, index, time);\n\n  return true;"
+    edit("nat_flowmanager.c", refresh, "  return true;")
+    asked = "if (dchain_is_index_allocated(manager->state->heap, index) == 0) {"
+    edit("nat_flowmanager.c", asked, f"if (index < 0 || index >= manager->state->max_flows) return false;\n  {asked}")
+    later = "void refresh(struct FlowManager *manager, uint16_t external_port, vigor_time_t time)"
+    with (folder / "nat_flowmanager.c").open("a") as file:
+        index = "external_port - manager->state->start_port"
+        file.write(f"{later} {{\n  dchain_rejuvenate_index(manager->state->heap, {index}, time);\n}}\n")
+    edit("nat_main.c", "struct FlowManager *flow_manager;", f"struct FlowManager *flow_manager;\n{later};")
+    rewrite = "      rte_ipv4_header->dst_addr = internal_flow.src_ip;"
+    edit("nat_main.c", rewrite, f"      refresh(flow_manager, tcpudp_header->dst_port, now);\n{rewrite}")
+    plan = pipeline.derive(analysed(folder), pipeline.Stopwatch())
+    assert plan.shardable, plan.obstacles
+    assert [c.rule for c in plan.constraints] == ["R5"]
 
 
 def test_options_of_the_header_are_followed_where_paths_are_merged(tmp_path: Path) -> None:

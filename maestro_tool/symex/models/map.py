@@ -58,14 +58,36 @@ def _home(site: CallSite) -> tuple[int, Expr] | None:
 
 
 def map_erase(site: CallSite) -> Outcome:
-    """void map_erase(struct Map *, void *key, void **trash): ``*trash`` is the stored key, which nobody may follow."""
+    """void map_erase(struct Map *, void *key, void **trash): ``*trash`` is the stored key, which nobody may follow.
+
+    Where keys are trusted to stay in step (`analyse`), the stored key of an entry that was found is the one that was
+    asked for, and a key that was erased is not there any more.
+    """
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
     key = site.machine.key(site.state, number, site.args[1], site.loc)
-    events.emit(site.state, "map_erase", (number,), site.loc, key=key)
+    changed = any(e.op in ("map_put", "map_erase") and e.objects == (number,) for e in site.state.events)
+    home = asked = None
+    if site.machine.trusting and not changed:
+        home = _home(site)
+        asked = _key_found_at(site.state, number, home) if home is not None else None
+    events.emit(
+        site.state, "map_erase", (number,), site.loc, key=asked or key, key_home=home if asked is not None else None
+    )
     forget(site.state, number)
+    if site.machine.trusting and not changed and key is not None:
+        site.state.facts["map_get", number, asked or key] = 0.0
     if not isinstance(site.args[2], NullPointer):
         site.store(2, 8, Pointer(site.state.memory.add(Block("the erased key", None, External()))))
     return None
+
+
+def _key_found_at(state: State, number: int, home: tuple[int, Expr]) -> tuple[Expr, ...] | None:
+    """The key for which map ``number`` gave the index ``home``, if the vector there is as the packet found it."""
+    vector, index = home
+    if any(e.op == "vector_write" and e.objects == (vector,) for e in state.events):
+        return None
+    found = (e for e in state.events if e.op == "map_get" and e.objects == (number,) and e.result and e.value is index)
+    return next((e.key for e in found), None)
 
 
 def map_size(site: CallSite) -> Outcome:

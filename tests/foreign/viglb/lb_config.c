@@ -63,6 +63,7 @@ void nf_config_init(int argc, char **argv) {
   }
 
   // Fill in the mac addresses
+  config.device_macs = (struct rte_ether_addr *)malloc(sizeof(struct rte_ether_addr) * nb_devices);
   for (uint16_t dev = 0; dev < nb_devices; dev++) {
     rte_eth_macaddr_get(dev, &(config.device_macs[dev]));
   }

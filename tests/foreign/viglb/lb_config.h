@@ -11,7 +11,7 @@ struct nf_config {
   uint16_t wan_device;
 
   // MAC addresses of devices
-  struct rte_ether_addr device_macs[RTE_MAX_ETHPORTS];
+  struct rte_ether_addr *device_macs;
 
   // Size of the flow table
   uint32_t flow_capacity;

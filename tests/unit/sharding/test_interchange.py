@@ -108,9 +108,9 @@ def test_ways_to_compare(tmp_path, compared):
             {
                 "compared": "if (remote != ip->src_addr) { dchain_rejuvenate_index(ip_port_table.chain, i, now); return device; }"
             },
-            "without comparing",
+            "that does not match",
         ),
-        ({"compared": "if (remote != ip->src_addr) { total = total * 3; return device; }"}, "without comparing"),
+        ({"compared": "if (remote != ip->src_addr) { total = total * 3; return device; }"}, "that does not match"),
         ({"compared": "if (remote != ip->src_addr) { if (remote > 9) return 0; return device; }"}, "without comparing"),
         ({"asked": ""}, "not checked first"),
         ({"asked": "if (!dchain_is_index_allocated(ip_port_table.chain, i)) return 0;"}, "without comparing"),
