@@ -341,7 +341,8 @@ class _Reader:
         if r["key_home"] is None:
             return None
         vector, index = self._at(r["key_home"])
-        if r["op"] != "map_put" or self._objects[self._object(vector)].kind != "vector" or index.width != 32:
+        keyed = r["op"] in ("map_put", "map_erase")
+        if not keyed or self._objects[self._object(vector)].kind != "vector" or index.width != 32:
             raise ValueError("a key's home that is not the element of a vector")
         return vector, index
 
