@@ -79,6 +79,41 @@ static void a_burst_goes_on_after_a_writer(void) {
   maestro_destroy(instance);
 }
 
+/* Packets that read entry 1, all of them; `adding`: and change it. */
+static struct maestro_sharing_counts run_bursts(struct maestro_instance *instance, unsigned n, bool adding) {
+  enum { N = 16 };
+  struct packet packets[N];
+  struct rte_mbuf *mbufs[N];
+  uint16_t verdicts[N];
+  const struct maestro_sharing_counts before = maestro_sharing_counts(instance, 0);
+  for (unsigned burst = 0; burst < n; burst++) {
+    for (unsigned i = 0; i < N; i++) {
+      const uint8_t steps[] = {READ, 1, adding ? ADD : READ, 1};
+      fill(&packets[i], steps, sizeof steps);
+      mbufs[i] = &packets[i].mbuf;
+    }
+    CHECK_EQ(maestro_process_burst(instance, 0, mbufs, N, 0, verdicts), 0);
+  }
+  struct maestro_sharing_counts counts = maestro_sharing_counts(instance, 0);
+  counts.restarts -= before.restarts;
+  counts.write_locks -= before.write_locks;
+  return counts;
+}
+
+static void writers_are_not_run_twice_for_long(void) {
+  struct maestro_instance *instance = create(&shared_nf, 2);
+  RUN_ON(0, 0, LEARN, 1);
+  struct maestro_sharing_counts counts = run_bursts(instance, 160, true);
+  CHECK_EQ(counts.restarts, 160); /* one of 16 bursts is tried as readers */
+  CHECK_EQ(counts.write_locks, 160 + 150);
+  /* Nor are readers writers for long. */
+  counts = run_bursts(instance, 160, false);
+  CHECK_EQ(counts.restarts, 0);
+  CHECK(counts.write_locks <= 15);
+  CHECK_EQ(RUN_ON(1, 0, READ, 1), 10 + 160 * 16);
+  maestro_destroy(instance);
+}
+
 static void what_a_reader_did_is_undone(void) {
   struct maestro_instance *instance = create(&shared_nf, 2);
   uint8_t frame[SHARED_FRAME];
@@ -229,6 +264,7 @@ int main(int argc, char **argv) {
   }
   the_completed_run_counts();
   a_burst_goes_on_after_a_writer();
+  writers_are_not_run_twice_for_long();
   what_a_reader_did_is_undone();
   uses_on_all_workers_keep_an_entry();
   the_oldest_expires();

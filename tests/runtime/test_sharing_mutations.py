@@ -37,6 +37,7 @@ MUTATIONS = {
     ),
     "uses not undone": Mutation("src/sharing.c", "*last->place = last->before;", "(void)last;", "test_sharing"),
     "copies not compared": Mutation("include/maestro_burst.h", "maestro_compare_copies();", "(void)0;", "test_sharing"),
+    "writers for ever": Mutation("src/sharing.c", "turn->writer_bursts--;", "", "test_sharing"),
     "the rest of the burst forgotten": Mutation("src/sharing.c", "if (next == n) return;", "return;", "test_sharing"),
     "expiry asks one worker": Mutation(
         "src/dchain.c", "worker < chain->n_ages; worker++", "worker < 1; worker++", "test_sharing"

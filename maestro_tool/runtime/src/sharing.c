@@ -10,6 +10,11 @@
 
 #include "lib/verified/packet-io.h"
 
+enum {
+  FULL_BURST = 8,    /* packets; with less to do a worker has the time to run packets twice */
+  WRITER_BURSTS = 15 /* from one look at how many packets write to the next */
+};
+
 _Thread_local struct maestro_share maestro_share;
 
 void maestro_wait(unsigned *waited) {
@@ -177,6 +182,20 @@ static void run_as_readers(struct maestro_lock *lock, maestro_burst *process, st
   read_end(lock);
 }
 
+/* Where most packets write, running them first as readers is in vain: then some bursts are the writer's as a whole. */
+static void run_as_either(struct maestro_lock *lock, maestro_burst *process, struct rte_mbuf **packets, uint16_t n,
+                          int64_t now, uint16_t *verdicts) {
+  struct maestro_turn *turn = &lock->turns[maestro_share.worker];
+  if (turn->writer_bursts > 0) {
+    turn->writer_bursts--;
+    run_as_writer(lock, process, packets, n, now, verdicts);
+    return;
+  }
+  const uint64_t before = turn->counts.restarts;
+  run_as_readers(lock, process, packets, n, now, verdicts);
+  if (n >= FULL_BURST && turn->counts.restarts - before > n / 2) turn->writer_bursts = WRITER_BURSTS;
+}
+
 void maestro_run_burst(struct maestro_lock *lock, const struct maestro_nf *nf, struct rte_mbuf **packets, uint16_t n,
                        int64_t now, uint16_t *verdicts) {
   maestro_share.lock = lock;
@@ -189,5 +208,5 @@ void maestro_run_burst(struct maestro_lock *lock, const struct maestro_nf *nf, s
   else if (nf->always_write)
     run_as_writer(lock, nf->process_burst, packets, n, now, verdicts);
   else
-    run_as_readers(lock, nf->process_burst, packets, n, now, verdicts);
+    run_as_either(lock, nf->process_burst, packets, n, now, verdicts);
 }

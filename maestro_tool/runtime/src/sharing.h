@@ -22,7 +22,8 @@
 /* A worker's own line. */
 struct maestro_turn {
   _Alignas(64) atomic_bool reading;
-  int64_t time; /* of its latest packet */
+  int64_t time;           /* of its latest packet */
+  unsigned writer_bursts; /* that are not tried as readers, because hardly any packet stayed one */
   struct maestro_sharing_counts counts;
 };
 
