@@ -3,13 +3,12 @@ that set-up reads.  They are built by their folder, as they are."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from foreign_nfs import Build, lift_conflicts
 
 from maestro_tool import nf, pipeline
 from maestro_tool.cache import NoCache
@@ -55,22 +54,7 @@ def test_why_the_nat_is_shared_and_what_lifts_it(tmp_path: Path) -> None:
     assert "a packet that does not match what the entry holds changes state" in said
     assert "packets choose an entry of allocated_nf_state->heap that may be none of its 65536" in said
 
-    def edit(name: str, before: str, after: str) -> None:
-        text = (folder / name).read_text()
-        assert text.count(before) == 1
-        (folder / name).write_text(text.replace(before, after))
-
-    refresh = "  dchain_rejuvenate_index(manager->state->heap, index, time);\n\n  return true;"
-    edit("nat_flowmanager.c", refresh, "  return true;")
-    asked = "if (dchain_is_index_allocated(manager->state->heap, index) == 0) {"
-    edit("nat_flowmanager.c", asked, f"if (index < 0 || index >= manager->state->max_flows) return false;\n  {asked}")
-    later = "void refresh(struct FlowManager *manager, uint16_t external_port, vigor_time_t time)"
-    with (folder / "nat_flowmanager.c").open("a") as file:
-        index = "external_port - manager->state->start_port"
-        file.write(f"{later} {{\n  dchain_rejuvenate_index(manager->state->heap, {index}, time);\n}}\n")
-    edit("nat_main.c", "struct FlowManager *flow_manager;", f"struct FlowManager *flow_manager;\n{later};")
-    rewrite = "      rte_ipv4_header->dst_addr = internal_flow.src_ip;"
-    edit("nat_main.c", rewrite, f"      refresh(flow_manager, tcpudp_header->dst_port, now);\n{rewrite}")
+    lift_conflicts(folder)
     plan = pipeline.derive(analysed(folder), pipeline.Stopwatch())
     assert plan.shardable, plan.obstacles
     assert [c.rule for c in plan.constraints] == ["R5"]
@@ -111,26 +95,17 @@ def test_unknown_functions_must_be_declared(tmp_path: Path) -> None:
     assert any("result of 'spread' is taken as unknown" in text for _, text in found.analysis.notes)
 
 
-def test_built_by_folder(tmp_path: Path) -> None:
+def test_built_by_folder(build: Build, tmp_path: Path) -> None:
     """One build for all; programs start, and refuse where a file has changed that set-up reads."""
-    for part in ("SConstruct", "configs", "site_scons"):
-        source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / part)
-    shutil.copytree(HERE, tmp_path / "tests/foreign", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    (tmp_path / "nfs").mkdir()
-    names = ",".join(f"tests/foreign/{n}" for n in EXPECTED)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    build = [sys.executable, "-m", "SCons", "-Q", f"nf={names}", "nic=soft"]
-    done = subprocess.run(build, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "staticbridge for soft: shared-nothing" in done.stdout
-    assert (tmp_path / "build/soft/vigfw/gen/flow.h.gen.c").is_file()
+    assert "staticbridge for soft: shared-nothing" in build.said
+    assert (build.folder / "build/soft/vigfw/gen/flow.h.gen.c").is_file()
+    shutil.copytree(build.folder / "tests", tmp_path / "tests")
 
     ports = []
     for n in range(2):
         shutil.copy(ROOT / "tests/end_to_end/empty.pcap", tmp_path / f"in{n}.pcap")
         ports += ["--vdev", f"net_pcap{n},rx_pcap=in{n}.pcap,tx_pcap=out{n}.pcap"]
-    program = [tmp_path / "build/soft/staticbridge/staticbridge", "--workers", "2", "--replay", *ports]
+    program = [build.parallel("staticbridge"), "--workers", "2", "--replay", *ports]
     program += ["--", "--config", "tests/foreign/staticbridge/table.conf"]
     started = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert started.returncode == 0, started.stdout + started.stderr

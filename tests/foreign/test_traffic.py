@@ -1,0 +1,130 @@
+"""Parallel programs of foreign NFs send what the sequential ones send, on 2 and on 3 workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from foreign_nfs import Build
+
+from maestro_tool import canonical
+from maestro_tool.traffic.capture import Frame, pcap_bytes, read_folder
+from maestro_tool.traffic.compare import compare
+from maestro_tool.traffic.generate import generate
+from maestro_tool.traffic.renaming import renamed_by
+from maestro_tool.traffic.replay import replay
+from maestro_tool.traffic.spec import TrafficSpec
+
+Captures = dict[int, list[Frame]]
+Outputs = Mapping[int, list[bytes]]
+
+#: Flows of an inside at port 0: churn, pauses in which they expire, replies, strangers, malformed frames.
+MIX = TrafficSpec(flows=1000, packets=5000, replies=0.4, unknown=0.1, odd=0.15, active=300, gaps=2, gap_us=30_000)
+#: The same of an inside at port 1, where NFs have it whose WAN device is 0.
+TURNED = replace(MIX, opener="wan")
+HOSTS = replace(MIX, macs="host", distribution="one-slash-24")
+
+
+def as_it_is(captures: Captures) -> Captures:
+    return captures
+
+
+def three_ports(captures: Captures) -> Captures:
+    """Hosts with even addresses are at port 0, the others at port 1; servers at port 2."""
+    inside = captures[0]
+    return {n: [f for f in inside if f.data[29:30] and f.data[29] % 2 == n] for n in (0, 1)} | {2: captures[1]}
+
+
+def with_options(captures: Captures) -> Captures:
+    """Every third IPv4 frame has a router alert option, every ninth a source route."""
+
+    def inserted(number: int, f: Frame) -> Frame:
+        if number % 3 or f.data[12:15] != b"\x08\x00\x45":
+            return f
+        option = b"\x83\x04\x04\x00" if number % 9 == 0 else b"\x01\x94\x04\x00"
+        length = min(int.from_bytes(f.data[16:18], "big") + 4, 0xFFFF)
+        header = f.data[:14] + b"\x46" + f.data[15:16] + length.to_bytes(2, "big") + f.data[18:34]
+        return Frame(f.time, header + option + f.data[34:])
+
+    return {port: [inserted(n, f) for n, f in enumerate(frames)] for port, frames in captures.items()}
+
+
+def known_stations(captures: Captures) -> Captures:
+    """Every other frame goes to an address of the bridge's table."""
+
+    def addressed(number: int, f: Frame) -> Frame:
+        known = b"\x02\x00\x00\x00\x00" + bytes([number // 2 % 4])
+        return f if number % 2 else Frame(f.time, known + f.data[6:])
+
+    return {port: [addressed(n, f) for n, f in enumerate(frames)] for port, frames in captures.items()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """``converses``: replies answer what the NF sent.  ``least``: of frames sent, of those received, in percent."""
+
+    traffic: TrafficSpec
+    arguments: str = ""
+    change: Callable[[Captures], Captures] = as_it_is
+    converses: bool = False
+    least: int = 20
+
+
+CASES = {
+    "vigfw": Case(TURNED, "--expire 20000"),
+    "vigpol": Case(MIX, "--rate 4000 --burst 200 --capacity 16384", least=10),
+    "vignat": Case(MIX, "--wan 1 --extip 192.0.2.1 --expire 20000", converses=True),
+    # Not odd: libVig's checksums of frames whose headers lie differ by more than by the port.
+    "liftednat": Case(replace(MIX, odd=0), "--wan 1 --extip 192.0.2.1 --expire 20000", converses=True),
+    "viglb": Case(
+        replace(MIX, servers=12), "--flow-expiration 10000 --backend-expiration 4000 --flow-capacity 16384"
+    ),
+    "staticbridge": Case(HOSTS, "--config tests/foreign/staticbridge/table.conf", known_stations),
+    "threeports": Case(MIX, "-o 2", three_ports),
+    "oddities": Case(MIX),
+    "ipoptions": Case(MIX, change=with_options),
+}  # fmt: skip
+
+
+def sent_by(program: Path, captures: Path, out: Path, case: Case, workers: int | None) -> Outputs:
+    replay(program, captures, out, workers=workers, nf_arguments=case.arguments.split())
+    return {port: [f.data for f in frames] for port, frames in read_folder(out).items()}
+
+
+def received(folder: Path, case: Case, sent: Outputs | None = None) -> Path:
+    canonical.write_files({folder / f"port{n}.pcap": data for n, data in generate(case.traffic, sent).items()})
+    changed = case.change(read_folder(folder))
+    canonical.write_files({folder / f"port{n}.pcap": pcap_bytes(frames) for n, frames in changed.items()})
+    return folder
+
+
+def conversation(program: Path, case: Case, folder: Path, workers: int | None = None) -> Outputs:
+    """What the program sends; where replies depend on that, when they change no more."""
+    sent = sent_by(program, received(folder / "in", case), folder / "out", case, workers)
+    for n in range(12 if case.converses else 0):
+        again = sent_by(program, received(folder / f"in{n}", case, sent), folder / f"out{n}", case, workers)
+        if again == sent:
+            break
+        sent = again
+    return sent
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_parallel_equals_sequential(build: Build, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(build.folder)  # an NF reads a file by its relative path
+    case = CASES[name]
+    expected = conversation(build.sequential(name), case, tmp_path / "sequential")
+    assert sum(map(len, expected.values())) * 100 > case.least * case.traffic.packets
+    renamed = renamed_by(build.plan(name))
+    assert bool(renamed) == (name == "liftednat")
+    for workers in (2, 3):
+        folder = tmp_path / str(workers)
+        if renamed:  # replies must address the ports that this run chose
+            actual = conversation(build.parallel(name), case, folder, workers)
+        else:
+            last = max((tmp_path / "sequential").glob("in*"), key=lambda p: p.stat().st_mtime)
+            actual = sent_by(build.parallel(name), last, folder / "out", case, workers)
+        comparison = compare(expected, actual, renamed)
+        assert comparison.equal, f"{workers} workers: {comparison.text()}"
