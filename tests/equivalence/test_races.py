@@ -58,6 +58,10 @@ def race(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("lb", "locks", ["--expire", "50", "--backend-expire", "200"]),
         ("cl", "locks", []),
         ("nat", "locks", ["--expire", "50"]),
+        ("psd", "locks", ["--expire", "50"]),
+        ("hhh", "locks", []),
+        ("bridge", "tm", ["--expire", "50"]),
+        ("lb", "tm", ["--expire", "50", "--backend-expire", "200"]),
     ],
 )
 def test_no_data_races(name: str, strategy: str, arguments: list[str], tmp_path: Path) -> None:

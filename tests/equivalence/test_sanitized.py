@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cases import PARALLEL
+from conftest import STRATEGIES
 from nf_runs import Build, Case, Results, converse, run, sequential
 
 from maestro_tool import dpdk, runtime
@@ -16,7 +17,7 @@ from maestro_tool.traffic.renaming import renamed_by
 FLAGS = ("-std=gnu11", "-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 #: Each NF as `auto` has it (shared-nothing, hybrid, locks), and the other ways to share.
-PROGRAMS = [("auto", nf) for nf in PARALLEL] + [("locks", "nat"), ("locks", "cl"), ("tm", "lb"), ("tm", "hhh")]
+PROGRAMS = [(strategy, nf) for strategy, nfs in STRATEGIES.items() for nf in nfs if nf in PARALLEL]
 
 
 @pytest.fixture(scope="module")
