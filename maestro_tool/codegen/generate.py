@@ -20,7 +20,7 @@ from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Global, Program
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES
-from maestro_tool.packet.fields import FIELDS
+from maestro_tool.packet.fields import ALL_FIELDS
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.plan import ShardingPlan
 from maestro_tool.sharding.sharing import Sharing, shares, sharing
@@ -114,8 +114,7 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
                 "max_queues": 0,
                 "rss_hf": 0,
                 "software_classes": 0,
-                "l4": "{0}",
-                "l3": "{0}",
+                **dict.fromkeys(("l4", "l3", "l4v6", "l3v6"), "{0}"),
                 "rules": [],
             }
         ]
@@ -351,13 +350,12 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "table_selectable": _c_bool(profile.rss.tables.selectable),
         "max_queues": (profile.rss.max_queues or 0) if p.rss_hf else 0,
         "software_classes": f"0x{software:x}",
-        "l4": _hash_input(p.software_l4),
-        "l3": _hash_input(p.software_l3),
+        **{view: _hash_input(fields) for view, fields in p.software},
     }
 
 
 def _hash_input(fields: tuple[str, ...]) -> str:
-    items = ", ".join(f"{{{FIELDS[f].offset}, {FIELDS[f].size}}}" for f in fields)
+    items = ", ".join(f"{{{ALL_FIELDS[f].offset}, {ALL_FIELDS[f].size}}}" for f in fields)
     return f"{{{len(fields)}, {{{items}}}}}" if fields else "{0}"
 
 

@@ -88,7 +88,7 @@ class Quality:
     """How well the key of ``port`` spreads.
 
     ``fields``: what is hashed per packet class; ``index_bits``: how many bits of the index a field decides; ``balance``
-    [traffic][workers]: load of the fullest worker over the mean.
+    [traffic][workers]: load of the fullest worker over the mean; ``balance6``: of IPv6, where constraints name it.
     """
 
     port: int
@@ -98,6 +98,7 @@ class Quality:
     fields: dict[str, tuple[str, ...]]
     index_bits: dict[str, int]
     balance: dict[str, dict[str, float]]
+    balance6: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +241,9 @@ def _access(operation: Operation, words: Words, known: Sequence[Expr]) -> str:
 
 
 def _quality(p: PortSolution, nic: str) -> Quality:
-    from maestro_tool.rss.solution import effective_hash
+    from maestro_tool.rss.solution import by_traffic, effective_hash
 
-    balance: dict[str, dict[str, float]] = {}
-    for traffic, workers, ratio in p.balance:
-        balance.setdefault(traffic, {})[str(workers)] = ratio
     return Quality(
-        p.port, nic, p.table_size, p.free_dimensions, dict(effective_hash(p)), dict(p.field_ranks), balance
+        p.port, nic, p.table_size, p.free_dimensions, dict(effective_hash(p)), dict(p.field_ranks),
+        by_traffic(p.balance), by_traffic(p.balance6),
     )  # fmt: skip

@@ -29,6 +29,9 @@ _TRAFFIC = {
     "uniform": "all fields vary",
     "/16": "hosts inside one /16",
     "/24": "hosts inside one /24",
+    "/48": "hosts inside one /48",
+    "/64": "hosts inside one /64",
+    "/112": "hosts inside one /112",
     "ports": "one pair of hosts, ports vary",
     "zipf": "few flows have most packets",
 }
@@ -220,10 +223,11 @@ def _qualities(quality: Sequence[Quality]) -> list[tuple[str, Quality]]:
     together: list[tuple[list[int], Quality]] = []
     for q in quality:
         for ports, other in together:
-            if (q.nic, q.index_bits, q.balance, q.table_size) == (
+            if (q.nic, q.index_bits, q.balance, q.balance6, q.table_size) == (
                 other.nic,
                 other.index_bits,
                 other.balance,
+                other.balance6,
                 other.table_size,
             ):
                 ports.append(q.port)
@@ -241,10 +245,11 @@ def _quality(ports: str, q: Quality) -> RenderableType:
     counts = [n for n in _WORKERS if any(n in by for by in q.balance.values())]
     for n in counts:
         table.add_column(n, justify="right")
-    for traffic, name in _TRAFFIC.items():
-        by = q.balance.get(traffic, {})
-        if by:
-            table.add_row(f"      {name}", *(f"{by[n]:.2f}" if n in by else "" for n in counts))
+    for family, balance in (("", q.balance), ("IPv6: ", q.balance6)):
+        for traffic, name in _TRAFFIC.items():
+            by = balance.get(traffic, {})
+            if by:
+                table.add_row(f"      {family}{name}", *(f"{by[n]:.2f}" if n in by else "" for n in counts))
     head = (
         f"{ports}: index bits that each field decides, of {index}: {bits}; key bits free to choose: {q.free_key_bits}"
     )

@@ -11,9 +11,20 @@ from typing import Final, Literal
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, binary, compare, concat, const, eq, extract, land, lnot, lor, sym, zext
-from maestro_tool.packet.fields import L3_VIEW_LENGTH, L4_VIEW_LENGTH
+from maestro_tool.packet.fields import (
+    L3_VIEW_LENGTH,
+    L3_VIEW_LENGTH6,
+    L4_VIEW_LENGTH,
+    L4_VIEW_LENGTH6,
+    Family,
+)
 
-View = Literal["l4", "l3"]
+View = Literal["l4", "l3", "l4v6", "l3v6"]
+#: All views; None: no field of any view exists.
+VIEWS: Final[tuple[View | None, ...]] = ("l4", "l3", "l4v6", "l3v6", None)
+#: The view with ports, and that with addresses only.
+L4: Final[dict[Family, View]] = {4: "l4", 6: "l4v6"}
+L3: Final[dict[Family, View]] = {4: "l3", 6: "l3v6"}
 
 CLASSES: Final[tuple[str, ...]] = (
     "tcp4", "udp4", "sctp4", "ipv4_other",
@@ -23,13 +34,15 @@ CLASSES: Final[tuple[str, ...]] = (
     "vlan", "non_ip", "malformed",
 )  # fmt: skip
 
-#: Views that frames of a class can have (proved in tests/unit/packet); None: no field of the view exists.
+#: Views that frames of a class can have (proved in tests/unit/packet).
 VIEWS_OF: Final[dict[str, tuple[View | None, ...]]] = {
     **dict.fromkeys(("tcp4", "udp4", "tcp4_options", "udp4_options"), ("l4",)),
     **dict.fromkeys(("sctp4", "ipv4_other", "sctp4_options", "ipv4_options_other"), ("l3",)),
     "ipv4_fragment": ("l4", "l3"),
-    **dict.fromkeys(("tcp6", "udp6", "sctp6", "ipv6_other", "ipv6_fragment", "vlan", "non_ip"), (None,)),
-    "malformed": ("l4", "l3", None),
+    **dict.fromkeys(("tcp6", "udp6"), ("l4v6",)),
+    **dict.fromkeys(("sctp6", "ipv6_other", "ipv6_fragment"), ("l3v6",)),
+    **dict.fromkeys(("vlan", "non_ip"), (None,)),
+    "malformed": VIEWS,
 }
 
 ETHERNET_LENGTH: Final = 14
@@ -54,11 +67,7 @@ def classify(frame: bytes) -> str:
     if ether_type == IPV4:
         return _classify_ipv4(frame)
     if ether_type == IPV6:
-        if length < IPV6_LENGTH:
-            return "malformed"
-        if frame[20] == IPV6_FRAGMENT_HEADER:
-            return "ipv6_fragment"
-        return f"{L4_PROTOCOLS[frame[20]]}6" if frame[20] in L4_PROTOCOLS else "ipv6_other"
+        return _classify_ipv6(frame)
     return "non_ip"
 
 
@@ -79,11 +88,28 @@ def _classify_ipv4(frame: bytes) -> str:
     return f"{protocol}4" if words == 5 else f"{protocol}4_options"
 
 
+def _classify_ipv6(frame: bytes) -> str:
+    if len(frame) < IPV6_LENGTH:
+        return "malformed"
+    payload = int.from_bytes(frame[18:20], "big")
+    if frame[14] >> 4 != 6 or payload > len(frame) - IPV6_LENGTH:
+        return "malformed"
+    if frame[20] == IPV6_FRAGMENT_HEADER:
+        return "ipv6_fragment"
+    protocol = L4_PROTOCOLS.get(frame[20])
+    if protocol is None:
+        return "ipv6_other"
+    return "malformed" if payload < L4_HEADER[protocol] else f"{protocol}6"
+
+
 def view(frame: bytes) -> View | None:
-    """Which fields the NF's view of ``frame`` has: l4 (addresses and ports), l3 (addresses), or none."""
-    if len(frame) < L3_VIEW_LENGTH or int.from_bytes(frame[12:14], "big") != IPV4:
-        return None
-    return "l4" if frame[23] in (6, 17) and len(frame) >= L4_VIEW_LENGTH else "l3"
+    """Which fields the NF's view of ``frame`` has: l4, l4v6 (addresses and ports), l3, l3v6 (addresses), or none."""
+    ether_type, length = int.from_bytes(frame[12:14], "big"), len(frame)
+    if ether_type == IPV4 and length >= L3_VIEW_LENGTH:
+        return "l4" if frame[23] in (6, 17) and length >= L4_VIEW_LENGTH else "l3"
+    if ether_type == IPV6 and length >= L3_VIEW_LENGTH6:
+        return "l4v6" if frame[20] in (6, 17) and length >= L4_VIEW_LENGTH6 else "l3v6"
+    return None
 
 
 def predicate(name: str, prefix: str = "") -> Expr:
@@ -95,21 +121,25 @@ def predicate(name: str, prefix: str = "") -> Expr:
 
 
 def view_predicate(name: View | None, prefix: str = "") -> Expr:
-    """The frame offers the fields of this view: "l3" also holds for frames that offer "l4"; None for neither."""
+    """The frame offers the fields of this view: "l3" also holds for frames that offer "l4"; None for none."""
     p = _predicates(prefix)
-    ipv4 = land(p.at_least(L3_VIEW_LENGTH), eq(p.ether_type, const(IPV4, 16)))
     if name is None:
-        return lnot(ipv4)
-    if name == "l3":
-        return ipv4
-    tcp_or_udp = lor(eq(p.byte(23), const(6, 8)), eq(p.byte(23), const(17, 8)))
-    return land(ipv4, land(tcp_or_udp, p.at_least(L4_VIEW_LENGTH)))
+        return land(lnot(view_predicate("l3", prefix)), lnot(view_predicate("l3v6", prefix)))
+    ipv6 = name in ("l4v6", "l3v6")
+    length, l4_length = (L3_VIEW_LENGTH6, L4_VIEW_LENGTH6) if ipv6 else (L3_VIEW_LENGTH, L4_VIEW_LENGTH)
+    addresses = land(p.at_least(length), eq(p.ether_type, const(IPV6 if ipv6 else IPV4, 16)))
+    if name in ("l3", "l3v6"):
+        return addresses
+    protocol = p.byte(20 if ipv6 else 23)
+    tcp_or_udp = lor(eq(protocol, const(6, 8)), eq(protocol, const(17, 8)))
+    return land(addresses, land(tcp_or_udp, p.at_least(l4_length)))
 
 
 def exact_view_predicate(name: View | None, prefix: str = "") -> Expr:
-    """`view` returns exactly ``name``: the three of them partition all frames."""
+    """`view` returns exactly ``name``: those of all `VIEWS` partition all frames."""
     offered = view_predicate(name, prefix)
-    return land(offered, lnot(view_predicate("l4", prefix))) if name == "l3" else offered
+    more: dict[View | None, View] = {"l3": "l4", "l3v6": "l4v6"}
+    return land(offered, lnot(view_predicate(more[name], prefix))) if name in more else offered
 
 
 @cache
@@ -135,20 +165,11 @@ class _Predicates:
 
     def _define(self) -> None:
         ethernet = self.at_least(ETHERNET_LENGTH)
-        vlan = ipv4 = ipv6 = lnot(TRUE)
+        vlan = lnot(TRUE)
         for t in VLAN_TYPES:
             vlan = lor(vlan, eq(self.ether_type, const(t, 16)))
-        ipv4 = land(ethernet, eq(self.ether_type, const(IPV4, 16)))
-        ipv6 = land(land(ethernet, eq(self.ether_type, const(IPV6, 16))), self.at_least(IPV6_LENGTH))
-        self._define_ipv4(ipv4)
-        next_header = self.byte(20)
-        other = lnot(eq(next_header, const(IPV6_FRAGMENT_HEADER, 8)))
-        self.of["ipv6_fragment"] = land(ipv6, lnot(other))
-        for number, protocol in L4_PROTOCOLS.items():
-            is_protocol = eq(next_header, const(number, 8))
-            self.of[f"{protocol}6"] = land(ipv6, is_protocol)
-            other = land(other, lnot(is_protocol))
-        self.of["ipv6_other"] = land(ipv6, other)
+        self._define_ipv4(land(ethernet, eq(self.ether_type, const(IPV4, 16))))
+        self._define_ipv6(land(ethernet, eq(self.ether_type, const(IPV6, 16))))
         self.of["vlan"] = land(ethernet, vlan)
         neither_ip = land(
             lnot(eq(self.ether_type, const(IPV4, 16))),
@@ -182,3 +203,18 @@ class _Predicates:
             other = land(other, lnot(is_protocol))
         self.of["ipv4_other"] = land(other, plain)
         self.of["ipv4_options_other"] = land(other, lnot(plain))
+
+    def _define_ipv6(self, ipv6: Expr) -> None:
+        payload, next_header = concat(self.byte(18), self.byte(19)), self.byte(20)
+        room = binary("sub", self._length, const(IPV6_LENGTH, 16))
+        sane = land(land(ipv6, self.at_least(IPV6_LENGTH)), eq(extract(self.byte(14), 7, 4), const(6, 4)))
+        sane = land(sane, compare("ule", payload, room))
+        fragment = eq(next_header, const(IPV6_FRAGMENT_HEADER, 8))
+        self.of["ipv6_fragment"] = land(sane, fragment)
+        other = land(sane, lnot(fragment))
+        for number, protocol in L4_PROTOCOLS.items():
+            is_protocol = eq(next_header, const(number, 8))
+            has_l4 = compare("uge", payload, const(L4_HEADER[protocol], 16))
+            self.of[f"{protocol}6"] = land(land(sane, is_protocol), has_l4)
+            other = land(other, lnot(is_protocol))
+        self.of["ipv6_other"] = other

@@ -1,13 +1,18 @@
 """Header fields by the place where an NF of this API reads them.
 
-libVig NFs read Ethernet at 0, IPv4 at 14 and L4 at 34, whatever the IHL says (NF_API, section 2); that
-is the *NF's view*.  A NIC parses options, VLAN tags and fragments: where the two differ is a matter of
-packet classes (``classes.py``).
+libVig NFs read Ethernet at 0, IPv4 at 14 and L4 at 34, whatever the IHL says (NF_API, section 2), and IPv6 at 14 and
+L4 at 54, if no extension header comes between; that is the *NF's view*.  A NIC parses options, VLAN tags, fragments
+and extension headers: where the two differ is a matter of packet classes (``classes.py``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+#: Version of IP.
+Family = Literal[4, 6]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,12 @@ class HeaderField:
         return 8 * self.size
 
 
+_ETHERNET = (HeaderField("dst_mac", 0, 6), HeaderField("src_mac", 6, 6), HeaderField("ether_type", 12, 2))
+
 FIELDS: dict[str, HeaderField] = {
     f.name: f
     for f in (
-        HeaderField("dst_mac", 0, 6),
-        HeaderField("src_mac", 6, 6),
-        HeaderField("ether_type", 12, 2),
+        *_ETHERNET,
         HeaderField("protocol", 23, 1),
         HeaderField("src_ip", 26, 4),
         HeaderField("dst_ip", 30, 4),
@@ -37,11 +42,13 @@ FIELDS: dict[str, HeaderField] = {
     )
 }
 
-#: The same where an NF would read them in IPv6 without extension headers.  They overlap those of IPv4, so an offset
-#: alone does not name a field; constraints on IPv6 name them.
+#: The same in IPv6.  They overlap those of IPv4, so an offset alone does not name a field: what the frame is must be
+#: proved.
 FIELDS6: dict[str, HeaderField] = {
     f.name: f
     for f in (
+        *_ETHERNET,
+        HeaderField("next_header", 20, 1),
         HeaderField("src_ip6", 22, 16),
         HeaderField("dst_ip6", 38, 16),
         HeaderField("src_port6", 54, 2),
@@ -49,7 +56,10 @@ FIELDS6: dict[str, HeaderField] = {
     )
 }
 
-#: Where the NF's view has checksums; which of the last two depends on the protocol.
+FIELDS_OF: Mapping[Family, Mapping[str, HeaderField]] = {4: FIELDS, 6: FIELDS6}
+ALL_FIELDS: Mapping[str, HeaderField] = FIELDS | FIELDS6
+
+#: Where the NF's view of IPv4 has checksums; which of the last two depends on the protocol.
 CHECKSUMS: dict[str, HeaderField] = {
     f.name: f
     for f in (
@@ -61,14 +71,20 @@ CHECKSUMS: dict[str, HeaderField] = {
 
 #: Fields a Toeplitz engine can be given, in the order of its input (Microsoft RSS; rte_thash.h).
 HASHABLE: tuple[str, ...] = ("src_ip", "dst_ip", "src_port", "dst_port")
-HASHABLE6: tuple[str, ...] = tuple(FIELDS6)
+HASHABLE6: tuple[str, ...] = ("src_ip6", "dst_ip6", "src_port6", "dst_port6")
+HASHABLE_OF: Mapping[Family, tuple[str, ...]] = {4: HASHABLE, 6: HASHABLE6}
+#: The addresses and the ports among them.
+ADDRESSES_OF: Mapping[Family, tuple[str, ...]] = {4: HASHABLE[:2], 6: HASHABLE6[:2]}
+PORTS_OF: Mapping[Family, frozenset[str]] = {4: frozenset(HASHABLE[2:]), 6: frozenset(HASHABLE6[2:])}
 
 #: Shortest frame, in bytes, in which the NF's view of the ports (of the addresses) is complete.
 L4_VIEW_LENGTH = 38
 L3_VIEW_LENGTH = 34
+L4_VIEW_LENGTH6 = 58
+L3_VIEW_LENGTH6 = 54
 
 #: Width in bits of everything a NIC may put into a Toeplitz input, in its own (IHL- and version-aware) parse.
-#: ``src_ip6`` .. are the IPv6 addresses; ports are named alike for IPv4 and IPv6; ``sctp_tag`` is the SCTP
+#: ``src_ip6`` .. are those of IPv6; NIC profiles name ports alike for IPv4 and IPv6; ``sctp_tag`` is the SCTP
 #: verification tag (i40e), ``ip_id`` the IPv4 identification (ice hashes it for fragments through rte_flow).
 INPUT_BITS: dict[str, int] = {
     **{name: FIELDS[name].bits for name in HASHABLE},

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from maestro_tool.diagnostics import InputError
-from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, IPV6_LENGTH, View, classify, view
-from maestro_tool.packet.fields import FIELDS, INPUT_BITS
+from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, IPV6_LENGTH, VIEWS, View, classify, view
+from maestro_tool.packet.fields import ALL_FIELDS, INPUT_BITS
 from maestro_tool.rss.symmetric import FUNCTIONS, Function, applied
 from maestro_tool.rss.table import table
 from maestro_tool.rss.toeplitz import HASH_BITS, toeplitz
@@ -60,14 +60,18 @@ def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = ()) -> PortM
     """Reads one entry of plan.json's ``ports``; `InputError` if it is not one."""
     try:
         key, size = bytes.fromhex(entry["key"]), entry["table_size"]
-        software = {name: _fields(entry["software_input"][name]) for name in ("l4", "l3")}
+        given = entry["software_input"]
+        # Plans of before IPv6 was hashed in software do not name its views.
+        software: dict[View | None, tuple[str, ...]] = {None: ()}
+        for view in (v for v in VIEWS if v is not None):
+            software[view] = _fields(given[view] if view in ("l4", "l3") else given.get(view, ()))
         model = PortModel(
             port=int(entry["port"]),
             key=key,
             table_size=size,
             hashed={c: _fields(f) for c, f in entry["hashed"].items()},
             steering={c: str(entry["steering"][c]) for c in CLASSES},
-            software={"l4": software["l4"], "l3": software["l3"], None: ()},
+            software=software,
             nic_hashes=bool(entry["rss_hf"]),
             weights=weights,
             function=_function(entry.get("function", "toeplitz")),
@@ -126,7 +130,7 @@ def hash_input(model: PortModel, frame: bytes) -> tuple[str, tuple[str, ...], by
 
 def view_input(frame: bytes, fields: Sequence[str]) -> bytes:
     """The hash input that software takes: fields where the NF reads them."""
-    return b"".join(frame[FIELDS[f].offset : FIELDS[f].offset + FIELDS[f].size] for f in fields)
+    return b"".join(frame[ALL_FIELDS[f].offset : ALL_FIELDS[f].offset + ALL_FIELDS[f].size] for f in fields)
 
 
 def nic_input(frame: bytes, packet_class: str, fields: Sequence[str]) -> bytes:

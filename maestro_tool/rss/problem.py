@@ -16,8 +16,6 @@ from maestro_tool.rss import symmetric
 from maestro_tool.rss.symmetric import Function
 from maestro_tool.sharding.plan import Constraint
 
-ADDRESSES: tuple[str, ...] = ("src_ip", "dst_ip")
-
 
 @dataclass(frozen=True, slots=True)
 class HashSetup:
@@ -134,7 +132,7 @@ def named_fields(constraint: Constraint, side: int) -> frozenset[str]:
     """Fields that the constraint reads from the packet on ``side`` (0: a, 1: b)."""
     names = {pair[side].field for pair in constraint.equal}
     if constraint.relation is not None:
-        prefix = "ab"[side] + ".pkt."
+        prefix = "ab"[side] + ".pkt."  # relations are about IPv4 only (sharding/rules.py)
         for s in symbols(constraint.relation):
             if str(s.value).startswith(prefix):
                 offset = int(str(s.value)[len(prefix) :])

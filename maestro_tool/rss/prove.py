@@ -16,12 +16,12 @@ from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, binary, compare, concat, const, extract, ite, land, lor, sym
 from maestro_tool.expr.smt import Translator
-from maestro_tool.packet.classes import View, exact_view_predicate, predicate, view_predicate
-from maestro_tool.packet.fields import FIELDS, FIELDS6, INPUT_BITS
+from maestro_tool.packet.classes import L3, L4, VIEWS, View, exact_view_predicate, predicate, view_predicate
+from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS, PORTS_OF
 from maestro_tool.rss import relation
 from maestro_tool.rss.problem import HashSetup, reads
 from maestro_tool.rss.solution import RssSolution
-from maestro_tool.rss.steering import PORTS, Item, Layout, nic_inputs
+from maestro_tool.rss.steering import FAMILIES, Item, Layout, nic_inputs
 from maestro_tool.rss.symmetric import is_source
 from maestro_tool.sharding.plan import Constraint
 
@@ -67,7 +67,7 @@ def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterato
     port = solution.ports[constraint.ports[side]]
     prefix, steering = "ab"[side] + ".", dict(port.steering)
     setup = HashSetup("as solved", port.rss_hf, port.hashed, port.padded, port.function)
-    software = Layout(setup, port.software_l4, port.software_l3, port.steering)
+    software = Layout(setup, port.software, port.steering)
     groups: dict[tuple[Item, ...], Expr] = {}
     for name in constraint.classes[side]:
         frames = _concerned(constraint, side, name, prefix)
@@ -75,7 +75,7 @@ def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterato
             for items in nic_inputs(name, setup):
                 groups[items] = lor(groups.get(items, FALSE), frames)
             continue
-        for view in ("l4", "l3", None):  # z3 knows which of them frames of the class can have
+        for view in VIEWS:  # z3 knows which of them frames of the class can have
             items = software.software(view)
             groups[items] = lor(groups.get(items, FALSE), land(frames, exact_view_predicate(view, prefix)))
     for items, condition in groups.items():
@@ -90,10 +90,12 @@ def _concerned(constraint: Constraint, side: int, name: str, prefix: str) -> Exp
     """
     names = reads(constraint, side)
     frames = predicate(name, prefix)
-    if not names:
-        return frames
-    view: View = "l4" if names & PORTS else "l3"
-    return land(frames, view_predicate(view, prefix)) if _offers(name, view) else frames
+    wanted = FALSE
+    for family in FAMILIES:
+        if names & (PORTS_OF[family] | frozenset(ADDRESSES_OF[family])):
+            view = L4[family] if names & PORTS_OF[family] else L3[family]
+            wanted = lor(wanted, view_predicate(view, prefix) if _offers(name, view) else FALSE)
+    return frames if wanted is FALSE else land(frames, wanted)
 
 
 @cache
@@ -123,7 +125,7 @@ def _bits(item: Item, prefix: str) -> list[Expr]:
 def _field_bits(name: str, prefix: str, *, aligned: bool) -> list[Expr]:
     if not aligned:
         return [sym(f"{prefix}nic.{name}.{i}", 1) for i in range(INPUT_BITS[name])]
-    f = FIELDS.get(name) or FIELDS6[name]
+    f = ALL_FIELDS[name]
     frame = [sym(f"{prefix}pkt.{f.offset + n}", 8) for n in range(f.size)]
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
 

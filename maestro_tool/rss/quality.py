@@ -8,24 +8,46 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import xor
 from typing import Final
 
-from maestro_tool.packet.fields import INPUT_BITS
+from maestro_tool.packet.fields import ADDRESSES_OF, HASHABLE_OF, INPUT_BITS, PORTS_OF, Family
 from maestro_tool.rss import toeplitz
 from maestro_tool.rss.gf2 import Span, rank
 from maestro_tool.rss.table import worker_of
 
-#: Host part in bits of the addresses of each kind of traffic; "uniform" varies the ports too.
-HOST_BITS: Final[Mapping[str, int]] = {"uniform": 32, "/16": 16, "/20": 12, "/24": 8, "/28": 4}
-#: Traffic kinds and worker counts that solutions report.
-REPORTED: Final = ("uniform", "/16", "/24", "ports", "zipf")
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Kinds of traffic over one version of IP.
+
+    ``host_bits``: of the addresses of each kind; "uniform" varies the ports too.  ``weights`` of `cost`; "all": every
+    bit of every field varies, so that no key is good which makes nothing of the bits that may decide.  ``reported``:
+    kinds that solutions report.
+    """
+
+    host_bits: Mapping[str, int]
+    weights: Mapping[str, float]
+    reported: tuple[str, ...]
+
+
+TRAFFIC: Final[Mapping[Family, Traffic]] = {
+    4: Traffic(
+        {"uniform": 32, "/16": 16, "/20": 12, "/24": 8, "/28": 4},
+        {"all": 16.0, "uniform": 16.0, "/16": 8.0, "/20": 2.0, "/24": 4.0, "/28": 0.25, "ports": 0.25},
+        ("uniform", "/16", "/24", "ports", "zipf"),
+    ),
+    # A site has a /48, a link a /64; /112: hosts that are numbered one by one.
+    6: Traffic(
+        {"uniform": 128, "/48": 80, "/56": 72, "/64": 64, "/112": 16},
+        {"all": 16.0, "uniform": 16.0, "/48": 8.0, "/56": 2.0, "/64": 4.0, "/112": 2.0, "ports": 0.25},
+        ("uniform", "/48", "/64", "/112", "ports", "zipf"),
+    ),
+}
+#: Worker counts that solutions report.
 WORKERS: Final = (2, 4, 8, 12, 16)
-#: "all": every bit of every field varies, so that no key is good which makes nothing of the bits that may decide.
-_WEIGHT: Final = {"all": 16.0, "uniform": 16.0, "/16": 8.0, "/20": 2.0, "/24": 4.0, "/28": 0.25, "ports": 0.25}
-_ADDRESSES: Final = ("src_ip", "dst_ip", "src_ip6", "dst_ip6")
-_PORTS: Final = ("src_port", "dst_port")
 #: Ephemeral ports of one client: the low bits vary.
 _PORT_BITS: Final = 10
 _ZIPF_FLOWS: Final = 512
@@ -53,17 +75,18 @@ def field_ranks(columns: Columns) -> dict[str, int]:
     return {field: rank(c) for field, c in columns.items()}
 
 
-def attainable(columns: Columns, table_size: int) -> Dimensions:
+def attainable(columns: Columns, table_size: int, family: Family = 4) -> Dimensions:
     """Dimension of the indices each traffic could fill, given what tells the columns of all correct keys apart."""
     full = table_size.bit_length() - 1
-    return {traffic: min(full, len(set(_varying(columns, traffic)) - {0})) for traffic in _WEIGHT}
+    weights = TRAFFIC[family].weights
+    return {traffic: min(full, len(set(_varying(columns, traffic, family)) - {0})) for traffic in weights}
 
 
-def cost(columns: Columns, table_size: int, ideal: Dimensions) -> float:
+def cost(columns: Columns, table_size: int, ideal: Dimensions, family: Family = 4) -> float:
     """What `solve` minimises: weighted excess over the balance of `attainable` dimensions; 0.0 is perfect."""
     total, full = 0.0, table_size.bit_length() - 1
-    for traffic, weight in _WEIGHT.items():
-        varying = _varying(columns, traffic)
+    for traffic, weight in TRAFFIC[family].weights.items():
+        varying = _varying(columns, traffic, family)
         if _fills(varying, full):
             continue
         basis, best = _reduced(varying), tuple(1 << full - 1 - i for i in range(ideal[traffic]))
@@ -79,29 +102,30 @@ def granularity(table_size: int) -> float:
     return max(-(-table_size // n) * n / table_size for n in WORKERS)
 
 
-def report(columns: Columns, table_size: int) -> dict[str, dict[int, float]]:
+def report(columns: Columns, table_size: int, family: Family = 4) -> dict[str, dict[int, float]]:
     """max/mean load for each kind of traffic and number of workers; 1.0 is perfect, N: one of N workers does it all."""
     counts = [n for n in WORKERS if n <= table_size]
     result = {}
-    for traffic in REPORTED:
-        basis = () if traffic == "zipf" else _reduced(set(_varying(columns, traffic)))
+    for traffic in TRAFFIC[family].reported:
+        basis = () if traffic == "zipf" else _reduced(set(_varying(columns, traffic, family)))
         result[traffic] = {n: round(_subspace_imbalance(basis, n, table_size), 4) for n in counts}
-    result["zipf"] = _zipf(columns, counts, table_size)
+    result["zipf"] = _zipf(columns, counts, table_size, family)
     return result
 
 
-def _varying(columns: Columns, traffic: str) -> list[int]:
+def _varying(columns: Columns, traffic: str, family: Family) -> list[int]:
     """Columns of the input bits that vary in this traffic."""
     if traffic == "all":
         return [column for bits in columns.values() for column in bits]
     varying: list[int] = []
+    addresses = ADDRESSES_OF[family]
     if traffic != "ports":
-        for field in _ADDRESSES:
+        for field in addresses:
             bits = columns.get(field, ())
-            varying += bits[max(0, len(bits) - HOST_BITS[traffic]) :]
+            varying += bits[max(0, len(bits) - TRAFFIC[family].host_bits[traffic]) :]
     # Where ports alone decide, hosts inside a prefix differ by their ports only.
-    if traffic in ("ports", "uniform") or not any(any(columns.get(f, ())) for f in _ADDRESSES):
-        for field in _PORTS:
+    if traffic in ("ports", "uniform") or not any(any(columns.get(f, ())) for f in addresses):
+        for field in PORTS_OF[family]:
             varying += columns.get(field, ())[-_PORT_BITS:]
     return varying
 
@@ -134,14 +158,16 @@ def _subspace_imbalance(basis: tuple[int, ...], workers: int, table_size: int) -
     return max(loads) * workers / len(indices)
 
 
-@lru_cache(maxsize=1)
-def _zipf_flows() -> tuple[tuple[dict[str, int], float], ...]:
+@lru_cache(maxsize=2)
+def _zipf_flows(family: Family) -> tuple[tuple[dict[str, int], float], ...]:
     """Flows with fixed pseudo-random headers; the k-th heaviest has weight 1/k."""
     flows = []
+    fields = HASHABLE_OF[family]
+    length = sum(INPUT_BITS[f] for f in fields) // 8 + 4
     for k in range(_ZIPF_FLOWS):
-        random = int.from_bytes(hashlib.shake_256(b"zipf flow %d" % k).digest(16), "big")
+        random = int.from_bytes(hashlib.shake_256(b"zipf flow %d" % k).digest(length), "big")
         values = {}
-        for field in (*_ADDRESSES[:2], *_PORTS):
+        for field in fields:
             width = INPUT_BITS[field]
             values[field] = random & ((1 << width) - 1)
             random >>= width
@@ -149,10 +175,10 @@ def _zipf_flows() -> tuple[tuple[dict[str, int], float], ...]:
     return tuple(flows)
 
 
-def _zipf(columns: Columns, counts: Sequence[int], table_size: int) -> dict[int, float]:
-    tables = {field: _byte_tables(c) for field, c in columns.items() if field in ("src_ip", "dst_ip", *_PORTS)}
+def _zipf(columns: Columns, counts: Sequence[int], table_size: int, family: Family) -> dict[int, float]:
+    tables = {field: _byte_tables(c) for field, c in columns.items() if field in HASHABLE_OF[family]}
     load: dict[int, float] = {}
-    for values, weight in _zipf_flows():
+    for values, weight in _zipf_flows(family):
         index = 0
         for field, by_byte in tables.items():
             value = values[field]

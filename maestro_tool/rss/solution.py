@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from maestro_tool.packet.classes import CLASSES, VIEWS_OF
+from maestro_tool.packet.classes import CLASSES, VIEWS, VIEWS_OF, View
 from maestro_tool.packet.fields import INPUT_BITS
 from maestro_tool.rss.symmetric import FUNCTIONS, Function
 
@@ -19,9 +19,9 @@ class PortSolution:
     """Set-up of one port.
 
     ``hashed``: what the NIC hashes per class, in input order; ``padded``: perhaps with zeros for fields left out.
-    ``software_l4``/``software_l3``: what this program hashes for frames with that view.  Key lengths in bytes,
-    ``table_size`` in entries.  ``free_dimensions``: how many bits of this port's key could be chosen freely.
-    ``field_ranks``: index bits that each field decides.  ``balance``: (traffic, workers, max/mean load).
+    ``software``: what this program hashes for frames with each view.  Key lengths in bytes, ``table_size`` in entries.
+    ``free_dimensions``: how many bits of this port's key could be chosen freely.  ``field_ranks``: index bits that each
+    field decides.  ``balance``: (traffic, workers, max/mean load); ``balance6``: of IPv6, where constraints name it.
     ``function``: how NIC and software hash.  ``rules``: types of the rte_flow RSS rule of each class, if the set-up is
     made of them.  ``key_fixed``: the NIC has this key, and no other.
     """
@@ -35,11 +35,11 @@ class PortSolution:
     rss_hf: tuple[str, ...]
     hashed: tuple[tuple[str, tuple[str, ...]], ...]
     steering: tuple[tuple[str, str], ...]
-    software_l4: tuple[str, ...]
-    software_l3: tuple[str, ...]
+    software: tuple[tuple[View, tuple[str, ...]], ...]
     free_dimensions: int
     field_ranks: tuple[tuple[str, int], ...]
     balance: tuple[tuple[str, int, float], ...]
+    balance6: tuple[tuple[str, int, float], ...] = ()
     function: Function = "toeplitz"
     rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
     key_fixed: bool = False
@@ -85,9 +85,6 @@ def to_json(solution: RssSolution) -> dict[str, Any]:
 
 
 def _port_json(p: PortSolution) -> dict[str, Any]:
-    balance: dict[str, dict[str, float]] = {}
-    for traffic, workers, ratio in p.balance:
-        balance.setdefault(traffic, {})[str(workers)] = ratio
     return {
         "port": p.port,
         "key": p.key.hex(),
@@ -100,11 +97,20 @@ def _port_json(p: PortSolution) -> dict[str, Any]:
         "rules": {c: list(types) for c, types in p.rules},
         "hashed": {c: list(f) for c, f in effective_hash(p)},
         "steering": dict(p.steering),
-        "software_input": {"l4": list(p.software_l4), "l3": list(p.software_l3)},
+        "software_input": {view: list(fields) for view, fields in p.software},
         "free_dimensions": p.free_dimensions,
         "field_ranks": dict(p.field_ranks),
-        "balance": balance,
+        "balance": by_traffic(p.balance),
+        "balance6": by_traffic(p.balance6),
     }
+
+
+def by_traffic(balance: Iterable[tuple[str, int, float]]) -> dict[str, dict[str, float]]:
+    """Kind of traffic -> number of workers -> max/mean load."""
+    found: dict[str, dict[str, float]] = {}
+    for traffic, workers, ratio in balance:
+        found.setdefault(traffic, {})[str(workers)] = ratio
+    return found
 
 
 def effective_hash(p: PortSolution) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -113,14 +119,13 @@ def effective_hash(p: PortSolution) -> tuple[tuple[str, tuple[str, ...]], ...]:
     Classes whose frames have more than one view are left out where software hashes: see ``software_input``.
     """
     steering, result = dict(p.steering), []
-    nic = dict(p.hashed)
+    nic, software = dict(p.hashed), dict(p.software)
     for name in CLASSES:
         if nic and steering[name] != "software":
             fields = nic.get(name, ())
-        elif VIEWS_OF[name] in (("l4",), ("l3",)):
-            fields = p.software_l4 if VIEWS_OF[name] == ("l4",) else p.software_l3
         else:
-            fields = ()
+            [view, *others] = VIEWS_OF[name]
+            fields = software[view] if view is not None and not others else ()
         if fields:
             result.append((name, fields))
     return tuple(result)
@@ -157,18 +162,22 @@ def _port_from_json(data: Any) -> PortSolution:
         rss_hf=tuple(_of(str, f) for f in data["rss_hf"]),
         hashed=tuple((c, _fields(data["nic_hashed"][c])) for c in CLASSES if c in data["nic_hashed"]),
         steering=tuple((c, _of(str, data["steering"][c])) for c in CLASSES),
-        software_l4=_fields(data["software_input"]["l4"]),
-        software_l3=_fields(data["software_input"]["l3"]),
+        software=tuple((v, _fields(data["software_input"][v])) for v in VIEWS if v is not None),
         free_dimensions=_of(int, data["free_dimensions"]),
         field_ranks=tuple((f, _of(int, data["field_ranks"][f])) for f in INPUT_BITS if f in data["field_ranks"]),
-        balance=tuple(
-            (traffic, int(workers), float(ratio))
-            for traffic, by_workers in sorted(data["balance"].items())
-            for workers, ratio in sorted(by_workers.items(), key=lambda kv: int(kv[0]))
-        ),
+        balance=_balance(data["balance"]),
+        balance6=_balance(data["balance6"]),
         function=_one_of(FUNCTIONS, data["function"]),
         rules=tuple((c, tuple(_of(str, t) for t in data["rules"][c])) for c in CLASSES if c in data["rules"]),
         key_fixed=_of(bool, data["key_fixed"]),
+    )
+
+
+def _balance(data: Any) -> tuple[tuple[str, int, float], ...]:
+    return tuple(
+        (traffic, int(workers), float(ratio))
+        for traffic, by_workers in sorted(data.items())
+        for workers, ratio in sorted(by_workers.items(), key=lambda kv: int(kv[0]))
     )
 
 

@@ -16,14 +16,15 @@ from functools import reduce
 from operator import or_, xor
 
 from maestro_tool.nic.profile import NicProfile
-from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
+from maestro_tool.packet.classes import L4
+from maestro_tool.packet.fields import HASHABLE, HASHABLE6, HASHABLE_OF, INPUT_BITS, Family
 from maestro_tool.rss import gf2, quality
 from maestro_tool.rss.equations import KeyBits, equations, input_changes
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, reads
 from maestro_tool.rss.problem import problem as make_problem
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
-from maestro_tool.rss.steering import Layout, layout, modes
+from maestro_tool.rss.steering import Layout, families, layout, modes
 from maestro_tool.rss.toeplitz import HASH_BITS, window
 from maestro_tool.sharding.plan import Constraint
 
@@ -32,6 +33,8 @@ RANDOM_KEYS = 12
 IMPROVEMENTS = 48
 #: max/mean load of tables in which every worker has about as many entries as any other.
 WELL_DIVIDED = 1.01
+#: Classes of most traffic.
+_MAIN = ("tcp4", "udp4", "tcp6", "udp6")
 
 
 def solve(
@@ -96,14 +99,16 @@ def _unevenness(solution: RssSolution) -> float:
 class _Attempt:
     """One choice of layouts with the best key found; ``parameters`` select it from the space.
 
-    ``software``: how many classes of main traffic software steers.  ``costs``: `quality.cost` of each port against what
-    correct keys of these layouts can reach; ``shortfall``: against what the constraints' own fields could.
+    ``starved``: on how many ports all packets over one version of IP meet.  ``software``: how many classes of main
+    traffic software steers.  ``costs``: `quality.cost` of each port against what correct keys of these layouts can
+    reach; ``shortfall``: against what the constraints' own fields could.
     """
 
     layouts: tuple[Layout, ...]
     space: gf2.SolutionSpace
-    ideal: tuple[quality.Dimensions, ...]
+    ideal: tuple[dict[Family, quality.Dimensions], ...]
     degenerate: tuple[int, ...]  # ports whose index is constant under every correct key
+    starved: int
     software: int
     parameters: int
     costs: tuple[float, ...]
@@ -112,11 +117,16 @@ class _Attempt:
     @property
     def hashed_in_software(self) -> int:
         """Fields; of equally good choices the one that costs the program less is taken."""
-        return sum(len(layout.l4) for layout in self.layouts if layout.setup is None)
+        return _hashed_in_software(self.layouts)
 
     @property
-    def rank(self) -> tuple[int, int, float, float, int]:
-        return (len(self.degenerate), self.software, self.shortfall, sum(self.costs), self.hashed_in_software)
+    def rank(self) -> tuple[int, int, int, float, float, int]:
+        cost = sum(self.costs)
+        return len(self.degenerate), self.starved, self.software, self.shortfall, cost, self.hashed_in_software
+
+
+def _hashed_in_software(layouts: Iterable[Layout]) -> int:
+    return sum(len(x.fields("l4")) + len(x.fields("l4v6")) for x in layouts if x.setup is None)
 
 
 class _Solver:
@@ -131,7 +141,8 @@ class _Solver:
         #: Parameters that are not free: the first is the number 1 where a NIC has a key of its own (`KeyBits`).
         self._given = int(self._bits.offsets[:1] == (1,))
         self._constrained = sorted({p for c in problem.constraints for p in c.ports})
-        self._demands = {port: self._demand(port) for port in self._constrained}
+        self._families = {port: families(problem, port) for port in range(len(problem.ports))}
+        self._demands = {(p, f): self._demand(p, f) for p in self._constrained for f in self._balanced(p)}
 
     def run(self) -> RssSolution:
         best = self._attempt(self._base())
@@ -144,8 +155,8 @@ class _Solver:
 
     def _better(self, best: _Attempt, layouts: tuple[Layout, ...]) -> _Attempt:
         settled = not best.software or not any(p.setups for p in self._problem.ports)
-        perfect = not best.degenerate and settled and not best.shortfall and not any(best.costs)
-        fewer = sum(len(x.l4) for x in layouts if x.setup is None) < best.hashed_in_software
+        perfect = not best.degenerate and not best.starved and settled and not best.shortfall and not any(best.costs)
+        fewer = _hashed_in_software(layouts) < best.hashed_in_software
         if layouts in self._tried or (perfect and not fewer):
             return best
         attempt = self._attempt(layouts)
@@ -167,10 +178,19 @@ class _Solver:
                 for port, current in enumerate(base.layouts)
             )
         # All of them in software: with all fields one index bit can be any linear function of the packet.
-        for choice in (lambda *_: HASHABLE, self._effective, self._named):
+        failed = base.degenerate or base.starved
+        for choice in (self._everything, self._effective, self._named):
+            # IPv6 only, where one key of the NIC does not suit both versions of IP.
+            if base.starved:
+                yield tuple(
+                    layout(self._problem, port, current.setup, fields6=choice(base, port, 6) or HASHABLE6)
+                    if 6 in self._families[port]
+                    else current
+                    for port, current in enumerate(base.layouts)
+                )
             yield tuple(
-                layout(self._problem, port, None, choice(base, port) or HASHABLE)
-                if port in self._constrained and (current.setup is None or base.degenerate)
+                layout(self._problem, port, None, choice(base, port, 4) or HASHABLE, choice(base, port, 6) or HASHABLE6)
+                if port in self._constrained and (current.setup is None or failed)
                 else current
                 for port, current in enumerate(base.layouts)
             )
@@ -183,17 +203,21 @@ class _Solver:
         if current.setup is not None:
             for setup in self._problem.ports[port].setups[1:]:
                 yield layout(self._problem, port, setup)
+            if 6 in self._families[port] and best.starved:
+                for choice in (self._everything, self._effective, self._named):
+                    yield layout(self._problem, port, current.setup, fields6=choice(best, port, 6) or HASHABLE6)
             if port not in best.degenerate:
                 return
-        tried = {current.l4} if current.setup is None else set()
-        for fields in (HASHABLE, self._effective(best, port), self._named(best, port)):
-            if fields and fields not in tried:
-                tried.add(fields)
-                yield layout(self._problem, port, None, fields)
+        tried = {(current.fields("l4"), current.fields("l4v6"))} if current.setup is None else set()
+        for choice in (self._everything, self._effective, self._named):
+            fields, fields6 = choice(best, port, 4), choice(best, port, 6)
+            if (fields or fields6) and (fields, fields6) not in tried:
+                tried.add((fields, fields6))
+                yield layout(self._problem, port, None, fields or HASHABLE, fields6 or HASHABLE6)
 
     def _fitting(self, attempt: _Attempt, port: int) -> HashSetup | None:
         """The set-up that hashes just what constraints name."""
-        named = self._named(attempt, port)
+        named = self._named(attempt, port, 4)
         return next((s for s in self._problem.ports[port].setups if s.fields("tcp4") == named), None)
 
     def _symmetric(self, attempt: _Attempt, port: int) -> HashSetup | None:
@@ -201,21 +225,24 @@ class _Solver:
         setups = self._problem.ports[port].setups if port in self._constrained else ()
         return next((s for s in setups if s.function != "toeplitz"), None)
 
-    def _effective(self, attempt: _Attempt, port: int) -> tuple[str, ...]:
+    def _everything(self, _: _Attempt, port: int, family: Family) -> tuple[str, ...]:
+        return HASHABLE_OF[family] if family in self._balanced(port) else ()
+
+    def _effective(self, attempt: _Attempt, port: int, family: Family) -> tuple[str, ...]:
         """Software fields that reach the index under some correct key: the others only take freedom away."""
         found = set()
         position = 0
-        for name in attempt.layouts[port].l4:
+        for name in attempt.layouts[port].fields(L4[family]):
             width = INPUT_BITS[name]
             if self._moves(attempt.space, port, ((p,) for p in range(position, position + width))):
                 found.add(name)
             position += width
-        return tuple(f for f in HASHABLE if f in found)
+        return tuple(f for f in HASHABLE_OF[family] if f in found)
 
-    def _named(self, attempt: _Attempt, port: int) -> tuple[str, ...]:
+    def _named(self, attempt: _Attempt, port: int, family: Family) -> tuple[str, ...]:
         constraints = self._problem.constraints
         names = {f for c in constraints for side in (0, 1) if c.ports[side] == port for f in reads(c, side)}
-        return tuple(f for f in HASHABLE if f in names)
+        return tuple(f for f in HASHABLE_OF[family] if f in names)
 
     # ----- keys
 
@@ -224,8 +251,13 @@ class _Solver:
         space = self._space(layouts, self._problem.constraints)
         every = self._problem.constraints
         degenerate = tuple(p for p in self._constrained if not self._spreads(space, layouts, p, every))
-        software = sum(dict(layout.steering)[c] == "software" for layout in layouts for c in ("tcp4", "udp4"))
-        attempt = _Attempt(layouts, space, self._ideal(space, layouts), degenerate, software, 0, ())
+        starved = sum(
+            not self._spreads(space, layouts, port, self._about(family))
+            for port, found in self._families.items()
+            for family in (found if 6 in found else ())
+        )
+        software = sum(dict(layout.steering)[c] == "software" for layout in layouts for c in _MAIN)
+        attempt = _Attempt(layouts, space, self._ideal(space, layouts), degenerate, starved, software, 0, ())
         return attempt if degenerate else self._choose(attempt)
 
     def _space(self, layouts: Sequence[Layout], constraints: Sequence[Constraint]) -> gf2.SolutionSpace:
@@ -260,6 +292,15 @@ class _Solver:
             )
         )
 
+    def _about(self, family: Family) -> list[Constraint]:
+        """The constraints that name fields of this version of IP on both sides."""
+        fields = frozenset(HASHABLE_OF[family])
+        return [c for c in self._problem.constraints if reads(c, 0) & fields and reads(c, 1) & fields]
+
+    def _balanced(self, port: int) -> tuple[Family, ...]:
+        """The versions of IP whose traffic is to be spread: IPv6 where constraints name it."""
+        return (4, 6) if 6 in self._families[port] else (4,)
+
     def _choose(self, attempt: _Attempt) -> _Attempt:
         """The attempt with the best of a few random keys."""
         drawn: list[_Attempt] = []
@@ -271,9 +312,10 @@ class _Solver:
         best = min(drawn, key=lambda a: sum(a.costs))
         return replace(best, shortfall=self._shortfall(best))
 
-    def _demand(self, port: int) -> quality.Dimensions:
+    def _demand(self, port: int, family: Family) -> quality.Dimensions:
         """Indices that traffic could fill if each bit that constraints name on ``port`` decided one of its own."""
-        columns = {name: [0] * INPUT_BITS[name] for name in HASHABLE}
+        hashable = HASHABLE_OF[family]
+        columns = {name: [0] * INPUT_BITS[name] for name in hashable}
         for c in self._problem.constraints:
             for side in (s for s in (0, 1) if c.ports[s] == port):
                 named = {(f.field, bit) for pair in c.equal for f in (pair[side],) for bit in range(f.low, f.high + 1)}
@@ -281,14 +323,14 @@ class _Solver:
                     named |= {(name, bit) for name in reads(c, side) for bit in range(INPUT_BITS[name])}
                 for name, bit in named:
                     if name in columns:
-                        columns[name][-1 - bit] = 1 + HASHABLE.index(name) * HASH_BITS + bit
-        return quality.attainable(columns, self._table_size)
+                        columns[name][-1 - bit] = 1 + hashable.index(name) * INPUT_BITS[hashable[0]] + bit
+        return quality.attainable(columns, self._table_size, family)
 
     def _shortfall(self, attempt: _Attempt) -> float:
         mask, total = self._table_size - 1, 0.0
-        for port, demand in self._demands.items():
-            columns = self._columns(attempt, port, attempt.parameters, mask)
-            total += quality.cost(columns, self._table_size, demand)
+        for (port, family), demand in self._demands.items():
+            columns = self._columns(attempt, port, family, attempt.parameters, mask)
+            total += quality.cost(columns, self._table_size, demand, family)
         return total
 
     def _improved(self, attempt: _Attempt) -> _Attempt:
@@ -315,7 +357,7 @@ class _Solver:
     def _traffic_bits(self, port: int, port_layout: Layout) -> range:
         """Key bits (unknowns) that the index of ordinary traffic is computed from."""
         offset = self._bits.offsets[port]
-        inputs = sum(INPUT_BITS[f] for f in port_layout.traffic)
+        inputs = max(sum(INPUT_BITS[f] for f in port_layout.traffic(family)) for family in self._balanced(port))
         return range(offset + HASH_BITS - self._index_bits, offset + inputs + HASH_BITS - 1)
 
     def _random(self, bits: int, number: int) -> int:
@@ -340,31 +382,44 @@ class _Solver:
             if flipped and not self._dependence(space, layouts, port) & flipped:
                 costs.append(attempt.costs[port])
                 continue
-            columns = self._columns(attempt, port, parameters, mask)
-            costs.append(quality.cost(columns, self._table_size, attempt.ideal[port]))
+            cost = 0.0
+            for family, ideal in attempt.ideal[port].items():
+                columns = self._columns(attempt, port, family, parameters, mask)
+                cost += quality.cost(columns, self._table_size, ideal, family)
+            costs.append(cost)
         return tuple(costs)
 
-    def _columns(self, attempt: _Attempt, port: int, parameters: int, mask: int) -> quality.Columns:
+    def _columns(self, attempt: _Attempt, port: int, family: Family, parameters: int, mask: int) -> quality.Columns:
         """What each input bit of ordinary traffic adds to the index under the key that ``parameters`` select."""
         chosen = attempt.layouts[port]
         value = 0
-        for v in self._traffic_bits(port, chosen):
+        places = self._traffic_bits(port, chosen)
+        for v in places:
             value = value << 1 | (attempt.space.forms[v] & parameters).bit_count() & 1
-        inputs = sum(INPUT_BITS[f] for f in chosen.traffic)
-        flat = [value >> (inputs - 1 - i) & mask for i in range(inputs)]
-        return quality.combined(flat, chosen.traffic_positions())
+        inputs = sum(INPUT_BITS[f] for f in chosen.traffic(family))
+        last = len(places) - self._index_bits  # the input bit whose window ends where these key bits end
+        flat = [value >> (last - i) & mask for i in range(inputs)]
+        return quality.combined(flat, chosen.traffic_positions(family))
 
-    def _ideal(self, space: gf2.SolutionSpace, layouts: Sequence[Layout]) -> tuple[quality.Dimensions, ...]:
+    def _ideal(
+        self, space: gf2.SolutionSpace, layouts: Sequence[Layout]
+    ) -> tuple[dict[Family, quality.Dimensions], ...]:
         """Per port what no correct key can exceed: columns that are one under all of them count once."""
         result = []
         for port, port_layout in enumerate(layouts):
             offset = self._bits.offsets[port]
-            flat = [
-                sum(space.forms[offset + v] << (n * space.dimension) for n, v in enumerate(window(i, self._index_bits)))
-                for i in range(sum(INPUT_BITS[f] for f in port_layout.traffic))
-            ]
-            columns = quality.combined(flat, port_layout.traffic_positions())
-            result.append(quality.attainable(columns, self._table_size))
+            found: dict[Family, quality.Dimensions] = {}
+            for family in self._balanced(port):
+                flat = [
+                    sum(
+                        space.forms[offset + v] << (n * space.dimension)
+                        for n, v in enumerate(window(i, self._index_bits))
+                    )
+                    for i in range(sum(INPUT_BITS[f] for f in port_layout.traffic(family)))
+                ]
+                columns = quality.combined(flat, port_layout.traffic_positions(family))
+                found[family] = quality.attainable(columns, self._table_size, family)
+            result.append(found)
         return tuple(result)
 
     # ----- results
@@ -378,16 +433,23 @@ class _Solver:
         for p in ports:
             if p.port in self._constrained and p.setup is None and self._problem.ports[p.port].setups:
                 notes.append(f"port {p.port}: this NIC cannot compute the sharding; software hashes and hands off")
-            worst = {(t, w): r for t, w, r in p.balance}.get(("uniform", 16), 1.0)
-            if worst > 1.25:
-                notes.append(f"port {p.port}: 16 workers reach max/mean {worst} even on uniform addresses")
+            for traffic, balance in (("", p.balance), ("IPv6: ", p.balance6)):
+                worst = {(t, w): r for t, w, r in balance}.get(("uniform", 16), 1.0)
+                if worst > 1.25:
+                    text = f"{traffic}16 workers reach max/mean {worst} even on uniform addresses"
+                    notes.append(f"port {p.port}: {text}")
         return RssSolution(True, self._problem.digest, self._bits.index_bits, ports, notes=tuple(notes))
 
     def _port(self, number: int, capability: PortCapability, best: _Attempt, key: bytes) -> PortSolution:
         chosen = best.layouts[number]
-        columns = quality.field_columns(key, chosen.traffic_positions(), self._index_bits)
         setup: HashSetup | None = chosen.setup
-        balance = quality.report(columns, self._table_size)
+        ranks: dict[str, int] = {}
+        balance: dict[Family, tuple[tuple[str, int, float], ...]] = {}
+        for family in self._balanced(number):
+            columns = quality.field_columns(key, chosen.traffic_positions(family), self._index_bits)
+            ranks |= quality.field_ranks(columns)
+            report = quality.report(columns, self._table_size, family)
+            balance[family] = tuple((t, n, r) for t, by in sorted(report.items()) for n, r in by.items())
         return PortSolution(
             port=number,
             key=key,
@@ -398,11 +460,11 @@ class _Solver:
             rss_hf=setup.rss_hf if setup else (),
             hashed=setup.hashed if setup else (),
             steering=chosen.steering,
-            software_l4=chosen.l4,
-            software_l3=chosen.l3,
+            software=chosen.inputs,
             free_dimensions=gf2.rank(best.space.forms[v] >> self._given for v in self._traffic_bits(number, chosen)),
-            field_ranks=tuple(quality.field_ranks(columns).items()),
-            balance=tuple((t, n, r) for t, by in sorted(balance.items()) for n, r in by.items()),
+            field_ranks=tuple(ranks.items()),
+            balance=balance[4],
+            balance6=balance.get(6, ()),
             function=chosen.function,
             rules=setup.rules if setup else (),
             key_fixed=setup is not None and capability.fixed_key is not None,

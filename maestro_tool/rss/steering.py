@@ -9,54 +9,66 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from maestro_tool.packet.classes import CLASSES, VIEWS_OF, View
-from maestro_tool.packet.fields import HASHABLE, HASHABLE6, INPUT_BITS
-from maestro_tool.rss.problem import ADDRESSES, HashSetup, Problem, reads
-from maestro_tool.rss.symmetric import PARTNER, Function
+from maestro_tool.packet.classes import CLASSES, L3, L4, VIEWS_OF, View
+from maestro_tool.packet.fields import (
+    ADDRESSES_OF,
+    HASHABLE,
+    HASHABLE6,
+    HASHABLE_OF,
+    INPUT_BITS,
+    PORTS_OF,
+    Family,
+)
+from maestro_tool.rss.problem import HashSetup, Problem, reads
+from maestro_tool.rss.symmetric import PARTNER, Function, paired
+from maestro_tool.rss.toeplitz import HASH_BITS
 from maestro_tool.sharding.plan import Constraint
 
-#: Fields that only the l4 view of IPv4 has.
-PORTS = frozenset({"src_port", "dst_port"})
-#: Without IP options, a NIC finds L4 where the NF reads it.
+FAMILIES: tuple[Family, ...] = (4, 6)
+#: Without IP options or extension headers, a NIC finds L4 where the NF reads it.
 _PLAIN = frozenset({"tcp4", "udp4", "sctp4"})
 _PLAIN6 = frozenset({"tcp6", "udp6", "sctp6"})
 _IPV4 = frozenset(c for c in CLASSES if "4" in c)
+_IPV6 = frozenset(c for c in CLASSES if "6" in c)
+
+#: The fields that this program hashes of frames with each view; () where no constraint wants any.
+Software = tuple[tuple[View, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Hash inputs of one port.  ``setup`` None: the NIC does not hash.  ``l4``, ``l3``: software input per view.
-
-    Software hashes by the NIC's function.
-    """
+    """Hash inputs of one port.  ``setup`` None: the NIC does not hash.  ``inputs``: of software, by its function."""
 
     setup: HashSetup | None
-    l4: tuple[str, ...]
-    l3: tuple[str, ...]
+    inputs: Software
     steering: tuple[tuple[str, str], ...]
 
     @property
     def function(self) -> Function:
         return self.setup.function if self.setup else "toeplitz"
 
+    def fields(self, view: View | None) -> tuple[str, ...]:
+        """What software hashes of a frame with this view."""
+        return next((fields for v, fields in self.inputs if v == view), ())
+
     def software(self, view: View | None) -> tuple[Item, ...]:
-        fields = self.l4 if view == "l4" else self.l3 if view == "l3" else ()
-        return _mixed([Item(f, True) for f in fields], self.function)
+        return _mixed([Item(f, True) for f in self.fields(view)], self.function)
 
-    @property
-    def traffic(self) -> tuple[str, ...]:
-        """The hash input of ordinary traffic (TCP over IPv4)."""
-        nic = self.setup.fields("tcp4") if self.setup and dict(self.steering)["tcp4"] != "software" else ()
-        return nic or self.l4
+    def traffic(self, family: Family = 4) -> tuple[str, ...]:
+        """The hash input of ordinary traffic (TCP) over this version of IP, as the NF names fields."""
+        name = f"tcp{family}"
+        nic = self.setup.fields(name) if self.setup and dict(self.steering)[name] != "software" else ()
+        return tuple(_read_as(name, f) for f in nic) or self.fields(L4[family])
 
-    def traffic_positions(self) -> dict[str, list[tuple[int, ...]]]:
+    def traffic_positions(self, family: Family = 4) -> dict[str, list[tuple[int, ...]]]:
         """Per field of ordinary traffic and bit of it (most significant first) the input bits that it changes.
 
         Under ``sort`` those of traffic whose sources are the smaller.
         """
-        found: dict[str, list[tuple[int, ...]]] = {f: [()] * INPUT_BITS[f] for f in self.traffic}
+        traffic = self.traffic(family)
+        found: dict[str, list[tuple[int, ...]]] = {f: [()] * INPUT_BITS[f] for f in traffic}
         start = 0
-        for item in _mixed([Item(f, True) for f in self.traffic], self.function):
+        for item in _mixed([Item(f, True) for f in traffic], self.function):
             width = INPUT_BITS[item.field]
             for field in item.sources if item.function == "xor" else (item.field,):
                 found[field] = [(*places, start + i) for i, places in enumerate(found[field])]
@@ -92,8 +104,11 @@ class Mode:
 
 
 def is_aligned(packet_class: str, field: str) -> bool:
-    """True if a NIC that parses a frame of this class takes ``field`` from where the NF reads it."""
-    if field in ADDRESSES:
+    """True if a NIC that parses a frame of this class takes ``field`` from where the NF reads it.
+
+    Of IPv6 with extension headers nothing is: a NIC may hash the home address, or ports behind them, instead.
+    """
+    if field in ADDRESSES_OF[4]:
         return packet_class in _IPV4
     if packet_class in _PLAIN6:
         return field in HASHABLE6
@@ -111,7 +126,7 @@ def nic_inputs(packet_class: str, setup: HashSetup) -> tuple[tuple[Item, ...], .
     packed = _mixed([_item(packet_class, f) for f in fields], setup.function)
     if not setup.padded:
         return (packed,)
-    whole = (*(("src_ip6", "dst_ip6") if fields[0].endswith("6") else ADDRESSES), "src_port", "dst_port")
+    whole = (*ADDRESSES_OF[6 if fields[0].endswith("6") else 4], "src_port", "dst_port")
     last = max(whole.index(f) for f in fields)
     gaps = tuple(replace(_item(packet_class, f), gap=f not in fields) for f in whole[: last + 1])
     return (packed,) if gaps == packed else (packed, gaps)
@@ -146,34 +161,74 @@ def reached(problem: Problem, port: int) -> dict[str, frozenset[str]]:
     return result
 
 
-def layout(problem: Problem, port: int, setup: HashSetup | None, fields: tuple[str, ...] = HASHABLE) -> Layout:
-    """The hash inputs of ``port`` under one set-up of its NIC; ``fields``: what software may hash."""
+def families(problem: Problem, port: int) -> tuple[Family, ...]:
+    """The versions of IP that constraints on ``port`` name fields of."""
+    named = frozenset[str]().union(*reached(problem, port).values())
+    return tuple(f for f in FAMILIES if not named.isdisjoint(HASHABLE_OF[f]))
+
+
+def layout(
+    problem: Problem,
+    port: int,
+    setup: HashSetup | None,
+    fields: tuple[str, ...] = HASHABLE,
+    fields6: tuple[str, ...] | None = None,
+) -> Layout:
+    """The hash inputs of ``port`` under one set-up of its NIC; ``fields``: what software may hash.
+
+    ``fields6``: software steers all of IPv6, by these; None: what the NIC can it does.
+    """
     needs = reached(problem, port)
     steering: list[tuple[str, str]] = []
     for name in CLASSES:
         if name not in needs:
             steering.append((name, "any"))
             continue
-        hashed = {i.field for i in (_item(name, f) for f in (setup.fields(name) if setup else ())) if i.aligned}
+        by_nic = setup.fields(name) if setup and (fields6 is None or name not in _IPV6) else ()
+        hashed = {i.field for i in (_item(name, f) for f in by_nic) if i.aligned}
         steering.append((name, "nic" if hashed and needs[name] <= hashed else "software"))
-    # Software computes what the NIC would, so that packets of one flow meet however they are steered.
-    like_nic = setup.fields("tcp4") if setup else ()
-    l4 = tuple(f for f in like_nic if f in HASHABLE) or fields
-    other = setup.fields("ipv4_other") if setup else ()
-    l3 = tuple(f for f in other if f in ADDRESSES) or tuple(f for f in l4 if f in ADDRESSES)
-    return Layout(setup, l4, l3, tuple(steering))
+    inputs = _software(4, setup, fields)
+    if 6 in families(problem, port):
+        like_nic = setup if fields6 is None else None
+        inputs += _software(6, like_nic, _fitting(problem.ports[port].key_length, setup, fields6 or HASHABLE6))
+    else:
+        inputs += ((L4[6], ()), (L3[6], ()))
+    return Layout(setup, inputs, tuple(steering))
+
+
+def _software(family: Family, setup: HashSetup | None, fields: tuple[str, ...]) -> Software:
+    """Software computes what the NIC would, so that packets of one flow meet however they are steered."""
+    like_nic = [_read_as(f"tcp{family}", f) for f in setup.fields(f"tcp{family}")] if setup else []
+    l4 = tuple(f for f in like_nic if f in HASHABLE_OF[family]) or fields
+    other = setup.fields(f"ipv{family}_other") if setup else ()
+    addresses = ADDRESSES_OF[family]
+    l3 = tuple(f for f in other if f in addresses) or tuple(f for f in l4 if f in addresses)
+    return (L4[family], l4), (L3[family], l3)
+
+
+def _fitting(key_length: int, setup: HashSetup | None, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """As many of the fields as a key of so many bytes can hash; a symmetric function takes them in pairs."""
+    if setup is not None and setup.function != "toeplitz":
+        fields = paired(fields)
+    while sum(INPUT_BITS[f] for f in fields) + HASH_BITS - 1 > 8 * key_length:
+        fields = fields[: -2 if setup is not None and setup.function != "toeplitz" else -1]
+    return fields
 
 
 def views(constraint: Constraint, side: int, packet_class: str) -> tuple[View | None, ...]:
     """Views of the frames of a class that the constraint can concern.
 
     The plan proves that a side naming ports is reached with the l4 view only, one naming addresses with l4 or l3
-    (sharding/derive.py); where a plan says something else, every view of the class counts.
+    (sharding/rules.py), and so for IPv6; where a plan says something else, every view of the class counts.
     """
     names = reads(constraint, side)
-    offered: tuple[View | None, ...] = ("l4",) if names & PORTS else ("l4", "l3")
-    possible = tuple(v for v in VIEWS_OF[packet_class] if v in offered) if names else ()
-    return possible or VIEWS_OF[packet_class]
+    offered: set[View | None] = set()
+    for family in FAMILIES:
+        if names & PORTS_OF[family]:
+            offered.add(L4[family])
+        elif not names.isdisjoint(ADDRESSES_OF[family]):
+            offered |= {L4[family], L3[family]}
+    return tuple(v for v in VIEWS_OF[packet_class] if v in offered) or VIEWS_OF[packet_class]
 
 
 def modes(constraint: Constraint, side: int, layout: Layout) -> Iterator[Mode]:

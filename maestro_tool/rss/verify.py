@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maestro_tool.packet.fields import HASHABLE
+from maestro_tool.packet.classes import L3, L4
+from maestro_tool.packet.fields import ADDRESSES_OF, HASHABLE_OF
 from maestro_tool.rss import prove
 from maestro_tool.rss.equations import KeyBits, equations
-from maestro_tool.rss.problem import ADDRESSES, HashSetup, Problem
+from maestro_tool.rss.problem import HashSetup, Problem
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
-from maestro_tool.rss.steering import Layout, layout
+from maestro_tool.rss.steering import FAMILIES, Layout, layout
 from maestro_tool.rss.toeplitz import HASH_BITS
 
 
@@ -57,11 +58,12 @@ def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
     fixed = capability.fixed_key if setup is not None else None
     if p.key_fixed != (fixed is not None) or (fixed is not None and p.key != fixed):
         yield f"port {p.port}: the NIC's own key is not taken as it is"
-    if not set(p.software_l4) <= set(HASHABLE) or not set(p.software_l3) <= set(ADDRESSES):
+    offered = {L4[f]: HASHABLE_OF[f] for f in FAMILIES} | {L3[f]: ADDRESSES_OF[f] for f in FAMILIES}
+    if not all(set(fields) <= set(offered[view]) for view, fields in p.software):
         yield f"port {p.port}: software hashes fields that its view does not have"
     allowed = dict(layout(problem, p.port, setup).steering)
     for name, how in p.steering:
-        if how != allowed[name]:
+        if how != allowed[name] and (how, allowed[name]) != ("software", "nic"):
             yield f"port {p.port}: class {name} is steered by {how!r}, but must be by {allowed[name]!r}"
 
 
@@ -70,7 +72,7 @@ def _setup(problem: Problem, p: PortSolution) -> HashSetup | None:
 
 
 def _constraints(problem: Problem, solution: RssSolution) -> Iterator[str]:
-    layouts = [Layout(_setup(problem, p), p.software_l4, p.software_l3, p.steering) for p in solution.ports]
+    layouts = [Layout(_setup(problem, p), p.software, p.steering) for p in solution.ports]
     bits = KeyBits.of(problem, solution.agreeing_bits)
     key = [int.from_bytes(p.key, "big") for p in solution.ports]
     lengths = [8 * len(p.key) for p in solution.ports]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maestro_tool.expr import Expr
-from maestro_tool.packet.fields import FIELDS, HASHABLE, HeaderField
+from maestro_tool.packet.fields import ALL_FIELDS, FIELDS_OF, HASHABLE, HASHABLE6, Family, HeaderField
 from maestro_tool.sharding.plan import FieldBits
 
 
@@ -70,19 +70,24 @@ def _combine(op: str, a: Origin, b: Origin) -> Origin:
     return _complement(b) if a else b
 
 
-_FIELD_OF_BYTE: dict[int, HeaderField] = {f.offset + i: f for f in FIELDS.values() for i in range(f.size)}
+_FIELD_OF_BYTE: dict[Family, dict[int, HeaderField]] = {
+    family: {f.offset + i: f for f in fields.values() for i in range(f.size)} for family, fields in FIELDS_OF.items()
+}
 
 
-def field_bit(bit: PacketBit) -> tuple[str, int] | None:
-    """(field name, bit number counted from the least significant) or None for other bytes."""
-    f = _FIELD_OF_BYTE.get(bit.byte)
+def field_bit(bit: PacketBit, family: Family) -> tuple[str, int] | None:
+    """(field name, bit number counted from the least significant) or None for other bytes.
+
+    ``family``: the version of IP that the frame has.
+    """
+    f = _FIELD_OF_BYTE[family].get(bit.byte)
     if f is None:
         return None
     return f.name, f.bits - 1 - (8 * (bit.byte - f.offset) + 7 - bit.bit)
 
 
 def pair_fields(
-    left: Expr, right: Expr, fields: tuple[str, ...] = HASHABLE
+    left: Expr, right: Expr, families: tuple[Family, Family], fields: tuple[str, ...] = (*HASHABLE, *HASHABLE6)
 ) -> tuple[list[tuple[FieldBits, FieldBits]], bool, bool]:
     """What ``left`` (over packet a) == ``right`` (over packet b) says about header fields, of which only ``fields``.
 
@@ -97,10 +102,10 @@ def pair_fields(
             if a != b:
                 return [], True, False
             continue
-        fa = field_bit(a) if isinstance(a, PacketBit) else None
-        fb = (
-            field_bit(b) if isinstance(b, PacketBit) and isinstance(a, PacketBit) and a.inverted == b.inverted else None
-        )
+        fa = field_bit(a, families[0]) if isinstance(a, PacketBit) else None
+        fb = field_bit(b, families[1]) if isinstance(b, PacketBit) else None
+        if isinstance(a, PacketBit) and isinstance(b, PacketBit) and a.inverted != b.inverted:
+            fb = None
         if fa and fb and fa[0] in fields and fb[0] in fields:
             bits.append((fa, fb))
         else:
@@ -120,7 +125,7 @@ def _runs(bits: list[tuple[tuple[str, int], tuple[str, int]]]) -> list[tuple[Fie
     return runs
 
 
-_POSITION: dict[str, int] = {name: n for n, name in enumerate((*HASHABLE, *(f for f in FIELDS if f not in HASHABLE)))}
+_POSITION: dict[str, int] = {name: n for n, name in enumerate(dict.fromkeys((*HASHABLE, *HASHABLE6, *ALL_FIELDS)))}
 
 
 def _order(bit: tuple[str, int]) -> tuple[int, int]:
@@ -129,6 +134,6 @@ def _order(bit: tuple[str, int]) -> tuple[int, int]:
 
 def show_field(f: FieldBits) -> str:
     """``src_ip``, or ``src_ip[31:4]`` for a part."""
-    if f.low == 0 and f.high == FIELDS[f.field].bits - 1:
+    if f.low == 0 and f.high == ALL_FIELDS[f.field].bits - 1:
         return f.field
     return f"{f.field}[{f.high}:{f.low}]"

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import compare, const
+from maestro_tool.packet.fields import Family
 from maestro_tool.sharding import decide, in_step, rules, seen
 from maestro_tool.sharding.access import Access, collect
 from maestro_tool.sharding.counters import counters
@@ -75,7 +76,7 @@ def _needs(
     explained = frozenset[Access]().union(*(x.accesses for x in exchanged))
     rest = replace(scope, touched=tuple(a for a in scope.touched if a not in explained))
     # Keys, indices and entries stay in step, so that indices found in a map, or fresh, follow their map.
-    obstacles = list(in_step.obstacles(scope, rest, prover))
+    obstacles = list(in_step.obstacles(scope, rest, reach, prover))
     obstacles += [_refused(scope, x) for x in exchanged if x.refusal]
     obstacles += _out_of_range(rest, reach)
     constraints: list[Constraint] = []
@@ -104,13 +105,13 @@ def _refused(scope: Scope, x: Interchange) -> Obstacle:
 
 def _r1(scope: Scope, reach: Reach, obj: int, accesses: list[Access]) -> Iterable[Constraint | Obstacle]:
     """All pairs of accesses to ``obj`` of which one writes."""
-    paths_of: dict[tuple[int, tuple[Expr, ...], bool, int], set[int]] = defaultdict(set)
+    paths_of: dict[tuple[int, tuple[Expr, ...], bool, int, Family], set[int]] = defaultdict(set)
     for access in accesses:
-        paths_of[access.port, access.name, access.write, access.loc].add(access.path)
+        paths_of[access.port, access.name, access.write, access.loc, reach.family(access.path)].add(access.path)
     what = scope.analysis.objects[obj]
     sides = [
-        (Side(scope.analysis.paths[min(paths)], key, reach.classes(paths), loc), write, paths)
-        for (_, key, write, loc), paths in sorted(paths_of.items(), key=lambda kv: (kv[0][0], kv[0][3], repr(kv[0])))
+        (Side(scope.analysis.paths[min(paths)], key, reach.classes(paths), loc, family), write, paths)
+        for (_, key, write, loc, family), paths in sorted(paths_of.items(), key=_in_order)
     ]
     unhashable: list[tuple[Side, Side]] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):
@@ -128,6 +129,11 @@ def _r1(scope: Scope, reach: Reach, obj: int, accesses: list[Access]) -> Iterabl
     disjoint = rules.disjoint_keys(what, unhashable)
     if disjoint is not None:
         yield disjoint
+
+
+def _in_order(side: tuple[tuple[int, tuple[Expr, ...], bool, int, Family], set[int]]) -> tuple[int, int, str]:
+    port, _, _, loc, _ = side[0]
+    return port, loc, repr(side[0])
 
 
 def _out_of_range(scope: Scope, reach: Reach) -> Iterable[Obstacle]:

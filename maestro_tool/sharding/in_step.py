@@ -19,16 +19,17 @@ from maestro_tool.sharding import ages, rules, seen
 from maestro_tool.sharding.access import Access, collect, producer, strip_extension
 from maestro_tool.sharding.homes import holds_key, key_homes, same
 from maestro_tool.sharding.plan import Obstacle
+from maestro_tool.sharding.reach import Reach
 from maestro_tool.sharding.scope import Scope
 from maestro_tool.sharding.slots import Prover
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 
-def obstacles(scope: Scope, rest: Scope, prover: Prover) -> Iterator[Obstacle]:
+def obstacles(scope: Scope, rest: Scope, reach: Reach, prover: Prover) -> Iterator[Obstacle]:
     """``rest``: the scope without the accesses that rule R5 explains."""
     yield from (o for o in scope.homes.obstacles if scope.objects.issuperset(o.objects))
     yield from _filled_in_set_up(scope)
-    yield from _unnamed_entries(rest)
+    yield from _unnamed_entries(rest, reach)
     yield from _unrelated_ways(rest)
     yield from _changed_keys(scope)
     yield from _stale_indices(scope)
@@ -79,7 +80,7 @@ def _filled_in_set_up(scope: Scope) -> Iterable[Obstacle]:
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
 
 
-def _unnamed_entries(scope: Scope) -> Iterable[Obstacle]:
+def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
     for a in scope.touched:
         name, kind = scope.name(a.object), scope.analysis.objects[a.object].kind
         if a.how == "whole":
@@ -100,8 +101,10 @@ def _unnamed_entries(scope: Scope) -> Iterable[Obstacle]:
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
         elif a.how == "unknown":
             index = scope.event(a).index
-            path = scope.analysis.paths[a.path]
-            depends = tuple(sorted(rules.dependencies(scope.analysis, path, index))) if index is not None else ()
+            depends: tuple[str, ...] = ()
+            if index is not None:
+                path, family = scope.analysis.paths[a.path], reach.family(a.path)
+                depends = tuple(sorted(rules.dependencies(scope.analysis, path, index, family)))
             text = f"an entry of {name} is chosen by {', '.join(depends) or 'a constant'}"
             yield Obstacle("R4", text, (a.object,), (a.loc,), depends, rules.remedy_for(depends))
 

@@ -212,10 +212,10 @@ class _Contents:
         """Between every packet that fills an entry and the packets of path ``number``, which match it."""
         path = self._analysis.paths[number]
         vectors = sorted({e.objects[0] for stored, _ in compared for s in symbols(stored) if (e := producer(path, s))})
-        reader = Side(path, tuple(p for _, p in compared), reach.classes([number]), path.loc)
+        reader = Side(path, tuple(p for _, p in compared), reach.classes([number]), path.loc, reach.family(number))
         for writer, loc in sorted(self._locs.items()):
             name = tuple(self._stored(path, stored, writer) for stored, _ in compared)
-            side = Side(self._analysis.paths[writer], name, reach.classes([writer]), loc)
+            side = Side(self._analysis.paths[writer], name, reach.classes([writer]), loc, reach.family(writer))
             result = rules.key_equality(self._analysis, vectors[0], side, reader)
             if isinstance(result, Constraint):
                 first, second = (writer, number) if side.port <= reader.port else (number, writer)

@@ -13,7 +13,7 @@ Treatment = Literal["read-only", "sharded", "shared", "per-core"]
 
 @dataclass(frozen=True, slots=True)
 class FieldBits:
-    """Bits high..low of a header field (``packet.fields.FIELDS``); bit ``bits - 1`` comes first on the wire."""
+    """Bits high..low of a header field (``packet.fields.ALL_FIELDS``); bit ``bits - 1`` comes first on the wire."""
 
     field: str
     high: int
@@ -24,8 +24,9 @@ class FieldBits:
 class Constraint:
     """Packets a on ``ports[0]`` and b on ``ports[1]`` that agree in all pairs of ``equal`` must meet.
 
-    Only fields that Toeplitz engines hash appear (`packet.fields.HASHABLE`).  ``relation`` is for what is not a
-    conjunction of field equalities: a Boolean over symbols ``a.pkt.N`` and ``b.pkt.N``; then ``equal`` is ().
+    Only fields that Toeplitz engines hash appear (`packet.fields.HASHABLE_OF`); those of one side are all of one
+    version of IP, which every packet has that reaches the state there.  ``relation`` is for what is no conjunction of
+    field equalities: a Boolean over symbols ``a.pkt.N`` and ``b.pkt.N`` of IPv4; then ``equal`` is ().
     ``classes``: the packet classes on either side for which the state is reached.
     """
 

@@ -10,6 +10,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, const, substitute, symbols
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet import classes
+from maestro_tool.packet.fields import Family
 from maestro_tool.symex.callpath import Analysis
 
 #: Work per z3 query (z3's resource units); beyond it the answer is the cautious one.
@@ -24,6 +25,7 @@ class Reach:
         self._conditions = [_packet_condition(p.condition) for p in analysis.paths]
         self._classes: dict[frozenset[Expr], frozenset[str]] = {}
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
+        self._ipv6 = classes.view_predicate(classes.L3[6])
 
     def classes(self, paths: Iterable[int]) -> tuple[str, ...]:
         """Classes of which some frame takes one of ``paths``, in the order of `packet.classes.CLASSES`."""
@@ -45,6 +47,11 @@ class Reach:
             if not self._implied[key]:
                 return False
         return True
+
+    def family(self, path: int) -> Family:
+        """6 if every frame that takes ``path`` is IPv6 with a whole header (proved); else 4, which proves nothing."""
+        another = substitute(self._ipv6, _known_values(self._conditions[path])) is FALSE  # its EtherType, say
+        return 6 if not another and self.always([path], self._ipv6) else 4
 
     def _possible(self, condition: frozenset[Expr], predicate: Expr, *, negate: bool = False) -> bool:
         known = _known_values(condition)

@@ -6,14 +6,14 @@ R1 key equality, R2 subsumption, R3 disjoint dependencies, R4 incompatible depen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, eq, land, lor, substitute, sym, symbols
 from maestro_tool.packet import classes
-from maestro_tool.packet.fields import FIELDS, HASHABLE
+from maestro_tool.packet.fields import ALL_FIELDS, FIELDS, FIELDS_OF, HASHABLE_OF, PORTS_OF, Family
 from maestro_tool.sharding.access import producer
 from maestro_tool.sharding.bits import PacketBit, field_bit, pair_fields, show_field
 from maestro_tool.sharding.plan import Constraint, FieldBits, Obstacle, Rule
@@ -25,12 +25,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a pair of accesses: a path, the entry's name there, and who gets there."""
+    """One side of a pair of accesses: a path, the entry's name there, and who gets there.
+
+    ``family``: what header fields are read by (`Reach.family`).
+    """
 
     path: CallPath
     name: tuple[Expr, ...]
     classes: tuple[str, ...]
     loc: int
+    family: Family
 
     @property
     def port(self) -> int:
@@ -45,7 +49,7 @@ def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint |
     pairs: list[tuple[FieldBits, FieldBits]] = []
     complete = True
     for x, y in zip(a.name, b.name, strict=True):
-        found, whole, possible = pair_fields(x, y)
+        found, whole, possible = pair_fields(x, y, (a.family, b.family))
         if not possible:
             return None
         pairs += found
@@ -58,10 +62,17 @@ def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint |
     if pairs:
         # A key may say more (the protocol, say): sharding on the rest is coarser, hence sound.
         return Constraint(ports, tuple(dict.fromkeys(pairs)), classes, "R1", (obj,), locs)
-    relation = _relation(a.name, b.name)
+    relation = _relation(a, b)
+    named = {d for s in (a, b) for e in s.name for d in dependencies(analysis, s.path, e, s.family)}
+    depends = tuple(sorted(named))
+    if relation is not None and (a.family, b.family) != (4, 4):
+        text = (
+            f"{analysis.objects[obj].name} is keyed by what packets compute of {', '.join(depends)}; "
+            "could not decide how to steer IPv6 by that"
+        )
+        return Obstacle(None, text, (obj,), locs, depends, "name its entries by the addresses and ports themselves")
     if relation is not None:
         return Constraint(ports, (), classes, "R1", (obj,), locs, relation)
-    depends = tuple(sorted({d for side in (a, b) for e in side.name for d in dependencies(analysis, side.path, e)}))
     text = f"{analysis.objects[obj].name} is keyed by {', '.join(depends) or 'a constant'}: no NIC hashes any of that"
     return Obstacle("R4", text, (obj,), locs, depends, remedy_for(depends))
 
@@ -69,17 +80,18 @@ def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint |
 def outside_view(
     reach: Reach, constraint: Constraint, paths: tuple[set[int], set[int]], obj: StateObject
 ) -> Iterable[Obstacle]:
-    """A field is only what its name says if the frame is IPv4 (and TCP/UDP) on every path of either side."""
+    """A field is only what its name says if the frame is IPv4, or IPv6, (and TCP/UDP) on every path of either side."""
     for side, mine in enumerate(paths):
         fields = {pair[side].field for pair in constraint.equal}
         for s in symbols(constraint.relation) if constraint.relation is not None else ():
             offset = int(str(s.value).rsplit(".", 1)[1])
             fields |= {f.name for f in FIELDS.values() if f.offset <= offset < f.offset + f.size}
-        level = "l4" if fields & {"src_port", "dst_port"} else "l3"
-        l4 = classes.view_predicate("l4")
-        if reach.always(mine, l4 if level == "l4" else lor(l4, classes.view_predicate("l3"))):
+        family: Family = 4 if fields & frozenset(HASHABLE_OF[4]) or not fields else 6
+        ports = fields & PORTS_OF[family]
+        l4 = classes.view_predicate(classes.L4[family])
+        if reach.always(mine, l4 if ports else lor(l4, classes.view_predicate(classes.L3[family]))):
             continue
-        what = "TCP or UDP over IPv4" if level == "l4" else "IPv4"
+        what = f"TCP or UDP over IPv{family}" if ports else f"IPv{family}"
         text = (
             f"{obj.name}: {', '.join(sorted(fields))} would also be read from frames that are not {what}; "
             "could not decide how to steer such frames"
@@ -88,14 +100,20 @@ def outside_view(
         yield Obstacle(None, text, (obj.id,), constraint.locs, tuple(sorted(fields)), remedy)
 
 
-def _relation(left: tuple[Expr, ...], right: tuple[Expr, ...]) -> Expr | None:
+def _relation(a: Side, b: Side) -> Expr | None:
     """The equality as a formula, when it is about hashable fields but not bit by bit (arithmetic)."""
-    hashable = {FIELDS[f].offset + i for f in HASHABLE for i in range(FIELDS[f].size)}
-    bytes_used = {str(s.value) for e in (*left, *right) for s in symbols(e)}
-    if not bytes_used or not all(n.startswith("pkt.") and int(n[4:]) in hashable for n in bytes_used):
+    bytes_used = 0
+    for side in (a, b):
+        fields = (ALL_FIELDS[name] for name in HASHABLE_OF[side.family])
+        hashable = {f"pkt.{f.offset + i}" for f in fields for i in range(f.size)}
+        used = {str(s.value) for e in side.name for s in symbols(e)}
+        if not used <= hashable:
+            return None
+        bytes_used += len(used)
+    if not bytes_used:
         return None
     result = TRUE
-    for x, y in zip(left, right, strict=True):
+    for x, y in zip(a.name, b.name, strict=True):
         result = land(result, eq(_renamed(x, "a"), _renamed(y, "b")))
     return result
 
@@ -104,30 +122,30 @@ def _renamed(e: Expr, side: str) -> Expr:
     return substitute(e, {s: sym(f"{side}.{s.value}", s.width) for s in symbols(e)})
 
 
-def dependencies(analysis: Analysis, path: CallPath, e: Expr) -> set[str]:
-    """What an expression of ``path`` depends on, in a network engineer's words."""
+def dependencies(analysis: Analysis, path: CallPath, e: Expr, family: Family) -> set[str]:
+    """What an expression of ``path``, whose frames are of ``family``, depends on, in a network engineer's words."""
     found: set[str] = set()
     for s in symbols(e):
         name = str(s.value)
         if name.startswith("pkt."):
-            f = field_bit(PacketBit(int(name[4:]), 0))
+            f = field_bit(PacketBit(int(name[4:]), 0), family)
             found.add(f[0] if f else f"frame byte {name[4:]}")
         elif name in ("now", "device", "pkt_len"):
             found.add({"now": "the time", "device": "the input port", "pkt_len": "the frame length"}[name])
         elif name.startswith("cfg."):
             found.add(f"the option {name[4:]}")
         else:
-            found |= _made(analysis, path, s)
+            found |= _made(analysis, path, s, family)
     return found
 
 
-def _made(analysis: Analysis, path: CallPath, s: Expr) -> set[str]:
+def _made(analysis: Analysis, path: CallPath, s: Expr, family: Family) -> set[str]:
     """What a symbol that an event of the path produced depends on."""
     origin = producer(path, s)
     if origin is None:
         return {"a value that is not known"}
     if origin.op == "opaque":
-        operands = {d for operand in origin.key or () for d in dependencies(analysis, path, operand)}
+        operands = {d for operand in origin.key or () for d in dependencies(analysis, path, operand, family)}
         return operands or {"a value that is not known"}
     kind = "an index of" if origin.op == "dchain_allocate" else "what is stored in"
     return {f"{kind} {analysis.objects[origin.objects[0]].name}"}
@@ -138,7 +156,7 @@ def remedy_for(depends: tuple[str, ...]) -> str:
     if any(d.startswith(("what is stored in", "an index of")) for d in depends):
         return "keep it per flow; entries that other state names may be wanted by any packet"
     by_address = "name its entries by IP addresses or ports"
-    hashed = ", ".join(d for d in depends if d in FIELDS or d.startswith("frame byte"))
+    hashed = ", ".join(d for d in depends if d in ALL_FIELDS or d.startswith("frame byte"))
     return f"{by_address}; or a NIC that hashes {hashed} (no profile has one)" if hashed else by_address
 
 
@@ -256,10 +274,11 @@ def _disjoint(core: list[Constraint], group: frozenset[int]) -> Obstacle:
 
 def disjoint_keys(obj: StateObject, pairs: list[tuple[Side, Side]]) -> Obstacle | None:
     """R3 for keys that no NIC hashes: whether hashing them would help at all."""
-    everything = tuple(FIELDS)
+    everything: Mapping[Family, tuple[str, ...]] = {family: tuple(FIELDS_OF[family]) for family in FIELDS_OF}
     constraints = []
     for a, b in pairs:
-        equal = [p for x, y in zip(a.name, b.name, strict=True) for p in pair_fields(x, y, everything)[0]]
+        families, fields = (a.family, b.family), tuple(ALL_FIELDS)
+        equal = [p for x, y in zip(a.name, b.name, strict=True) for p in pair_fields(x, y, families, fields)[0]]
         if equal:
             constraints.append(
                 Constraint((a.port, b.port), tuple(equal), (a.classes, b.classes), "R1", (obj.id,), (a.loc, b.loc))
@@ -273,7 +292,8 @@ def disjoint_keys(obj: StateObject, pairs: list[tuple[Side, Side]]) -> Obstacle 
     return Obstacle("R3", text, (obj.id,), locs, tuple(names), remedy)
 
 
-def _starved(constraints: list[Constraint], fields: tuple[str, ...] = HASHABLE) -> bool:
+def _starved(constraints: list[Constraint], fields: Mapping[Family, tuple[str, ...]] = HASHABLE_OF) -> bool:
+    """The packets of a port over one version of IP, as far as these constraints are about them, all meet."""
     parent: dict[object, object] = {}
 
     def find(x: object) -> object:
@@ -291,13 +311,19 @@ def _starved(constraints: list[Constraint], fields: tuple[str, ...] = HASHABLE) 
                 parent[find(a)] = find(b)
                 named[0].add(a)
                 named[1].add(b)
-        for port, mine in zip(c.ports, named, strict=True):
-            for bit in _port_bits(port, fields):
+        for side, mine in enumerate(named):
+            for bit in _bits_of(*_packets(c, side), fields):
                 if bit not in mine:
                     parent[find(bit)] = find(zero)
-    ports = {p for c in constraints for p in c.ports}
-    return any(all(find(b) == find(zero) for b in _port_bits(p, fields)) for p in ports)
+    packets = {_packets(c, side) for c in constraints for side in (0, 1)}
+    return any(all(find(b) == find(zero) for b in _bits_of(*p, fields)) for p in packets)
 
 
-def _port_bits(port: int, fields: tuple[str, ...]) -> list[tuple[int, str, int]]:
-    return [(port, f, i) for f in fields for i in range(FIELDS[f].bits)]
+def _packets(c: Constraint, side: int) -> tuple[int, Family]:
+    """The packets on one side of a constraint: their port, and the version of IP that its fields are of."""
+    named = {pair[side].field for pair in c.equal}
+    return c.ports[side], 4 if named.issubset(FIELDS) else 6
+
+
+def _bits_of(port: int, family: Family, fields: Mapping[Family, tuple[str, ...]]) -> list[tuple[int, str, int]]:
+    return [(port, f, i) for f in fields[family] for i in range(ALL_FIELDS[f].bits)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maestro_tool.expr import text
-from maestro_tool.packet.fields import FIELDS
+from maestro_tool.packet.fields import ALL_FIELDS
 from maestro_tool.sharding.plan import Constraint, FieldBits, ObjectDecision, Obstacle, Relaxation, ShardingPlan
 
 
@@ -118,7 +118,7 @@ def _field_to_json(f: FieldBits) -> list[Any]:
 
 def _field_from_json(data: Any) -> FieldBits:
     name, high, low = data
-    if name not in FIELDS or not 0 <= int(low) <= int(high) < FIELDS[name].bits:
+    if name not in ALL_FIELDS or not 0 <= int(low) <= int(high) < ALL_FIELDS[name].bits:
         raise ValueError(f"not a field: {data!r}")
     return FieldBits(name, int(high), int(low))
 

@@ -82,6 +82,7 @@ struct maestro_port {
   uint16_t max_queues;         /* that RSS of this NIC spreads over; 0: no bound is known */
   uint32_t software_classes;   /* bit per enum maestro_class: steered in software */
   struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
+  struct maestro_hash_input l4v6, l3v6; /* the same for IPv6 */
 };
 
 /* Which variables of the NF workers have for themselves, and how often nf_init runs. */

@@ -36,8 +36,12 @@ static enum maestro_class classify_ipv4(const uint8_t *frame, uint32_t length) {
 
 static enum maestro_class classify_ipv6(const uint8_t *frame, uint32_t length) {
   if (length < ETHERNET + IPV6_HEADER) return MAESTRO_MALFORMED;
-  const uint8_t next = frame[ETHERNET + 6];
+  const uint8_t *ip = frame + ETHERNET;
+  const uint32_t payload = be16(ip + 4);
+  if (ip[0] >> 4 != 6 || ETHERNET + IPV6_HEADER + payload > length) return MAESTRO_MALFORMED;
+  const uint8_t next = ip[6];
   if (next == IPV6_FRAGMENT_HEADER) return MAESTRO_IPV6_FRAGMENT;
+  if (payload < l4_minimum(next)) return MAESTRO_MALFORMED;
   return (enum maestro_class)(MAESTRO_TCP6 + transport(next));
 }
 
@@ -67,9 +71,14 @@ uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t len
 
 /* The hash input of the frame, by the NF's view; NULL if it has none. */
 static const struct maestro_hash_input *view(const struct maestro_port *port, const uint8_t *frame, uint32_t length) {
-  if (length < 34 || be16(frame + 12) != 0x0800) return NULL;
-  const uint8_t protocol = frame[23];
-  return length >= 38 && (protocol == TCP || protocol == UDP) ? &port->l4 : &port->l3;
+  if (length < ETHERNET + IPV4_MINIMUM) return NULL;
+  const uint16_t ether_type = be16(frame + 12);
+  const bool ipv6 = ether_type == 0x86DD;
+  const uint32_t l4 = ETHERNET + (ipv6 ? IPV6_HEADER : IPV4_MINIMUM);
+  if ((!ipv6 && ether_type != 0x0800) || length < l4) return NULL;
+  const uint8_t protocol = frame[ipv6 ? 20 : 23];
+  if (length >= l4 + 4 && (protocol == TCP || protocol == UDP)) return ipv6 ? &port->l4v6 : &port->l4;
+  return ipv6 ? &port->l3v6 : &port->l3;
 }
 
 /* Source and destination of `length` bytes each, one after the other, as a symmetric function takes them. */
@@ -113,8 +122,12 @@ static uint32_t input_length(const struct maestro_hash_input *input) {
 
 void maestro_steering_init(struct maestro_steering *steering, const struct maestro_port *port) {
   *steering = (struct maestro_steering){.port = port};
-  const uint32_t l4 = input_length(&port->l4), l3 = input_length(&port->l3);
-  const uint32_t longest = l4 > l3 ? l4 : l3;
+  const struct maestro_hash_input *inputs[] = {&port->l4, &port->l3, &port->l4v6, &port->l3v6};
+  uint32_t longest = 0;
+  for (unsigned i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+    const uint32_t length = input_length(inputs[i]);
+    if (length > longest) longest = length;
+  }
   for (uint32_t i = 0; i < longest && i < MAESTRO_HASHER_BYTES; i++) {
     for (unsigned value = 0; value < 16; value++) {
       const uint8_t high = (uint8_t)(value << 4), low = (uint8_t)value;

@@ -33,9 +33,10 @@ def ipv4(
     return frame(0x0800, bytes(header) + bytes(payload))
 
 
-def ipv6(next_header: int, payload: int = 8) -> bytes:
+def ipv6(next_header: int, payload: int = 20, version: int = 6, total: int | None = None) -> bytes:
     header = bytearray(40)
-    header[0], header[6] = 0x60, next_header
+    header[0], header[6] = version << 4, next_header
+    header[4:6] = (payload if total is None else total).to_bytes(2, "big")
     return frame(0x86DD, bytes(header) + bytes(payload))
 
 
@@ -49,10 +50,10 @@ EXAMPLES = {
     "sctp4_options": [ipv4(132, words=6)],
     "ipv4_options_other": [ipv4(2, words=6, payload=0)],
     "ipv4_fragment": [ipv4(6, fragment=0x2000), ipv4(17, fragment=1), ipv4(6, fragment=0x2001, payload=0)],
-    "tcp6": [ipv6(6)],
-    "udp6": [ipv6(17), ipv6(17, payload=0)],
+    "tcp6": [ipv6(6), ipv6(6) + bytes(6)],
+    "udp6": [ipv6(17), ipv6(17, payload=8)],
     "sctp6": [ipv6(132)],
-    "ipv6_other": [ipv6(58), ipv6(59, payload=0)],
+    "ipv6_other": [ipv6(58), ipv6(59, payload=0), ipv6(0, total=0)],
     "ipv6_fragment": [ipv6(44)],
     "vlan": [frame(0x8100, ipv4(6)[14:]), frame(0x88A8), frame(0x9100)],
     "non_ip": [frame(0x0806, bytes(28)), frame(0x0000)],
@@ -73,6 +74,13 @@ EXAMPLES = {
         frame(0x0800, bytes([0x44]) + bytes(30)),
         frame(0x0800, bytes([0x4F]) + bytes(30)),
         frame(0x86DD, bytes(39)),
+        ipv6(6)[:53],
+        ipv6(6, version=4),
+        ipv6(6, payload=19),
+        ipv6(17, payload=7),
+        ipv6(132, payload=11),
+        ipv6(6, total=21),
+        ipv6(58, total=21),
     ],
 }
 
@@ -107,9 +115,9 @@ def test_views_of_classes_are_exact() -> None:
     z3ify = Translator()
     for name in classes.CLASSES:
         possible = []
-        for view in ("l4", "l3", None):
+        for view in classes.VIEWS:
             solver = z3.Solver(ctx=z3ify.context)
-            solver.add(z3ify(classes.predicate(name)), z3ify(classes.exact_view_predicate(view)))  # type: ignore[arg-type]
+            solver.add(z3ify(classes.predicate(name)), z3ify(classes.exact_view_predicate(view)))
             if solver.check() == z3.sat:
                 possible.append(view)
         assert tuple(possible) == classes.VIEWS_OF[name], name
@@ -142,7 +150,7 @@ def frames(draw: st.DrawFn) -> bytes:
 @given(frames())
 def test_predicates_agree_with_the_functions(data: bytes) -> None:
     assert [name for name in classes.CLASSES if holds(classes.predicate(name), data)] == [classes.classify(data)]
-    views = [v for v in ("l4", "l3", None) if holds(classes.exact_view_predicate(v), data)]  # type: ignore[arg-type]
+    views = [v for v in classes.VIEWS if holds(classes.exact_view_predicate(v), data)]
     assert views == [classes.view(data)]
 
 
@@ -150,3 +158,11 @@ def test_l3_fields_are_offered_by_frames_of_either_view() -> None:
     both = ipv4(6)
     assert classes.view(both) == "l4" and holds(classes.view_predicate("l3"), both)
     assert not holds(classes.view_predicate("l4"), ipv4(1)) and holds(classes.view_predicate("l3"), ipv4(1))
+
+
+def test_views_of_ipv6_are_none_of_ipv4() -> None:
+    both = ipv6(17)
+    assert classes.view(both) == classes.view(both[:58]) == "l4v6" and holds(classes.view_predicate("l3v6"), both)
+    assert classes.view(both[:57]) == classes.view(ipv6(58)) == classes.view(ipv6(44)) == "l3v6"
+    assert classes.view(both[:53]) is None
+    assert not holds(classes.view_predicate("l3"), both) and not holds(classes.view_predicate("l3v6"), ipv4(17) + both)

@@ -27,10 +27,11 @@ from rss_cases import (
 
 from maestro_tool import canonical
 from maestro_tool.expr.nodes import boolean
+from maestro_tool.packet.fields import HASHABLE6
 from maestro_tool.rss import RssSolution, problem, prove, solve, solve_problem, verify
 from maestro_tool.rss.problem import capability
 from maestro_tool.rss.solution import from_json, ports_json, to_json
-from maestro_tool.rss.steering import views
+from maestro_tool.rss.steering import layout, views
 from maestro_tool.sharding.plan import Constraint, FieldBits
 
 NICS = ("e810", "soft")
@@ -39,6 +40,10 @@ ALL = sorted(p.stem for p in CONFIGS.glob("*.yaml"))
 
 def balance(solution: RssSolution, port: int, traffic: str, workers: int = 16) -> float:
     return {(t, w): r for t, w, r in solution.ports[port].balance}[traffic, workers]
+
+
+def balance6(solution: RssSolution, port: int, traffic: str, workers: int = 16) -> float:
+    return {(t, w): r for t, w, r in solution.ports[port].balance6}[traffic, workers]
 
 
 def distinct_cards() -> list[str]:
@@ -146,14 +151,53 @@ def test_ipv4_and_ipv6_under_one_key(nic: str) -> None:
     assert {dict(p.steering)["tcp6"] for p in solution.ports} == {"nic"}
     assert not verify.check(task, solution) and all(prove.holds(c, solution) for c in constraints)
     assert balance(solution, 0, "uniform") <= 1.05
+    assert all(balance6(solution, 0, traffic) <= 1.05 for traffic in ("uniform", "/48", "/64", "/112", "ports"))
     broken = with_flipped_bit(solution, 0, 200)  # beyond what IPv4 hashes
     assert not all(prove.holds(c, broken) for c in constraints) and verify.check(task, broken)
+
+
+@pytest.mark.parametrize("nic", ("e810", "82599", "soft", "virtio-norss"))
+def test_ipv6_alone_and_prefixes_of_it(nic: str) -> None:
+    """Packets from one /64 meet; software hashes what the card cannot."""
+    prefix = FieldBits("src_ip6", 127, 64)
+    classes = ("tcp6", "udp6", "sctp6", "ipv6_other", "ipv6_fragment", "malformed")
+    constraint = Constraint((0, 0), ((prefix, prefix),), (classes, classes), "R2", (0,), (1,))
+    task = problem((constraint,), profile(nic), 1)
+    solution = solve_problem(task)
+    [port] = solution.ports
+    steering = dict(port.steering)
+    assert steering["tcp6"] == ("nic" if nic in ("e810", "82599") else "software")
+    # A card may hash what is behind extension headers, or find no header where lengths contradict each other.
+    assert {steering[c] for c in ("ipv6_other", "ipv6_fragment", "malformed")} == {"software"}
+    assert not verify.check(task, solution) and prove.holds(constraint, solution)
+    assert balance6(solution, 0, "uniform") <= 1.10 and balance6(solution, 0, "/48") <= 1.10
+    assert balance6(solution, 0, "/64") == 16.0
+    broken = with_flipped_bit(solution, 0, 100)
+    assert not prove.holds(constraint, broken) and verify.check(task, broken)
+    assert to_json(from_json(to_json(solution))) == to_json(solution)
+
+
+def test_a_short_key_hashes_fewer_fields() -> None:
+    task = problem((equal6(0, 0, ("dst_ip6", "dst_ip6")),), profile("soft"), 1)
+    for length, hashed in ((40, HASHABLE6), (39, HASHABLE6[:3]), (36, HASHABLE6[:2]), (20, ("dst_ip6",))):
+        ports = (replace(task.ports[0], key_length=length, key_length_passed=length),)
+        short = replace(task, ports=ports)
+        assert dict(layout(short, 0, None).inputs)["l4v6"] == (hashed if length > 20 else HASHABLE6[:1])
+        solution = solve_problem(short)
+        assert solution.satisfiable and "dst_ip6" in dict(solution.ports[0].software)["l4v6"]
+        assert prove.holds(short.constraints[0], solution)
 
 
 def test_set_ups_with_fewer_fields_are_used_where_they_are_better() -> None:
     """One key for dst_ip and dst_ip6: where all fields are hashed, the IPv4 address stands where src_ip6 must not count."""
     constraints = (POL[0], equal6(1, 1, ("dst_ip6", "dst_ip6")))
-    assert balance(solve(constraints, profile("82599"), 2), 1, "uniform") == 16.0
+    # Where the card has no such set-up it hashes IPv4, and software IPv6.
+    task = problem(constraints, profile("82599"), 2)
+    mixed = solve_problem(task)
+    steering = dict(mixed.ports[1].steering)
+    assert (steering["tcp4"], steering["tcp6"], mixed.ports[1].setup) == ("nic", "software", "default")
+    assert not verify.check(task, mixed) and all(prove.holds(c, mixed) for c in constraints)
+    assert balance(mixed, 1, "uniform") <= 1.05 and balance6(mixed, 1, "uniform") <= 1.05
     for nic in ("connectx", "e810", "x710"):
         solution = solve(constraints, profile(nic), 2)
         port = solution.ports[1]
@@ -222,7 +266,7 @@ def test_hosts_of_one_slash_24_are_spread_too(case: str, port: int, nic: str) ->
 
 def test_pol_on_soft_hashes_only_the_destination() -> None:
     port = solve(POL, profile("soft"), 2).ports[1]
-    assert (port.software_l4, port.software_l3) == (("dst_ip",), ("dst_ip",))
+    assert port.software[:2] == (("l4", ("dst_ip",)), ("l3", ("dst_ip",)))
 
 
 def test_unrelated_fields_do_not_reach_the_index() -> None:
@@ -257,7 +301,10 @@ def test_views_that_a_constraint_concerns() -> None:
     assert views(FW[0], 0, "ipv4_fragment") == ("l4",)  # ports are read from TCP and UDP only
     assert views(POL[0], 0, "ipv4_fragment") == views(POL[0], 0, "malformed") == ("l4", "l3")
     assert views(FW[0], 0, "sctp4") == ("l3",)  # no plan says so; then every view of the class counts
-    assert views(related(0, 0, boolean(True)), 0, "malformed") == ("l4", "l3", None)
+    assert views(related(0, 0, boolean(True)), 0, "malformed") == ("l4", "l3", "l4v6", "l3v6", None)
+    flow6 = equal6(0, 0, *((n, n) for n in IP6))
+    assert views(flow6, 0, "tcp6") == views(flow6, 0, "malformed") == ("l4v6",)
+    assert views(equal6(0, 0, ("src_ip6", "src_ip6")), 0, "malformed") == ("l4v6", "l3v6")
 
 
 def test_nop_steers_nothing() -> None:
@@ -395,8 +442,9 @@ def test_a_cached_solution_is_checked_in_all_that_soundness_needs() -> None:
         replace(first, rss_hf=first.rss_hf[1:]),
         replace(first, setup="invented"),
         replace(first, setup=None),
-        replace(first, software_l4=("src_ip6",)),
-        replace(first, software_l4=("src_ip",)),
+        replace(first, software=(("l4", ("src_ip6",)), *first.software[1:])),
+        replace(first, software=(("l4", ("src_ip",)), *first.software[1:])),
+        replace(first, software=(*first.software[:2], ("l4v6", ("src_ip",)), ("l3v6", ()))),
     ]
     for p in bad_ports:
         assert verify.check(task, replace(good, ports=(p, good.ports[1])))
@@ -421,7 +469,8 @@ def test_plan_json_of_ports() -> None:
     entry = ports_json(solve(FW, profile("e810"), 2))[0]
     assert entry["key_length"] == 52 and len(entry["key"]) == 104 and entry["table_size"] == 512
     assert entry["hashed"]["tcp4"] == ["src_ip", "dst_ip", "src_port", "dst_port"]
-    assert entry["software_input"] == {"l4": entry["hashed"]["tcp4"], "l3": ["src_ip", "dst_ip"]}
+    hashed = {"l4": entry["hashed"]["tcp4"], "l3": ["src_ip", "dst_ip"]}
+    assert entry["software_input"] == hashed | {"l4v6": [], "l3v6": []}  # no constraint is about IPv6
     assert entry["steering"]["tcp4"] == "nic" and "ipv4_fragment" not in entry["hashed"]
 
 

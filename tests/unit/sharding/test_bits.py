@@ -11,7 +11,7 @@ PROTOCOL = BYTE[23]
 
 
 def fields(left, right):
-    pairs, complete, possible = pair_fields(left, right)
+    pairs, complete, possible = pair_fields(left, right, (4, 4))
     return [(show_field(a), show_field(b)) for a, b in pairs], complete, possible
 
 
@@ -21,7 +21,7 @@ def test_whole_field():
 
 def test_byte_swapped_on_both_sides_is_the_same_equation():
     swapped = concat(*reversed(BYTE[26:30]))
-    pairs, complete, _ = pair_fields(swapped, concat(*reversed(BYTE[30:34])))
+    pairs, complete, _ = pair_fields(swapped, concat(*reversed(BYTE[30:34])), (4, 4))
     assert complete and pairs == [(FieldBits("src_ip", 31, 0), FieldBits("dst_ip", 31, 0))]
 
 

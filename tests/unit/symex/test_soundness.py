@@ -274,7 +274,9 @@ def test_numbers_of_this_run_would_differ_between_workers(use: str, tmp_path: Pa
     assert "they would get different numbers" in error.message and "option" in (error.hint or "")
 
 
-@pytest.mark.parametrize("use", ["srand(time(NULL));", "unsigned s = (unsigned)time(NULL) ^ 7; srand(s);", "(void)rand();"])
+@pytest.mark.parametrize(
+    "use", ["srand(time(NULL));", "unsigned s = (unsigned)time(NULL) ^ 7; srand(s);", "(void)rand();"]
+)
 def test_seeding_is_harmless(use: str, tmp_path: Path) -> None:
     init = f"bool nf_init(void) {{ (void)salt; (void)more; {use} return allocate(); }}"
     nf(tmp_path, TIMES, KEY, ALLOCATE, init, process("return device;"))
@@ -282,7 +284,9 @@ def test_seeding_is_harmless(use: str, tmp_path: Path) -> None:
 
 def test_nf_config_init_runs_once(tmp_path: Path) -> None:
     config = "void nf_config_init(int argc, char **argv) { (void)argc; (void)argv; (void)more; salt = rand(); }"
-    analysis = nf(tmp_path, TIMES, config, KEY, ALLOCATE, INIT, process("if (salt & 1 & length) return device; return 0xffff;"))
+    analysis = nf(
+        tmp_path, TIMES, config, KEY, ALLOCATE, INIT, process("if (salt & 1 & length) return device; return 0xffff;")
+    )
     assert any("cfg.salt" in str((p.condition, p.verdict)) for p in analysis.paths)
 
 
