@@ -80,11 +80,17 @@ static void ipv4(uint8_t ihl, uint8_t protocol, uint16_t fragment) {
   frame[23] = protocol;
 }
 
+static void payload(uint16_t length) {
+  frame[18] = (uint8_t)(length >> 8);
+  frame[19] = (uint8_t)length;
+}
+
 static void ipv6(uint8_t next) {
   memset(frame, 0, sizeof frame);
   frame[12] = 0x86;
   frame[13] = 0xDD;
   frame[14] = 0x60;
+  payload(20);
   frame[20] = next;
 }
 
@@ -156,17 +162,30 @@ static void classes(void) {
   total(40);
   CLASS(60, MAESTRO_TCP4);
   ipv6(6);
-  CLASS(60, MAESTRO_TCP6);
-  CLASS(54, MAESTRO_TCP6); /* as the Python twin: no look at the ports */
+  CLASS(74, MAESTRO_TCP6);
+  CLASS(73, MAESTRO_MALFORMED); /* less than the payload length says */
   CLASS(53, MAESTRO_MALFORMED);
+  payload(19); /* TCP's header is not there */
+  CLASS(74, MAESTRO_MALFORMED);
   ipv6(17);
-  CLASS(60, MAESTRO_UDP6);
+  payload(8);
+  CLASS(62, MAESTRO_UDP6);
+  payload(7);
+  CLASS(62, MAESTRO_MALFORMED);
   ipv6(132);
-  CLASS(60, MAESTRO_SCTP6);
+  payload(12);
+  CLASS(66, MAESTRO_SCTP6);
+  payload(11);
+  CLASS(66, MAESTRO_MALFORMED);
   ipv6(58);
+  payload(0);
   CLASS(54, MAESTRO_IPV6_OTHER);
+  payload(1);
+  CLASS(54, MAESTRO_MALFORMED);
   ipv6(44);
-  CLASS(54, MAESTRO_IPV6_FRAGMENT);
+  CLASS(74, MAESTRO_IPV6_FRAGMENT);
+  frame[14] = 0x45;
+  CLASS(74, MAESTRO_MALFORMED);
   static const uint16_t vlans[] = {0x8100, 0x88A8, 0x9100};
   for (unsigned i = 0; i < 3; i++) {
     ether_type(vlans[i]);
@@ -185,7 +204,31 @@ static const struct maestro_port PORT = {.key = MS_KEY,
                                          .key_length_passed = 40,
                                          .table_size = 512,
                                          .l4 = {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}},
-                                         .l3 = {2, {{26, 4}, {30, 4}}}};
+                                         .l3 = {2, {{26, 4}, {30, 4}}},
+                                         .l4v6 = {4, {{22, 16}, {38, 16}, {54, 2}, {56, 2}}},
+                                         .l3v6 = {2, {{22, 16}, {38, 16}}}};
+
+static void views6(void) {
+  /* 3ffe:2501:200:1fff::7 port 2794 -> 3ffe:2501:200:3::1 port 1766, of Microsoft's */
+  ipv6(17);
+  memcpy(frame + 22, ((const uint8_t[]){0x3f, 0xfe, 0x25, 0x01, 0x02, 0x00, 0x1f, 0xff}), 8);
+  frame[37] = 7;
+  memcpy(frame + 38, ((const uint8_t[]){0x3f, 0xfe, 0x25, 0x01, 0x02, 0x00, 0x00, 0x03}), 8);
+  frame[53] = 1;
+  memcpy(frame + 54, ((const uint8_t[]){0x0a, 0xea, 0x06, 0xe6}), 4);
+  CHECK_EQ(maestro_index(&PORT, frame, 74), 0x40207d3d & 511);
+  CHECK_EQ(maestro_index(&PORT, frame, 58), 0x40207d3d & 511);
+  CHECK_EQ(maestro_index(&PORT, frame, 57), 0x2cc18cd5 & 511); /* no ports */
+  CHECK_EQ(maestro_index(&PORT, frame, 54), 0x2cc18cd5 & 511);
+  CHECK_EQ(maestro_index(&PORT, frame, 53), 0);
+  frame[14] = 0; /* the NF looks at the EtherType only */
+  CHECK_EQ(maestro_index(&PORT, frame, 74), 0x40207d3d & 511);
+  frame[20] = 58;
+  CHECK_EQ(maestro_index(&PORT, frame, 74), 0x2cc18cd5 & 511);
+  struct maestro_port ipv4_only = PORT;
+  ipv4_only.l4v6 = ipv4_only.l3v6 = (struct maestro_hash_input){0};
+  CHECK_EQ(maestro_index(&ipv4_only, frame, 74), 0);
+}
 
 static void views(void) {
   for (unsigned i = 0; i < sizeof IPV4 / sizeof IPV4[0]; i++) {
@@ -220,14 +263,16 @@ static void prepared(uint64_t seed) {
     port.table_size = (uint16_t)(1u << below(&seed, 12));
     if (below(&seed, 3) == 0) port.l4 = (struct maestro_hash_input){1, {{30, 4}}};
     if (below(&seed, 3) == 0) port.l3 = (struct maestro_hash_input){0};
-    if (below(&seed, 5) == 0) port.l4 = (struct maestro_hash_input){2, {{14, 20}, {26, 4}}}; /* longer than prepared */
+    if (below(&seed, 5) == 0) port.l4 = (struct maestro_hash_input){2, {{14, 20}, {26, 20}}}; /* longer than prepared */
+    if (below(&seed, 3) == 0) port.l4v6 = (struct maestro_hash_input){1, {{38, 16}}};
     struct maestro_steering steering;
     maestro_steering_init(&steering, &port);
     for (unsigned i = 0; i < 50; i++) {
       for (unsigned b = 0; b < 64; b++) frame[b] = (uint8_t)next_random(&seed);
       if (below(&seed, 8) > 0) frame[12] = 0x08, frame[13] = 0;
-      if (below(&seed, 4) > 0) frame[23] = below(&seed, 2) ? 6 : 17;
-      const uint32_t length = 20 + below(&seed, 44);
+      if (below(&seed, 2) > 0) frame[12] = 0x86, frame[13] = 0xDD;
+      if (below(&seed, 4) > 0) frame[20] = frame[23] = below(&seed, 2) ? 6 : 17;
+      const uint32_t length = 20 + below(&seed, 45);
       CHECK_EQ(maestro_steering_index(&steering, frame, length), maestro_index(&port, frame, length));
     }
   }
@@ -245,6 +290,7 @@ int main(void) {
   against_dpdk(1);
   classes();
   views();
+  views6();
   prepared(2);
   tables();
   return 0;

@@ -70,7 +70,9 @@ int main(void) {
                                         .function = (enum maestro_function)function,
                                         .table_size = 512,
                                         .l4 = {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}},
-                                        .l3 = {2, {{26, 4}, {30, 4}}}};
+                                        .l3 = {2, {{26, 4}, {30, 4}}},
+                                        .l4v6 = {4, {{22, 16}, {38, 16}, {54, 2}, {56, 2}}},
+                                        .l3v6 = {2, {{22, 16}, {38, 16}}}};
       struct maestro_steering steering;
       const uint32_t n = (uint32_t)bytes_of(second, input);
       maestro_steering_init(&steering, &port);

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from maestro_tool.packet.classes import CLASSES, classify
+from maestro_tool.packet.classes import CLASSES, VIEWS, View, classify, view
+from maestro_tool.packet.fields import HASHABLE, HASHABLE6
+from maestro_tool.rss.model import PortModel, place
 from maestro_tool.rss.symmetric import FUNCTIONS, Function, applied
 from maestro_tool.rss.toeplitz import columns, toeplitz
 
@@ -111,11 +113,31 @@ def test_runtime_steers_by_the_same_function(oracle: Callable[[list[str]], list[
     assert oracle(questions) == expected
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_runtime_steers_any_frame_like_the_model(oracle: Callable[[list[str]], list[int]], function: Function) -> None:
+    r = random.Random(6)
+    software: dict[View | None, tuple[str, ...]] = {
+        "l4": HASHABLE, "l3": HASHABLE[:2], "l4v6": HASHABLE6, "l3v6": HASHABLE6[:2], None: ()
+    }  # fmt: skip
+    steering = dict.fromkeys(CLASSES, "software")
+    questions, expected, seen = [], [], set()
+    for _ in range(1000):
+        model = PortModel(0, r.randbytes(40), 512, {}, steering, software, False, (), function)
+        frame = bytearray(r.randbytes(r.choice((14, 33, 34, 37, 38, 53, 54, 57, 58, 60, 80))))
+        frame[12:14] = r.choice((b"\x08\x00", b"\x86\xdd", b"\x86\xdd", b"\x81\x00"))
+        if len(frame) > 23 and r.random() < 0.8:
+            frame[20] = frame[23] = r.choice((6, 17))
+        questions.append(f"i {FUNCTIONS.index(function)} {model.key.hex()} {frame.hex()}")
+        expected.append(place(model, bytes(frame), 2).index)
+        seen.add(view(bytes(frame)))
+    assert oracle(questions) == expected and seen == set(VIEWS)
+
+
 def test_runtime_classifies_alike(oracle: Callable[[list[str]], list[int]]) -> None:
     r = random.Random(3)
     frames = [b""]
     for _ in range(4000):
-        frame = bytearray(r.randbytes(r.choice((10, 14, 20, 33, 34, 35, 37, 38, 42, 53, 54, 57, 58, 60, 74))))
+        frame = bytearray(r.randbytes(r.choice((10, 14, 20, 33, 34, 35, 37, 38, 42, 53, 54, 57, 58, 60, 62, 74, 94))))
         if len(frame) > 13:
             frame[12:14] = r.choice((0x0800, 0x0800, 0x0800, 0x86DD, 0x86DD, 0x8100, 0x88A8, 0x9100, 0x0806)).to_bytes(
                 2, "big"
@@ -127,6 +149,9 @@ def test_runtime_classifies_alike(oracle: Callable[[list[str]], list[int]]) -> N
             frame[20:22] = r.choice((0, 0, 0x4000, 0x2000, 0x0001)).to_bytes(2, "big")
             frame[23] = r.choice((1, 6, 6, 17, 132))
             if frame[12] == 0x86:
+                frame[14] = r.choice((0x60, 0x60, 0x60, 0x6F, 0x45))
+                room = max(len(frame) - 54, 0)
+                frame[18:20] = r.choice((room, room, room, room + 1, max(room - 1, 0))).to_bytes(2, "big")
                 frame[20] = r.choice((6, 17, 44, 58, 132))
         frames.append(bytes(frame))
     answers = oracle([f"c {f.hex() or '-'}" for f in frames])
