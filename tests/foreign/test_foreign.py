@@ -25,6 +25,7 @@ EXPECTED = {
     "viglb": (28, False),
     "staticbridge": (6, True),
     "threeports": (21, True),
+    "dualstack": (31, True),
     "oddities": (18, False),
 }
 
