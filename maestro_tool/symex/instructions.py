@@ -9,7 +9,7 @@ from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex import floats
-from maestro_tool.symex.memory import Block, Uninitialised
+from maestro_tool.symex.memory import Block, External, Uninitialised, VectorEntry
 from maestro_tool.symex.site import CallSite
 from maestro_tool.symex.state import Frame, State
 from maestro_tool.symex.values import (
@@ -139,11 +139,11 @@ def _compare(machine: Machine, state: State, frame: Frame, i: ir.Compare) -> Suc
         left, right = machine.as_integer(left, i.bits, i.loc), machine.as_integer(right, i.bits, i.loc)
         frame.temps[i.dst] = nodes.compare(i.op, left, right)
     else:
-        frame.temps[i.dst] = _compare_pointers(machine, i.op, left, right, i.loc)
+        frame.temps[i.dst] = _compare_pointers(machine, state, i.op, left, right, i.loc)
     return None
 
 
-def _compare_pointers(machine: Machine, op: str, left: Value, right: Value, loc: int) -> Expr:
+def _compare_pointers(machine: Machine, state: State, op: str, left: Value, right: Value, loc: int) -> Expr:
     if isinstance(left, Undefined) or isinstance(right, Undefined):
         machine.fail(InputError, "uses the result of a function that returned nothing", loc)
     left, right = (NULL if isinstance(v, Expr) and v.is_const and v.const == 0 else v for v in (left, right))
@@ -151,9 +151,25 @@ def _compare_pointers(machine: Machine, op: str, left: Value, right: Value, loc:
         machine.fail(UnsupportedError, "compares an address with a number", loc)
     if isinstance(left, Pointer) and isinstance(right, Pointer) and left.block == right.block:
         return nodes.compare(op, left.offset_expr, right.offset_expr)
-    if op in ("eq", "ne"):
-        return nodes.boolean((left == right) == (op == "eq"))
-    machine.fail(UnsupportedError, "orders pointers into different objects", loc)
+    if op not in ("eq", "ne"):
+        machine.fail(UnsupportedError, "orders pointers into different objects", loc)
+    if isinstance(left, Pointer) and isinstance(right, Pointer):
+        equal = _same_element(machine, state, left, right, loc)
+    else:
+        equal = nodes.boolean(left == right)
+    return equal if op == "eq" else nodes.lnot(equal)
+
+
+def _same_element(machine: Machine, state: State, left: Pointer, right: Pointer, loc: int) -> Expr:
+    """Whether pointers into different blocks are equal: elements of one vector are one if their indices are equal."""
+    fills = [block.fill if (block := state.memory.get(p.block)) is not None else None for p in (left, right)]
+    match fills:
+        case [VectorEntry(a, first), VectorEntry(b, second)] if a == b:
+            return nodes.land(nodes.eq(first, second), nodes.eq(left.offset_expr, right.offset_expr))
+        case [External(), VectorEntry() | External()] | [VectorEntry(), External()]:
+            # An erased key is an element of some vector.
+            machine.fail(UnsupportedError, "compares an address that is not known", loc)
+    return nodes.FALSE
 
 
 def _cast(machine: Machine, state: State, frame: Frame, i: ir.Cast) -> Successors:

@@ -323,3 +323,28 @@ def test_a_pipe_is_no_file_to_read(tmp_path: Path) -> None:
     init = f'bool nf_init(void) {{ FILE *f = fopen("{tmp_path}/pipe", "r"); return f != NULL && allocate(); }}'
     with pytest.raises(UnsupportedError, match="no regular file"):
         nf(tmp_path, KEY, ALLOCATE, init, process("return device;"))
+
+
+TWO_ELEMENTS = """
+struct key *s, *t;
+vector_borrow(keys, (int) (*buffer)[0] & 63, (void **) &s);
+vector_borrow(keys, (int) (*buffer)[1] & 63, (void **) &t);
+"""
+
+
+@pytest.mark.parametrize("same", ["s == t", "!(s != t)", "(uintptr_t) &s->b == (uintptr_t) &t->b"])
+def test_two_borrowed_elements_may_be_one(same: str, tmp_path: Path) -> None:
+    found = nf(tmp_path, KEY, ALLOCATE, INIT, process(f"{TWO_ELEMENTS} return {same} ? 1 : device;"), ports=2)
+    decided = {p.verdict: str(p.condition) for p in found.paths if p.port == 0}
+    assert decided == {1: "((pkt[0][5:0] == pkt[1][5:0]),)", "drop": "((pkt[0][5:0] != pkt[1][5:0]),)"}
+
+
+def test_parts_of_elements_are_one_at_one_offset_only(tmp_path: Path) -> None:
+    found = nf(tmp_path, KEY, ALLOCATE, INIT, process(f"{TWO_ELEMENTS} return &s->a == &t->b ? 1 : device;"), ports=2)
+    assert {p.verdict for p in found.paths if p.port == 0} == {"drop"}
+
+
+def test_an_erased_key_is_an_element_of_some_vector(tmp_path: Path) -> None:
+    erase = "struct key k = { 0, 0 }; int i; if (!map_get(map, &k, &i)) return device; map_erase(map, &k, (void **) &t);"
+    with pytest.raises(UnsupportedError, match="compares an address that is not known"):
+        nf(tmp_path, KEY, ALLOCATE, INIT, process(f"{TWO_ELEMENTS} {erase} return s == t;"))
