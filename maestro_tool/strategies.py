@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from maestro_tool.codegen import check_own_variables
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.rss.strategy import Strategy, strategy_of
 from maestro_tool.sharding.sharing import everything_shared, shares, sharing
@@ -85,6 +86,7 @@ def _sharded(question: Question, name: str) -> Choice:
     plan = question.plan
     if not plan.shardable:
         raise _obstacle(question, "not shared-nothing")
+    _check_variables(question, "not shared-nothing")
     solution = _solved(question, plan, name == "handoff", "not shared-nothing")
     strategy = strategy_of(solution, question.profiles, forced=name == "handoff")
     if name == "shared-nothing" and strategy.name != name:
@@ -112,6 +114,7 @@ def _hybrid(question: Question) -> Choice:
             f"not hybrid: {hints.why_always_write}, so only one could be handled at a time",
             hint="keep state in a map or a vector, and write near the frame's start; or use strategy=locks",
         )
+    _check_variables(question, "not hybrid")
     solution = _solved(question, plan, False, "not hybrid")
     names = {o.id: o.name for o in question.analysis.objects}
     shared = ", ".join(names[d.object] for d in plan.decisions if d.treatment == "shared")
@@ -139,6 +142,14 @@ def _solved(question: Question, plan: ShardingPlan, software: bool, what: str) -
         _location(question.program, locs),
         hint="use strategy=locks or auto",
     )
+
+
+def _check_variables(question: Question, what: str) -> None:
+    """Where state is sharded, the NF's variables are each core's own."""
+    try:
+        check_own_variables(question.program)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{what}: {error.message}", error.location, hint=error.hint) from None
 
 
 def _obstacle(question: Question, what: str) -> UnsupportedError:

@@ -98,6 +98,12 @@ def _check_sharing(program: Program, analysis: Analysis, plan: ShardingPlan) -> 
             )
 
 
+def check_own_variables(program: Program) -> None:
+    """Raise UnsupportedError where workers cannot have variables of their own, which only `ONE_COPY` does without."""
+    mirror_files(program, source_root(program), {}, per_worker=True, named=True)
+    _saved(program)
+
+
 def generate_sequential(program: Program, name: str, ports: int) -> dict[str, str]:
     """The NF as it is, for one core: no per-worker variables, no plan, no checks."""
     files = _nf_files(program, name, None, per_worker=False, shared=None)

@@ -46,8 +46,8 @@ def mirror_files(
 
     ``named``: variables of functions get the names by which appended code knows them.
 
-    Raises UnsupportedError where a declaration cannot be found in the text (made by a macro), or an initialiser has
-    the address of a variable of each worker's own.
+    Raises UnsupportedError where a declaration cannot be found in the text (made by a macro), an initialiser has
+    the address of a variable of each worker's own, or a file does not exist.
     """
     if per_worker:
         _check_initialisers(program)
@@ -62,7 +62,7 @@ def mirror_files(
     for file in program.files:
         text = generated.get(file)
         if text is None:
-            text = Path(file).read_text(encoding="utf-8", errors="surrogateescape")
+            text = _text(file)
         name = os.path.relpath(file, root)
         if name.startswith(".."):
             # A header outside the NF's folder is included from where it is; it may declare nothing per-worker.
@@ -78,6 +78,13 @@ def mirror_files(
         edited = _edited(text, edits.get(file, []), per_worker=per_worker)
         result[name] = f'{macros}#line 1 "{_quoted(file)}"\n{edited}'
     return result
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        raise UnsupportedError(f"there is no file '{file}', which #line names", hint="remove #line") from None
 
 
 def _check_initialisers(program: Program) -> None:

@@ -31,6 +31,7 @@ from maestro_tool.frontend.context import Context, Enumerator, Place, Value
 from maestro_tool.frontend.conversions import VOID_VALUE, convert, load, promoted, store, truth
 from maestro_tool.frontend.ir import Const, Null, Operand
 from maestro_tool.frontend.parse import c_ast
+from maestro_tool.own_files import ROLES
 
 
 def rvalue(ctx: Context, node: Any) -> Value:
@@ -170,8 +171,18 @@ def _identifier(ctx: Context, node: Any) -> Value:
         return Value(Const(entity.value % (1 << entity.type.bits), entity.type.bits), entity.type)
     found = places.try_place(ctx, node)
     if found is None:
-        ctx.input_error(f"'{node.name}' is not declared", node)
+        ctx.input_error(f"'{node.name}' is not declared", node, _who_declares(node.name))
     return load(ctx, found, node)
+
+
+def _who_declares(name: str) -> str | None:
+    struct, _, role = name.rpartition("_")
+    if not struct or role not in ROLES:
+        return None
+    return (
+        f"put struct {struct} into a header, say {struct}.h, and include \"{struct}.h.gen.h\", which need not exist: "
+        "key functions are generated"
+    )
 
 
 def literal(ctx: Context, read: Any, node: Any) -> Any:

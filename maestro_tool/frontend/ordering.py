@@ -97,6 +97,8 @@ class _Facts:
     arrays: set[str] = field(default_factory=set)  # keys of variables
     array_types: set[str] = field(default_factory=set)
     array_members: set[str] = field(default_factory=set)
+    other_members: set[str] = field(default_factory=set)
+    union_members: set[str] = field(default_factory=set)
     summaries: dict[str, _Effects] = field(default_factory=dict)
     escaped: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)  # keys of parameters whose value goes on
@@ -145,8 +147,12 @@ def _collect(units: Sequence[Unit]) -> _Facts:
                 facts.array_types.add(node.name)
             elif isinstance(node, c_ast.Struct | c_ast.Union):
                 for member in node.decls or ():
-                    if isinstance(member, c_ast.Decl) and _is_array(facts, member.type):
-                        facts.array_members.add(member.name)
+                    if isinstance(member, c_ast.Decl):
+                        array = _is_array(facts, member.type)
+                        (facts.array_members if array else facts.other_members).add(member.name)
+                        # Members of a union, and of structs without a name in it, may lie in one place.
+                        within = _all_nodes(member) if isinstance(node, c_ast.Union) else ()
+                        facts.union_members.update(n.name for n in within if isinstance(n, c_ast.Decl) and n.name)
         for node in unit.tree.ext:
             if isinstance(node, c_ast.FuncDef):
                 function = _function(facts, unit, node)
@@ -306,6 +312,8 @@ class _Walker:
                 return self._pointer(node.name), frozenset({_MEMORY})
             case c_ast.ArrayRef():
                 base, target = self._base(node.name)
+                if self._counted(node):
+                    return base | self.value(node.subscript), target
                 return self._unordered(node, [base, self.value(node.subscript)]), target
             case c_ast.UnaryOp(op="*"):
                 return self._pointer(node.expr), frozenset({_MEMORY})
@@ -318,8 +326,26 @@ class _Walker:
         inner_array = isinstance(node, c_ast.ArrayRef)
         if inner_array or (isinstance(node, c_ast.StructRef) and node.field.name in self.facts.array_members):
             found, target = self._place(node)
+            if not inner_array and node.field.name not in self.facts.other_members:
+                return found, target
             return found | _Effects(target), target | {_MEMORY}  # the member may be a pointer in another struct
         return self._pointer(node), frozenset({_MEMORY})
+
+    def _counted(self, node: Any) -> bool:
+        """``x->items[x->n++]``: two members of one struct, which lie apart."""
+        base, step = node.name, node.subscript
+        if not (isinstance(step, c_ast.UnaryOp) and step.op in _STEPS):
+            return False
+        members = (base, step.expr)
+        return (
+            all(isinstance(m, c_ast.StructRef) and m.field.name not in self.facts.union_members for m in members)
+            and base.field.name != step.expr.field.name
+            and base.type == step.expr.type
+            and isinstance(base.name, c_ast.ID)
+            and isinstance(step.expr.name, c_ast.ID)
+            and base.name.name == step.expr.name.name
+            and self._keys(base.name.name).isdisjoint(self.facts.escaped | {_MEMORY})
+        )
 
     def _read(self, node: Any) -> _Effects:
         found, target = self._place(node)

@@ -21,7 +21,7 @@ from SCons.Action import Action
 from SCons.Defaults import processDefines
 from SCons.Errors import UserError
 from SCons.Subst import Literal
-from SCons.Util import flatten, is_List
+from SCons.Util import Split, flatten, is_List
 
 from maestro_tool import dpdk, fingerprint, nf, own_files, profiles, runtime
 from maestro_tool.diagnostics import MaestroError
@@ -178,7 +178,7 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
         own = own_files.find(files)
         function = nf.NetworkFunction(name, files, own.headers, own.generated)
     if arguments is not None:
-        function = replace(function, arguments=tuple(str(a) for a in flatten([arguments])))
+        function = replace(function, arguments=tuple(str(a) for a in flatten([Split(arguments)])))
     return function if ports is None else replace(function, ports=variables.port_count("PORTS", str(ports)))
 
 
@@ -252,7 +252,9 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
     main = f"main_{function.name}.c"
     cc = cc.Clone(CPPPATH=[f"{folder}/gen", folder, *cc["CPPPATH"]])
     units = [n for n in generated if str(n).endswith(".c")]
-    objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n) for n in units}
+    # Link-time optimisation loses the names in the assembler by which variables of functions are known.
+    whole = {"CCFLAGS": [*cc["CCFLAGS"], "-fno-lto"]} if "-flto" in f"{cc['CCFLAGS']} {cc['CFLAGS']}" else {}
+    objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n, **whole) for n in units}
     library = cc.StaticLibrary(
         f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + cc["MAESTRO_RUNTIME"]
     )

@@ -12,6 +12,8 @@ from maestro_tool.frontend import load_program
 PRELUDE = """
 struct Map; struct Vector;
 struct V { int n; int *p; int a[4]; };
+struct Row { int *b, used; }; struct Rows { int b[4]; };
+union U { struct { int *u_items; int u_n; }; int u_other; };
 int map_get(struct Map *, void *, int *);
 void vector_borrow(struct Vector *, int, void **);
 int outside(int);
@@ -49,9 +51,17 @@ REFUSED = {
     "callback of the library": "int k = 0, i; return map_get(m, &k, &i) @+ count;",
     "out argument": "int k = 0, i = 0; return map_get(m, &k, &i) @+ i;",
     "in a condition": "if (bump() @< bump()) return 1; return 0;",
+    "member that is another's index": "struct V *v = ent(0); return v->p[*v->p@++] @+ v->n;",
+    "member of another struct": "struct V *v = ent(0), *w = ent(1); return v->p@[w->n++];",
+    "member that may be a pointer": "struct Rows *v = ent(0); struct Row *w = ent(0); return v->b@[w->used++];",
+    "member of a union": "union U *v = (void *)ent(0); return v->u_items@[v->u_n++];",
+    "pointer that may be stepped itself": "struct V v0, *v = &v0; held = (int *)&v; return v->p@[v->n++];",
     "nested in a branch": "return other ? bump() @- bump() : 0;",
 }
 ACCEPTED = {
+    "next free element": "struct V *v = ent(0); v->a[v->n++] = 1; v->p[v->n++] = 2; return v->a[--v->n];",
+    "place of the next free element": "struct V *v = ent(0); int *p = &v->a[v->n++]; return *p;",
+    "element of an array at another's index": "struct V *v = ent(0), *w = ent(1); return v->a[w->n++];",
     "one call": "int a = bump(); return a + other;",
     "pure calls": "return pick(twice(1), twice(2)) + peek() + peek();",
     "built-in swaps": "return __builtin_bswap16(1) + __builtin_bswap16(2);",

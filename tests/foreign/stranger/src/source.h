@@ -1,0 +1,3 @@
+#pragma once
+#include <stdint.h>
+struct source { uint32_t address; };
