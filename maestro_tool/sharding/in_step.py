@@ -94,7 +94,12 @@ def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
             text = f"could not show that the entries of {name} that are erased here belong to this packet's index"
             remedy = "erase entries index * n .. index * n + m with m at most n, for the index of this packet's key"
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
-        elif a.how == "unknown" and kind in ("map", "sketch"):
+        elif a.how == "unknown" and kind == "sketch":
+            why = "its hash is not crc32 of one member after the other"
+            text = f"could not decide which keys {name} counts together: {why}"
+            remedy = "hash = __builtin_ia32_crc32si(hash, member), from 0 on, for each whole member of the key"
+            yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
+        elif a.how == "unknown" and kind == "map":
             why = "its equality is not one of fields, or its hash reads others"
             text = f"could not decide which keys of {name} are equal: {why}"
             remedy = "let the equality function compare the key's members, all joined with &&"

@@ -127,8 +127,11 @@ class Access:
         """An error unless ``name``, which fills a vector's elements, gives each worker the same."""
         raise AssertionError(name)  # set-up only
 
-    def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...]:
-        """What a hash function reads of a key (set-up only); it is checked to be pure."""
+    def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
+        """What a hash function reads of a key (set-up only), which is checked to be pure.
+
+        None if keys that differ there may be meant to have one hash.
+        """
         return ()
 
     # ----------------------------------------------------------------------- errors

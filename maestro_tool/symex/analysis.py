@@ -9,7 +9,7 @@ from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPointer, ObjectPointer, Pinned
-from maestro_tool.symex.keys import hashed_fields, key_fields
+from maestro_tool.symex.keys import Hashed, hashed_fields, key_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.merge import Merger
@@ -56,10 +56,10 @@ def analyse(
     budget = _Budget(limits, progress)
     solver = Solver(limits, ASSUMPTIONS)
     known_keys: dict[str, tuple[KeyField, ...] | None] = {}
-    known_hashes: dict[str, tuple[KeyField, ...]] = {}
+    known_hashes: dict[str, Hashed] = {}
     key_notes: set[_Note] = set()
 
-    def hashes(hash_function: str, loc: int) -> tuple[KeyField, ...]:
+    def hashes(hash_function: str, loc: int) -> Hashed:
         if hash_function not in known_hashes:
             known_hashes[hash_function] = hashed_fields(program, hash_function, loc, solver, limits)
         return known_hashes[hash_function]
@@ -72,7 +72,7 @@ def analyse(
         if compared is None:
             key_notes.add((loc, f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"))
             return None
-        ignored = [f.name for f in hashed if not _bytes_at(f) <= set().union(*map(_bytes_at, compared))]
+        ignored = [f.name for f in hashed.fields if not _bytes_at(f) <= set().union(*map(_bytes_at, compared))]
         if ignored:
             # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
             text = f"'{hash_function}' reads {ignored[0]}, which '{equality}' does not compare"
@@ -80,8 +80,17 @@ def analyse(
             return None
         return compared
 
+    def counted(hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
+        """What packets must have in common to meet in a sketch's counters, but by chance."""
+        hashed = hashes(hash_function, loc)
+        if not hashed.tells_apart:
+            text = f"could not decide which keys '{hash_function}' gives one hash"
+            key_notes.add((loc, f"{text}; keys of this sketch are unknown"))
+            return None
+        return hashed.fields
+
     try:
-        result = run_setup(program, arguments, ports, solver, limits, keys, hashes)
+        result = run_setup(program, arguments, ports, solver, limits, keys, counted)
         return _explore(program, arguments, ports, limits, budget, solver, result, key_notes, pure, trusting)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None

@@ -8,6 +8,8 @@ be state that no call path shows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
@@ -72,8 +74,19 @@ def _impure(name: str, error: MaestroError) -> UnsupportedError:
     )
 
 
-def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limits: Limits) -> tuple[KeyField, ...]:
-    """The parts of a key that its hash function reads: keys that agree there have equal hashes.
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """``fields``: the parts of a key that its hash function reads; keys that agree there have equal hashes.
+
+    ``tells_apart``: no others have, but by chance.  Not so if it masks or swaps what it reads (``a ^ b``), say.
+    """
+
+    fields: tuple[KeyField, ...]
+    tells_apart: bool
+
+
+def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limits: Limits) -> Hashed:
+    """What a hash function reads of a key.
 
     UnsupportedError unless the hash function (of the object at ``loc``) depends on the key alone and changes nothing.
     """
@@ -96,7 +109,38 @@ def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limi
         for e in (*values, *end.conditions, *operands):
             names = (str(s.value).partition(".") for s in solver.symbols(e))
             read.update(int(n) for side, _, n in names if side == "a")
-    return _fields(sorted(read), _key_type(function, program), Layout(program.structs))
+    fields = _fields(sorted(read), _key_type(function, program), Layout(program.structs))
+    return Hashed(fields, tells_apart=len(ends) == 1 and _chained(ends[0]) == read)
+
+
+def _chained(end: State) -> set[int] | None:
+    """The bytes of the key if the hash is these, as they are, or crc32(... crc32(crc32(number, these), these) ...).
+
+    None of other calculations: it is not known whether they mean to give different keys one hash.
+    """
+    crc: dict[Expr, tuple[Expr, ...]] = {
+        value: fact[2:]  # type: ignore[misc]
+        for fact, value in end.facts.items()
+        if fact[0] == "opaque" and str(fact[1]).startswith("__builtin_ia32_crc32") and isinstance(value, Expr)
+    }
+    chained: set[int] = set()
+    work = [end.result] if isinstance(end.result, Expr) else []
+    while work:
+        e = work.pop()
+        while e.op == "zext":
+            e = e.args[0]
+        if e in crc:
+            start, data = crc[e]
+            if not start.is_const and (start not in crc or data in crc):  # crc32(a, b) is crc32(b, a)
+                return None
+            work += [start, data]
+        elif e.op == "concat":
+            work += e.args
+        elif e.op == "sym" and str(e.value).startswith("a."):
+            chained.add(int(str(e.value)[2:]))
+        elif not e.is_const:
+            return None
+    return chained
 
 
 def key_fields(program: ir.Program, equality: str, solver: Solver, limits: Limits) -> tuple[KeyField, ...] | None:

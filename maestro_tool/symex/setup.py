@@ -25,7 +25,7 @@ from maestro_tool.symex.values import FunctionPointer, Pointer, Value
 KeyAnalysis = Callable[[str, str, int], tuple[KeyField, ...] | None]
 
 #: What a hash function reads of a key.  (hash, loc of the sketch)
-HashAnalysis = Callable[[str, int], tuple[KeyField, ...]]
+HashAnalysis = Callable[[str, int], tuple[KeyField, ...] | None]
 
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
 _LIBRARY = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0, "errno": 0}
@@ -94,7 +94,7 @@ class SetUpMachine(Machine):
     def key_fields(self, equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
         return self._keys(equality, hash_function, loc)
 
-    def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...]:
+    def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
         return self._hashes(hash_function, loc)
 
     def number_of_this_run(self, name: str, bits: int) -> Expr:

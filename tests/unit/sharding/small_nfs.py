@@ -31,7 +31,7 @@ bool IpPort_eq(void *a, void *b) {
   struct IpPort *x = a, *y = b;
   return x->addr == y->addr && x->port == y->port;
 }
-unsigned IpPort_hash(void *a) { struct IpPort *x = a; return __builtin_ia32_crc32si(x->port, x->addr); }
+unsigned IpPort_hash(void *a) { struct IpPort *x = a; return __builtin_ia32_crc32si(__builtin_ia32_crc32si(0, x->port), x->addr); }
 void IpPort_init(void *a) { struct IpPort *x = a; x->addr = 0; x->port = 0; }
 
 struct Mac { uint8_t b[6]; };

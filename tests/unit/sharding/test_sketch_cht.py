@@ -48,6 +48,44 @@ def test_only_by_that(tmp_path):
     assert r.constraints == {(0, 0, same("src_ip"))}
 
 
+HASH = "static unsigned hash(void *k) {{ struct IpPort *x = k; return {}; }}"
+CRC = "__builtin_ia32_crc32si"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        f"{CRC}(0, x->addr & 0xf0ffffff)",  # hosts of one /28
+        f"{CRC}({CRC}(0, x->addr), x->port) & 0",
+        f"{CRC}(0, x->addr ^ x->port)",
+        f"{CRC}(x->port, x->addr)",  # the same
+        f"{CRC}({CRC}(0, x->addr), {CRC}(0, x->port))",
+        f"({CRC}(0, x->port), {CRC}(0, x->addr))",  # one without effect
+        "x->addr + x->port",
+        "x->addr % 7",
+        "x->addr == 5 ? 1 : 2",
+    ],
+)
+def test_keys_may_be_meant_to_count_together(tmp_path, result):
+    """Then to count them apart would be no mere relief from collisions."""
+    r = plan(tmp_path, NF.format(**FINE), hash_="hash", extra=HASH.format(result))
+    assert r.treatments["sketch"] == "shared" and "which keys sketch counts together" in r.texts
+
+
+@pytest.mark.parametrize(
+    ("result", "fields"),
+    [
+        (f"{CRC}({CRC}(0, x->addr), x->port)", ("src_ip", "dst_port")),
+        (f"__builtin_ia32_crc32hi({CRC}(7, x->addr), x->port)", ("src_ip", "dst_port")),
+        ("x->addr", ("src_ip",)),
+        ("(unsigned) x->port << 16 | x->port", ("dst_port",)),
+    ],
+)
+def test_keys_that_a_hash_tells_apart(tmp_path, result, fields):
+    r = plan(tmp_path, NF.format(**FINE), hash_="hash", extra=HASH.format(result))
+    assert r.constraints == {(0, 0, same(*fields))}, r.texts
+
+
 def test_r2_with_a_map(tmp_path):
     r = plan(tmp_path, NF.format(**{**FINE, "last": "touch_ip(ip->src_addr, now);"}))
     assert r.constraints == {(0, 0, same("src_ip"))} and {c.rule for c in r.plan.constraints} == {"R2"}
