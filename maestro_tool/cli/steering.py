@@ -31,7 +31,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("plan", type=Path, help="plan.json of a build")
     p.add_argument("capture", nargs="?", type=Path, metavar="CAPTURE", help="pcap file: every frame of it")
     p.add_argument("--packet", action="append", default=[], metavar="FIELD=VALUE,...",
-                   help="src_ip=10.0.0.1,dst_ip=1.2.3.4,src_port=80,dst_port=1024,proto=tcp; repeatable")  # fmt: skip
+                   help="src_ip=10.0.0.1,dst_ip=1.2.3.4,src_port=80,dst_port=99,proto=tcp; IPv6, too")  # fmt: skip
     p.add_argument("--port", type=int, required=True, metavar="P", help="the port that they arrive on")
     p.add_argument("--workers", type=int, default=2, metavar="N", help="number of workers (default: 2)")
     p.add_argument("--json", action="store_true", help="as JSON (docs/plan-json.md)")
@@ -79,7 +79,10 @@ def _capture(path: Path) -> list[bytes]:
 
 
 def frame(text: str) -> bytes:
-    """An Ethernet/IPv4 frame of at least 60 bytes as ``text`` says; `InputError` says what is wrong with it."""
+    """An Ethernet frame of at least 60 bytes as ``text`` says, over IPv4 or IPv6 as its addresses are.
+
+    `InputError` says what is wrong with it.
+    """
     values: dict[str, str] = {"proto": "tcp", "src_port": "0", "dst_port": "0"}
     given: set[str] = set()
     for item in text.split(","):
@@ -91,7 +94,9 @@ def frame(text: str) -> bytes:
         values[name] = value
     if missing := [name for name in ("src_ip", "dst_ip") if name not in given]:
         raise InputError(f"--packet {text!r}: {' and '.join(missing)} missing", hint="both addresses are needed")
-    addresses = b"".join(_address(values[name], name) for name in ("src_ip", "dst_ip"))
+    src, dst = (_address(values[name], name) for name in ("src_ip", "dst_ip"))
+    if len(src) != len(dst):
+        raise InputError(f"--packet {text!r}: one address is IPv4, the other IPv6")
     ports = [_number(values[name], name, 0xFFFF) for name in ("src_port", "dst_port")]
     protocol = PROTOCOLS.get(values["proto"]) or _number(values["proto"], "proto", 255)
     l4 = struct.pack("!HH", *ports).ljust(_L4_SIZE[protocol], b"\0") if protocol in _L4_SIZE else bytes(8)
@@ -99,16 +104,19 @@ def frame(text: str) -> bytes:
         l4 = l4[:12] + b"\x50" + l4[13:]  # data offset: 5 words
     if protocol == PROTOCOLS["udp"]:
         l4 = l4[:4] + struct.pack("!H", len(l4)) + l4[6:]
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(l4), 0, 0, 64, protocol, 0) + addresses
+    if len(src) == 16:
+        ipv6 = struct.pack("!IHBB", 6 << 28, len(l4), protocol, 64) + src + dst
+        return bytes(12) + b"\x86\xdd" + ipv6 + l4
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(l4), 0, 0, 64, protocol, 0) + src + dst
     ip = ip[:10] + struct.pack("!H", _checksum(ip)) + ip[12:]
     return (bytes(12) + b"\x08\x00" + ip + l4).ljust(60, b"\0")
 
 
 def _address(text: str, name: str) -> bytes:
     try:
-        return ipaddress.IPv4Address(text).packed
+        return ipaddress.ip_address(text).packed
     except ValueError:
-        raise InputError(f"--packet: {name} must be an IPv4 address, not {text!r}") from None
+        raise InputError(f"--packet: {name} must be an IP address, not {text!r}") from None
 
 
 def _number(text: str, name: str, most: int) -> int:

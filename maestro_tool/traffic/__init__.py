@@ -1,6 +1,6 @@
 """Captures: generate them, replay them through a built program, compare what came out.
 
-numbers, spec, frames, odd, generate   `TrafficSpec` -> pcap bytes, the same for the same spec
+numbers, spec, frames, odd, ipv6, generate   `TrafficSpec` -> pcap bytes, the same for the same spec
 answers                                replies to what an NF sent
 capture                                pcap files <-> frames
 replay                                 captures -> built program -> captures

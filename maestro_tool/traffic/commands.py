@@ -58,6 +58,7 @@ def _register_traffic(subparsers: argparse._SubParsersAction[argparse.ArgumentPa
     _number(p, "unknown", float, DEFAULTS.unknown, "fraction of WAN frames of flows that nobody opened")
     _number(p, "scans", float, DEFAULTS.scans, "fraction of frames from hosts to any port of a server")
     _number(p, "odd", float, DEFAULTS.odd, "fraction of fragments, options, VLAN, IPv6, ARP, cut frames ...")
+    _number(p, "ipv6", float, DEFAULTS.ipv6, "fraction of flows over IPv6")
     text = "where flows are opened; with wan, the LAN has the servers"
     p.add_argument("--opener", choices=OPENERS, default=DEFAULTS.opener, help=f"{text} (default: {DEFAULTS.opener})")
     _number(p, "servers", int, DEFAULTS.servers, "servers that flows lead to, 0: anywhere")
@@ -98,7 +99,7 @@ def _traffic(args: argparse.Namespace) -> int:
     spec = TrafficSpec(
         flows=args.flows, packets=args.packets, distribution=args.distribution, skew=args.skew,
         sizes=_sizes(args.sizes), replies=args.replies, unknown=args.unknown, odd=args.odd, rate=args.rate,
-        active=args.active, gaps=args.gaps, gap_us=args.gap_us, seed=args.seed,
+        ipv6=args.ipv6, active=args.active, gaps=args.gaps, gap_us=args.gap_us, seed=args.seed,
         scans=args.scans, opener=args.opener, servers=args.servers, macs=args.macs,
     )  # fmt: skip
     captures = generate(spec, None if args.sent is None else _outputs(args.sent))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Any, Literal
 
-from maestro_tool.packet.fields import L3_VIEW_LENGTH, L4_VIEW_LENGTH
+from maestro_tool.packet.fields import L3_VIEW_LENGTH, L3_VIEW_LENGTH6, L4_VIEW_LENGTH, L4_VIEW_LENGTH6
 from maestro_tool.traffic.renaming import Renamed, clashes, hide, values
 
 #: Output frames per port.
@@ -110,6 +111,8 @@ def compare(expected: Outputs, actual: Outputs, renamed: Renamed | None = None) 
 def flow_of(frame: bytes) -> Flow:
     """The flow of a frame in the NF's view, the same for both directions."""
     ether_type = frame[12:14].hex()
+    if ether_type == "86dd" and len(frame) >= L3_VIEW_LENGTH6:
+        return _flow6(frame)
     if ether_type != "0800" or len(frame) < L3_VIEW_LENGTH:
         return ("ethernet", frame[0:6].hex(":"), frame[6:12].hex(":"), ether_type)
     protocol = frame[23]
@@ -118,6 +121,14 @@ def flow_of(frame: bytes) -> Flow:
         ends[0] += f":{int.from_bytes(frame[34:36], 'big')}"
         ends[1] += f":{int.from_bytes(frame[36:38], 'big')}"
     return ("ipv4", str(protocol), *sorted(ends))
+
+
+def _flow6(frame: bytes) -> Flow:
+    next_header = frame[20]
+    ends = [str(IPv6Address(frame[at : at + 16])) for at in (22, 38)]
+    if next_header in _TCP_UDP and len(frame) >= L4_VIEW_LENGTH6:
+        ends = [f"[{end}]:{int.from_bytes(frame[at : at + 2], 'big')}" for end, at in zip(ends, (54, 56), strict=True)]
+    return ("ipv6", str(next_header), *sorted(ends))
 
 
 def _address(data: bytes) -> str:

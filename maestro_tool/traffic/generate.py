@@ -12,8 +12,9 @@ from maestro_tool.diagnostics import InputError
 from maestro_tool.traffic import answers, odd
 from maestro_tool.traffic.capture import LINKTYPE_ETHERNET, MAGIC_MICROSECONDS, SNAP_LENGTH
 from maestro_tool.traffic.frames import HOST_MACS, PORT_MACS, TCP, U8, UDP, Bool, Headers, build
+from maestro_tool.traffic.ipv6 import LONGER, over_ipv6
 from maestro_tool.traffic.numbers import I64, Numbers
-from maestro_tool.traffic.spec import TrafficSpec
+from maestro_tool.traffic.spec import MAX_FRAME, TrafficSpec
 
 LAN, WAN = 0, 1
 
@@ -66,7 +67,16 @@ def generate(spec: TrafficSpec, sent: Mapping[int, Sequence[bytes]] | None = Non
         headers = answers.readdress(headers, asked, schedule.stranger, sent[1 - _host_port(spec)])
     times = _times(spec)
     sizes = np.asarray(spec.sizes, dtype=np.int64)[numbers.below(len(spec.sizes), spec.packets)]
-    return {port: _pcap(headers, schedule.kind, sizes, times, port) for port in (LAN, WAN)}
+    ipv6 = _over_ipv6(spec, schedule, numbers)
+    return {port: _pcap(headers, schedule.kind, ipv6, sizes, times, port) for port in (LAN, WAN)}
+
+
+def _over_ipv6(spec: TrafficSpec, schedule: _Schedule, numbers: Numbers) -> Bool:
+    """Per packet whether it is a plain one of a flow over IPv6."""
+    if not spec.ipv6:
+        return np.zeros(spec.packets, dtype=np.bool_)
+    flows = numbers.fractions(spec.flows + int(np.count_nonzero(schedule.stranger))) < spec.ipv6
+    return np.asarray(flows[_index(spec, schedule)] & (schedule.kind < 0))
 
 
 def _schedule(spec: TrafficSpec, numbers: Numbers) -> _Schedule:
@@ -129,7 +139,7 @@ def _times(spec: TrafficSpec) -> I64:
 def _headers(spec: TrafficSpec, schedule: _Schedule, numbers: Numbers) -> Headers:
     flows = _draw_flows(spec, spec.flows, numbers)
     strangers = _draw_strangers(spec, int(np.count_nonzero(schedule.stranger)), flows, numbers)
-    index = np.where(schedule.stranger, schedule.flow + spec.flows, schedule.flow)
+    index = _index(spec, schedule)
 
     def column(name: str) -> I64:
         return np.asarray(np.concatenate((getattr(flows, name), getattr(strangers, name)))[index])
@@ -156,6 +166,11 @@ def _headers(spec: TrafficSpec, schedule: _Schedule, numbers: Numbers) -> Header
         protocol=column("protocol"),
         number=np.arange(spec.packets, dtype=np.int64),
     )
+
+
+def _index(spec: TrafficSpec, schedule: _Schedule) -> I64:
+    """Per packet its flow, where those of strangers are numbered behind the others."""
+    return np.where(schedule.stranger, schedule.flow + spec.flows, schedule.flow)
 
 
 def _host_port(spec: TrafficSpec) -> int:
@@ -201,13 +216,14 @@ def _servers(spec: TrafficSpec, count: int, numbers: Numbers) -> I64:
     return np.asarray(0x10000000 + numbers.below(0xD0000000, count), dtype=np.int64)
 
 
-def _pcap(headers: Headers, kinds: I64, sizes: I64, times: I64, port: int) -> bytes:
+def _pcap(headers: Headers, kinds: I64, ipv6: Bool, sizes: I64, times: I64, port: int) -> bytes:
     """The file of one port."""
     here = np.flatnonzero(headers.port == port)
     mine, kinds, sizes, times = headers.at(here), kinds[here], sizes[here], times[here]
-    odd_frames = {int(i): _odd_frame(mine, int(i), int(sizes[i]), int(kinds[i])) for i in np.flatnonzero(kinds >= 0)}
+    single = (kinds >= 0) | ipv6[here]
+    one_by_one = {int(i): _frame(mine, int(i), int(sizes[i]), int(kinds[i])) for i in np.flatnonzero(single)}
     lengths = sizes.copy()
-    for i, frame in odd_frames.items():
+    for i, frame in one_by_one.items():
         lengths[i] = len(frame)
 
     ends = np.cumsum(lengths + _RECORD_HEADER)
@@ -215,17 +231,18 @@ def _pcap(headers: Headers, kinds: I64, sizes: I64, times: I64, port: int) -> by
     records = np.zeros(int(ends[-1]) if len(ends) else 0, dtype=np.uint8)
     stamps = np.column_stack((times // 1_000_000, times % 1_000_000, lengths, lengths)).astype("<u4").view(np.uint8)
     for size in np.unique(sizes):
-        plain = np.flatnonzero((sizes == size) & (kinds < 0))
+        plain = np.flatnonzero((sizes == size) & ~single)
         for chunk in np.split(plain, range(_CHUNK, len(plain), _CHUNK)):
             rows: U8 = np.hstack((stamps[chunk], build(mine.at(chunk), int(size))))
             records[starts[chunk][:, None] + np.arange(rows.shape[1])] = rows
-    for i, frame in odd_frames.items():
+    for i, frame in one_by_one.items():
         record = stamps[i].tobytes() + frame
         records[starts[i] : ends[i]] = np.frombuffer(record, dtype=np.uint8)
     header = struct.pack("<IHHiIII", MAGIC_MICROSECONDS, 2, 4, 0, 0, SNAP_LENGTH, LINKTYPE_ETHERNET)
     return header + records.tobytes()
 
 
-def _odd_frame(headers: Headers, i: int, size: int, kind: int) -> bytes:
-    plain = build(headers.at(np.asarray([i])), size)[0].tobytes()
-    return tuple(odd.KINDS.values())[kind](plain)
+def _frame(headers: Headers, i: int, size: int, kind: int) -> bytes:
+    """An odd frame of this kind, or with -1 one over IPv6."""
+    plain = build(headers.at(np.asarray([i])), size if kind >= 0 else min(size, MAX_FRAME - LONGER))[0].tobytes()
+    return over_ipv6(plain) if kind < 0 else tuple(odd.KINDS.values())[kind](plain)

@@ -38,8 +38,9 @@ class TrafficSpec:
     ``active`` of them (0: all) are in use at a time; the window of active flows slides from the first to the last flow
     over the capture (churn).  ``distribution`` says where the hosts are: anywhere in 10/8 ("uniform", "zipf"), in one
     /16 or one /24; there are ``servers`` servers (0: anywhere).  Flows are equally popular, or by Zipf's law with
-    exponent ``skew`` ("zipf": 1.1 unless given).  ``replies``, ``unknown``, ``scans`` and ``odd`` are fractions of
-    ``packets``: replies to flows opened before, frames from servers that belong to no flow, frames from hosts to any
+    exponent ``skew`` ("zipf": 1.1 unless given).  ``ipv6``: fraction of flows over IPv6 (`ipv6.over_ipv6`), with
+    frames that are 20 bytes longer, up to `MAX_FRAME`.  ``replies``, ``unknown``, ``scans`` and ``odd`` are fractions
+    of ``packets``: replies to flows opened before, frames from servers that belong to no flow, frames from hosts to any
     port of a server, and frames that are not plain TCP/UDP over IPv4 (`odd.KINDS`).
     ``macs``: each port has one MAC address (a router is there), or each host and server has its own.
     ``sizes`` are drawn uniformly, in bytes without frame check sequence.  ``rate`` in frames per second;
@@ -55,6 +56,7 @@ class TrafficSpec:
     unknown: float = 0.0
     scans: float = 0.0
     odd: float = 0.0
+    ipv6: float = 0.0
     opener: Opener = "lan"
     servers: int = 0
     macs: Macs = "port"
@@ -86,6 +88,7 @@ class TrafficSpec:
             _within(name, value, 0, 1)
         if sum(fractions.values()) > 1:
             raise InputError("the fractions of replies, unknown, scanning and odd frames add up to more than 1")
+        _within("ipv6", self.ipv6, 0, 1)
         _within("skew", self.exponent, 0, 10)
 
     @property

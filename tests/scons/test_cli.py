@@ -191,6 +191,16 @@ def test_packets_are_what_they_say(proto: str, number: int) -> None:
     assert classify(frame) == expected
 
 
+def test_packets_over_ipv6() -> None:
+    from maestro_tool.packet.classes import classify
+
+    for proto, name in (("tcp", "tcp6"), ("udp", "udp6"), ("sctp", "sctp6"), ("58", "ipv6_other")):
+        frame = steering.frame(f"src_ip=2001:db8::1,dst_ip=2001:db8::2,src_port=80,dst_port=443,proto={proto}")
+        assert classify(frame) == name and (frame[37], frame[53]) == (1, 2) and len(frame) >= 60
+    with pytest.raises(InputError, match="one address is IPv4, the other IPv6"):
+        steering.frame("src_ip=2001:db8::1,dst_ip=10.0.0.1")
+
+
 def test_a_request_survives_its_json() -> None:
     from maestro_tool.pipeline import Request
 

@@ -7,17 +7,21 @@ import io
 import itertools
 import struct
 from collections import Counter
+from dataclasses import replace
+from ipaddress import IPv6Address
 
 import dpkt
 import numpy as np
 import pytest
 
 from maestro_tool.diagnostics import InputError
+from maestro_tool.packet.classes import classify
 from maestro_tool.traffic import odd
 from maestro_tool.traffic.capture import read_capture
 from maestro_tool.traffic.compare import flow_of
 from maestro_tool.traffic.frames import UDP, Headers, build
 from maestro_tool.traffic.generate import LAN, WAN, generate
+from maestro_tool.traffic.ipv6 import address
 from maestro_tool.traffic.spec import IMIX, TrafficSpec
 
 MIXED = TrafficSpec(
@@ -287,3 +291,34 @@ def is_right(frame: bytes) -> bool:
     packet.sum = packet.data.sum = 0
     again = dpkt.ip.IP(bytes(packet))
     return (again.sum, again.data.sum) == (ip_sum, l4_sum)
+
+
+# --------------------------------------------------------------------------- IPv6
+
+
+def test_flows_over_ipv6() -> None:
+    spec = replace(MIXED, ipv6=0.4, scans=0.05)
+    assert sum(is_plain(data) for _, _, data in frames(spec)) < sum(is_plain(data) for _, _, data in frames(MIXED))
+    sent = [(port, data) for _, port, data in frames(spec) if data[12:14] == b"\x86\xdd" and any(data[26:28])]
+    flows = {flow_of(data) for port, data in sent if port == LAN}
+    answers = [flow_of(data) for port, data in sent if port == WAN]
+    assert 100 < len(flows) < 300 and sum(flow in flows for flow in answers) > 0.6 * len(answers) > 100
+    assert all(flow[0] == "ipv6" for flow in flows)
+    for _, data in sent:
+        assert classify(data) in ("tcp6", "udp6") and 80 <= len(data) <= 1514
+        packet = dpkt.ip6.IP6(data[14:])
+        assert packet.plen == len(data) - 54
+        pseudo = packet.src + packet.dst + struct.pack(">II", packet.plen, packet.nxt)
+        assert odd.checksum(pseudo + data[54:]) == 0
+
+
+def test_without_ipv6_nothing_else_changes() -> None:
+    """Frames of other flows are the same, at the same time, whatever share of flows is over IPv6."""
+    some, none = frames(replace(MIXED, ipv6=0.4)), frames(MIXED)
+    assert [x[:2] for x in some] == [x[:2] for x in none]
+    assert {x for x in some if is_plain(x[2])} < set(none)
+    assert frames(replace(MIXED, ipv6=0.0)) == none
+
+
+def test_hosts_of_one_prefix_are_in_one_prefix_of_ipv6() -> None:
+    assert str(IPv6Address(address(bytes((10, 1, 2, 3))))) == "2001:db8:a01:200::a01:203"
