@@ -11,6 +11,7 @@ from maestro_tool.expr.nodes import FALSE, TRUE, const, substitute, symbols
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import Family
+from maestro_tool.symex import ASSUMPTIONS
 from maestro_tool.symex.callpath import Analysis
 
 #: Work per z3 query (z3's resource units); beyond it the answer is the cautious one.
@@ -62,7 +63,7 @@ class Reach:
             return True
         solver = z3.Solver(ctx=self._translate.context)
         solver.set("rlimit", _RLIMIT)
-        for c in sorted(condition, key=repr):
+        for c in (*_packet_condition(ASSUMPTIONS), *sorted(condition, key=repr)):
             solver.add(self._translate(c))
         term = self._translate(predicate)
         solver.add(z3.Not(term) if negate else term)
