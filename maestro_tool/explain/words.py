@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from maestro_tool.explain.steps import Names, Origin
 from maestro_tool.explain.tree import conjuncts
@@ -21,7 +21,7 @@ from maestro_tool.symex.callpath import Analysis, StateObject
 _LONG = 160
 
 _ETHERTYPES = {0x0800: "IPv4", 0x86DD: "IPv6", 0x0806: "ARP", 0x8100: "VLAN tag", 0x88A8: "QinQ tag"}
-_PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 132: "SCTP"}
+_PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
 
 #: (first byte, bytes) -> name, by what must be known of the frame.
 _ETHERNET = {(0, 6): "dst_mac", (6, 6): "src_mac", (12, 2): "EtherType"}
@@ -30,6 +30,14 @@ _IPV4 = {
     (20, 2): "fragment", (22, 1): "TTL", (23, 1): "protocol", (24, 2): "header checksum",
     (26, 4): "src_ip", (30, 4): "dst_ip",
 }  # fmt: skip
+_IPV6 = {
+    (18, 2): "payload_length",
+    (20, 1): "next_header",
+    (21, 1): "hop limit",
+    (22, 16): "src_ip6",
+    (38, 16): "dst_ip6",
+}
+_TCP_UDP6 = {(54, 2): "src_port6", (56, 2): "dst_port6"}
 _TCP_UDP = {(34, 2): "src_port", (36, 2): "dst_port"}
 _TCP = {(38, 4): "TCP sequence number", (42, 4): "TCP acknowledgement number", (46, 1): "TCP data offset",
         (47, 1): "TCP flags", (48, 2): "TCP window", (50, 2): "TCP checksum"}  # fmt: skip
@@ -48,11 +56,12 @@ _INFIX = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the frame: IPv4, which protocols it may have (empty: not IPv4), its least length in bytes."""
+    """What is known of the frame: IPv4 or IPv6, which protocols it may have (empty: neither), its least length."""
 
     ipv4: bool = False
     protocols: frozenset[int] = frozenset()
     length: int = 0
+    ipv6: bool = False
 
     @staticmethod
     def of(conditions: Iterable[Expr]) -> Facts:
@@ -62,17 +71,20 @@ class Facts:
         for p in parts:
             bound = _length_bound(p, length)
             length = max(length, bound[1]) if bound is not None and bound[0] else length
-        if not any(p.op == "eq" and _is_ipv4(p) for p in parts):
+        ipv4, ipv6 = (any(p.op == "eq" and _has_ether_type(p, t) for p in parts) for t in (0x0800, 0x86DD))
+        if not ipv4 and not ipv6:
             return Facts(length=length)
-        byte = sym("pkt.23", 8)
+        byte = _PROTOCOL[ipv6]
         tests = [p for p in parts if symbols(p) == {byte}]
         protocols = (n for n in range(256) if all(substitute(t, {byte: const(n, 8)}) is TRUE for t in tests))
-        return Facts(True, frozenset(protocols), length)
+        return Facts(ipv4, frozenset(protocols), length, ipv6)
 
     def fields(self) -> dict[tuple[int, int], str]:
         """Names of the header fields of such a frame."""
         found = dict(_ETHERNET)
-        if self.ipv4:
+        if self.ipv6:
+            found |= _IPV6 | (_TCP_UDP6 if self.protocols and self.protocols <= {6, 17} else {})
+        elif self.ipv4:
             found |= _IPV4
             for names, protocols in ((_TCP_UDP, {6, 17}), (_TCP, {6}), (_UDP, {17}), (_ICMP, {1})):
                 if self.protocols and self.protocols <= protocols:
@@ -80,9 +92,13 @@ class Facts:
         return found
 
 
-def _is_ipv4(e: Expr) -> bool:
+#: Where the protocol is, in IPv4 and in IPv6.
+_PROTOCOL = (sym("pkt.23", 8), sym("pkt.20", 8))
+
+
+def _has_ether_type(e: Expr, ether_type: int) -> bool:
     left, right = _wire_order(*e.args)
-    return packet_span(left) == (12, 14) and right is const(0x0800, 16)
+    return packet_span(left) == (12, 14) and right is const(ether_type, 16)
 
 
 def _wire_order(left: Expr, right: Expr) -> tuple[Expr, Expr]:
@@ -173,7 +189,7 @@ class Words:
             return ", ".join(self._atom(lnot(p), facts) for p in _alternatives(e))
         if e.op == "eq":
             left, right = _wire_order(*e.args)
-            if (name := _kind(left, lnot_of=right)) is not None:
+            if (name := _kind(left, facts, lnot_of=right)) is not None:
                 return name
             if _about_frame(right) and not _about_frame(left):
                 left, right = right, left
@@ -190,7 +206,7 @@ class Words:
         left, right = _wire_order(*e.args)
         sign = _INFIX[e.op]
         if sign == "==":
-            if (name := _kind(left, right) or self._prefix(left, right, facts)) is not None:
+            if (name := _kind(left, facts, right) or self._prefix(left, right, facts)) is not None:
                 return name
             if _about_frame(right) and not _about_frame(left):
                 left, right = right, left
@@ -258,6 +274,8 @@ class Words:
             name = facts.fields().get((span[0], span[1] - span[0]), "")
             if name.endswith("_ip"):
                 return str(IPv4Address(e.const))
+            if name.endswith("_ip6"):
+                return str(IPv6Address(e.const))
             if name.endswith("_mac"):
                 return e.const.to_bytes(6, "big").hex(":")
         return self.value(e, facts)
@@ -351,10 +369,10 @@ class Words:
 
     def protocol(self, condition: Expr, below: Sequence[Expr]) -> str | None:
         """After a test of the protocol: the only other one that is left."""
-        left = Facts.of(below).protocols
-        if symbols(condition) != {sym("pkt.23", 8)} or len(left) != 1:
+        facts = Facts.of(below)
+        if symbols(condition) != {_PROTOCOL[facts.ipv6]} or len(facts.protocols) != 1:
             return None
-        (number,) = left
+        (number,) = facts.protocols
         return _PROTOCOLS.get(number, f"protocol {number}")
 
     def entry(self, index: Expr | None, known: Sequence[Expr]) -> str:
@@ -417,23 +435,23 @@ def _bits(e: Expr, facts: Facts) -> str | None:
 _GROUP_BITS = {0: "dst_mac", 6: "src_mac"}
 
 
-def _kind(left: Expr, right: Expr | None = None, *, lnot_of: Expr | None = None) -> str | None:
+def _kind(left: Expr, facts: Facts, right: Expr | None = None, *, lnot_of: Expr | None = None) -> str | None:
     """``IPv4``, ``TCP``, ``no IP options``: equalities that have a name; ``lnot_of``: their negations."""
     constant = right if right is not None else lnot_of
     assert constant is not None
     if not constant.is_const:
         return None
-    names = _names(left, constant.const)
+    names = _names(left, constant.const, facts)
     return None if names is None else names[lnot_of is not None]
 
 
-def _names(left: Expr, value: int) -> tuple[str, str] | None:
+def _names(left: Expr, value: int, facts: Facts) -> tuple[str, str] | None:
     """What ``left == value`` and ``left != value`` are called."""
     span = packet_span(left)
     if span == (12, 14):
         name = _ETHERTYPES.get(value, f"EtherType {value:#06x}")
         return name, f"not {name}"
-    if span == (23, 24) and value in _PROTOCOLS:
+    if span == ((20, 21) if facts.ipv6 else (23, 24)) and value in _PROTOCOLS:
         return _PROTOCOLS[value], f"not {_PROTOCOLS[value]}"
     if span == (14, 15) and value == 0x45:
         return "no IP options", "IP options"

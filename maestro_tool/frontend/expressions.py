@@ -180,7 +180,7 @@ def _who_declares(name: str) -> str | None:
     if not struct or role not in ROLES:
         return None
     return (
-        f"put struct {struct} into a header, say {struct}.h, and include \"{struct}.h.gen.h\", which need not exist: "
+        f'put struct {struct} into a header, say {struct}.h, and include "{struct}.h.gen.h", which need not exist: '
         "key functions are generated"
     )
 

@@ -50,10 +50,14 @@ class Tables(_Model):
 
 
 class ClassHash(_Model):
-    """What is hashed for a packet class, in the order of the hash input, once ``flags`` are set."""
+    """What is hashed for a packet class, in the order of the hash input, once ``flags`` are set.
+
+    ``reliable`` False: not on each card that has this profile, so plans that need the class steer it in software.
+    """
 
     flags: tuple[Flag, ...] = Field(min_length=1)
     fields: tuple[InputField, ...] = Field(min_length=1)
+    reliable: bool = True
 
     @model_validator(mode="after")
     def _no_repetition(self) -> Self:

@@ -42,7 +42,8 @@ class PortCapability:
     """What matters of a port's NIC.  ``setups`` is empty if the NIC cannot hash with a known key.
 
     Lengths in bytes; ``tables`` in entries, those that a program can choose from, the default first.
-    ``fixed_key``: the only key that the NIC hashes with.
+    ``fixed_key``: the only key that the NIC hashes with.  ``unreliable``: classes that constraints reach and that the
+    NIC perhaps hashes otherwise than its set-ups say.
     """
 
     key_length: int
@@ -50,6 +51,7 @@ class PortCapability:
     tables: tuple[int, ...]
     setups: tuple[HashSetup, ...]
     fixed_key: bytes | None = None
+    unreliable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,16 @@ def problem(
             if a.high - a.low != b.high - b.low:
                 raise ValueError(f"a constraint equates {a} and {b}, of different widths")
     ordered = tuple(sorted(constraints, key=lambda c: canonical.compact(_constraint_json(c))))
-    ports_of = tuple(capability(p) for p in profiles)
+    ports_of = tuple(_needed(capability(p), n, constraints) for n, p in enumerate(profiles))
     if software:
         ports_of = tuple(replace(p, setups=(), fixed_key=None) for p in ports_of)
     return Problem(ordered, ports_of, full_hash)
+
+
+def _needed(port: PortCapability, number: int, constraints: Sequence[Constraint]) -> PortCapability:
+    """Without doubts about classes that no constraint reaches, which change no solution."""
+    reached = {name for c in constraints for side in (0, 1) if c.ports[side] == number for name in c.classes[side]}
+    return replace(port, unreliable=tuple(name for name in port.unreliable if name in reached))
 
 
 def capability(profile: NicProfile) -> PortCapability:
@@ -105,7 +113,12 @@ def capability(profile: NicProfile) -> PortCapability:
     known = rss.settable.key == "always" or fixed is not None
     usable = rss.kind == "hardware" and known and rss.settable.table == "always"
     return PortCapability(
-        rss.key_length or 40, rss.passed, tables, tuple(_setups(rss)) if usable else (), fixed if usable else None
+        key_length=rss.key_length or 40,
+        key_length_passed=rss.passed,
+        tables=tables,
+        setups=tuple(_setups(rss)) if usable else (),
+        fixed_key=fixed if usable else None,
+        unreliable=tuple(name for name in CLASSES if name in rss.classes and not rss.classes[name].reliable),
     )
 
 
@@ -177,6 +190,7 @@ def to_json(value: Problem) -> dict[str, Any]:
                     for s in p.setups
                 ],
             }
+            | ({"unreliable": list(p.unreliable)} if p.unreliable else {})
             for p in value.ports
         ],
     }

@@ -184,7 +184,8 @@ def layout(
         if name not in needs:
             steering.append((name, "any"))
             continue
-        by_nic = setup.fields(name) if setup and (fields6 is None or name not in _IPV6) else ()
+        doubtful = name in problem.ports[port].unreliable or (fields6 is not None and name in _IPV6)
+        by_nic = setup.fields(name) if setup and not doubtful else ()
         hashed = {i.field for i in (_item(name, f) for f in by_nic) if i.aligned}
         steering.append((name, "nic" if hashed and needs[name] <= hashed else "software"))
     inputs = _software(4, setup, fields)

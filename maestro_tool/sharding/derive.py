@@ -86,7 +86,7 @@ def _needs(
     for obj in sorted(scope.objects):
         for found in _r1(scope, reach, obj, [a for a in rest.touched if a.object == obj and a.how == "key"]):
             (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
-    ranged = seen.ranged(scope)
+    ranged = seen.ranged(scope, reach)
     for x in exchanged:
         ranged.setdefault(x.dchain, seen.Ranged("packets name entries by their index"))
     return constraints, list(dict.fromkeys(obstacles)), ranged

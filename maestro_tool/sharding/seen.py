@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
-from maestro_tool.packet.fields import CHECKSUMS, FIELDS
+from maestro_tool.packet.fields import CHECKSUMS, FIELDS, FIELDS6, Family
 from maestro_tool.sharding.access import producer, strip_extension
 from maestro_tool.sharding.homes import allocated_by, indices_in, stored_bytes
 from maestro_tool.sharding.plan import Obstacle
-from maestro_tool.sharding.reach import IndexConditions
+from maestro_tool.sharding.reach import IndexConditions, Reach
 from maestro_tool.sharding.scope import Scope
 from maestro_tool.sharding.slots import Prover
 from maestro_tool.symex.callpath import CallPath, Event
@@ -44,11 +44,11 @@ class Ranged:
     shown: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
-def ranged(scope: Scope) -> dict[int, Ranged]:
+def ranged(scope: Scope, reach: Reach) -> dict[int, Ranged]:
     """The allocators that must hand out indices of each core's own."""
     found: dict[int, Ranged] = {
         dchain: Ranged("an index leaves in packets", tuple((p, _names(b)) for p, b in sorted(shown.items())))
-        for dchain, shown in _shown(scope).items()
+        for dchain, shown in _shown(scope, reach).items()
     }
     for a in scope.touched:
         if a.stride > 1:
@@ -59,15 +59,15 @@ def ranged(scope: Scope) -> dict[int, Ranged]:
     return found
 
 
-def _shown(scope: Scope) -> dict[int, dict[int, set[int]]]:
-    """allocator -> port -> bytes of the frames sent there that depend on an index."""
-    found: dict[int, dict[int, set[int]]] = {}
-    for path in scope.analysis.paths:
+def _shown(scope: Scope, reach: Reach) -> dict[int, dict[int, set[tuple[int, Family]]]]:
+    """allocator -> port -> bytes of the frames sent there that depend on an index, and the frames' version of IP."""
+    found: dict[int, dict[int, set[tuple[int, Family]]]] = {}
+    for number, path in enumerate(scope.analysis.paths):
         for byte, value in path.packet_writes:
             for dchain in {d for s in _roots(path, value) for d in _sources(scope, path, s)}:
                 ports = found.setdefault(dchain, defaultdict(set))
                 for port in _leaves_on(path, scope.analysis.ports):
-                    ports[port].add(byte)
+                    ports[port].add((byte, reach.family(number)))
     return found
 
 
@@ -77,10 +77,11 @@ def _leaves_on(path: CallPath, ports: int) -> Iterable[int]:
     return () if path.verdict == "drop" else (p for p in range(ports) if p != path.port)
 
 
-def _names(places: Iterable[int]) -> tuple[str, ...]:
+def _names(places: Iterable[tuple[int, Family]]) -> tuple[str, ...]:
     """The fields that the bytes belong to, in their order."""
-    fields = {b: f.name for f in (FIELDS | CHECKSUMS).values() for b in range(f.offset, f.offset + f.size)}
-    return tuple(dict.fromkeys(fields.get(b, f"byte {b}") for b in sorted(places)))
+    known = {4: FIELDS | CHECKSUMS, 6: FIELDS6}
+    fields = {(b, n): f.name for n in known for f in known[n].values() for b in range(f.offset, f.offset + f.size)}
+    return tuple(dict.fromkeys(fields.get((b, n), f"byte {b}") for b, n in sorted(places)))
 
 
 # --------------------------------------------------------------------------- the index itself

@@ -19,7 +19,10 @@ WAYS = {
         "static uint32_t limit; static const struct { uint32_t *where; } table[] = {{&limit}};",
         "'table' is initialised with the address of 'limit'",
     ),
-    "made by a macro": ("#define MAKE(x) static uint32_t lim##x\nMAKE(it);", "the declaration of 'limit' was not found"),
+    "made by a macro": (
+        "#define MAKE(x) static uint32_t lim##x\nMAKE(it);",
+        "the declaration of 'limit' was not found",
+    ),
 }
 
 

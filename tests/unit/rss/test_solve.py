@@ -177,6 +177,22 @@ def test_ipv6_alone_and_prefixes_of_it(nic: str) -> None:
     assert to_json(from_json(to_json(solution))) == to_json(solution)
 
 
+def test_a_class_that_is_not_reliable_is_steered_in_software() -> None:
+    """QEMU's igb hashes TCP over IPv6 otherwise than the card that it emulates."""
+    constraint = equal6(0, 0, *((n, n) for n in IP6))
+    task = problem((constraint,), profile("82576"), 1)
+    solution = solve_problem(task)
+    steering = dict(solution.ports[0].steering)
+    assert (steering["tcp6"], steering["udp6"]) == ("software", "nic")
+    assert not verify.check(task, solution) and prove.holds(constraint, solution)
+    by_nic = replace(
+        solution.ports[0], steering=tuple((c, "nic" if c == "tcp6" else s) for c, s in solution.ports[0].steering)
+    )
+    assert verify.check(task, replace(solution, ports=(by_nic,)))
+    doubts = problem(FW, profile("82576"), 2).ports[0].unreliable
+    assert doubts == ()  # of no interest to what is about IPv4
+
+
 def test_a_short_key_hashes_fewer_fields() -> None:
     task = problem((equal6(0, 0, ("dst_ip6", "dst_ip6")),), profile("soft"), 1)
     for length, hashed in ((40, HASHABLE6), (39, HASHABLE6[:3]), (36, HASHABLE6[:2]), (20, ("dst_ip6",))):

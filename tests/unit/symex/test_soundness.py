@@ -345,6 +345,8 @@ def test_parts_of_elements_are_one_at_one_offset_only(tmp_path: Path) -> None:
 
 
 def test_an_erased_key_is_an_element_of_some_vector(tmp_path: Path) -> None:
-    erase = "struct key k = { 0, 0 }; int i; if (!map_get(map, &k, &i)) return device; map_erase(map, &k, (void **) &t);"
+    erase = (
+        "struct key k = { 0, 0 }; int i; if (!map_get(map, &k, &i)) return device; map_erase(map, &k, (void **) &t);"
+    )
     with pytest.raises(UnsupportedError, match="compares an address that is not known"):
         nf(tmp_path, KEY, ALLOCATE, INIT, process(f"{TWO_ELEMENTS} {erase} return s == t;"))
