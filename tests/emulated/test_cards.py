@@ -45,7 +45,7 @@ def card(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def programs(card: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of some NFs, built for the card."""
-    return scons(tmp_path_factory.mktemp("emulated"), card, "nf=fw,nat,psd")
+    return scons(tmp_path_factory.mktemp("emulated"), card, f"nf=fw,nat,psd,{ROOT}/tests/foreign/dualstack")
 
 
 def scons(folder: Path, card: str, *words: str) -> Path:
@@ -106,17 +106,26 @@ def converse(
 
 
 def frame(src: str, sport: int, dst: str, dport: int, options: bytes = b"") -> bytes:
+    """UDP over IPv4, or IPv6 if the addresses are such."""
     segment = dpkt.udp.UDP(sport=sport, dport=dport, data=b"maestro" * 4)
     segment.ulen = len(segment)
-    addresses = {"src": socket.inet_aton(src), "dst": socket.inet_aton(dst)}
-    packet = dpkt.ip.IP(**addresses, p=dpkt.ip.IP_PROTO_UDP, opts=options, data=segment)
-    packet.len = len(packet)
-    return bytes(dpkt.ethernet.Ethernet(src=b"\2\0\0\0\0\1", dst=b"\x52\x54\0\x12\x34\0", data=packet))
+    if ":" in src:
+        addresses = {"src": socket.inet_pton(socket.AF_INET6, src), "dst": socket.inet_pton(socket.AF_INET6, dst)}
+        packet = dpkt.ip6.IP6(**addresses, nxt=dpkt.ip.IP_PROTO_UDP, hlim=64, plen=len(segment), data=segment)
+        packet.extension_hdrs = {}
+    else:
+        addresses = {"src": socket.inet_aton(src), "dst": socket.inet_aton(dst)}
+        packet = dpkt.ip.IP(**addresses, p=dpkt.ip.IP_PROTO_UDP, opts=options, data=segment)
+        packet.len = len(packet)
+    ether = {"src": b"\2\0\0\0\0\1", "dst": b"\x52\x54\0\x12\x34\0", "type": 0x86DD if ":" in src else 0x0800}
+    return bytes(dpkt.ethernet.Ethernet(**ether, data=packet))
 
 
 def addresses(sent: bytes) -> tuple[str, int, str, int]:
     packet = dpkt.ethernet.Ethernet(sent).data
-    return socket.inet_ntoa(packet.src), packet.data.sport, socket.inet_ntoa(packet.dst), packet.data.dport
+    family = socket.AF_INET if packet.v == 4 else socket.AF_INET6
+    src, dst = socket.inet_ntop(family, packet.src), socket.inet_ntop(family, packet.dst)
+    return src, packet.data.sport, dst, packet.data.dport
 
 
 def reply(sent: bytes) -> bytes:
@@ -128,12 +137,24 @@ def host(draw: random.Random) -> str:
     return ".".join(str(draw.randint(1, 254)) for _ in range(4))
 
 
-def flows(draw: random.Random, count: int) -> list[bytes]:
-    return [frame(host(draw), draw.randint(1024, 65535), host(draw), draw.randint(1, 1023)) for _ in range(count)]
+def host6(draw: random.Random) -> str:
+    return "2001:db8:" + ":".join(f"{draw.randint(1, 65535):x}" for _ in range(6))
+
+
+def flows(draw: random.Random, count: int, any_host: Callable[[random.Random], str] = host) -> list[bytes]:
+    return [
+        frame(any_host(draw), draw.randint(1024, 65535), any_host(draw), draw.randint(1, 1023)) for _ in range(count)
+    ]
 
 
 def test_firewall_lets_replies_in(machine: Guest, programs: Path) -> None:
-    converse_through_firewall(machine, programs / "fw" / "fw")
+    stats = converse_through_firewall(machine, programs / "fw" / "fw")
+    assert not any(worker["handed_over"] for worker in stats)
+
+
+def test_one_key_serves_both_versions_of_ip(machine: Guest, programs: Path) -> None:
+    stats = converse_through_firewall(machine, programs / "dualstack" / "dualstack", host, host6)
+    assert not any(worker["handed_over"] for worker in stats)
 
 
 def test_hand_off(card: str, machine: Guest, tmp_path: Path) -> None:
@@ -142,14 +163,19 @@ def test_hand_off(card: str, machine: Guest, tmp_path: Path) -> None:
     assert sum(worker["handed_over"] for worker in stats) > 0
 
 
-def converse_through_firewall(machine: Guest, program: Path) -> list[dict[str, int]]:
+def converse_through_firewall(
+    machine: Guest, program: Path, *hosts: Callable[[random.Random], str]
+) -> list[dict[str, int]]:
     draw = random.Random(1)
 
+    def mixture(count: int) -> list[bytes]:
+        return [f for any_host in hosts or (host,) for f in flows(draw, count, any_host)]
+
     def talk(run: Run) -> None:
-        opened = flows(draw, 600)
+        opened = mixture(600)
         assert sorted(run.exchange(LAN, opened)) == sorted(opened)
-        replies, strangers = [reply(f) for f in opened], flows(draw, 300)
-        mixed = draw.sample(replies + strangers, 900)
+        replies, strangers = [reply(f) for f in opened], mixture(300)
+        mixed = draw.sample(replies + strangers, len(replies + strangers))
         assert sorted(run.exchange(WAN, mixed, replies)) == sorted(replies)
 
     return converse(machine, program, talk, ["--expire", "1000000000"])
