@@ -3,7 +3,8 @@
 A query about a condition concerns only the conjuncts that share symbols with it, directly or through
 others; paths have such slices in common, so most answers come from the table.
 
-Products and quotients of two unknowns are left open, as are products with constants of many bits (a billion, say):
+Products and quotients of two unknowns are left open, as are products with constants of many bits (a billion, say), and
+quotients of what is left open by such constants:
 bit-blasting them takes seconds, and no path of a network function is known to be infeasible because of one.  "no" stays
 a proof; "yes" may then be too generous.
 """
@@ -133,8 +134,10 @@ class Solver:
         return self._open[e]
 
     def _opened_node(self, e: Expr, args: tuple[Expr, ...]) -> Expr:
-        if e.op in _NONLINEAR and (not args[1].is_const or (e.op == "mul" and _is_dense(args[1].const))):
-            return nodes.sym(f"nonlinear.{len(self._open)}", e.width)
+        if e.op in _NONLINEAR:
+            dense = args[1].is_const and _is_dense(args[1].const)
+            if not args[1].is_const or (dense and (e.op == "mul" or _is_open(args[0]))):
+                return nodes.sym(f"nonlinear.{len(self._open)}", e.width)
         return nodes.rebuild(e, args) if args != e.args else e
 
     def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness | None]:
@@ -151,6 +154,11 @@ class Solver:
                 witness[s] = nodes.const(value.as_long(), s.width)
         exact = all(self._opened(c) is c or self.holds_under(witness, c) for c in query)
         return "yes", witness if exact else None
+
+
+def _is_open(e: Expr) -> bool:
+    """A term that was left open: anything at all, so its quotients may be, too."""
+    return e.op == "sym" and str(e.value).startswith("nonlinear.")
 
 
 def _is_dense(factor: int) -> bool:

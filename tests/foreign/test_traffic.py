@@ -84,6 +84,7 @@ CASES = {
     "staticbridge": Case(HOSTS, "--config tests/foreign/staticbridge/table.conf", known_stations),
     "threeports": Case(MIX, "-o 2", three_ports),
     "oddities": Case(MIX),
+    "wholeapi": Case(replace(MIX, flows=200, active=50)),
     "ipoptions": Case(MIX, change=with_options),
 }  # fmt: skip
 

@@ -148,9 +148,9 @@ SETUP: Final[Mapping[str, Model]] = {
     **_each(lpm.lpm_lookup_setup, "lpm_lookup_elem"),
     **_each(lpm.lpm_free, "lpm_free"),
     **_each(dmap.dmap_allocate, "dmap_allocate"),
-    **_each(
-        dmap.dmap_setup, "dmap_get_a", "dmap_get_b", "dmap_put", "dmap_get_value", "dmap_erase", "dmap_size"
-    ),
+    **_each(dmap.dmap_setup, "dmap_put", "dmap_erase", "dmap_size"),
+    **_each(dmap.dmap_lookup_setup, "dmap_get_a", "dmap_get_b", "dmap_get_value"),
+    **_each(dmap.expire_items_setup, "expire_items"),
     **_each(strings.strtol, "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"),
     **_each(strings.atoi, "atoi", "atol", "atoll"),
     **_each(strings.nf_util_parse_int, "nf_util_parse_int"),
@@ -175,12 +175,17 @@ SETUP: Final[Mapping[str, Model]] = {
     **_each(cht.cht_fill_cht, "cht_fill_cht"),
     **_each(map.map_get_setup, "map_get"),
     **_each(map.map_put_setup, "map_put"),
+    **_each(map.map_erase_setup, "map_erase"),
+    **_each(map.map_size_setup, "map_size"),
     **_each(vector.vector_borrow_setup, "vector_borrow"),
     **_each(vector.vector_return, "vector_return"),
     **_each(dchain.dchain_allocate_new_index_setup, "dchain_allocate_new_index"),
     **_each(
         dchain.dchain_ask_setup, "dchain_is_index_allocated", "dchain_rejuvenate_index", "dchain_free_index"
     ),
+    **_each(dchain.dchain_expire_one_index_setup, "dchain_expire_one_index"),
+    **_each(expirator.expire_items_single_map_setup, "expire_items_single_map"),
+    **_each(expirator.expire_items_single_map_iteratively_setup, "expire_items_single_map_iteratively"),
 }  # fmt: skip
 
 PACKET: Final[Mapping[str, Model]] = {

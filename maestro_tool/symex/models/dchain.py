@@ -5,6 +5,7 @@ from __future__ import annotations
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex import events
+from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
 
@@ -43,12 +44,23 @@ def dchain_free_index(site: CallSite) -> Outcome:
 
 
 def dchain_expire_one_index(site: CallSite) -> Outcome:
-    """int dchain_expire_one_index(struct DoubleChain *, int *index_out, vigor_time_t)"""
-    site.fail(
-        UnsupportedError,
-        "how often 'dchain_expire_one_index' finds an old index depends on all of them at once",
-        "call expire_items_single_map, which also erases their keys",
-    )
+    """int dchain_expire_one_index(struct DoubleChain *, int *index_out, vigor_time_t): an index that no packet names,
+    or none."""
+    number = _object(site)
+    if any(e.op == "dchain_free" and e.loc == site.loc for e in site.state.events):
+        site.fail(
+            UnsupportedError,
+            "how often 'dchain_expire_one_index' finds an old index depends on all of them at once",
+            "call expire_items_single_map, which also erases their keys",
+        )
+    time, none = site.expr(2, 64), site.state.fork()
+    for state, found in ((site.state, True), (none, False)):
+        index = events.unknown(state, 32, site.loc, (time,))
+        events.emit(state, "dchain_free", (number,), site.loc, index=index, result=found)
+        _forget(state, number)
+        if found:
+            site.store(1, 4, index, state)
+    return [(site.state, site.answer(1)), (none, site.answer(0))]
 
 
 def _ask(site: CallSite, op: str, time: Expr | None) -> Outcome:
@@ -79,12 +91,13 @@ def _forget(state: State, number: int) -> None:
 
 
 def dchain_allocate_new_index_setup(site: CallSite) -> Outcome:
-    """In set-up indexes come in order: 0, 1, 2 ..."""
+    """In set-up: the index that was freed last, else 0, 1, 2 ..."""
     info = site.machine.objects[_object(site)]
-    index = next((i for i in range(info.capacity or 0) if i not in info.contents), None)
-    if index is None:
+    used = len(info.contents) + len(info.freed)  # so far
+    if not info.freed and used >= (info.capacity or 0):
         return site.answer(0)
-    info.contents[index] = 1
+    index = info.freed.pop() if info.freed else used
+    info.contents[index] = nodes.signed(site.number(2, "the time"), 64)
     site.store(1, 4, nodes.const(index, 32))
     return site.answer(1)
 
@@ -94,6 +107,31 @@ def dchain_ask_setup(site: CallSite) -> Outcome:
     info = site.machine.objects[_object(site)]
     index = site.number(1, "the index")
     allocated = index in info.contents
-    if site.name == "dchain_free_index":
-        info.contents.pop(index, None)
+    if allocated and site.name == "dchain_free_index":
+        free(info, index)
+    if allocated and site.name == "dchain_rejuvenate_index":
+        del info.contents[index]
+        info.contents[index] = nodes.signed(site.number(2, "the time"), 64)
     return site.answer(int(allocated))
+
+
+def dchain_expire_one_index_setup(site: CallSite) -> Outcome:
+    """In set-up: the oldest index, if it is older than the time given."""
+    info = site.machine.objects[_object(site)]
+    index = oldest(info, nodes.signed(site.number(2, "the time"), 64))
+    if index is None:
+        return site.answer(0)
+    free(info, index)
+    site.store(1, 4, nodes.const(index, 32))
+    return site.answer(1)
+
+
+def oldest(info: ObjectInfo, before: int) -> int | None:
+    """The oldest index of an allocator, if its time is below ``before``."""
+    found = next(iter(info.contents.items()), None)
+    return found[0] if found is not None and found[1] < before else None  # type: ignore[return-value]
+
+
+def free(info: ObjectInfo, index: int) -> None:
+    del info.contents[index]
+    info.freed.append(index)

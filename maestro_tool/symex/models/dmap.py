@@ -6,8 +6,10 @@ Which keys a value has is the business of the NF's functions, so every operation
 from __future__ import annotations
 
 from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.expr import nodes
 from maestro_tool.symex import events
 from maestro_tool.symex.models.allocate import allocated
+from maestro_tool.symex.models.dchain import free, oldest
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.site import CallSite, Outcome
 
@@ -22,8 +24,20 @@ def dmap_allocate(site: CallSite) -> Outcome:
 
 
 def dmap_setup(site: CallSite) -> Outcome:
-    """What set-up does with a double map, but to allocate it."""
-    site.fail(UnsupportedError, f"'{site.name}' in set-up is not supported", "fill the map when packets come")
+    """dmap_put, dmap_erase and dmap_size in set-up: of what is in a double map, nothing is known but the indexes."""
+    info = site.machine.objects[_object(site)]
+    if site.name == "dmap_put":
+        info.contents[site.number(2, "the index")] = 1
+    elif site.name == "dmap_erase":
+        info.contents.pop(site.number(1, "the index"), None)
+    else:
+        return site.answer(len(info.contents))
+    return site.answer(1)
+
+
+def dmap_lookup_setup(site: CallSite) -> Outcome:
+    """dmap_get_a, dmap_get_b and dmap_get_value in set-up."""
+    site.fail(UnsupportedError, f"'{site.name}' in set-up is not supported", "use two maps instead")
 
 
 def dmap_get(site: CallSite) -> Outcome:
@@ -84,3 +98,15 @@ def expire_items(site: CallSite) -> Outcome:
 
 def _object(site: CallSite) -> int:
     return site.machine.object_at(site.state, site.args[0], "dmap", site.loc)
+
+
+def expire_items_setup(site: CallSite) -> Outcome:
+    """expire_items in set-up."""
+    chain = site.machine.objects[site.machine.object_at(site.state, site.args[0], "dchain", site.loc)]
+    table = site.machine.objects[site.machine.object_at(site.state, site.args[1], "dmap", site.loc)]
+    before, count = nodes.signed(site.number(2, "the time"), 64), 0
+    while (index := oldest(chain, before)) is not None:
+        free(chain, index)
+        table.contents.pop(index, None)
+        count += 1
+    return site.answer(count)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from maestro_tool.expr import nodes
 from maestro_tool.symex import events
-from maestro_tool.symex.models.map import forget
+from maestro_tool.symex.models import dchain
+from maestro_tool.symex.models.map import erase_setup, forget
+from maestro_tool.symex.models.vector import element_setup
 from maestro_tool.symex.site import CallSite, Outcome
 
 
@@ -27,3 +30,25 @@ def expire_items_single_map_iteratively(site: CallSite) -> Outcome:
     event = events.emit(site.state, "expire_range", (keys, table), site.loc, index=start, value=end)
     forget(site.state, table)
     return events.produced("expire_range", event, "count", site.result_bits) if site.result_bits else None
+
+
+def expire_items_single_map_setup(site: CallSite) -> Outcome:
+    """expire_items_single_map in set-up."""
+    chain = site.machine.objects[site.machine.object_at(site.state, site.args[0], "dchain", site.loc)]
+    keys = site.machine.object_at(site.state, site.args[1], "vector", site.loc)
+    table = site.machine.object_at(site.state, site.args[2], "map", site.loc)
+    before, count = nodes.signed(site.number(3, "the time"), 64), 0
+    while (index := dchain.oldest(chain, before)) is not None:
+        dchain.free(chain, index)
+        erase_setup(site, table, element_setup(site, keys, index))
+        count += 1
+    return site.answer(count)
+
+
+def expire_items_single_map_iteratively_setup(site: CallSite) -> Outcome:
+    """expire_items_single_map_iteratively in set-up: erases keys[start .. n_elems - 1]."""
+    keys = site.machine.object_at(site.state, site.args[0], "vector", site.loc)
+    table = site.machine.object_at(site.state, site.args[1], "map", site.loc)
+    for index in range(site.signed(2, "the start"), site.signed(3, "the end")):
+        erase_setup(site, table, element_setup(site, keys, index))
+    return site.answer(0) if site.result_bits else None

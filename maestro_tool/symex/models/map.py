@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex import events
 from maestro_tool.symex.memory import Block, External, VectorEntry
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
-from maestro_tool.symex.values import NullPointer, Pointer
+from maestro_tool.symex.values import NullPointer, Pointer, Value
 
 
 def map_get(site: CallSite) -> Outcome:
@@ -92,7 +92,8 @@ def _key_found_at(state: State, number: int, home: tuple[int, Expr]) -> tuple[Ex
 
 def map_size(site: CallSite) -> Outcome:
     """unsigned map_size(struct Map *)"""
-    site.fail(UnsupportedError, "map_size depends on all entries of the map at once")
+    hint = "count the keys that you put and erase in a variable"
+    site.fail(UnsupportedError, "map_size depends on all entries of the map at once", hint)
 
 
 def forget(state: State, number: int) -> None:
@@ -114,7 +115,10 @@ def map_get_setup(site: CallSite) -> Outcome:
 def map_put_setup(site: CallSite) -> Outcome:
     """map_put in set-up; a second put of a key does not hide the first."""
     info = site.machine.objects[site.machine.object_at(site.state, site.args[0], "map", site.loc)]
-    info.contents.setdefault(_concrete_key(site), site.number(2, "the value"))
+    key = _concrete_key(site)
+    if key in info.contents:
+        info.again.append(key)
+    info.contents.setdefault(key, site.number(2, "the value"))
     for f in info.key or ():
         address = site.pointer(1).plus(nodes.const(f.offset, 64))
         block, _, offset = site.machine.place(site.state, address, f.size, site.loc, "reads a key")
@@ -122,9 +126,37 @@ def map_put_setup(site: CallSite) -> Outcome:
     return None
 
 
+def map_erase_setup(site: CallSite) -> Outcome:
+    """map_erase in set-up."""
+    number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
+    erase_setup(site, number, site.args[1])
+    if not isinstance(site.args[2], NullPointer):
+        site.store(2, 8, Pointer(site.state.memory.add(Block("the erased key", None, External()))))
+    return None
+
+
+def map_size_setup(site: CallSite) -> Outcome:
+    """map_size in set-up."""
+    info = site.machine.objects[site.machine.object_at(site.state, site.args[0], "map", site.loc)]
+    return site.answer(info.filled)
+
+
+def erase_setup(site: CallSite, number: int, address: Value) -> None:
+    """Take the key at ``address`` out of map ``number``."""
+    info, key = site.machine.objects[number], _concrete(site, number, address)
+    if key in info.again:
+        site.fail(UnsupportedError, "erases a key that set-up put twice", "look it up before it is put")
+    if info.contents.pop(key, None) is None:
+        site.fail(InputError, "erases a key that is not in the map")
+
+
 def _concrete_key(site: CallSite) -> object:
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
-    key = site.machine.key(site.state, number, site.args[1], site.loc)
+    return _concrete(site, number, site.args[1])
+
+
+def _concrete(site: CallSite, number: int, address: Value) -> object:
+    key = site.machine.key(site.state, number, address, site.loc)
     if key is None or not all(e.is_const for e in key):
         site.fail(UnsupportedError, "set-up uses a map whose equality function is not understood")
     return tuple(e.const for e in key)

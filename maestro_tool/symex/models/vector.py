@@ -35,8 +35,14 @@ def vector_return(site: CallSite) -> Outcome:
 
 def vector_borrow_setup(site: CallSite) -> Outcome:
     """vector_borrow in set-up: elements come into being, initialised, when they are first asked for."""
-    info = site.machine.objects[site.machine.object_at(site.state, site.args[0], "vector", site.loc)]
-    index = site.number(1, "the index")
+    number = site.machine.object_at(site.state, site.args[0], "vector", site.loc)
+    site.store(2, 8, element_setup(site, number, site.number(1, "the index")))
+    return None
+
+
+def element_setup(site: CallSite, number: int, index: int) -> Pointer:
+    """The address of an element of vector ``number``."""
+    info = site.machine.objects[number]
     if info.capacity is not None and index >= info.capacity:
         site.fail(InputError, f"borrows element {nodes.signed(index, 32)} of a vector of {info.capacity}")
     block = info.contents.get(index)
@@ -45,5 +51,4 @@ def vector_borrow_setup(site: CallSite) -> Outcome:
         info.contents[index] = block
         if info.initialise in site.machine.program.functions:
             site.machine.call(site.state, info.initialise, [Pointer(block)], site.loc)
-    site.store(2, 8, Pointer(block))
-    return None
+    return Pointer(block)
