@@ -79,6 +79,8 @@ def sharing(analysis: Analysis, plan: ShardingPlan) -> Sharing:
     why_always_write = None
     if written_globals & shared:
         why_always_write = "packets write variables or memory of the NF"  # no call of the API announces it
+    elif any(_looked_up_changed(path, shared, _key_vectors(analysis)) for path in analysis.paths):
+        why_always_write = "packets change keys and look them up"  # a map would not look at a reader's copies
     elif analysis.frame_stored > MOST_RESTORED:
         why_always_write = f"packets write behind the first {MOST_RESTORED} bytes of the frame"
     return Sharing(
@@ -123,6 +125,24 @@ def _silently_written(path: CallPath, shared: set[int]) -> set[int]:
         if event.op == "vector_write":
             found |= shared.intersection(event.objects)
     return found
+
+
+def _key_vectors(analysis: Analysis) -> set[int]:
+    """Vectors that maps have keys in."""
+    filled = {v for o in analysis.objects for v in o.key_vectors}
+    return filled | {e.key_home[0] for p in analysis.paths for e in p.events if e.op == "map_put" and e.key_home}
+
+
+def _looked_up_changed(path: CallPath, shared: set[int], key_vectors: set[int]) -> bool:
+    """Whether this path writes where keys lie, and looks into a map then, while it may still be a reader."""
+    changed = False
+    for event in path.events:
+        if _announces(event, shared):
+            break
+        if event.op == "map_get" and changed:
+            return True
+        changed |= event.op == "vector_write" and not key_vectors.isdisjoint(event.objects)
+    return False
 
 
 def _repeated(

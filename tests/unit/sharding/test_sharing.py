@@ -89,6 +89,23 @@ def test_variables_have_every_packet_write(tmp_path: Path) -> None:
     assert hints(analysis, all_shared=True).always_write
 
 
+def test_keys_that_packets_change_have_every_packet_write(tmp_path: Path) -> None:
+    """A map has the address of its key: of an element that a reader has as a copy it would see the original."""
+    change = """
+struct Ip key = { ip->src_addr }, *stored; int i, j = 0;
+if (!map_get(ip_table.map, &key, &i)) { touch_ip(ip->src_addr, now); return device; }
+vector_borrow(ip_table.keys, i, (void **)&stored);
+stored->addr = ~key.addr;
+bool found = map_get(ip_table.map, &key, &j);
+stored->addr = key.addr;
+if (found) return device;
+"""
+    found = hints(analysed(tmp_path, WAN_TCP_UDP + change), all_shared=True)
+    assert found.why_always_write == "packets change keys and look them up"
+    for harmless in (change.replace("map_get(ip_table.map, &key, &j)", "j == 0"), "touch_ip(ip->src_addr, now);"):
+        assert not hints(analysed(tmp_path, WAN_TCP_UDP + harmless), all_shared=True).always_write
+
+
 def test_bytes_that_packets_change_are_restored(tmp_path: Path) -> None:
     analysis = analysed(tmp_path, "touch_ip(ip->src_addr, now); ip->dst_addr = 7;")
     assert hints(analysis, all_shared=True).restore_bytes == 34
