@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
@@ -114,7 +115,7 @@ def _same_history(a: State, b: State, common: int) -> bool:
         (not a.events or a.events[-1].condition_length <= common)
         and [(f.function.name, f.block, f.pc) for f in a.frames] == [(f.function.name, f.block, f.pc) for f in b.frames]
         and all(f.variable_arguments == o.variable_arguments for f, o in zip(a.frames, b.frames, strict=True))
-        and (a.cursor.read, a.cursor.chunks, a.cursor.block) == (b.cursor.read, b.cursor.chunks, b.cursor.block)
+        and replace(a.cursor, minimum_length=0) == replace(b.cursor, minimum_length=0)
         and a.entries == b.entries
     )
 

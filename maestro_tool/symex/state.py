@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
@@ -46,12 +46,16 @@ class Frame:
 
 @dataclass(slots=True)
 class PacketCursor:
-    """What the chunk helpers remember: bytes read so far and the borrowed chunks (their offsets)."""
+    """What the chunk helpers remember: bytes read so far and the borrowed chunks (their offsets).
+
+    ``options``: the IHL (4 bits, above 5) if IPv4 options were read, too, of a length that no path has asked for yet.
+    """
 
     read: int = 0
     chunks: tuple[int, ...] = ()
     minimum_length: int = MINIMUM_LENGTH
     block: Pointer | None = None
+    options: Expr | None = None
 
 
 @dataclass(slots=True)
@@ -78,7 +82,7 @@ class State:
             self.conditions,
             dict(self.known),
             list(self.events),
-            PacketCursor(self.cursor.read, self.cursor.chunks, self.cursor.minimum_length, self.cursor.block),
+            replace(self.cursor),
             dict(self.entries),
             dict(self.facts),
             self.witness,

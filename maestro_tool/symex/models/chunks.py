@@ -6,11 +6,36 @@ from dataclasses import replace
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.symex.site import CallSite, Outcome
+from maestro_tool.symex.site import CallSite, Model, Outcome
 from maestro_tool.symex.state import PacketCursor, State
-from maestro_tool.symex.values import Pointer
+from maestro_tool.symex.values import Pointer, Value
 
 PKT_LEN = nodes.sym("pkt_len", 16)
+SHORTEST_IHL = 5  # words
+
+
+def settled(model: Model) -> Model:
+    """``model`` once for each length that options read before may have (`PacketCursor.options`)."""
+
+    def each(site: CallSite) -> Outcome:
+        ihl = site.state.cursor.options
+        if ihl is None:
+            return model(site)
+        outcomes: list[tuple[State, Value | None]] = []
+        rest: State | None = site.state
+        for words in range(SHORTEST_IHL + 1, 16):
+            if rest is None:
+                break
+            this, rest = site.machine.split(rest, nodes.eq(ihl, nodes.const(words, 4)), site.loc)
+            if this is None:
+                continue
+            read = this.cursor.read + 4 * (words - SHORTEST_IHL)
+            this.cursor = replace(this.cursor, read=read, options=None)
+            outcome = model(replace(site, state=this))
+            outcomes += outcome if isinstance(outcome, list) else [(this, outcome)]
+        return outcomes
+
+    return each
 
 
 def borrow(state: State, size: int, *, push: bool) -> Pointer:
@@ -40,6 +65,7 @@ def unread(cursor: PacketCursor) -> Expr:
     return nodes.ite(nodes.compare("ult", read, total), nodes.binary("sub", total, read), nodes.const(0, 32))
 
 
+@settled
 def packet_borrow_next_chunk(site: CallSite) -> Outcome:
     """void packet_borrow_next_chunk(void *p, size_t length, void **chunk)"""
     size = site.number(1, "the length")
@@ -50,20 +76,23 @@ def packet_borrow_next_chunk(site: CallSite) -> Outcome:
 
 def packet_return_chunk(site: CallSite) -> Outcome:
     """void packet_return_chunk(void *p, void *chunk): the cursor goes back to the chunk."""
-    site.state.cursor = replace(site.state.cursor, read=_offset(site, 1))
+    site.state.cursor = replace(site.state.cursor, read=_offset(site, 1), options=None)
     return None
 
 
+@settled
 def packet_get_unread_length(site: CallSite) -> Outcome:
     """uint32_t packet_get_unread_length(void *p)"""
     return nodes.zext(unread(site.state.cursor), site.result_bits)
 
 
+@settled
 def packet_get_chunk_length(site: CallSite) -> Outcome:
     """size_t packet_get_chunk_length(void *p, void *chunk)"""
     return site.answer(site.state.cursor.read - _offset(site, 1))
 
 
+@settled
 def nf_borrow_next_chunk(site: CallSite) -> Outcome:
     """void *nf_borrow_next_chunk(uint8_t **p, size_t n)"""
     size = site.number(1, "the length")
@@ -76,13 +105,13 @@ def nf_return_chunk(site: CallSite) -> Outcome:
     cursor = site.state.cursor
     if not cursor.chunks:
         site.fail(InputError, "returns a chunk though none is borrowed")
-    site.state.cursor = replace(cursor, read=cursor.chunks[-1], chunks=cursor.chunks[:-1])
+    site.state.cursor = replace(cursor, read=cursor.chunks[-1], chunks=cursor.chunks[:-1], options=None)
     return None
 
 
 def nf_return_all_chunks(site: CallSite) -> Outcome:
     """void nf_return_all_chunks(void *p)"""
-    site.state.cursor = replace(site.state.cursor, read=0, chunks=())
+    site.state.cursor = replace(site.state.cursor, read=0, chunks=(), options=None)
     return None
 
 

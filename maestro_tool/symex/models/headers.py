@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.symex.models.chunks import borrow, has_unread
+from maestro_tool.symex.models.chunks import borrow, has_unread, settled
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
 from maestro_tool.symex.values import NULL, NullPointer, Value, from_bool
@@ -15,16 +15,19 @@ _PROTOCOLS = {"tcpudp": (TCP, UDP), "tcp": (TCP,), "udp": (UDP,)}
 _SIZES = {"tcpudp": 4, "tcp": 20, "udp": 8}
 
 
+@settled
 def nf_then_get_rte_ether_header(site: CallSite) -> Outcome:
     """struct rte_ether_hdr *nf_then_get_rte_ether_header(uint8_t **p): never NULL, no check."""
     return borrow(site.state, ETHER_SIZE, push=True)
 
 
+@settled
 def nf_then_get_rte_ipv4_header(site: CallSite) -> Outcome:
     """struct rte_ipv4_hdr *nf_then_get_rte_ipv4_header(void *ether, uint8_t **p)"""
     return _header(site, [_is_ipv4(site)], IPV4_SIZE)
 
 
+@settled
 def nf_then_get_transport_header(site: CallSite) -> Outcome:
     """nf_then_get_{tcpudp,tcp,udp}_header(struct rte_ipv4_hdr *, uint8_t **p)"""
     kind = site.name.removeprefix("nf_then_get_").removesuffix("_header")

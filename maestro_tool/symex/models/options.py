@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from maestro_tool.expr import nodes
-from maestro_tool.symex.models.chunks import borrow, has_unread, unread
+from maestro_tool.symex.models.chunks import SHORTEST_IHL, borrow, unread
 from maestro_tool.symex.models.headers import IPV4_SIZE, nf_then_get_rte_ipv4_header
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
 from maestro_tool.symex.values import NULL, Pointer, Value, wire_order
 
 _TOTAL_LENGTH_OFFSET = 2
-_SHORTEST_IHL = 5
 
 
 def nf_then_get_rte_ipv4_header_with_options(site: CallSite) -> Outcome:
@@ -39,26 +40,28 @@ def _with_options(site: CallSite, state: State, header: Pointer) -> list[tuple[S
     left = nodes.binary("add", unread(state.cursor), nodes.const(IPV4_SIZE, 32))
     long_enough = nodes.compare("ule", nodes.zext(total, 32), left)
     rest: State | None = state
-    for test in (nodes.compare("uge", ihl, nodes.const(_SHORTEST_IHL, 4)), long_enough):
+    for test in (nodes.compare("uge", ihl, nodes.const(SHORTEST_IHL, 4)), long_enough):
         if rest is None:
             return outcomes
         rest, failed = machine.split(rest, test, loc)
         if failed is not None:
             outcomes.append((failed, NULL))
-    for words in range(_SHORTEST_IHL, 16):
-        if rest is None:
-            break
-        this, rest = machine.split(rest, nodes.eq(ihl, nodes.const(words, 4)), loc)
-        if this is None:
-            continue
-        size = 4 * (words - _SHORTEST_IHL)
-        whole, cut = machine.split(this, has_unread(this, size), loc) if size else (this, None)
-        if cut is not None:
-            outcomes.append((cut, NULL))
-        if whole is None:
-            continue
-        this = whole
-        options: Value = borrow(this, size, push=True) if size else NULL
-        machine.store(this, site.args[2], 8, options, loc)
-        outcomes.append((this, header))
+    if rest is None:
+        return outcomes
+    plain, rest = machine.split(rest, nodes.eq(ihl, nodes.const(SHORTEST_IHL, 4)), loc)
+    if plain is not None:
+        machine.store(plain, site.args[2], 8, NULL, loc)
+        outcomes.append((plain, header))
+    if rest is None:
+        return outcomes
+    bytes_ = nodes.binary("shl", nodes.zext(ihl, 32), nodes.const(2, 32))
+    size = nodes.binary("sub", bytes_, nodes.const(IPV4_SIZE, 32))
+    whole, cut = machine.split(rest, nodes.compare("uge", unread(rest.cursor), size), loc)
+    if cut is not None:
+        outcomes.append((cut, NULL))
+    if whole is not None:
+        options = borrow(whole, 0, push=True)
+        whole.cursor = replace(whole.cursor, options=ihl)
+        machine.store(whole, site.args[2], 8, options, loc)
+        outcomes.append((whole, header))
     return outcomes

@@ -130,6 +130,38 @@ def test_headers_with_options_fork_on_the_ihl(tmp_path: Path) -> None:
     assert writes == expected
 
 
+@pytest.mark.parametrize(
+    ("after", "paths", "written"),
+    [
+        ("", 2, 14 + 20),  # nobody asks how long the options are
+        ("nf_return_all_chunks(buffer); chunk = nf_borrow_next_chunk(buffer, 2);", 2, 0),
+        ("nf_return_chunk(buffer); chunk = nf_borrow_next_chunk(buffer, 2);", 2, None),
+        ("packet_return_chunk(*buffer, ether); chunk = nf_borrow_next_chunk(buffer, 2);", 2, 0),
+        ("if (packet_get_unread_length(*buffer) > 9) chunk = ip;", 22, None),
+    ],
+)  # fmt: skip
+def test_options_fork_only_where_their_length_matters(
+    after: str, paths: int, written: int | None, tmp_path: Path
+) -> None:
+    text = f"""
+    bool nf_init(void) {{ return true; }}
+    {PROCESS} {{
+      uint8_t *options;
+      struct rte_ether_hdr *ether = nf_then_get_rte_ether_header(buffer);
+      struct rte_ipv4_hdr *ip = nf_then_get_rte_ipv4_header_with_options(ether, buffer, &options);
+      if (!ip) return device;
+      uint8_t *chunk = options;
+      {after}
+      if (chunk) chunk[0] = 1;
+      return 5;
+    }}
+    """
+    found = [p for p in c_nf(tmp_path, text).paths if p.verdict == 5 and p.port == 0]
+    assert len(found) == paths
+    if written is not None:
+        assert written in {n for p in found for n, _ in p.packet_writes}
+
+
 def test_older_flavour_of_nf_process(tmp_path: Path) -> None:
     text = """
     bool nf_init(void) { return true; }
