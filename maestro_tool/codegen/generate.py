@@ -44,7 +44,6 @@ def generate(
 
     Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.
     """
-    _check_sharing(program, analysis, plan)
     shared = sharing(analysis, plan) if shares(plan) else None
     # Where packets write nothing there is nothing to share: workers have variables of their own, as shared-nothing.
     per_worker = shared is None or strategy not in ONE_COPY
@@ -84,18 +83,6 @@ def generate(
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
     return files
-
-
-def _check_sharing(program: Program, analysis: Analysis, plan: ShardingPlan) -> None:
-    """Raise UnsupportedError where cores would share an object of a kind that the runtime does not synchronise."""
-    for decision in plan.decisions:
-        o = analysis.objects[decision.object]
-        if decision.treatment == "shared" and o.kind in ("lpm", "dmap"):
-            raise UnsupportedError(
-                f"packets change {o.name}, and cores cannot share what {o.kind}_allocate makes",
-                program.locations[o.loc],
-                hint="fill it in nf_init" if o.kind == "lpm" else "use two maps, a vector and an index allocator",
-            )
 
 
 def check_own_variables(program: Program) -> None:

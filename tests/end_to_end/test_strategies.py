@@ -51,6 +51,34 @@ def test_auto_says_what_stood_in_the_way() -> None:
     assert why[1].startswith("shared: ") and "state->backends" in why[1] and "flow" not in why[1]
 
 
+ROUTES = """
+#include "nf.h"
+#include "nf-util.h"
+#include "lib/verified/lpm-dir-24-8.h"
+struct nf_config { int unused; };
+struct nf_config config;
+void nf_config_init(int argc, char **argv) { (void)argc; (void)argv; }
+void nf_config_usage(void) {}
+void nf_config_print(void) {}
+static struct lpm *routes;
+bool nf_init(void) { return lpm_allocate(&routes); }
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t length, vigor_time_t now, struct rte_mbuf *mbuf) {
+  (void)buffer; (void)now; (void)mbuf;
+  return device == 0 ? lpm_update_elem(routes, length, 32, 1) : lpm_lookup_elem(routes, length) == 1;
+}
+"""
+
+
+@pytest.mark.parametrize("strategy", ["auto", "locks", "tm"])
+def test_what_cores_cannot_share_has_no_strategy(tmp_path: Path, strategy: str) -> None:
+    """Said here, not when C is generated, so that ``explain`` knows."""
+    folder = tmp_path / "routes"
+    folder.mkdir()
+    (folder / "nf.c").write_text(ROUTES)
+    with pytest.raises(UnsupportedError, match="packets change routes, and cores cannot share what lpm_allocate makes"):
+        choose(str(folder), strategy)
+
+
 @pytest.mark.parametrize(("name", "own"), [("fw", False), ("sbridge", True)])
 def test_variables_are_one_copy_only_where_something_is_shared(name: str, own: bool) -> None:
     """`nf_init` then runs once; without shared state it runs for each worker, which needs variables of its own."""
