@@ -112,6 +112,7 @@ def document(
             for port, p, profile in zip(ports_json(solution), solution.ports, profiles, strict=True)
         ],
         "agreeing_bits": solution.agreeing_bits,
+        "groups": list(solution.groups),
         "traffic": None if measured is None else traffic.to_json(measured),
         "relaxations": [
             {

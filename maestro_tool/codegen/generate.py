@@ -72,6 +72,7 @@ def generate(
         ],
         ports=[_port(p, profile) for p, profile in zip(solution.ports, profiles, strict=True)],
         weights=weights,
+        groups=solution.groups,
         saved=_saved(program) if per_worker else [],
         per_worker=per_worker and bool(per_worker_globals(program)),
         sharing="SOME" if per_worker else "ALL",
@@ -119,6 +120,7 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         shared=None,
         checks=[],
         weights=(),
+        groups=(),
         software_rss="false",
     )
     return files

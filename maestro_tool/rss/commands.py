@@ -15,7 +15,7 @@ def table_command(plan: Mapping[str, Any], workers: int) -> list[dict[str, Any]]
     result = []
     for model in port_models(plan):
         try:
-            entries = table(model.table_size, workers, model.weights)
+            entries = table(model.table_size, workers, model.weights, model.groups)
         except ValueError as error:
             raise InputError(str(error)) from None
         result.append({"port": model.port, "table_size": model.table_size, "workers": workers, "table": entries})
@@ -29,7 +29,7 @@ def queue_command(plan: Mapping[str, Any], port: int, frames: Iterable[bytes], w
         raise InputError(f"the plan has no port {port}", hint=f"ports: {', '.join(map(str, sorted(ports)))}")
     model = ports[port]
     try:
-        check_workers(model.table_size, workers)
+        check_workers(model.table_size, workers, model.groups)
     except ValueError as error:
         raise InputError(str(error)) from None
     result = []

@@ -80,7 +80,7 @@ def equations(
             else:
                 vectors = related(constraint, a, b)
             for columns in _columns(vectors, a, b):
-                yield from _vanish(columns, bits)
+                yield from vanish(columns, bits)
 
 
 def _sorts(mode: Mode) -> bool:
@@ -93,13 +93,13 @@ def aligned_bits(side: int, mode: Mode) -> Iterator[Bit]:
         yield from ((side, name, bit) for name, aligned, bit in terms if aligned)
 
 
-def input_changes(mode: Mode) -> Iterable[set[int]]:
+def input_changes(mode: Mode) -> dict[Term, set[int]]:
     """For each bit of the packet that the hash depends on, the input bits that it changes."""
     changes: dict[Term, set[int]] = {}
     for position, terms in input_positions(mode):
         for term in terms:
             changes.setdefault(term, set()).add(position)
-    return changes.values()
+    return changes
 
 
 def _columns(vectors: Iterable[Iterable[Bit]], a: Mode, b: Mode) -> Iterator[set[tuple[int, int]]]:
@@ -118,7 +118,7 @@ def _columns(vectors: Iterable[Iterable[Bit]], a: Mode, b: Mode) -> Iterator[set
     yield from free.values()
 
 
-def _vanish(columns: Iterable[tuple[int, int]], bits: KeyBits) -> Iterator[frozenset[int]]:
+def vanish(columns: Iterable[tuple[int, int]], bits: KeyBits) -> Iterator[frozenset[int]]:
     """Equations that make the columns of the input bits (port, position) XOR to zero."""
     ranges = [bits.column(port, position) for port, position in columns]
     if len(ranges) == 1:

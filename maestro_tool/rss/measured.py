@@ -59,7 +59,7 @@ def read(path: Path, ports: int) -> dict[int, list[bytes]]:
 
 def measure(solution: RssSolution, frames: Mapping[int, Iterable[bytes]], source: str) -> Measured:
     """Counts ``frames`` (per port) by index; `InputError` if there are none, or too many to count."""
-    models = port_models({"ports": ports_json(solution)})
+    models = port_models({"ports": ports_json(solution), "groups": solution.groups})
     size = models[0].table_size
     weights = [0] * size
     for port, arriving in frames.items():
@@ -70,15 +70,16 @@ def measure(solution: RssSolution, frames: Mapping[int, Iterable[bytes]], source
     packets = sum(weights)
     if not 0 < packets <= MOST_PACKETS:
         raise InputError(f"{source}: {packets} packets: tables are balanced for 1 to {MOST_PACKETS}")
-    counts = [n for n in WORKERS if n <= size]
-    before = tuple((n, _ratio(weights, n)) for n in counts)
-    after = tuple((n, _ratio(weights, n, tuple(weights))) for n in counts)
+    groups = solution.groups
+    counts = [n for n in WORKERS if n <= (len(set(groups)) or size)]
+    before = tuple((n, _ratio(weights, n, (), groups)) for n in counts)
+    after = tuple((n, _ratio(weights, n, tuple(weights), groups)) for n in counts)
     return Measured(source, packets, tuple(weights), before, after)
 
 
-def _ratio(packets: list[int], workers: int, weights: tuple[int, ...] = ()) -> float:
+def _ratio(packets: list[int], workers: int, weights: tuple[int, ...], groups: tuple[int, ...]) -> float:
     """max/mean load of a table that was made with or without the weights."""
-    per_worker = loads(table(len(packets), workers, weights), packets, workers)
+    per_worker = loads(table(len(packets), workers, weights, groups), packets, workers)
     return round(max(per_worker) * workers / sum(per_worker), 4)
 
 

@@ -19,7 +19,7 @@ from maestro_tool.rss.toeplitz import HASH_BITS, toeplitz
 
 @dataclass(frozen=True, slots=True)
 class PortModel:
-    """One entry of ``ports``: key in bytes, table size in entries; ``weights`` as in `table.table`."""
+    """One entry of ``ports``: key in bytes, table size in entries; ``weights`` and ``groups`` as in `table.table`."""
 
     port: int
     key: bytes
@@ -30,6 +30,7 @@ class PortModel:
     nic_hashes: bool
     weights: tuple[int, ...] = ()
     function: Function = "toeplitz"
+    groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,19 @@ def port_models(plan: Mapping[str, Any]) -> list[PortModel]:
     weights = traffic.get("weights") if isinstance(traffic, Mapping) else ()
     if not isinstance(weights, list | tuple) or not all(type(w) is int and w >= 0 for w in weights):
         raise InputError("plan.json: the weights of its traffic are no list of numbers", hint="build the NF again")
-    return [port_model(entry, tuple(weights)) for entry in ports]
+    groups = plan.get("groups", ())
+    if not isinstance(groups, list | tuple) or not all(type(g) is int for g in groups) or not _numbered(groups):
+        raise InputError("plan.json: its groups are no list of consecutive numbers", hint="build the NF again")
+    return [port_model(entry, tuple(weights), tuple(groups)) for entry in ports]
 
 
-def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = ()) -> PortModel:
+def _numbered(groups: Sequence[int]) -> bool:
+    """From 0 on, in order of first occurrence."""
+    first = list(dict.fromkeys(groups))
+    return first == list(range(len(first)))
+
+
+def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = (), groups: tuple[int, ...] = ()) -> PortModel:
     """Reads one entry of plan.json's ``ports``; `InputError` if it is not one."""
     try:
         key, size = bytes.fromhex(entry["key"]), entry["table_size"]
@@ -75,9 +85,11 @@ def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = ()) -> PortM
             nic_hashes=bool(entry["rss_hf"]),
             weights=weights,
             function=_function(entry.get("function", "toeplitz")),
+            groups=groups,
         )
-        if weights and len(weights) != size:
-            raise ValueError(f"{len(weights)} weights for a table of {size} entries")
+        for what, values in (("weights", weights), ("groups", groups)):
+            if values and len(values) != size:
+                raise ValueError(f"{len(values)} {what} for a table of {size} entries")
         if not isinstance(size, int) or size <= 0 or size & (size - 1):
             raise ValueError(f"table_size {size!r} is no power of two")
         inputs = (*model.hashed.values(), *software.values())
@@ -110,7 +122,7 @@ def place(model: PortModel, frame: bytes, workers: int) -> Placement:
     For classes steered ``any`` the NIC's or the program's own choice is shown; another would be as right.
     ValueError if the table does not serve so many workers.
     """
-    entries = table(model.table_size, workers, model.weights)
+    entries = table(model.table_size, workers, model.weights, model.groups)
     name, fields, data = hash_input(model, frame)
     hashed = toeplitz(model.key, data) if fields else None
     index = (hashed or 0) & (model.table_size - 1)

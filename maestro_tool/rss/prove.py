@@ -1,4 +1,4 @@
-"""z3 proof, for all packets, that a solution sends related packets to equal indices.
+"""z3 proof, for all packets, that a solution sends related packets to equal indices, or to those of one group.
 
 Independent of the linear algebra that found the keys: frames are symbolic bytes, classes and views are their
 predicates, and the Toeplitz hash is written out for the concrete key.
@@ -34,10 +34,11 @@ def holds(constraint: Constraint, solution: RssSolution) -> bool:
 
 
 def counterexample(constraint: Constraint, solution: RssSolution) -> dict[str, int] | None:
-    """Bytes (``a.pkt.N``, ``b.pkt.N``) of two related packets that meet different indices; None: proved impossible."""
+    """Bytes (``a.pkt.N``, ``b.pkt.N``) of two related packets that meet different indices (groups of indices, if the
+    solution has any); None: proved impossible."""
     for a in _hashes(constraint, 0, solution):
         for b in _hashes(constraint, 1, solution):
-            found = _refute(constraint, a, b)
+            found = _refute(constraint, a, b, solution.groups)
             if found is not None:
                 return found
     return None
@@ -130,7 +131,7 @@ def _field_bits(name: str, prefix: str, *, aligned: bool) -> list[Expr]:
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
 
 
-def _refute(constraint: Constraint, a: _Hash, b: _Hash) -> dict[str, int] | None:
+def _refute(constraint: Constraint, a: _Hash, b: _Hash, groups: tuple[int, ...]) -> dict[str, int] | None:
     z3ify = Translator()
     context = z3ify.context
     # Equalities are substituted and XORs cancelled before SAT sees them: parity is hard for SAT alone.
@@ -140,15 +141,38 @@ def _refute(constraint: Constraint, a: _Hash, b: _Hash) -> dict[str, int] | None
     )
     related = z3ify(relation.related(constraint))
     frames: list[Any] = []
-    for x, y in zip(a.index(z3ify), b.index(z3ify), strict=True):
+    indices = a.index(z3ify), b.index(z3ify)
+    if groups:  # all bits of their numbers at once: these are no parities
+        numbers = (_group(bits, groups, context) for bits in indices)
+        differences = [z3.Or([x != y for x, y in zip(*numbers, strict=True)])]
+    else:
+        differences = [x != y for x, y in zip(*indices, strict=True)]
+    for difference in differences:
         # What holds for all packets need not be asked for those of these classes, which takes z3 far longer.
-        if not frames and _model(tactic, [related, x != y]) is None:
+        if not frames and _model(tactic, [related, difference]) is None:
             continue
         frames = frames or [z3ify(a.condition), z3ify(b.condition)]
-        model = _model(tactic, [related, *frames, x != y])
+        model = _model(tactic, [related, *frames, difference])
         if model is not None:
             return {d.name(): model[d].as_long() for d in model.decls() if z3.is_bv_value(model[d])}
     return None
+
+
+def _group(index: list[Any], groups: tuple[int, ...], context: Any) -> list[Any]:
+    """The number of the index's group, one Boolean per bit: decisions on the index bits, equal subterms once."""
+    done: dict[tuple[int, ...], Any] = {}
+    bits = [bit == 1 for bit in index]
+
+    def look_up(column: tuple[int, ...], depth: int) -> Any:
+        if len(set(column)) == 1:
+            return z3.BoolVal(bool(column[0]), context)
+        if column not in done:
+            half = len(column) // 2
+            low, high = look_up(column[:half], depth + 1), look_up(column[half:], depth + 1)
+            done[column] = z3.If(bits[depth], high, low)
+        return done[column]
+
+    return [look_up(tuple(g >> n & 1 for g in groups), 0) for n in range(max(groups).bit_length())]
 
 
 def _model(tactic: Any, conditions: list[Any]) -> Any:

@@ -16,7 +16,7 @@ from typing import Final
 from maestro_tool.packet.fields import ADDRESSES_OF, HASHABLE_OF, INPUT_BITS, PORTS_OF, Family
 from maestro_tool.rss import toeplitz
 from maestro_tool.rss.gf2 import Span, rank
-from maestro_tool.rss.table import worker_of
+from maestro_tool.rss.table import entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,19 @@ def granularity(table_size: int) -> float:
     return max(-(-table_size // n) * n / table_size for n in WORKERS)
 
 
-def report(columns: Columns, table_size: int, family: Family = 4) -> dict[str, dict[int, float]]:
-    """max/mean load for each kind of traffic and number of workers; 1.0 is perfect, N: one of N workers does it all."""
-    counts = [n for n in WORKERS if n <= table_size]
+def report(
+    columns: Columns, table_size: int, family: Family = 4, groups: tuple[int, ...] = ()
+) -> dict[str, dict[int, float]]:
+    """max/mean load for each kind of traffic and number of workers; 1.0 is perfect, N: one of N workers does it all.
+
+    ``groups``: see `RssSolution.groups`; numbers of workers that they do not serve are left out.
+    """
+    counts = [n for n in WORKERS if n <= (len(set(groups)) or table_size)]
     result = {}
     for traffic in TRAFFIC[family].reported:
         basis = () if traffic == "zipf" else _reduced(set(_varying(columns, traffic, family)))
-        result[traffic] = {n: round(_subspace_imbalance(basis, n, table_size), 4) for n in counts}
-    result["zipf"] = _zipf(columns, counts, table_size, family)
+        result[traffic] = {n: round(_subspace_imbalance(basis, n, table_size, groups), 4) for n in counts}
+    result["zipf"] = _zipf(columns, counts, table_size, family, groups)
     return result
 
 
@@ -148,13 +153,13 @@ def _reduced(vectors: Iterable[int]) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _subspace_imbalance(basis: tuple[int, ...], workers: int, table_size: int) -> float:
+def _subspace_imbalance(basis: tuple[int, ...], workers: int, table_size: int, groups: tuple[int, ...] = ()) -> float:
     indices = [0]
     for b in basis:
         indices += [i ^ b for i in indices]
-    loads = [0] * workers
+    loads, table = [0] * workers, entries(table_size, workers, groups=groups)
     for i in indices:
-        loads[worker_of(i, workers, table_size)] += 1
+        loads[table[i]] += 1
     return max(loads) * workers / len(indices)
 
 
@@ -175,7 +180,9 @@ def _zipf_flows(family: Family) -> tuple[tuple[dict[str, int], float], ...]:
     return tuple(flows)
 
 
-def _zipf(columns: Columns, counts: Sequence[int], table_size: int, family: Family) -> dict[int, float]:
+def _zipf(
+    columns: Columns, counts: Sequence[int], table_size: int, family: Family, groups: tuple[int, ...]
+) -> dict[int, float]:
     tables = {field: _byte_tables(c) for field, c in columns.items() if field in HASHABLE_OF[family]}
     load: dict[int, float] = {}
     for values, weight in _zipf_flows(family):
@@ -188,9 +195,9 @@ def _zipf(columns: Columns, counts: Sequence[int], table_size: int, family: Fami
         load[index] = load.get(index, 0.0) + weight
     result = {}
     for workers in counts:
-        loads = [0.0] * workers
+        loads, owners = [0.0] * workers, entries(table_size, workers, groups=groups)
         for index, weight in load.items():
-            loads[worker_of(index, workers, table_size)] += weight
+            loads[owners[index]] += weight
         result[workers] = round(max(loads) * workers / sum(loads), 4)
     return result
 

@@ -51,7 +51,9 @@ class RssSolution:
 
     Then ``ports`` is empty, ``conflict`` numbers the constraints (of `Problem.constraints`) of an irreducible
     contradiction, and ``reason`` says it in words.  ``problem``: digest of the problem.  ``agreeing_bits``: hash
-    bits that related packets share.
+    bits that related packets share.  ``groups``: () if they share the index; or else the number of a group for each
+    index of the (common) table, from 0 on in order of first occurrence.  Related packets then meet indices of one
+    group, which must have one worker.
     """
 
     satisfiable: bool
@@ -61,6 +63,7 @@ class RssSolution:
     conflict: tuple[int, ...] = ()
     reason: str = ""
     notes: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
 
 
 def ports_json(solution: RssSolution) -> list[dict[str, Any]]:
@@ -77,6 +80,7 @@ def to_json(solution: RssSolution) -> dict[str, Any]:
         "conflict": list(solution.conflict),
         "reason": solution.reason,
         "notes": list(solution.notes),
+        "groups": list(solution.groups),
         "ports": [
             _port_json(p) | {"nic_hashed": {c: list(f) for c, f in p.hashed}, "setup": p.setup, "padded": p.padded}
             for p in solution.ports
@@ -143,6 +147,7 @@ def from_json(data: Any) -> RssSolution:
             conflict=tuple(_of(int, c) for c in data["conflict"]),
             reason=_of(str, data["reason"]),
             notes=tuple(_of(str, n) for n in data["notes"]),
+            groups=tuple(_of(int, g) for g in data["groups"]),
         )
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"not an RSS solution: {error}") from None

@@ -33,6 +33,12 @@ def check(problem: Problem, solution: RssSolution) -> list[str]:
     violations = [v for p in solution.ports for v in _port(problem, p)]
     if len({p.table_size for p in solution.ports}) > 1:
         violations.append("the ports' tables differ in size")
+    if solution.groups and (
+        problem.full_hash
+        or len(solution.groups) != solution.ports[0].table_size
+        or 1 << solution.agreeing_bits != len(solution.groups)
+    ):
+        violations.append("the groups are not those of the table's indices")
     least = solution.ports[0].table_size.bit_length() - 1 if solution.ports else 0
     if not least <= solution.agreeing_bits <= HASH_BITS or (problem.full_hash and solution.agreeing_bits < HASH_BITS):
         violations.append(f"{solution.agreeing_bits} bits of the hash are too few to agree")

@@ -79,6 +79,7 @@ struct maestro_port {
   uint16_t table_size;         /* entries; a power of two.  A NIC's larger table repeats them. */
   bool table_selectable;       /* the NIC takes a table of table_size whatever it had before */
   const uint32_t *weights;     /* table_size packets per index, of measured traffic; NULL: none was */
+  const uint16_t *groups;      /* table_size groups, 0 on: indices of one have one worker; NULL: each is its own */
   uint16_t max_queues;         /* that RSS of this NIC spreads over; 0: no bound is known */
   uint32_t software_classes;   /* bit per enum maestro_class: steered in software */
   struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
@@ -157,8 +158,8 @@ enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length);
 uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length);
 /* Index of a frame into the port's table, over the NF's view; 0 for frames without a view. */
 uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, uint32_t length);
-/* Fills the port's table: table[i] = worker.  Each worker has consecutive entries, or what balances the weights
- * (why: rss/table.py). */
+/* Fills the port's table: table[i] = worker.  Each worker has consecutive entries, or what balances the groups or the
+ * weights (why: rss/table.py). */
 void maestro_fill_table(const struct maestro_port *port, unsigned n_workers, uint16_t *table);
 
 #endif

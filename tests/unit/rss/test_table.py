@@ -53,17 +53,22 @@ DRIVER = """
 #include <stdlib.h>
 #include "maestro.h"
 int main(void) {
-  unsigned size, workers, measured;
-  while (scanf("%u %u %u", &size, &workers, &measured) == 3) {
+  unsigned size, workers, measured, grouped;
+  while (scanf("%u %u %u %u", &size, &workers, &measured, &grouped) == 4) {
     uint32_t *weights = calloc(size, sizeof *weights);
+    uint16_t *groups = calloc(size, sizeof *groups);
     uint16_t *table = calloc(size, sizeof *table);
     for (unsigned i = 0; measured && i < size; i++)
       if (scanf("%u", &weights[i]) != 1) return 1;
-    const struct maestro_port port = {.table_size = (uint16_t)size, .weights = measured ? weights : NULL};
+    for (unsigned i = 0; grouped && i < size; i++)
+      if (scanf("%hu", &groups[i]) != 1) return 1;
+    const struct maestro_port port = {
+        .table_size = (uint16_t)size, .weights = measured ? weights : NULL, .groups = grouped ? groups : NULL};
     maestro_fill_table(&port, workers, table);
     for (unsigned i = 0; i < size; i++) printf("%u ", table[i]);
     printf("\\n");
     free(weights);
+    free(groups);
     free(table);
   }
   return 0;
@@ -93,12 +98,36 @@ def test_c_fills_the_same_tables(c_tables: Callable[[str], list[list[int]]]) -> 
     questions, expected = [], []
     for _ in range(300):
         size = 1 << r.randrange(0, 12)
-        workers = r.randint(1, min(size, 127))
+        groups = random_groups(r, size) if r.randrange(2) else []
+        workers = r.randint(1, min(len(set(groups)) or size, 127))
         kind = r.randrange(4)
         weights = [r.choice((0, r.randrange(4), r.randrange(2**32))) for _ in range(size)] if kind else []
-        questions.append(f"{size} {workers} {int(bool(kind))} {' '.join(map(str, weights))}")
-        expected.append(table(size, workers, weights))
+        numbers = [size, workers, int(bool(kind)), int(bool(groups)), *weights, *groups]
+        questions.append(" ".join(map(str, numbers)))
+        expected.append(table(size, workers, weights, groups))
     assert c_tables("\n".join(questions)) == expected
+
+
+def random_groups(r: random.Random, size: int) -> list[int]:
+    """Groups numbered in order of first occurrence."""
+    drawn = [r.randrange(1 + r.randrange(size)) for _ in range(size)]
+    number = {group: n for n, group in enumerate(dict.fromkeys(drawn))}
+    return [number[group] for group in drawn]
+
+
+def test_groups_stay_together_whatever_the_traffic() -> None:
+    r = random.Random(8)
+    for _ in range(100):
+        size = 1 << r.randrange(1, 8)
+        groups = random_groups(r, size)
+        workers = r.randint(1, len(set(groups)))
+        weights = [r.randrange(9) for _ in range(size)] if r.randrange(2) else []
+        entries = table(size, workers, weights, groups)
+        assert len(set(zip(groups, entries, strict=True))) == len(set(groups))
+        if not weights:  # every worker gets some
+            assert set(entries) == set(range(workers))
+    with pytest.raises(ValueError, match="in 2 groups serves 1 to 2 workers, not 3"):
+        table(4, 3, (), (0, 0, 1, 1))
 
 
 # --------------------------------------------------------------------------- a user's capture

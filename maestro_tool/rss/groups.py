@@ -1,0 +1,174 @@
+"""Groups of indices that one worker must have: the connected components of the indices that related packets meet.
+
+Found by what proves them (``prove``): each counterexample joins two groups, until there is none.  Since z3 would have
+to name hundreds of pairs one by one, each is also tried at the other places of the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from maestro_tool.expr.nodes import TRUE, const, substitute, symbols
+from maestro_tool.packet.fields import FIELDS, Family
+from maestro_tool.rss import prove, quality, relation
+from maestro_tool.rss.model import PortModel, hash_input, port_models
+from maestro_tool.rss.problem import HashSetup
+from maestro_tool.rss.solution import PortSolution, RssSolution, ports_json
+from maestro_tool.rss.steering import Layout
+from maestro_tool.rss.toeplitz import toeplitz
+from maestro_tool.rss.windows import Window, Windows
+from maestro_tool.sharding.plan import Constraint
+
+#: Bytes of the frames that counterexamples are made into: more than any constraint reads.
+FRAME = 256
+
+Pair = tuple[bytes, bytes]
+
+
+def grouped(constraints: tuple[Constraint, ...], solution: RssSolution, windows: Windows) -> RssSolution | None:
+    """The solution with the finest groups for which packets that any of ``constraints`` relates meet one.
+
+    None if there is one group only, or a counterexample cannot be followed.  ResourceLimitError if z3 gives up.
+    """
+    components = _Components(solution.ports[0].table_size)
+    for constraint in constraints:
+        pairs = _Pairs(constraint, solution, windows)
+        while (found := prove.counterexample(constraint, replace(solution, groups=components.numbers()))) is not None:
+            pair = pairs.frames(found)
+            if not components.join(*pairs.indices(pair)):
+                return None
+            for indices, other in pairs.moved(pair):
+                if not components.together(*indices) and pairs.related(other):
+                    components.join(*indices)
+            if components.count == 1:
+                return None
+    return replace(solution, groups=components.numbers())
+
+
+def traffic_columns(p: PortSolution, family: Family = 4) -> quality.Columns:
+    """Per field of ordinary traffic what each of its bits adds to the index."""
+    setup = None if p.setup is None else HashSetup(p.setup, p.rss_hf, p.hashed, p.padded, p.function, p.rules)
+    positions = Layout(setup, p.software, p.steering).traffic_positions(family)
+    return quality.field_columns(p.key, positions, p.table_size.bit_length() - 1)
+
+
+def window_columns(p: PortSolution, window: Window) -> Sequence[int]:
+    """What each bit of the window adds to the index, most significant first; of a pair what its source's bits add."""
+    columns = traffic_columns(p).get(window.fields[0], ())
+    return columns[len(columns) - 1 - window.high : len(columns) - window.low]
+
+
+class _Components:
+    """A partition of the indices that gets coarser."""
+
+    def __init__(self, size: int) -> None:
+        self._parent = list(range(size))
+        self.count = size
+
+    def _root(self, index: int) -> int:
+        parent = self._parent
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    def together(self, a: int, b: int) -> bool:
+        return self._root(a) == self._root(b)
+
+    def join(self, a: int, b: int) -> bool:
+        """False if they were together before."""
+        low, high = sorted((self._root(a), self._root(b)))
+        if low == high:
+            return False
+        self._parent[high] = low
+        self.count -= 1
+        return True
+
+    def numbers(self) -> tuple[int, ...]:
+        """See `RssSolution.groups`; () while each index is alone."""
+        if self.count == len(self._parent):
+            return ()
+        roots = [self._root(i) for i in range(len(self._parent))]
+        number = {root: n for n, root in enumerate(dict.fromkeys(roots))}
+        return tuple(number[root] for root in roots)
+
+
+class _Pairs:
+    """Pairs of frames for one constraint."""
+
+    def __init__(self, constraint: Constraint, solution: RssSolution, windows: Windows) -> None:
+        models = port_models({"ports": ports_json(solution)})
+        self._models = tuple(models[p] for p in constraint.ports)
+        self._windows = tuple(windows[p] for p in constraint.ports)
+        self._added = tuple(
+            _added(window_columns(solution.ports[p], w)) for p, w in zip(constraint.ports, self._windows, strict=True)
+        )
+        self._related = relation.related(constraint)
+        self._bytes = [(s, *_place(str(s.value))) for s in symbols(self._related) if ".pkt." in str(s.value)]
+
+    def frames(self, values: Mapping[str, int]) -> Pair:
+        """The two frames of a counterexample."""
+        made = []
+        for side in "ab":
+            frame = bytearray(values.get(f"{side}.pkt_len", FRAME))
+            for name, value in values.items():
+                if name.startswith(f"{side}.pkt.") and (n := int(name.rpartition(".")[2])) < len(frame):
+                    frame[n] = value
+            made.append(bytes(frame))
+        return made[0], made[1]
+
+    def indices(self, pair: Pair) -> tuple[int, int]:
+        a, b = (_index(model, frame) for model, frame in zip(self._models, pair, strict=True))
+        return a, b
+
+    def related(self, pair: Pair) -> bool:
+        """Certainly related."""
+        values = {s: const(pair[side][n], 8) for s, side, n in self._bytes}
+        return substitute(self._related, values) == TRUE
+
+    def moved(self, pair: Pair) -> Iterator[tuple[tuple[int, int], Pair]]:
+        """The same distance at all other places of the window, with the indices that it meets there."""
+        start = self.indices(pair)
+        seen = [_seen(window, frame) for window, frame in zip(self._windows, pair, strict=True)]
+        for n in range(1, 1 << self._windows[0].width):
+            frames, indices = [], []
+            for window, frame, added, index, old in zip(self._windows, pair, self._added, start, seen, strict=True):
+                frames.append(_moved(frame, window.fields[0], n << window.low))
+                indices.append(index ^ added[old] ^ added[_seen(window, frames[-1])])
+            yield (indices[0], indices[1]), (frames[0], frames[1])
+
+
+def _place(name: str) -> tuple[int, int]:
+    """``b.pkt.34`` -> (1, 34)."""
+    side, _, n = name.partition(".pkt.")
+    return "ab".index(side), int(n)
+
+
+def _added(columns: Sequence[int]) -> list[int]:
+    """Per value of a window what it adds to the index."""
+    result = [0]
+    for column in reversed(columns):
+        result += [value ^ column for value in result]
+    return result
+
+
+def _seen(window: Window, frame: bytes) -> int:
+    """The value in the window."""
+    value = 0
+    for name in window.fields:
+        f = FIELDS[name]
+        value ^= int.from_bytes(frame[f.offset : f.offset + f.size], "big")
+    return value >> window.low & ((1 << window.width) - 1)
+
+
+def _moved(frame: bytes, field: str, distance: int) -> bytes:
+    """The frame with ``distance`` added to the field."""
+    f = FIELDS[field]
+    value = int.from_bytes(frame[f.offset : f.offset + f.size], "big") + distance
+    return frame[: f.offset] + (value % (1 << f.bits)).to_bytes(f.size, "big") + frame[f.offset + f.size :]
+
+
+def _index(model: PortModel, frame: bytes) -> int:
+    _, fields, data = hash_input(model, frame)
+    return toeplitz(model.key, data) & (model.table_size - 1) if fields else 0
