@@ -144,7 +144,7 @@ def _refute(constraint: Constraint, a: _Hash, b: _Hash, groups: tuple[int, ...])
     indices = a.index(z3ify), b.index(z3ify)
     if groups:  # all bits of their numbers at once: these are no parities
         numbers = (_group(bits, groups, context) for bits in indices)
-        differences = [z3.Or([x != y for x, y in zip(*numbers, strict=True)])]
+        differences = [z3.Or([z3.BoolVal(False, context), *(x != y for x, y in zip(*numbers, strict=True))])]
     else:
         differences = [x != y for x, y in zip(*indices, strict=True)]
     for difference in differences:

@@ -91,7 +91,7 @@ class _Search:
         """What the search found out in vain."""
         if self._impossible:
             return (
-                "nor can a table part them: related packets connect all indices, though each value has its own (proved)"
+                "nor can a table part them: related packets connect all indices, of which each value has one (proved)"
             )
         tried = dict.fromkeys(str(w) for windows in self._tried for w in windows.values())
         gave_up = f" (z3 gave up on {self._gave_up})" if self._gave_up else ""

@@ -184,7 +184,7 @@ def relations(draw: st.DrawFn) -> Expr:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(relations())
 def test_a_plan_is_found_if_any_key_and_table_has_one(condition: Expr) -> None:
     """Where the index can tell apart all that the relation reads, there is a plan if and only if the relation does not
@@ -201,12 +201,12 @@ def test_a_plan_is_found_if_any_key_and_table_has_one(condition: Expr) -> None:
     solution = solve_problem(task)
     assert solution.satisfiable == (len(set(connected)) > 1)
     if not solution.satisfiable:
-        assert "(proved)" in solution.reason or "R3" in solution.reason
-        assert "not searched" not in solution.reason
+        assert "(proved)" in solution.reason and "not searched" not in solution.reason
         return
     assert not verify.check(task, solution)
-    placed = queue_command(plan_of(solution), 0, [frame(1, 2, p, 9) for p in range(16)], 2)
-    assert len({p["worker"] for p in placed}) == 2
+    workers = len(set(solution.groups)) or solution.ports[0].table_size
+    placed = queue_command(plan_of(solution), 0, [frame(1, 2, p, 9) for p in range(16)], workers)
+    assert len({p["worker"] for p in placed}) > 1
     for a in range(16):
         for b in range(16):
             if connected[a] == connected[b]:
