@@ -12,7 +12,7 @@ from functools import reduce
 import z3
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, binary, compare, const, extract, ite, land, lor, substitute, sym
+from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, extract, ite, land, lor, substitute, sym
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet.fields import FIELDS, HASHABLE
 from maestro_tool.rss import relation
@@ -31,6 +31,8 @@ def connects_all(constraint: Constraint) -> bool:
     one_kind = constraint.ports[0] == constraint.ports[1] and constraint.classes[0] == constraint.classes[1]
     if not one_kind or not set(names) <= set(HASHABLE):
         return False  # other bytes would say to which class a frame belongs
+    if not names:
+        return relation.related(constraint) == TRUE
     packet = {name: relation.field(0, name) for name in names}
     before = reduce(lor, (_met(constraint, packet, other) for other in _before(packet)), FALSE)
     first = reduce(land, (_is_zero(value) for value in packet.values()))
