@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from explained import explain_sources, explained, shown
 
 from maestro_tool.diagnostics import InputError, ToolError
 from maestro_tool.explain import graphs, to_json
+
+IPV6_SOURCES = (Path(__file__).parents[2] / "foreign/dualstack/main.c",)
 
 NFS = ("nop", "fw", "pol", "sbridge", "bridge", "nat", "psd", "cl", "lb")
 
@@ -64,6 +67,16 @@ BRIDGE = """\
 
 def test_firewall_on_one_screen() -> None:
     assert FW in shown(explained("fw"))
+
+
+def test_fields_of_ipv6_have_names() -> None:
+    """Those of IPv4 lie at the same places; the next header is where IPv4 has its fragment offset."""
+    text = shown(explain_sources(IPV6_SOURCES, "dualstack", "e810"), 200)
+    assert "(src_ip6, dst_ip6, src_port6, dst_port6, next_header) found in table6.flows" in text
+    assert "(src_ip, dst_ip, src_port, dst_port, protocol) found in table4.flows" in text
+    part = text[text.index("IPv6, frame") :]
+    assert re.search(r"IPv6, frame length[^\n]*\n[^\n]* TCP\n", part) and " UDP, " in part
+    assert "IPv6: hosts inside one /64" in text and "software steers tcp4_options" in text
 
 
 def test_ports_that_do_the_same_and_parts_that_are_the_same_are_told_once() -> None:
