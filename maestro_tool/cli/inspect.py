@@ -68,7 +68,8 @@ def _text(profile: NicProfile) -> str:
     ]
     for flag in rss.flags_advertised:
         lines.append(f"  flag         {flag}{'' if flag in rss.flags_programmed else ' (advertised only)'}")
-    lines += [f"  {name:<20} {', '.join(c.fields)}" for name, c in rss.classes.items()]
+    doubt = "  (not on every card: software steers it where it matters)"
+    lines += [f"  {n:<20} {', '.join(c.fields)}{'' if c.reliable else doubt}" for n, c in rss.classes.items()]
     for selection in rss.selections:
         lines.append(f"  instead, set-up {selection.name}: {' | '.join(selection.flags)}")
         lines += [f"    {name:<18} {', '.join(fields)}" for name, fields in selection.classes.items()]
