@@ -146,7 +146,7 @@ class KeySearch:
             return
         current = best.layouts[port]
         if current.setup is not None:
-            for setup in self._problem.ports[port].setups[1:]:
+            for setup in self._setups(port)[1:]:
                 yield layout(self._problem, port, setup)
             if 6 in self._families[port] and best.starved:
                 for choice in (self._everything, self._effective, self._named):
@@ -165,9 +165,15 @@ class KeySearch:
         named = self._named(attempt, port, 4)
         return next((s for s in self._problem.ports[port].setups if s.fields("tcp4") == named), None)
 
+    def _setups(self, port: int) -> tuple[HashSetup, ...]:
+        """Those worth trying: ``sort`` never beats a key of ours (docs/rss.md), and costs z3 half a minute over IPv6."""
+        card = self._problem.ports[port]
+        slow = 6 in self._families[port] and card.fixed_key is None
+        return tuple(s for s in card.setups if not (slow and s.function == "sort"))
+
     def _symmetric(self, attempt: _Attempt, port: int) -> HashSetup | None:
         """The set-up that hashes symmetrically, on ports that constraints reach."""
-        setups = self._problem.ports[port].setups if port in self._constrained else ()
+        setups = self._setups(port) if port in self._constrained else ()
         return next((s for s in setups if s.function != "toeplitz"), None)
 
     def _everything(self, _: _Attempt, port: int, family: Family) -> tuple[str, ...]:
