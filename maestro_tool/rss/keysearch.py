@@ -166,7 +166,7 @@ class KeySearch:
         return next((s for s in self._problem.ports[port].setups if s.fields("tcp4") == named), None)
 
     def _setups(self, port: int) -> tuple[HashSetup, ...]:
-        """Those worth trying: ``sort`` never beats a key of ours (docs/rss.md), and costs z3 half a minute over IPv6."""
+        """Those worth trying: ``sort`` never beats a key of ours (docs/rss.md), and is slow to prove over IPv6 (z3)."""
         card = self._problem.ports[port]
         slow = 6 in self._families[port] and card.fixed_key is None
         return tuple(s for s in card.setups if not (slow and s.function == "sort"))
