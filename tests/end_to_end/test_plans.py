@@ -126,14 +126,33 @@ def test_other_arguments_other_ports():
     assert constraints(plan_of("fw", ("--expire", "5", "--max-flows", "64"))) == EXPECTED["fw"]
 
 
-@pytest.mark.parametrize("nic", ["e810", "soft"])
-@pytest.mark.parametrize("name", [*EXPECTED, "lb", "bridge"])
-def test_keys_hold_for_all_packets(name, nic):
+@pytest.mark.parametrize("name", sorted(folder.name for folder in (ROOT / "nfs").iterdir()))
+def test_keys_hold_for_all_packets_on_every_card(name):
+    """z3 proves the solution of each NF for each profile; profiles that make the same problem have the same one."""
     plan = plan_of(name)
-    solution = rss.solve(plan.constraints, load_profile(ROOT / "configs" / f"{nic}.yaml"), 2)
-    assert solution.satisfiable
-    for c in plan.constraints:
-        assert prove.holds(c, solution)
+    profiles = [load_profile(path) for path in sorted((ROOT / "configs").glob("*.yaml"))]
+    problems = {p.digest: p for p in (rss.problem(plan.constraints, card, 2) for card in profiles)}
+    for task in problems.values():
+        solution = rss.solve_problem(task)
+        assert solution.satisfiable
+        assert all(prove.holds(c, solution) for c in plan.constraints)
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "kinds"),
+    [(n, 1.10, ("uniform", "/16", "/24")) for n in ("pol", "psd", "nat", "hhh")]
+    + [("fw", 1.05, ("uniform", "/16", "/24", "ports"))],
+)
+def test_balance_on_16_cores_with_a_table_of_512(name, most, kinds):
+    """max/mean load, on all ports that the plan constrains."""
+    plan = plan_of(name)
+    solution = rss.solve(plan.constraints, load_profile(ROOT / "configs" / "e810.yaml"), 2)
+    constrained = {port for c in plan.constraints for port in c.ports}
+    assert constrained
+    for port in (solution.ports[n] for n in constrained):
+        reached = {traffic: ratio for traffic, workers, ratio in port.balance if workers == 16}
+        assert port.table_size == 512
+        assert all(reached[kind] <= most for kind in kinds), reached
 
 
 @pytest.mark.parametrize("name", ["fw", "pol"])

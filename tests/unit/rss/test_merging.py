@@ -52,7 +52,7 @@ def test_thirds_of_a_port_get_a_table_of_groups(nic: str) -> None:
     task = problem((constraint,), profile(nic), 1)
     started = time.process_time()
     solution = solve_problem(task)
-    assert time.process_time() - started < 3 or nic != "e810"
+    assert time.process_time() - started < 6  # 2 s on an idle machine
     size = solution.ports[0].table_size
     assert solution.satisfiable and len(set(solution.groups)) == -(-size // 3)
     assert not verify.check(task, solution) and from_json(solution_json(solution)) == solution
