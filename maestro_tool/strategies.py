@@ -70,7 +70,7 @@ def choose(question: Question, wanted: str) -> Choice:
             reasons.append(error.message + (f" ({error.location})" if error.location else ""))
             continue
         return replace(choice, strategy=replace(choice.strategy, why=(*reasons, *choice.strategy.why)))
-    return _attempt(question, _BEST_FIRST[-1])  # sound for all; what cores cannot share it refuses once more
+    return _attempt(question, _BEST_FIRST[-1])  # why even this is refused
 
 
 def _attempt(question: Question, name: str) -> Choice:
@@ -114,7 +114,6 @@ def _hybrid(question: Question) -> Choice:
             f"not hybrid: {hints.why_always_write}, so only one could be handled at a time",
             hint="keep state in a map or a vector, and write near the frame's start; or use strategy=locks",
         )
-    _check_kinds(question, plan, "not hybrid")
     _check_variables(question, "not hybrid")
     solution = _solved(question, plan, False, "not hybrid")
     names = {o.id: o.name for o in question.analysis.objects}
@@ -125,7 +124,6 @@ def _hybrid(question: Question) -> Choice:
 
 def _locks(question: Question, name: str) -> Choice:
     plan = everything_shared(question.plan)
-    _check_kinds(question, plan, f"not {name}")
     why = [] if shares(plan) else ["packets write no state, so there is nothing to share"]
     reason = sharing(question.analysis, plan).why_always_write
     if reason is not None:
@@ -144,18 +142,6 @@ def _solved(question: Question, plan: ShardingPlan, software: bool, what: str) -
         _location(question.program, locs),
         hint="use strategy=locks or auto",
     )
-
-
-def _check_kinds(question: Question, plan: ShardingPlan, what: str) -> None:
-    """Not all kinds of objects can be shared: the runtime does not synchronise those that hardly any packet changes."""
-    for decision in plan.decisions:
-        o = question.analysis.objects[decision.object]
-        if decision.treatment == "shared" and o.kind in ("lpm", "dmap"):
-            raise UnsupportedError(
-                f"{what}: packets change {o.name}, and cores cannot share what {o.kind}_allocate makes",
-                question.program.locations[o.loc],
-                hint="fill it in nf_init" if o.kind == "lpm" else "use two maps, a vector and an index allocator",
-            )
 
 
 def _check_variables(question: Question, what: str) -> None:

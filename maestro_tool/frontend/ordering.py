@@ -67,6 +67,11 @@ _KNOWN: dict[str, _Known] = {
     "dchain_rejuvenate_index": _Known(state="rw"),
     "dchain_free_index": _Known(state="rw"),
     "dchain_is_index_allocated": _Known(state="r"),
+    "dchain_expire_one_index": _Known((), (1,), "rw"),
+    **dict.fromkeys(("dmap_get_a", "dmap_get_b"), _Known((1,), (2,), "r", calls_back=True)),
+    "dmap_size": _Known(state="r"),
+    "lpm_lookup_elem": _Known(state="r"),
+    "lpm_update_elem": _Known(state="rw"),
     "strlen": _Known((0,)),
     "strcmp": _Known((0, 1)),
     "strncmp": _Known((0, 1)),
@@ -93,6 +98,7 @@ class _Facts:
     """What all functions together do; grows until it no longer changes."""
 
     globals: set[str] = field(default_factory=set)  # defined in these units
+    enumerators: set[tuple[int, str]] = field(default_factory=set)  # with the identity of their unit
     functions: dict[str, list[_Function]] = field(default_factory=dict)
     arrays: set[str] = field(default_factory=set)  # keys of variables
     array_types: set[str] = field(default_factory=set)
@@ -143,7 +149,9 @@ def _collect(units: Sequence[Unit]) -> _Facts:
     facts = _Facts()
     for unit in units:
         for node in _all_nodes(unit.tree):
-            if isinstance(node, c_ast.Typedef) and _is_array(facts, node.type):
+            if isinstance(node, c_ast.Enumerator):
+                facts.enumerators.add((id(unit), node.name))
+            elif isinstance(node, c_ast.Typedef) and _is_array(facts, node.type):
                 facts.array_types.add(node.name)
             elif isinstance(node, c_ast.Struct | c_ast.Union):
                 for member in node.decls or ():
@@ -226,7 +234,7 @@ class _Walker:
         keys = {f"{self.function.name}.{name}"} if name in self.function.locals else set()
         if name in self.facts.globals:
             keys.add(name)
-        elif not keys and name not in self.facts.functions:
+        elif not (keys or name in self.facts.functions or (id(self.function.unit), name) in self.facts.enumerators):
             keys.add(_MEMORY)  # defined elsewhere
         return frozenset(keys)
 

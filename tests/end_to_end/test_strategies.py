@@ -70,13 +70,13 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t length, vigor_time_t 
 
 
 @pytest.mark.parametrize("strategy", ["auto", "locks", "tm"])
-def test_what_cores_cannot_share_has_no_strategy(tmp_path: Path, strategy: str) -> None:
-    """Said here, not when C is generated, so that ``explain`` knows."""
+def test_routes_that_packets_change_are_shared(tmp_path: Path, strategy: str) -> None:
     folder = tmp_path / "routes"
     folder.mkdir()
     (folder / "nf.c").write_text(ROUTES)
-    with pytest.raises(UnsupportedError, match="packets change routes, and cores cannot share what lpm_allocate makes"):
-        choose(str(folder), strategy)
+    choice = choose(str(folder), strategy)
+    assert choice.strategy.name == ("tm" if strategy == "tm" else "locks")
+    assert [d.treatment for d in choice.plan.decisions] == ["shared"]
 
 
 @pytest.mark.parametrize(("name", "own"), [("fw", False), ("sbridge", True)])

@@ -21,7 +21,7 @@ _PROGRAM = {"main", "options", "ports", "workers", "replay", "captures", "statis
 
 
 def generated(name: str, strategy: str, folder: Path) -> Path:
-    function = nf.load(ROOT / "nfs" / name)
+    function = nf.load(next(f for f in (ROOT / "nfs" / name, ROOT / "tests/foreign" / name) if f.exists()))
     request = pipeline.Request(function.sources, function.arguments, function.ports, (function.root,))
     watch = pipeline.Stopwatch()
     analysed = pipeline.analyse(request, NoCache(), watch)
@@ -61,6 +61,7 @@ def race(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("psd", "locks", ["--expire", "50"]),
         ("hhh", "locks", []),
         ("bridge", "tm", ["--expire", "50"]),
+        ("pairs", "locks", ["--expire", "50"]),  # a double map and routes
         ("lb", "tm", ["--expire", "50", "--backend-expire", "200"]),
     ],
 )
@@ -71,7 +72,7 @@ def test_no_data_races(name: str, strategy: str, arguments: list[str], tmp_path:
     assert write_locks >= restarts > 0
 
 
-@pytest.mark.parametrize(("name", "kind"), [("fw", "DCHAIN"), ("bridge", "DCHAIN")])
+@pytest.mark.parametrize(("name", "kind"), [("fw", "DCHAIN"), ("bridge", "DCHAIN"), ("pairs", "LPM")])
 def test_unguarded_objects_are_noticed(name: str, kind: str, tmp_path: Path) -> None:
     folder = generated(name, "locks", tmp_path)
     tables = folder / "gen" / f"{name}_parallel.c"

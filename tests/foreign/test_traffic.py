@@ -73,6 +73,7 @@ class Case:
 
 
 CASES = {
+    "pairs": Case(MIX, "--expire 20000"),
     "vigfw": Case(TURNED, "--expire 20000"),
     "vigpol": Case(MIX, "--rate 4000 --burst 200 --capacity 16384", least=10),
     "vignat": Case(MIX, "--wan 1 --extip 192.0.2.1 --expire 20000", converses=True),

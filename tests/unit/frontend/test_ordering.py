@@ -13,6 +13,7 @@ PRELUDE = """
 struct Map; struct Vector;
 struct V { int n; int *p; int a[4]; };
 struct Row { int *b, used; }; struct Rows { int b[4]; };
+enum { LIMIT = 3 };
 union U { struct { int *u_items; int u_n; }; int u_other; };
 int map_get(struct Map *, void *, int *);
 void vector_borrow(struct Vector *, int, void **);
@@ -76,6 +77,7 @@ ACCEPTED = {
     "loop": "int s = 0; for (int i = 0; i < 4; i++) s += table[i]; return s;",
     "nested calls": "return pick(twice(bump()), 3);",
     "statement expressions": "return ({ int t = other; t++; t; }) + ({ int t = 2; t++; t; });",
+    "constant beside a call": "return outside(1) != LIMIT;",
     "size": "return sizeof(count++) + count;",
 }
 
