@@ -44,11 +44,13 @@ def solve_problem(problem: Problem) -> RssSolution:
     related = RelatedPairs()
     size = table_size(problem)
     solution = KeySearch(problem, size, related).run()
-    if solution.satisfiable and (larger := larger_table(problem)):
-        other = KeySearch(problem, larger, related).run()
-        if other.satisfiable and _unevenness(other) < _unevenness(solution):
-            return other
-    if solution.satisfiable or size <= 2:
+    if solution.satisfiable:
+        for other_size in filter(None, (larger_table(problem), smaller_table(problem))):
+            other = KeySearch(problem, other_size, related).run()
+            if other.satisfiable and _unevenness(other) < _unevenness(solution):
+                return other if other_size > size else _limited(other, other_size)
+        return solution
+    if size <= 2:
         return solution
     # Any table that tells two indices apart can be had with one index bit (by another key), so that size 2 decides
     # whether there is a plan at all; if there is, take the largest table that it allows.
@@ -58,6 +60,10 @@ def solve_problem(problem: Problem) -> RssSolution:
         solution = KeySearch(problem, size, related).run()
     if not solution.satisfiable:
         return tables.merging(problem, smallest, related)
+    return _limited(solution, size)
+
+
+def _limited(solution: RssSolution, size: int) -> RssSolution:
     note = f"the constraints leave {size} indices to decide by: at most {size} workers"
     return replace(solution, notes=(*solution.notes, note))
 
@@ -76,5 +82,23 @@ def larger_table(problem: Problem) -> int | None:
     return next((t for t in sizes if quality.granularity(t) <= WELL_DIVIDED), sizes[-1])
 
 
+def smaller_table(problem: Problem) -> int | None:
+    """As many entries as the bits tell apart that the narrowest constraint leaves: none of the index is then wasted on
+    other bits, whose columns, which overlap those of their neighbours, must be zero."""
+    narrowest = min(
+        (sum(a.high - a.low + 1 for a, _ in c.equal) for c in problem.constraints if c.equal and c.relation is None),
+        default=0,
+    )
+    return 1 << narrowest if 0 < narrowest < table_size(problem).bit_length() - 1 else None
+
+
 def _unevenness(solution: RssSolution) -> float:
-    return sum(ratio for p in solution.ports for traffic, _, ratio in p.balance if traffic != "zipf")
+    """max/mean load, summed over ports, traffic and numbers of workers; those beyond a table's size have no work."""
+    known = [{(t, n): ratio for t, n, ratio in p.balance if t != "zipf"} for p in solution.ports]
+    kinds = {t for balance in known for t, _ in balance}
+    return sum(
+        balance.get((t, n), n / p.table_size)
+        for p, balance in zip(solution.ports, known, strict=True)
+        for t in kinds
+        for n in quality.WORKERS
+    )

@@ -504,3 +504,18 @@ def _seconds(call: object) -> float:
     assert callable(call)
     call()
     return time.process_time() - started
+
+
+@pytest.mark.parametrize("nic", ["e810", "82576", "soft"])
+@pytest.mark.parametrize("field", [("src_port", 0, 0), ("src_ip", 2, 0), ("dst_ip", 0, 0), ("dst_port", 3, 0)])
+def test_few_bits_at_a_field_s_end_spread(field: tuple[str, int, int], nic: str) -> None:
+    """In a large table they could decide the last bits of the index only, which few workers do not see."""
+    bits_named = FieldBits(*field)
+    constraint = replace(POL[0], equal=((bits_named, bits_named),), classes=(("tcp4", "udp4"),) * 2)
+    task = problem((constraint,), profile(nic), 2)
+    solution = solve_problem(task)
+    assert solution.satisfiable and not verify.check(task, solution) and prove.holds(constraint, solution)
+    [port] = set(constraint.ports)
+    for workers in (2, 4, 8, 16)[: bits_named.high + 1]:
+        assert balance(solution, port, "uniform", workers) == 1.0
+    assert any("at most" in note for note in solution.notes)
