@@ -79,7 +79,7 @@ class Route:
     """A call path as steps.
 
     ``rewrites``: offsets of the bytes of the frame that are written.  ``hidden``: tests that are no steps, each before
-    the step of that number.
+    the step of that number.  ``grown``: bytes by which the frame gets longer.
     """
 
     number: int
@@ -87,6 +87,7 @@ class Route:
     verdict: int | str | Expr
     rewrites: tuple[int, ...]
     hidden: tuple[tuple[int, Expr], ...] = ()
+    grown: int = 0
 
 
 def routes(analysis: Analysis) -> tuple[dict[int, list[Route]], Names]:
@@ -113,6 +114,7 @@ class _Path:
             tuple(self._steps()),
             self._rename(verdict) if isinstance(verdict, Expr) else verdict,
             tuple(offset for offset, _ in self._path.packet_writes),
+            grown=self._path.grown,
         )
 
     def _steps(self) -> Iterator[Step]:

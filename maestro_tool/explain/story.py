@@ -98,8 +98,11 @@ def _verdict(leaf: Leaf, words: Words, known: Sequence[Expr]) -> str:
             text = f"send to port {leaf.verdict}"
         case _:
             text = leaf.verdict
-    changed = rewritten(leaf.rewrites, facts) if leaf.verdict != "drop" else []
-    return f"rewrite {', '.join(changed)}; {text}" if changed else text
+    if leaf.verdict == "drop" or (not leaf.rewrites and not leaf.grown):
+        return text
+    if leaf.grown:  # fields are no longer where they were
+        return f"{'lengthen' if leaf.grown > 0 else 'shorten'} the frame by {abs(leaf.grown)} bytes; {text}"
+    return f"rewrite {', '.join(rewritten(leaf.rewrites, facts))}; {text}"
 
 
 # --------------------------------------------------------------------------- operations

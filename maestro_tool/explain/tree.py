@@ -21,6 +21,7 @@ class Leaf:
 
     verdict: int | str | Expr
     rewrites: tuple[int, ...]
+    grown: int
     paths: frozenset[int] = field(compare=False)
 
 
@@ -133,8 +134,8 @@ def _leaf(routes: Sequence[Route], forked: int) -> End:
     """Routes with the same steps; should they end differently, something in their values decides."""
     ends: dict[tuple[object, ...], list[Route]] = {}
     for r in routes:
-        ends.setdefault((r.verdict, r.rewrites), []).append(r)
-    found = [Leaf(rs[0].verdict, rs[0].rewrites, frozenset(r.number for r in rs)) for rs in ends.values()]
+        ends.setdefault((r.verdict, r.rewrites, r.grown), []).append(r)
+    found = [Leaf(rs[0].verdict, rs[0].rewrites, rs[0].grown, frozenset(r.number for r in rs)) for rs in ends.values()]
     if len(found) == 1:
         return found[0]
     return Choice(_hidden(routes, forked, None), tuple(Node((), leaf) for leaf in found))

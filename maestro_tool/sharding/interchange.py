@@ -101,14 +101,14 @@ def _apply(
         yield from contents.constraints(reach, number, compared)
 
 
-def _outcome(path: CallPath, question: int) -> tuple[object, object] | None:
+def _outcome(path: CallPath, question: int) -> tuple[object, ...] | None:
     """What leaves where; None if that is made of anything that came after the question, which no two paths share."""
     made = [e for _, e in path.packet_writes] + ([path.verdict] if isinstance(path.verdict, Expr) else [])
     for s in (s for e in made for s in symbols(e)):
         origin = producer(path, s)
         if origin is not None and any(origin is e for e in path.events[question:]):
             return None
-    return path.verdict, path.packet_writes
+    return path.verdict, path.grown, path.packet_writes
 
 
 def _question(path: CallPath, accesses: list[Access], dchain: int) -> int:

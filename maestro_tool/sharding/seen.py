@@ -13,12 +13,12 @@ free indices in this way.  That is the relaxation ``index-choice``; allocators t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
-from maestro_tool.packet.fields import CHECKSUMS, FIELDS, FIELDS6, Family
+from maestro_tool.packet.fields import CHECKSUMS, FIELDS, FIELDS6, Family, HeaderField
 from maestro_tool.sharding.access import producer, strip_extension
 from maestro_tool.sharding.homes import allocated_by, indices_in, stored_bytes
 from maestro_tool.sharding.plan import Obstacle
@@ -59,15 +59,21 @@ def ranged(scope: Scope, reach: Reach) -> dict[int, Ranged]:
     return found
 
 
-def _shown(scope: Scope, reach: Reach) -> dict[int, dict[int, set[tuple[int, Family]]]]:
+#: A byte of a frame that leaves, and the frame's version of IP; None where fields are not at their usual places.
+_Shown = tuple[int, Family | None]
+
+
+def _shown(scope: Scope, reach: Reach) -> dict[int, dict[int, set[_Shown]]]:
     """allocator -> port -> bytes of the frames sent there that depend on an index, and the frames' version of IP."""
-    found: dict[int, dict[int, set[tuple[int, Family]]]] = {}
+    found: dict[int, dict[int, set[_Shown]]] = {}
     for number, path in enumerate(scope.analysis.paths):
         for byte, value in path.packet_writes:
             for dchain in {d for s in _roots(path, value) for d in _sources(scope, path, s)}:
                 ports = found.setdefault(dchain, defaultdict(set))
+                # Where bytes were inserted or cut, others are at the fields' places.
+                family = None if path.grown else reach.family(number)
                 for port in _leaves_on(path, scope.analysis.ports):
-                    ports[port].add((byte, reach.family(number)))
+                    ports[port].add((byte, family))
     return found
 
 
@@ -77,11 +83,15 @@ def _leaves_on(path: CallPath, ports: int) -> Iterable[int]:
     return () if path.verdict == "drop" else (p for p in range(ports) if p != path.port)
 
 
-def _names(places: Iterable[tuple[int, Family]]) -> tuple[str, ...]:
+def _names(places: Iterable[_Shown]) -> tuple[str, ...]:
     """The fields that the bytes belong to, in their order."""
-    known = {4: FIELDS | CHECKSUMS, 6: FIELDS6}
-    fields = {(b, n): f.name for n in known for f in known[n].values() for b in range(f.offset, f.offset + f.size)}
-    return tuple(dict.fromkeys(fields.get((b, n), f"byte {b}") for b, n in sorted(places)))
+    known: dict[Family, Mapping[str, HeaderField]] = {4: FIELDS | CHECKSUMS, 6: FIELDS6}
+    fields: dict[_Shown, str] = {
+        (b, n): f.name for n in known for f in known[n].values() for b in range(f.offset, f.offset + f.size)
+    }
+    return tuple(
+        dict.fromkeys(fields.get((b, n), f"byte {b}") for b, n in sorted(places, key=lambda p: (p[0], p[1] or 0)))
+    )
 
 
 # --------------------------------------------------------------------------- the index itself
@@ -289,7 +299,7 @@ def _only_cleans(scope: Scope, number: int, event: int, prover: Prover) -> bool:
 
     def rest(p: CallPath) -> tuple[object, ...]:
         events = tuple(replace(e, index=None, value=None) if e.op == "expire_range" else e for e in p.events)
-        return p.port, tuple(c for c in p.condition if not about(c)), events, p.packet_writes, p.verdict
+        return p.port, tuple(c for c in p.condition if not about(c)), events, p.grown, p.packet_writes, p.verdict
 
     mine, any_of = rest(path), FALSE
     for p in scope.analysis.paths:

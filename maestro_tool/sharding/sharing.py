@@ -81,6 +81,8 @@ def sharing(analysis: Analysis, plan: ShardingPlan) -> Sharing:
         why_always_write = "packets write variables or memory of the NF"  # no call of the API announces it
     elif any(_looked_up_changed(path, shared, _key_vectors(analysis)) for path in analysis.paths):
         why_always_write = "packets change keys and look them up"  # a map would not look at a reader's copies
+    elif analysis.frame_moved:
+        why_always_write = "packets move the start of the frame"
     elif analysis.frame_stored > MOST_RESTORED:
         why_always_write = f"packets write behind the first {MOST_RESTORED} bytes of the frame"
     return Sharing(

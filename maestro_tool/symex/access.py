@@ -16,7 +16,7 @@ from maestro_tool.symex import events, floats
 from maestro_tool.symex.callpath import KeyField, ObjectKind
 from maestro_tool.symex.files import Files
 from maestro_tool.symex.limits import Limits
-from maestro_tool.symex.memory import Block, External, StateObjectFill, Symbols, Uninitialised, Zeros
+from maestro_tool.symex.memory import Block, External, MovedFrame, StateObjectFill, Symbols, Uninitialised, Zeros
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.site import Model
 from maestro_tool.symex.solver import Solver
@@ -33,6 +33,9 @@ from maestro_tool.symex.values import (
     from_bool,
     memory_order,
 )
+
+#: What to do about pointers into a frame whose start moved.
+REFETCH = "fetch the chunk again, with nf_get_borrowed_chunk"
 
 
 class NeedsValueError(Exception):
@@ -106,6 +109,9 @@ class Access:
 
     def frame_stored(self, end: int) -> None:
         """Called when bytes of the frame before ``end`` are stored, even if they change back later."""
+
+    def frame_moves(self, state: State, end: int, loc: int) -> None:
+        """Called before the frame's first ``end`` bytes move."""
 
     def release(self, state: State, number: int, loc: int) -> None:
         """free() of a block."""
@@ -195,6 +201,8 @@ class Access:
         block = state.memory.get(value.block)
         if block is None:
             self.fail(InputError, f"{doing} memory that is gone: freed, or a local of a function that ended", loc)
+        if isinstance(block.fill, MovedFrame):
+            self.fail(InputError, f"{doing} through a pointer to where the frame was before it moved", loc, REFETCH)
         offset = value.offset
         if not isinstance(offset, int):
             self.assume_inside(state, block, offset, size, loc)

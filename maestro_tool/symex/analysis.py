@@ -197,16 +197,18 @@ def _explore(
         tuple(sorted(result.notes | notes | found_notes)),
         result.files,
         findings.frame_stored,
+        findings.frame_moved,
     )
 
 
 def _call_path(machine: PacketMachine, end: State) -> CallPath:
     verdict = machine.verdict(end)
-    return CallPath(machine.port, end.conditions, tuple(end.events), _packet_writes(end), verdict, end.end)
+    writes, grown = _packet_writes(end), end.cursor.grown
+    return CallPath(machine.port, end.conditions, tuple(end.events), writes, verdict, end.end, grown)
 
 
 def _packet_writes(end: State) -> tuple[tuple[int, Expr], ...]:
-    """Bytes of the frame that differ from those that came in."""
+    """As in `CallPath.packet_writes`."""
     assert end.cursor.block is not None
     block = end.memory.get(end.cursor.block.block)
     assert block is not None and isinstance(block.fill, PacketBytes)
@@ -214,7 +216,7 @@ def _packet_writes(end: State) -> tuple[tuple[int, Expr], ...]:
     for offset, (_, value) in sorted(block.cells.items()):
         assert isinstance(value, Expr)
         for n, byte in enumerate(bytes_of(value), offset):
-            if byte is not nodes.sym(f"pkt.{n}", 8):
+            if byte is not nodes.sym(f"pkt.{n - end.cursor.grown}", 8):
                 writes.append((n, byte))
     return tuple(writes)
 

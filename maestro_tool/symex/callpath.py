@@ -121,7 +121,9 @@ class CallPath:
     """One feasible way through ``nf_process`` on input port ``port``.
 
     ``verdict``: output port number, "drop", "flood", or an expression (16 bits) that packets determine.
-    ``packet_writes``: (byte offset, expression of 8 bits) of changed bytes, in order of offset.
+    ``grown``: bytes by which the frame that leaves is longer than the one that came in.
+    ``packet_writes``: (byte offset, expression of 8 bits) of the bytes of the frame that leaves which are not byte
+    ``offset - grown`` of the one that came in, in order of offset.
     """
 
     port: int
@@ -130,6 +132,7 @@ class CallPath:
     packet_writes: tuple[tuple[int, Expr], ...]
     verdict: int | Literal["drop", "flood"] | Expr
     loc: int  # of the return statement
+    grown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +195,4 @@ class Analysis:
     notes: tuple[tuple[int, str], ...] = ()  # (loc, precision lost and why)
     files: tuple[PinnedFile, ...] = ()  # by name
     frame_stored: int = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time
+    frame_moved: bool = False  # some path moves the frame's start

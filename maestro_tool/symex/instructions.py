@@ -9,7 +9,8 @@ from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
 from maestro_tool.symex import floats
-from maestro_tool.symex.memory import Block, External, Uninitialised, VectorEntry
+from maestro_tool.symex.access import REFETCH
+from maestro_tool.symex.memory import Block, External, MovedFrame, Uninitialised, VectorEntry
 from maestro_tool.symex.site import CallSite
 from maestro_tool.symex.state import Frame, State
 from maestro_tool.symex.values import (
@@ -163,6 +164,8 @@ def _compare_pointers(machine: Machine, state: State, op: str, left: Value, righ
 def _same_element(machine: Machine, state: State, left: Pointer, right: Pointer, loc: int) -> Expr:
     """Whether pointers into different blocks are equal: elements of one vector are one if their indices are equal."""
     fills = [block.fill if (block := state.memory.get(p.block)) is not None else None for p in (left, right)]
+    if any(isinstance(fill, MovedFrame) for fill in fills):
+        machine.fail(UnsupportedError, "compares a pointer to where the frame was before it moved", loc, REFETCH)
     match fills:
         case [VectorEntry(a, first), VectorEntry(b, second)] if a == b:
             return nodes.land(nodes.eq(first, second), nodes.eq(left.offset_expr, right.offset_expr))

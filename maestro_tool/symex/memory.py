@@ -26,7 +26,12 @@ class Zeros:
 
 @dataclass(frozen=True, slots=True)
 class PacketBytes:
-    """The frame: byte N is the symbol ``pkt.N``."""
+    """The frame: byte N is the symbol ``pkt.N``, or where it moved (`state.PacketCursor.grown`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedFrame:
+    """Where the frame was before its start moved: what leads here is out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class External:
     """Something of another library (stdout, an mbuf): only its address means something."""
 
 
-Fill = Uninitialised | Zeros | PacketBytes | VectorEntry | SetUp | Symbols | StateObjectFill | External
+Fill = Uninitialised | Zeros | PacketBytes | MovedFrame | VectorEntry | SetUp | Symbols | StateObjectFill | External
 
 Cell = tuple[int, Value]  # size in bytes, value
 

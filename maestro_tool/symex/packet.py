@@ -68,6 +68,7 @@ class Findings:
     mutable: dict[int, set[int]] = field(default_factory=dict)  # block -> bytes
     global_loc: dict[int, int] = field(default_factory=dict)  # block -> loc of the first write
     frame_stored: int = 0  # as in `callpath.Analysis`
+    frame_moved: bool = False
 
 
 class PacketMachine(Machine):
@@ -245,7 +246,8 @@ class PacketMachine(Machine):
         match block.fill:
             case PacketBytes():
                 self._check_length(state, offset + size, loc)
-                return memory_order([nodes.sym(f"pkt.{n}", 8) for n in range(offset, offset + size)])
+                first = offset - state.cursor.grown
+                return memory_order([nodes.sym(f"pkt.{n}", 8) for n in range(first, first + size)])
             case VectorEntry(object_id, index):
                 value = events.read_bytes(state, "vector_read", object_id, index, offset, size, loc)
                 state.memory.writable(number).store(offset, size, value)
@@ -269,16 +271,17 @@ class PacketMachine(Machine):
 
     def _check_length(self, state: State, end: int, loc: int) -> None:
         """What lies behind the frame's end is no packet's: an earlier frame's bytes, or another buffer."""
-        if end <= state.cursor.minimum_length:
+        came = end - state.cursor.grown  # as much must have come in
+        if came <= state.cursor.minimum_length:
             return
-        if self.may(state, nodes.compare("ult", PKT_LEN, nodes.const(end, 16)), loc):
+        if came > _LONGEST_FRAME or self.may(state, nodes.compare("ult", PKT_LEN, nodes.const(came, 16)), loc):
             self.fail(
                 InputError,
                 f"accesses frame byte {end - 1}, but the frame may be shorter",
                 loc,
                 "compare packet_length, or the unread length, first",
             )
-        state.cursor.minimum_length = end
+        state.cursor.minimum_length = came
 
     def _set_up_cells(
         self, state: State, number: int, block: Block, offset: int, size: int, loc: int
@@ -433,6 +436,10 @@ class PacketMachine(Machine):
 
     def frame_stored(self, end: int) -> None:
         self._findings.frame_stored = max(self._findings.frame_stored, end)
+
+    def frame_moves(self, state: State, end: int, loc: int) -> None:
+        self._check_length(state, end, loc)
+        self._findings.frame_moved = True
 
     def _plain(self, value: Value, size: int, loc: int, where: str) -> Expr:
         if isinstance(value, NullPointer):

@@ -21,7 +21,7 @@ from maestro_tool.symex.callpath import (
     StateObject,
 )
 
-SCHEMA = 6
+SCHEMA = 7
 _T = TypeVar("_T")
 
 #: Kinds of the objects of each operation, and which members it must have.
@@ -86,6 +86,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             "events": [event(e) for e in p.events],
             "packet_writes": [[offset, pool.add(v)] for offset, v in p.packet_writes],
             "verdict": [pool.add(p.verdict)] if isinstance(p.verdict, Expr) else p.verdict,
+            "grown": p.grown,
         }  # fmt: skip
 
     paths = [path(p) for p in analysis.paths]
@@ -119,6 +120,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
         "notes": [[loc, text] for loc, text in analysis.notes],
         "files": [{"name": f.name, "digest": f.digest, "loc": f.loc} for f in analysis.files],
         "frame_stored": analysis.frame_stored,
+        "frame_moved": analysis.frame_moved,
         "expressions": pool.entries,
     }  # fmt: skip
 
@@ -128,7 +130,7 @@ def analysis_from_json(data: Any) -> Analysis:
     top = _Record(
         data,
         "schema ports arguments objects paths pinned object_pointers memory_pointers configuration notes files "
-        "frame_stored expressions",
+        "frame_stored frame_moved expressions",
     )
     if top.number("schema") != SCHEMA:
         raise ValueError(f"schema {top['schema']!r:.40} is not {SCHEMA}")
@@ -157,6 +159,7 @@ def analysis_from_json(data: Any) -> Analysis:
         top.each("notes", _note),
         top.each("files", _file),
         top.number("frame_stored"),
+        top.boolean("frame_moved"),
     )
 
 
@@ -182,6 +185,12 @@ class _Record:
 
     def number(self, name: str) -> int:
         return _number(self._data[name])
+
+    def boolean(self, name: str) -> bool:
+        value = self._data[name]
+        if type(value) is not bool:
+            raise ValueError(f"not true or false: {value!r:.40}")
+        return value
 
     def optional(self, name: str) -> int | None:
         return None if self._data[name] is None else _number(self._data[name])
@@ -249,12 +258,12 @@ def _object(data: Any) -> StateObject:
 
 def _access(value: Any) -> tuple[str | int, ...]:
     name, *offsets = _list(value) or [None]
-    return (_text(name), *(_offset(o) for o in offsets))
+    return (_text(name), *(_integer(o) for o in offsets))
 
 
-def _offset(value: Any) -> int:
+def _integer(value: Any) -> int:
     if type(value) is not int:
-        raise ValueError(f"not an offset: {value!r:.40}")
+        raise ValueError(f"not an integer: {value!r:.40}")
     return value
 
 
@@ -347,7 +356,7 @@ class _Reader:
         return vector, index
 
     def path(self, data: Any) -> CallPath:
-        r = _Record(data, "port loc condition events packet_writes verdict")
+        r = _Record(data, "port loc condition events packet_writes verdict grown")
         if r.number("port") >= self._ports:
             raise ValueError("a port that does not exist")
         condition = r.each("condition", self._condition)
@@ -358,7 +367,8 @@ class _Reader:
         writes = r.each("packet_writes", self._at)
         if any(e.width != 8 for _, e in writes):
             raise ValueError("a packet write that is not a byte")
-        return CallPath(r.number("port"), condition, events, writes, self._verdict(r["verdict"]), r.number("loc"))
+        verdict, grown = self._verdict(r["verdict"]), _integer(r["grown"])
+        return CallPath(r.number("port"), condition, events, writes, verdict, r.number("loc"), grown)
 
     def _verdict(self, value: Any) -> Any:
         if isinstance(value, list):

@@ -49,6 +49,8 @@ class PacketCursor:
     """What the chunk helpers remember: bytes read so far and the borrowed chunks (their offsets).
 
     ``options``: the IHL (4 bits, above 5) if IPv4 options were read, too, of a length that no path has asked for yet.
+    ``grown``: bytes inserted into the frame, less those cut; all bytes behind moved by as much.
+    ``minimum_length``: bytes that the frame certainly had when it came in.
     """
 
     read: int = 0
@@ -56,6 +58,12 @@ class PacketCursor:
     minimum_length: int = MINIMUM_LENGTH
     block: Pointer | None = None
     options: Expr | None = None
+    grown: int = 0
+
+    @property
+    def came(self) -> int:
+        """Bytes that must have come in for all before the cursor to be there."""
+        return self.read - self.grown
 
 
 @dataclass(slots=True)

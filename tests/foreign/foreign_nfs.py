@@ -16,7 +16,10 @@ from maestro_tool import plan_json
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-NFS = ("vigfw", "vigpol", "vignat", "viglb", "staticbridge", "threeports", "oddities", "ipoptions", "wholeapi", "pairs")
+NFS = (
+    "vigfw", "vigpol", "vignat", "viglb", "staticbridge", "threeports", "oddities", "ipoptions", "wholeapi", "pairs",
+    "resize",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

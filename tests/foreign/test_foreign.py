@@ -28,6 +28,7 @@ EXPECTED = {
     "dualstack": (31, True),
     "oddities": (18, False),
     "wholeapi": (318, True),
+    "resize": (11, True),
 }
 
 

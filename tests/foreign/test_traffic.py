@@ -61,6 +61,16 @@ def known_stations(captures: Captures) -> Captures:
     return {port: [addressed(n, f) for n, f in enumerate(frames)] for port, frames in captures.items()}
 
 
+def tagged(captures: Captures) -> Captures:
+    """Frames of port 1 have VLAN tags, but for every third."""
+
+    def with_tag(number: int, f: Frame) -> Frame:
+        tag = b"\x81\x00" + number.to_bytes(4, "big")[2:]
+        return f if number % 3 == 0 else Frame(f.time, f.data[:12] + tag + f.data[12:])
+
+    return {port: [with_tag(n, f) if port else f for n, f in enumerate(captures[port])] for port in captures}
+
+
 @dataclass(frozen=True)
 class Case:
     """``converses``: replies answer what the NF sent.  ``least``: of frames sent, of those received, in percent."""
@@ -87,6 +97,7 @@ CASES = {
     "oddities": Case(MIX),
     "wholeapi": Case(replace(MIX, flows=200, active=50)),
     "ipoptions": Case(MIX, change=with_options),
+    "resize": Case(MIX, change=tagged, least=60),
 }  # fmt: skip
 
 

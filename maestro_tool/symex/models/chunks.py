@@ -51,15 +51,15 @@ def borrow(state: State, size: int, *, push: bool) -> Pointer:
 def has_unread(state: State, size: int) -> Expr:
     """At least ``size`` bytes are left after the cursor (compared as libVig does: unsigned, 32 bits)."""
     cursor = state.cursor
-    if cursor.minimum_length >= cursor.read:
-        end = cursor.read + size
-        return nodes.compare("ule", nodes.const(end, 16), PKT_LEN) if end <= 0xFFFF else nodes.FALSE
+    if cursor.minimum_length >= cursor.came:
+        end = cursor.came + size
+        return nodes.compare("ule", nodes.const(max(end, 0), 16), PKT_LEN) if end <= 0xFFFF else nodes.FALSE
     return nodes.compare("uge", unread(cursor), nodes.const(size, 32))
 
 
 def unread(cursor: PacketCursor) -> Expr:
-    total, read = nodes.zext(PKT_LEN, 32), nodes.const(cursor.read, 32)
-    if cursor.read <= cursor.minimum_length:
+    total, read = nodes.zext(PKT_LEN, 32), nodes.const(cursor.came, 32)
+    if cursor.came <= cursor.minimum_length:
         return nodes.binary("sub", total, read)
     # Nothing, where more was borrowed than there is (packet-io.h; libVig's difference would wrap).
     return nodes.ite(nodes.compare("ult", read, total), nodes.binary("sub", total, read), nodes.const(0, 32))
@@ -123,18 +123,14 @@ def nf_get_borrowed_chunk(site: CallSite) -> Outcome:
     return cursor.block.plus(nodes.const(cursor.chunks[i], 64))
 
 
-def change_length(site: CallSite) -> Outcome:
-    """nf_shrink_chunk, nf_insert_new_chunk"""
-    site.fail(
-        UnsupportedError,
-        f"'{site.name}' changes where the frame starts, which is not followed",
-        "keep the frame's length; the call can be built and run, but not analysed",
-    )
-
-
 def _offset(site: CallSite, i: int) -> int:
-    chunk, block = site.pointer(i), site.state.cursor.block
+    return offset_in_frame(site, site.pointer(i))
+
+
+def offset_in_frame(site: CallSite, chunk: Pointer) -> int:
+    block = site.state.cursor.block
     if block is None or chunk.block != block.block:
+        site.machine.place(site.state, chunk, 0, site.loc, "looks for a chunk")
         site.fail(InputError, f"'{site.name}' is given a pointer that is not into the packet")
     return site.machine.concrete(site.state, chunk.offset_expr, site.loc, "a place in the packet")
 

@@ -41,8 +41,6 @@ def test_one_old_index_is_any(tmp_path: Path) -> None:
 REFUSED = {
     "while (dchain_expire_one_index(ip_table.chain, &i, now)) total++;": ("how often", "call expire_items_single_map"),
     "if (map_size(ip_table.map) > 9) return device;": ("map_size depends on all entries", "count the keys"),
-    "nf_shrink_chunk(buffer, 4, mbuf);": ("'nf_shrink_chunk' changes where the frame starts", "keep the frame's length"),
-    "nf_insert_new_chunk(buffer, 4, mbuf);": ("'nf_insert_new_chunk' changes where the frame starts", "keep the frame's"),
 }
 
 
@@ -59,7 +57,10 @@ PUT = "map_put(ip_table.map, &one, 0); "
 WRONG: dict[str, tuple[type[MaestroError], str]] = {
     "map_erase(ip_table.map, &one, &trash);": (InputError, "erases a key that is not in the map"),
     PUT + PUT + "map_erase(ip_table.map, &one, &trash);": (UnsupportedError, "erases a key that set-up put twice"),
-    "int i; cht_find_preferred_available_backend(1, counters, ip_table.chain, 7, 4, &i);": (MaestroError, "not declared|known"),
+    "int i; cht_find_preferred_available_backend(1, counters, ip_table.chain, 7, 4, &i);": (
+        MaestroError,
+        "not declared|known",
+    ),
 }
 
 
