@@ -97,7 +97,7 @@ CASES = {
     "oddities": Case(MIX),
     "wholeapi": Case(replace(MIX, flows=200, active=50)),
     "ipoptions": Case(MIX, change=with_options),
-    "resize": Case(MIX, change=tagged, least=60),
+    "resize": Case(HOSTS, change=tagged, least=60),
 }  # fmt: skip
 
 

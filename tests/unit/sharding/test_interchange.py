@@ -46,6 +46,9 @@ FINE = {
 }
 R5 = {(0, 1, (("dst_ip", "src_ip"),))}
 
+#: Cuts the frame's first 14 bytes; no byte is written.
+HEADLESS = "nf_return_all_chunks(buffer); nf_borrow_next_chunk(buffer, 14); nf_shrink_chunk(buffer, 0, mbuf);"
+
 
 def test_what_is_compared_shards_instead_of_the_index(tmp_path):
     # The LAN's own key is finer than what packets of the LAN must agree in anyway if their remote end is one.
@@ -101,6 +104,7 @@ def test_ways_to_compare(tmp_path, compared):
         ({"compared": ""}, "without comparing"),
         ({"compared": "if (remote != ip->src_addr) return 0;"}, "without comparing"),
         ({"compared": "if (remote != ip->src_addr) { ip->time_to_live = 1; return device; }"}, "without comparing"),
+        ({"compared": "if (remote != ip->src_addr) { " + HEADLESS + " return device; }"}, "without comparing"),
         ({"compared": "if (remote == ip->src_addr) return device;"}, "without comparing"),
         ({"compared": "if (remote == 7) return device;"}, "without comparing"),
         ({"compared": "if (remote < ip->src_addr) return device;"}, "without comparing"),

@@ -126,6 +126,15 @@ def test_checksums_are_restored(tmp_path: Path) -> None:
     assert hints(analysis, all_shared=True).restore_bytes == 52
 
 
+def test_frames_that_move_cannot_be_restored(tmp_path: Path) -> None:
+    """Also where what is cut comes back, so that the frame is as long as before."""
+    cut = "nf_shrink_chunk(buffer, 3, mbuf); nf_insert_new_chunk(buffer, 1, mbuf);"
+    analysis = analysed(tmp_path, "if (ports == NULL) return device; touch_ip(ip->src_addr, now);" + cut)
+    assert {p.grown for p in analysis.paths} == {0, -1}
+    found = hints(analysis, all_shared=True)
+    assert found.why_always_write == "packets move the start of the frame" and found.restore_bytes == 0
+
+
 @pytest.mark.parametrize(("byte", "far"), [(255, False), (256, True)])
 def test_bytes_too_far_to_be_restored_have_every_packet_write(tmp_path: Path, byte: int, far: bool) -> None:
     body = f"if (packet_length < 400) return device; touch_ip(ip->src_addr, now); (*buffer)[{byte}] = 1;"
