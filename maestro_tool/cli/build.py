@@ -6,6 +6,8 @@ import argparse
 import errno
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from maestro_tool.pipeline import Analysed, Request, Stopwatch
 
 
+_LINE_EVERY = 10  # seconds, where progress goes to a log
 _FULL_HASH = "related packets agree in all 32 bits of the hash, not only in the index"
 STRATEGY_HELP = "auto (default), shared-nothing, handoff, hybrid, locks or tm"
 NIC_HELP = "name of a profile, or a YAML file; A+B: of port 0, of port 1"
@@ -91,6 +94,19 @@ def _show_progress(port: int, paths: int) -> None:
     print(f"\r{paths} call paths, port {port} ...", end="", file=sys.stderr, flush=True)
 
 
+def _now_and_then() -> Callable[[int, int], None]:
+    """Progress in a log: a line of its own, if it takes long."""
+    told = time.monotonic()
+
+    def tell(port: int, paths: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _LINE_EVERY:
+            told = time.monotonic()
+            print(f"analysing: {paths} call paths, port {port} ...", file=sys.stderr, flush=True)
+
+    return tell
+
+
 def _request(args: argparse.Namespace) -> Request:
     from maestro_tool.pipeline import Request
 
@@ -109,11 +125,13 @@ def _analyse(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
 
     watch = pipeline.Stopwatch()
-    progress = _show_progress if sys.stderr.isatty() else None
+    on_terminal = sys.stderr.isatty()
     try:
-        analysed = pipeline.analyse(_request(args), open_cache(), watch, progress)
+        analysed = pipeline.analyse(
+            _request(args), open_cache(), watch, _show_progress if on_terminal else _now_and_then()
+        )
     finally:
-        if progress is not None:
+        if on_terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
     canonical.write_files({args.output: canonical.dumps(analysed.to_json())})
     _say("ANALYSE", args.output, f"{len(analysed.analysis.paths)} call paths", watch)

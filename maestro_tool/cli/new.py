@@ -48,9 +48,10 @@ def _filled(template: str, words: dict[str, str]) -> str:
 def _next(name: str, folder: Path, nfs: Path) -> str:
     """What to do with it."""
     if _SCONSTRUCT.exists() and "maestro" in _SCONSTRUCT.read_text(encoding="utf-8", errors="replace"):
+        known = name if nfs == Path("nfs") else folder.as_posix()
         return (
-            f"next: scons nf={name}              # the parallel program, build/soft/{name}/{name}\n"
-            f"      scons explain nf={name}      # how Maestro sees it\n"
+            f"next: scons nf={known}              # the parallel program, build/soft/{name}/{name}\n"
+            f"      scons explain nf={known}      # how Maestro sees it\n"
             f"      python {folder}/test_{name}.py"
         )
     return (

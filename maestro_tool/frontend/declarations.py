@@ -153,7 +153,8 @@ def record_type(ctx: Context, node: Any, hint: str | None = None) -> RecordType:
         ctx.input_error(f"'{node.name}' is not a {keyword}", node)
     if defines:
         if record.layout is not None:
-            ctx.input_error(f"'{record.name}' is defined twice", node)
+            hint = "if its header is included twice, begin it with #pragma once"
+            ctx.input_error(f"'{record.name}' is defined twice", node, hint)
         _complete(ctx, record, node)
     return record
 

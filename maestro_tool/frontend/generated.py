@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from maestro_tool import own_files
+from maestro_tool.diagnostics import MaestroError
 from maestro_tool.frontend import key_functions
 from maestro_tool.frontend.ir import Program
 from maestro_tool.frontend.link import ProgramBuilder
@@ -47,7 +48,15 @@ def units(
 def _structs_of(overlay: _Overlay, key_types: KeyTypes, folders: Sequence[Path], defines: Sequence[str]) -> Program:
     unit = overlay.base / "structs.c"
     unit.write_text(f'#include "{overlay.name(key_types)}"\n', encoding="utf-8")
-    return ProgramBuilder([parse(overlay.renamed(s)) for s in preprocess([unit], folders, defines)]).build()
+    try:
+        return ProgramBuilder([parse(overlay.renamed(s)) for s in preprocess([unit], folders, defines)]).build()
+    except MaestroError as error:
+        functions = ", ".join(key_types.functions)
+        error.hint = (
+            f"to generate {functions}, {key_types.header.name} is read by itself: let it include what it needs "
+            "(<stdint.h> ...), or define them in a source file"
+        )
+        raise
 
 
 class _Overlay:

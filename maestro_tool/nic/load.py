@@ -106,7 +106,7 @@ def _read(path: Path) -> _Located:
         with path.open("rb") as f:
             data = f.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"cannot read profile: {error.strerror}", SourceLocation(name, 1)) from None
+        raise InputError(f"cannot read profile {name}: {error.strerror}") from None
     if len(data) > MAX_BYTES:
         raise InputError(f"a profile has at most {MAX_BYTES} bytes", SourceLocation(name, 1))
     try:

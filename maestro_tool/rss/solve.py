@@ -45,11 +45,12 @@ def solve_problem(problem: Problem) -> RssSolution:
     size = table_size(problem)
     solution = KeySearch(problem, size, related).run()
     if solution.satisfiable:
-        for other_size in filter(None, (larger_table(problem), smaller_table(problem))):
+        best, best_size = solution, size
+        for other_size in filter(None, (larger_table(problem), *smaller_tables(problem, solution))):
             other = KeySearch(problem, other_size, related).run()
-            if other.satisfiable and _unevenness(other) < _unevenness(solution):
-                return other if other_size > size else _limited(other, other_size)
-        return solution
+            if other.satisfiable and _unevenness(other) < _unevenness(best):
+                best, best_size = other, other_size
+        return _limited(best, best_size) if best_size < size else best
     if size <= 2:
         return solution
     # Any table that tells two indices apart can be had with one index bit (by another key), so that size 2 decides
@@ -82,14 +83,17 @@ def larger_table(problem: Problem) -> int | None:
     return next((t for t in sizes if quality.granularity(t) <= WELL_DIVIDED), sizes[-1])
 
 
-def smaller_table(problem: Problem) -> int | None:
-    """As many entries as the bits tell apart that the narrowest constraint leaves: none of the index is then wasted on
-    other bits, whose columns, which overlap those of their neighbours, must be zero."""
-    narrowest = min(
-        (sum(a.high - a.low + 1 for a, _ in c.equal) for c in problem.constraints if c.equal and c.relation is None),
-        default=0,
-    )
-    return 1 << narrowest if 0 < narrowest < table_size(problem).bit_length() - 1 else None
+def smaller_tables(problem: Problem, solution: RssSolution) -> tuple[int, ...]:
+    """As many entries as the bits tell apart that the narrowest constraint leaves, or that decide under the solution.
+
+    None of the index is then wasted on other bits, whose columns, which overlap their neighbours, must be zero.
+    """
+    constrained = {p for c in problem.constraints for p in c.ports}
+    named = [sum(a.high - a.low + 1 for a, _ in c.equal) for c in problem.constraints if c.equal and c.relation is None]
+    deciding = [max(rank for _, rank in p.field_ranks) for p in solution.ports if p.port in constrained]
+    index_bits = table_size(problem).bit_length() - 1
+    counts = {max(1, min(bits)) for bits in (named, deciding) if bits}
+    return tuple(1 << n for n in sorted(counts) if n < index_bits)
 
 
 def _unevenness(solution: RssSolution) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr, nodes
@@ -131,17 +132,19 @@ class _Budget:
         self._limits, self._progress = limits, progress
         self._start = self._told = time.monotonic()
 
-    def check(self, machine: PacketMachine, paths: int, loc: int) -> None:
-        if paths >= self._limits.paths:
+    def another_path(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
+        if len(paths) >= self._limits.paths:
             machine.fail(ResourceLimitError, f"more than {self._limits.paths} call paths", loc, _TOO_MANY)
+
+    def tick(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
+        """Called wherever a path forks: the next one may take long to end."""
         now = time.monotonic()
         if self._limits.seconds and now - self._start > self._limits.seconds:
-            machine.fail(
-                ResourceLimitError, f"no end after {self._limits.seconds} s and {paths} call paths", loc, _TOO_MANY
-            )
+            text = f"no end after {self._limits.seconds} s and {len(paths)} call paths"
+            machine.fail(ResourceLimitError, text, loc, _TOO_MANY)
         if self._progress is not None and now - self._told > _TELL_EVERY:
             self._told = now
-            self._progress(machine.port, paths)
+            self._progress(machine.port, len(paths))
 
 
 _TELL_EVERY = 0.5  # seconds
@@ -164,11 +167,12 @@ def _explore(
                 machine = PacketMachine(program, result, places, findings, solver, limits, port, ports)
                 machine.merger = Merger() if merging else None
                 machine.trusting = trusting
+                machine.tick = partial(budget.tick, machine, paths)
                 machine.models = {**machine.models, **dict.fromkeys(pure, unknown.pure)}
                 for end in machine.explore(machine.start()):
                     if len(paths) >= limits.merge_after and not merging:
                         raise _TooManyPathsError
-                    budget.check(machine, len(paths), end.end)
+                    budget.another_path(machine, paths, end.end)
                     paths.append(_call_path(machine, end))
                 found_notes |= machine.notes
         except MutableFoundError:

@@ -6,7 +6,7 @@ Its subclasses are the phases: ``setup`` (concrete), ``packet`` and ``keys``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from maestro_tool.diagnostics import InputError, ResourceLimitError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
@@ -31,6 +31,8 @@ class Machine(Access):
     """Explores functions of the program; a subclass says what memory and decisions mean (`Access`)."""
 
     merger: Merger | None = None
+    #: Called with a place wherever a path goes on after a fork.
+    tick: Callable[[int], None] | None = None
     trusting: bool = False  # see `analyse`
 
     # ----------------------------------------------------------------------- paths
@@ -86,6 +88,9 @@ class Machine(Access):
     def _advance(self, state: State) -> Successors:
         """Run until the path forks (its successors) or ends (None)."""
         handlers = HANDLERS
+        if self.tick is not None:
+            frame = state.frames[-1]
+            self.tick(frame.function.blocks[frame.block].terminator.loc)
         while True:
             frame = state.frames[-1]
             block = frame.function.blocks[frame.block]
@@ -138,6 +143,7 @@ class Machine(Access):
                 UnsupportedError,
                 f"{need.purpose} depends on what is not known, with more than {self.limits.values} possible values",
                 need.loc,
+                "compare it with a bound first; or raise the limit 'values' (nf.yaml, --limit)",
             )
         result = []
         for value in values:
