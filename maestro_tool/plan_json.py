@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maestro_tool.rss import RssSolution
     from maestro_tool.rss.measured import Measured
     from maestro_tool.rss.strategy import Strategy
-    from maestro_tool.sharding.plan import Constraint, FieldBits, ShardingPlan
+    from maestro_tool.sharding.plan import FieldBits, ShardingPlan
     from maestro_tool.symex.callpath import Analysis
 
 #: Grows when a reader that follows the documentation could break; new members alone do not.
@@ -44,6 +44,7 @@ def document(
     from maestro_tool.rss import measured as traffic
     from maestro_tool.rss.solution import ports_json
     from maestro_tool.rss.strategy import unused
+    from maestro_tool.sharding import wording
 
     names = {o.id: o.name for o in analysis.objects}
     kinds = {o.id: o.kind for o in analysis.objects}
@@ -64,12 +65,12 @@ def document(
             {
                 "ports": list(c.ports),
                 "equal": [[bits(a), bits(b)] for a, b in c.equal],
-                "expression": None if c.relation is None else _show(c),
+                "expression": wording.expression(c),
                 "classes": [list(side) for side in c.classes],
                 "rule": c.rule,
                 "objects": [names[o] for o in c.objects],
                 "locations": places(c.locs),
-                "text": sentence(c),
+                "text": wording.sentence(c),
             }
             for c in plan.constraints
         ],
@@ -139,21 +140,3 @@ def bits(f: FieldBits) -> str:
     from maestro_tool.packet.fields import ALL_FIELDS
 
     return f.field if (f.high, f.low) == (ALL_FIELDS[f.field].bits - 1, 0) else f"{f.field}[{f.high}:{f.low}]"
-
-
-def sentence(c: Constraint) -> str:
-    """A constraint on one line, as the build's summary prints it."""
-    a, b = c.ports
-    if c.relation is not None:
-        return f"port {a} and port {b}: {_show(c)}"
-    if a == b and all(x == y for x, y in c.equal):
-        return f"port {a}: equal ({', '.join(bits(x) for x, _ in c.equal)})"
-    left, right = (", ".join(bits(pair[side]) for pair in c.equal) for side in (0, 1))
-    return f"port {a} ({left}) = port {b} ({right})"
-
-
-def _show(c: Constraint) -> str:
-    from maestro_tool.expr import text
-
-    assert c.relation is not None
-    return text.show(c.relation)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from maestro_tool import plan_json
 from maestro_tool.explain.condense import decision_tree
 from maestro_tool.explain.steps import Operation, Route, routes
 from maestro_tool.explain.story import Passage, action, tell
 from maestro_tool.explain.words import Words
 from maestro_tool.expr import Expr
+from maestro_tool.sharding import wording
 
 if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
@@ -165,7 +165,7 @@ def explain(
         flows=tuple(Flow(port, tell(decision_tree(rs), words)) for port, rs in by_port.items()),
         objects=tuple(_objects(program, analysis, done, by_port, words)),
         constraints=tuple(
-            ConstraintText(plan_json.sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))
+            ConstraintText(wording.sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))
             for c in done.constraints
         ),
         conflicts=tuple(_conflicts(program, plan, object_names)),

@@ -12,9 +12,10 @@ from ipaddress import IPv4Address, IPv6Address
 
 from maestro_tool.explain.steps import Names, Origin
 from maestro_tool.explain.tree import conjuncts
-from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, const, lnot, substitute, sym, symbols
 from maestro_tool.expr.text import packet_span
+from maestro_tool.packet.terms import INFIX, Terms, swapped
 from maestro_tool.symex.callpath import Analysis, StateObject
 
 #: Longer texts are said by what they depend on.
@@ -47,11 +48,6 @@ _ICMP = {(34, 1): "ICMP type", (35, 1): "ICMP code", (36, 2): "ICMP checksum"}
 #: Bits of byte 14.
 _NIBBLES = {(7, 4): "IP version", (3, 0): "IHL"}
 _LENGTH = sym("pkt_len", 16)
-
-_INFIX = {
-    "add": "+", "sub": "-", "mul": "*", "udiv": "/", "urem": "%", "sdiv": "/", "srem": "%", "and": "&", "or": "|",
-    "xor": "^", "shl": "<<", "lshr": ">>", "ashr": ">>", "eq": "==", "ult": "<", "ule": "<=", "slt": "<", "sle": "<=",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +93,12 @@ _PROTOCOL = (sym("pkt.23", 8), sym("pkt.20", 8))
 
 
 def _has_ether_type(e: Expr, ether_type: int) -> bool:
-    left, right = _wire_order(*e.args)
+    left, right = _BARE.equality(*e.args)
     return packet_span(left) == (12, 14) and right is const(ether_type, 16)
 
 
-def _wire_order(left: Expr, right: Expr) -> tuple[Expr, Expr]:
-    """Two sides of an equality turned around where the left are bytes of the frame in reverse order."""
-    if left.op != "concat" or packet_span(left) is not None or packet_span(_reversed(left)) is None:
-        return left, right
-    if right.is_const:
-        swapped = int.from_bytes(right.const.to_bytes(right.width // 8, "little"), "big")
-        return _reversed(left), const(swapped, right.width)
-    if right.op == "concat" and all(a.width == 8 for a in right.args):
-        return _reversed(left), _reversed(right)
-    return left, right
-
-
-def _reversed(e: Expr) -> Expr:
-    return nodes.concat(*reversed(e.args))
+#: Of a frame of which nothing is known.
+_BARE = Terms({})
 
 
 class Words:
@@ -170,7 +154,7 @@ class Words:
         name = str(s.value)
         if name.startswith("pkt."):
             return _field_of(int(name[4:]), facts)
-        return self._symbol(s, facts)
+        return self._symbol(s)
 
     def _atom(self, e: Expr, facts: Facts) -> str:
         match e.op:
@@ -188,7 +172,7 @@ class Words:
         if e.op == "lor":
             return ", ".join(self._atom(lnot(p), facts) for p in _alternatives(e))
         if e.op == "eq":
-            left, right = _wire_order(*e.args)
+            left, right = self._terms(facts).equality(*e.args)
             if (name := _kind(left, facts, lnot_of=right)) is not None:
                 return name
             if _about_frame(right) and not _about_frame(left):
@@ -203,8 +187,8 @@ class Words:
         )
 
     def _comparison(self, e: Expr, facts: Facts) -> str:
-        left, right = _wire_order(*e.args)
-        sign = _INFIX[e.op]
+        left, right = self._terms(facts).equality(*e.args) if e.op == "eq" else e.args
+        sign = INFIX[e.op]
         if sign == "==":
             if (name := _kind(left, facts, right) or self._prefix(left, right, facts)) is not None:
                 return name
@@ -234,38 +218,24 @@ class Words:
     # ----------------------------------------------------------------- values
 
     def value(self, e: Expr, facts: Facts) -> str:
-        """A value: a header field, an entry of the state, or a sum of them."""
-        return self._value(e, facts, top=True)
+        """A value: a header field, an entry of the state, or what is made of them."""
+        return self._terms(facts).value(e)
 
-    def _value(self, e: Expr, facts: Facts, *, top: bool = False) -> str:
-        match e.op:
-            case "const":
-                return _number(e.const, e.width)
-            case "sym":
-                return self._symbol(e, facts)
-            case "zext" | "sext":
-                return self._value(e.args[0], facts, top=top)
-            case "concat":
-                return self._concat(e, facts)
-            case "extract":
-                high, low = e.bounds
-                if facts.ipv4 and packet_span(e.args[0]) == (14, 15) and (high, low) in _NIBBLES:
-                    return _NIBBLES[high, low]
-                return f"{self._value(e.args[0], facts)}[{high}:{low}]"
-            case "ite":
-                yes, no = (self._value(a, facts) for a in e.args[1:])
-                return f"({self._atom(e.args[0], facts)} ? {yes} : {no})"
-            case "not":
-                return f"~{self._value(e.args[0], facts)}"
-        if e.op in _INFIX:
-            left, right = (self._value(a, facts) for a in e.args)
-            if e.op in ("and", "or", "xor") and (masked := _masked(e)) is not None:
-                left, right = self._value(masked[0], facts), f"{masked[1]:#x}"
-            if e.op == "add" and right.startswith("-"):
-                return f"{left} - {right[1:]}" if top else f"({left} - {right[1:]})"
-            text = f"{left} {_INFIX[e.op]} {right}"
-            return text if top else f"({text})"
-        return self._atom(e, facts)
+    def _terms(self, facts: Facts) -> Terms:
+        return Terms(facts.fields(), lambda e: self._named(e, facts), lambda e: self._atom(e, facts))
+
+    def _named(self, e: Expr, facts: Facts) -> str | None:
+        """What is no field of the frame: its byte order is not known."""
+        if e.op == "sym":
+            return None if str(e.value).startswith("pkt.") else self._symbol(e)
+        if facts.ipv4 and e.op == "extract" and packet_span(e.args[0]) == (14, 15):
+            return _NIBBLES.get(e.bounds)
+        if e.op != "concat" or _begins_with_frame(e):
+            return None
+        turned = swapped(e) if e.width % 8 == 0 else e
+        if turned.op == "sym":
+            return self._symbol(turned)
+        return self._run(e) or (self._run(turned) if turned.op == "concat" else None)
 
     def _constant(self, e: Expr, beside: Expr, facts: Facts) -> str:
         """A value that is compared with ``beside``: constants as the field is written."""
@@ -279,30 +249,6 @@ class Words:
             if name.endswith("_mac"):
                 return e.const.to_bytes(6, "big").hex(":")
         return self.value(e, facts)
-
-    def _concat(self, e: Expr, facts: Facts) -> str:
-        args = list(e.args)
-        while len(args) > 1 and args[0].is_const and args[0].const == 0:
-            args.pop(0)  # zero-extended
-        while len(args) > 1 and args[-1].is_const and args[-1].const == 0:
-            args.pop()  # zero-extended in the other byte order
-        e = nodes.concat(*args)
-        if e.op != "concat":
-            return self._value(e, facts)
-        for order in (e, _reversed(e)):
-            if (span := packet_span(order)) is not None:
-                return _field(span[0], span[1] - span[0], facts)
-            if (run := self._run(order)) is not None:
-                return run
-        if (prefix := _bits(e, facts)) is not None:
-            return prefix
-        if (op := e.args[0].op) in ("and", "or", "xor") and all(a.op == op for a in e.args):  # byte by byte
-            left, right = (nodes.concat(*(a.args[n] for a in e.args)) for n in (0, 1))
-            return f"({self._value(left, facts)} {_INFIX[op]} {self._value(right, facts)})"
-        turned = _reversed(e) if all(a.width == 8 for a in e.args) else e
-        if turned.op != "concat":
-            return self._value(turned, facts)
-        return "(" + " ++ ".join(self._value(a, facts) for a in e.args) + ")"
 
     def _run(self, e: Expr) -> str | None:
         """Consecutive bytes of one entry."""
@@ -324,10 +270,8 @@ class Words:
             return obj.name
         return f"{obj.name}[{first}..{first + count - 1}]" if count > 1 else f"{obj.name}[{first}]"
 
-    def _symbol(self, s: Expr, facts: Facts) -> str:
+    def _symbol(self, s: Expr) -> str:
         name = str(s.value)
-        if name.startswith("pkt."):
-            return _field(int(name[4:]), 1, facts)
         if name.startswith("cfg."):
             return name[4:]
         origin = self._names.origin(s)
@@ -354,8 +298,8 @@ class Words:
         if key is None:
             return "(unknown key)"
         facts = Facts.of(known)
-        texts = [self.value(k, facts) for k in key]
-        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+        text = ", ".join(self._terms(facts).bytes(k) for k in key)
+        return f"({text})" if " " in text else text
 
     def port(self, e: Expr, facts: Facts) -> str:
         """An output port that packets determine."""
@@ -409,26 +353,8 @@ def _field_of(offset: int, facts: Facts) -> str:
     return f"frame[{offset}]"
 
 
-def _field(first: int, count: int, facts: Facts) -> str:
-    fields = facts.fields()
-    if (first, count) in fields:
-        return fields[first, count]
-    for (start, length), name in fields.items():
-        if start <= first and first + count <= start + length:
-            high = 8 * (start + length - first) - 1
-            return f"{name}[{high}:{high - 8 * count + 1}]"
-    return f"frame[{first}..{first + count - 1}]" if count > 1 else f"frame[{first}]"
-
-
-def _bits(e: Expr, facts: Facts) -> str | None:
-    """The first bits of a field: ``src_ip/28``."""
-    *whole, last = e.args
-    span = packet_span(nodes.concat(*whole)) if last.op == "extract" else None
-    if span is None or packet_span(last.args[0]) != (span[1], span[1] + 1) or last.bounds[0] != 7:
-        return None
-    bits = 8 * len(whole) + last.width
-    names = [name for (first, size), name in facts.fields().items() if first == span[0] and bits < 8 * size]
-    return f"{names[0]}/{bits}" if names else None
+def _begins_with_frame(e: Expr) -> bool:
+    return e.args[0].op == "sym" and str(e.args[0].value).startswith("pkt.")
 
 
 #: Bytes whose lowest bit says that the address is a group's (IEEE 802).
@@ -475,11 +401,11 @@ def _masked(e: Expr) -> tuple[Expr, int] | None:
         return None
     if packet_span(field) is not None:
         return field, mask.const
-    return _reversed(field), int.from_bytes(mask.const.to_bytes(mask.width // 8, "little")[: field.width // 8], "big")
+    return swapped(field), int.from_bytes(mask.const.to_bytes(mask.width // 8, "little")[: field.width // 8], "big")
 
 
 def _span_any_order(e: Expr) -> tuple[int, int] | None:
-    return packet_span(e) or (packet_span(_reversed(e)) if e.op == "concat" else None)
+    return packet_span(e) or (packet_span(swapped(e)) if e.op == "concat" and e.width % 8 == 0 else None)
 
 
 def _about_frame(e: Expr) -> bool:
@@ -526,13 +452,6 @@ def _without_weaker_lengths(parts: list[Expr], known: int) -> list[Expr]:
     most = max(bounds.values(), default=0)
     kept = [p for p in parts if bounds.get(p, most) == most]
     return sorted(dict.fromkeys(kept), key=lambda p: p in bounds)
-
-
-def _number(value: int, width: int) -> str:
-    if value < 10_000 or width < 32:
-        return str(value)
-    negative = value - (1 << width)
-    return str(negative) if negative >= -65536 else f"{value:_}".replace("_", "'") if value < 10**15 else hex(value)
 
 
 def _order(s: Expr) -> tuple[object, ...]:

@@ -1,0 +1,73 @@
+"""Constraints in words: header fields and C, instead of the bytes and bits that the solver sees."""
+
+from __future__ import annotations
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import substitute, sym, symbols
+from maestro_tool.packet.fields import ALL_FIELDS, FIELDS
+from maestro_tool.packet.terms import Terms, part_of_field
+from maestro_tool.sharding.plan import Constraint, FieldBits
+
+#: Where `_side_by_side` has packet b: behind the longest frame.
+_SECOND = 1 << 16
+
+
+def sentence(c: Constraint) -> str:
+    """A constraint on one line: ``port 0 (src_ip) = port 1 (dst_ip)``, ``port 0: equal (src_port ^ dst_port)``."""
+    p, q = c.ports
+    sides = _fields(c) if c.relation is None else _sides(c.relation)
+    if sides is None:
+        return f"packets a on port {p} and b on port {q}: {expression(c)}"
+    left, right = (", ".join(side) for side in sides)
+    return f"port {p}: equal ({left})" if p == q and left == right else f"port {p} ({left}) = port {q} ({right})"
+
+
+def expression(c: Constraint) -> str | None:
+    """The relation, if it has one, in C: ``(a.src_ip ^ a.dst_ip) == (b.src_ip ^ b.dst_ip)``."""
+    if c.relation is None:
+        return None
+    fields = {(f.offset + at, f.size): f"{mark}.{f.name}" for mark, at in _PLACES for f in FIELDS.values()}
+    return Terms(fields).value(_renamed(c.relation, dict(_PLACES)))
+
+
+_PLACES = (("a", 0), ("b", _SECOND))
+
+
+def _fields(c: Constraint) -> tuple[list[str], list[str]]:
+    def text(f: FieldBits) -> str:
+        return part_of_field(f.field, ALL_FIELDS[f.field].bits, f.high, f.low)
+
+    return [text(a) for a, _ in c.equal], [text(b) for _, b in c.equal]
+
+
+def _sides(relation: Expr) -> tuple[list[str], list[str]] | None:
+    """What packet a and packet b have equal, pair by pair; None if the relation says something else."""
+    terms = Terms({(f.offset, f.size): f.name for f in FIELDS.values()})
+    pairs: dict[tuple[str, str], None] = {}
+    for part in _conjuncts(relation):
+        if part.op != "eq":
+            return None
+        x, y = part.args if "b" not in _packets(part.args[0]) else reversed(part.args)
+        if "b" in _packets(x) or "a" in _packets(y):
+            return None
+        x, y = terms.equality(*(_renamed(e, {"a": 0, "b": 0}) for e in (x, y)))
+        pairs[terms.value(x), terms.value(y)] = None
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
+def _conjuncts(e: Expr) -> list[Expr]:
+    return [p for a in e.args for p in _conjuncts(a)] if e.op == "land" else [e]
+
+
+def _packets(e: Expr) -> set[str]:
+    return {str(s.value)[0] for s in symbols(e)}
+
+
+def _renamed(e: Expr, places: dict[str, int]) -> Expr:
+    """The bytes ``a.pkt.N`` and ``b.pkt.N`` as ``pkt.N``, moved by ``places``."""
+
+    def byte(s: Expr) -> Expr:
+        packet, _, number = str(s.value).split(".")
+        return sym(f"pkt.{places[packet] + int(number)}", s.width)
+
+    return substitute(e, {s: byte(s) for s in symbols(e)})
