@@ -75,19 +75,49 @@ Step = Expr | Operation
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What a path does to the frame: ``grown`` bytes are inserted, or -``grown`` removed, at offset ``at``.
+
+    ``rewrites``: of the bytes that stay, those that get other values.  All offsets are those in the frame as it came.
+    """
+
+    rewrites: tuple[int, ...]
+    grown: int = 0
+    at: int = 0
+
+    @staticmethod
+    def of(path: CallPath) -> Edit:
+        """Where the frame moved, the place is the one that leaves the fewest bytes rewritten."""
+        writes, grown = dict(path.packet_writes), path.grown
+        if not grown:
+            return Edit(tuple(writes))
+
+        def rewritten(at: int) -> tuple[int, ...]:
+            before = (n for n in range(at) if writes.get(n, _came(n - grown)) is not _came(n))
+            behind = (n - grown for n, e in writes.items() if n >= at + max(grown, 0) and e is not _came(n - grown))
+            return (*before, *behind)
+
+        at = min(range(max(writes, default=0) + 2), key=lambda at: len(rewritten(at)))
+        return Edit(rewritten(at), grown, at)
+
+
+def _came(offset: int) -> Expr:
+    """The byte of the frame as it came."""
+    return sym(f"pkt.{offset}", 8)
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A call path as steps.
 
-    ``rewrites``: offsets of the bytes of the frame that are written.  ``hidden``: tests that are no steps, each before
-    the step of that number.  ``grown``: bytes by which the frame gets longer.
+    ``hidden``: tests that are no steps, each before the step of that number.
     """
 
     number: int
     steps: tuple[Step, ...]
     verdict: int | str | Expr
-    rewrites: tuple[int, ...]
+    edit: Edit
     hidden: tuple[tuple[int, Expr], ...] = ()
-    grown: int = 0
 
 
 def routes(analysis: Analysis) -> tuple[dict[int, list[Route]], Names]:
@@ -113,8 +143,7 @@ class _Path:
             number,
             tuple(self._steps()),
             self._rename(verdict) if isinstance(verdict, Expr) else verdict,
-            tuple(offset for offset, _ in self._path.packet_writes),
-            grown=self._path.grown,
+            Edit.of(self._path),
         )
 
     def _steps(self) -> Iterator[Step]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from maestro_tool.explain.steps import Operation
+from maestro_tool.explain.steps import Edit, Operation
 from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, conjuncts, leaves
-from maestro_tool.explain.words import Facts, Words, rewritten
+from maestro_tool.explain.words import Facts, Words, place, rewritten
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import lnot
 
@@ -98,11 +98,21 @@ def _verdict(leaf: Leaf, words: Words, known: Sequence[Expr]) -> str:
             text = f"send to port {leaf.verdict}"
         case _:
             text = leaf.verdict
-    if leaf.verdict == "drop" or (not leaf.rewrites and not leaf.grown):
-        return text
-    if leaf.grown:  # fields are no longer where they were
-        return f"{'lengthen' if leaf.grown > 0 else 'shorten'} the frame by {abs(leaf.grown)} bytes; {text}"
-    return f"rewrite {', '.join(rewritten(leaf.rewrites, facts))}; {text}"
+    return text if leaf.verdict == "drop" else "; ".join([*_edits(leaf.edit, facts), text])
+
+
+def _edits(edit: Edit, facts: Facts) -> Iterator[str]:
+    if edit.grown > 0:
+        yield f"insert {_bytes(edit.grown)} {place(edit.at, facts)}"
+    elif edit.grown < 0:
+        last = edit.at - edit.grown - 1
+        yield f"remove {_bytes(-edit.grown)}, frame[{edit.at}..{last}]" if last > edit.at else f"remove frame[{last}]"
+    if edit.rewrites:
+        yield f"rewrite {', '.join(rewritten(edit.rewrites, facts))}"
+
+
+def _bytes(count: int) -> str:
+    return "1 byte" if count == 1 else f"{count} bytes"
 
 
 # --------------------------------------------------------------------------- operations

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from maestro_tool.explain.steps import Operation, Route, Step
+from maestro_tool.explain.steps import Edit, Operation, Route, Step
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, land, lnot, symbols
 
@@ -20,8 +20,7 @@ class Leaf:
     """The end of call paths ``paths`` (numbers in `Analysis.paths`)."""
 
     verdict: int | str | Expr
-    rewrites: tuple[int, ...]
-    grown: int
+    edit: Edit
     paths: frozenset[int] = field(compare=False)
 
 
@@ -134,8 +133,8 @@ def _leaf(routes: Sequence[Route], forked: int) -> End:
     """Routes with the same steps; should they end differently, something in their values decides."""
     ends: dict[tuple[object, ...], list[Route]] = {}
     for r in routes:
-        ends.setdefault((r.verdict, r.rewrites, r.grown), []).append(r)
-    found = [Leaf(rs[0].verdict, rs[0].rewrites, rs[0].grown, frozenset(r.number for r in rs)) for rs in ends.values()]
+        ends.setdefault((r.verdict, r.edit), []).append(r)
+    found = [Leaf(rs[0].verdict, rs[0].edit, frozenset(r.number for r in rs)) for rs in ends.values()]
     if len(found) == 1:
         return found[0]
     return Choice(_hidden(routes, forked, None), tuple(Node((), leaf) for leaf in found))

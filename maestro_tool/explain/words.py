@@ -13,8 +13,9 @@ from ipaddress import IPv4Address, IPv6Address
 from maestro_tool.explain.steps import Names, Origin
 from maestro_tool.explain.tree import conjuncts
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import TRUE, const, lnot, substitute, sym, symbols
+from maestro_tool.expr.nodes import FALSE, TRUE, compare, const, ite, lnot, substitute, sym, symbols
 from maestro_tool.expr.text import packet_span
+from maestro_tool.packet.classes import ETHERNET_LENGTH
 from maestro_tool.packet.terms import INFIX, Terms, swapped
 from maestro_tool.symex.callpath import Analysis, StateObject
 
@@ -62,7 +63,7 @@ class Facts:
     @staticmethod
     def of(conditions: Iterable[Expr]) -> Facts:
         """From all that holds."""
-        parts = [p for c in conditions for p in conjuncts(c)]
+        parts = [p for c in conditions for p in _parts(c)]
         length = 0
         for p in parts:
             bound = _length_bound(p, length)
@@ -122,7 +123,7 @@ class Words:
     def condition(self, e: Expr, known: Sequence[Expr] = ()) -> str:
         """``e``, where ``known`` holds; what it depends on, where it is too long to be said."""
         facts = Facts.of([*known, e])
-        parts = _without_weaker_lengths(conjuncts(e), facts.length)
+        parts = _without_weaker_lengths(_parts(e), facts.length)
         text = ", ".join(self._atom(p, facts) for p in parts)
         return text if len(text) <= _LONG else "depending on " + self.inputs(symbols(e), known)
 
@@ -177,7 +178,7 @@ class Words:
                 return name
             if _about_frame(right) and not _about_frame(left):
                 left, right = right, left
-            return f"{self.value(left, facts)} != {self._constant(right, left, facts)}"
+            return f"{self._side(left, facts)} != {self._constant(right, left, facts)}"
         return f"not ({self._atom(e, facts)})"
 
     def _either(self, e: Expr, facts: Facts) -> str:
@@ -194,12 +195,12 @@ class Words:
                 return name
             if _about_frame(right) and not _about_frame(left):
                 left, right = right, left
-            return f"{self.value(left, facts)} == {self._constant(right, left, facts)}"
+            return f"{self._side(left, facts)} == {self._constant(right, left, facts)}"
         if (bound := _length_bound(e, facts.length)) is not None:
             return f"at least {bound[1]} bytes" if bound[0] else f"less than {bound[1]} bytes"
         if left.is_const or (_about_frame(right) and not _about_frame(left)):
             left, right, sign = right, left, {"<": ">", "<=": ">="}[sign]
-        return f"{self.value(left, facts)} {sign} {self._constant(right, left, facts)}"
+        return f"{self._side(left, facts)} {sign} {self._constant(right, left, facts)}"
 
     def _prefix(self, left: Expr, right: Expr, facts: Facts) -> str | None:
         """``src_ip in 10.0.0.0/8``."""
@@ -220,6 +221,10 @@ class Words:
     def value(self, e: Expr, facts: Facts) -> str:
         """A value: a header field, an entry of the state, or what is made of them."""
         return self._terms(facts).value(e)
+
+    def _side(self, e: Expr, facts: Facts) -> str:
+        """A value as a side of a comparison."""
+        return self._terms(facts).side(e)
 
     def _terms(self, facts: Facts) -> Terms:
         return Terms(facts.fields(), lambda e: self._named(e, facts), lambda e: self._atom(e, facts))
@@ -248,7 +253,7 @@ class Words:
                 return str(IPv6Address(e.const))
             if name.endswith("_mac"):
                 return e.const.to_bytes(6, "big").hex(":")
-        return self.value(e, facts)
+        return self._side(e, facts)
 
     def _run(self, e: Expr) -> str | None:
         """Consecutive bytes of one entry."""
@@ -345,6 +350,12 @@ def rewritten(offsets: Sequence[int], facts: Facts) -> list[str]:
     return list(dict.fromkeys(_field_of(n, facts) for n in sorted(offsets)))
 
 
+def place(offset: int, facts: Facts) -> str:
+    """Where in the frame something is inserted."""
+    field = next((name for (first, _), name in facts.fields().items() if first == offset), f"frame[{offset}]")
+    return f"before {field}"
+
+
 def _field_of(offset: int, facts: Facts) -> str:
     """The field that a byte belongs to."""
     for (first, count), name in facts.fields().items():
@@ -385,6 +396,8 @@ def _names(left: Expr, value: int, facts: Facts) -> tuple[str, str] | None:
         field, mask = masked
         if packet_span(field) == (20, 22) and mask in (0x3FFF, 0x1FFF):
             return ("no fragment", "fragment") if mask == 0x3FFF else ("fragment offset 0", "fragment offset not 0")
+    if value == 0 and left.op == "sym" and str(left.value).startswith("opaque.") and str(left.value).endswith(".room"):
+        return "no room in front of the frame", "room in front of the frame"
     if left.op == "extract" and left.bounds == (0, 0) and (byte := packet_span(left.args[0])) is not None:
         name = _GROUP_BITS.get(byte[0], "") if byte[1] == byte[0] + 1 else ""
         if name:
@@ -441,9 +454,25 @@ def _less_header(e: Expr, least: int) -> tuple[Expr, int]:
     if e.op == "add" and e.args[1].is_const:
         inner = e.args[0].args[0] if e.args[0].op == "zext" else e.args[0]
         less = (1 << e.width) - e.args[1].const
-        if inner is _LENGTH and less <= least:
+        if inner is _LENGTH and less <= max(least, ETHERNET_LENGTH):
             return inner, less
     return e, 0
+
+
+def _parts(e: Expr) -> list[Expr]:
+    """The parts of a conjunction; ``(c ? a : 0) >= 4`` is ``c`` and ``a >= 4``."""
+    return [q for p in conjuncts(e) for q in conjuncts(_without_choice(p))]
+
+
+def _without_choice(e: Expr) -> Expr:
+    if e.op in ("eq", "ult", "ule", "slt", "sle"):
+        for n, choice in enumerate(e.args):
+            if choice.op == "ite" and e.args[1 - n].is_const:
+                sides = ((e.args[0], v) if n else (v, e.args[1]) for v in choice.args[1:])
+                yes, no = (compare(e.op, *s) for s in sides)
+                if FALSE in (yes, no):
+                    return ite(choice.args[0], yes, no)
+    return e
 
 
 def _without_weaker_lengths(parts: list[Expr], known: int) -> list[Expr]:

@@ -58,6 +58,11 @@ class Terms:
         self._room = _MAX_NODES
         return self._top(e)
 
+    def side(self, e: Expr) -> str:
+        """The same as a side of a comparison."""
+        self._room = _MAX_NODES
+        return self._inner(e, *_ARITHMETIC)
+
     def bytes(self, e: Expr) -> str:
         """What decides the bytes of ``e``: their order and zeros around them do not count."""
         self._room = _MAX_NODES

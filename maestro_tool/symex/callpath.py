@@ -18,6 +18,7 @@ Symbols in expressions are named by their origin:
                          lpm_lookup.N.value           16 bits; dmap_get.N.value 32 bits
                          opaque.N.value               of a function that is not followed, or bytes that
                                                       were never written (then without operands)
+                         opaque.N.room                 8 bits; 0 where bytes cannot be inserted into the frame
 """
 
 from __future__ import annotations

@@ -103,12 +103,12 @@ def opaque(state: State, function: str, operands: tuple[Expr, ...], width: int, 
     return value
 
 
-def unknown(state: State, width: int, loc: int, operands: tuple[Expr, ...] = ()) -> Expr:
+def unknown(state: State, width: int, loc: int, operands: tuple[Expr, ...] = (), what: str = "value") -> Expr:
     """A value of which nothing is known, not even that it is the same next time.
 
-    ``operands``: what it may depend on, besides bytes that the packet brought.
+    ``operands``: what it may depend on, besides bytes that the packet brought.  ``what``: its name in `callpath`.
     """
     number = emit(state, "opaque", (), loc, key=operands)
-    value = produced("opaque", number, "value", width)
+    value = produced("opaque", number, what, width)
     amend(state, number, value=value)
     return value

@@ -13,7 +13,8 @@ from explained import explain_sources, explained, shown
 from maestro_tool.diagnostics import InputError, ToolError
 from maestro_tool.explain import graphs, to_json
 
-IPV6_SOURCES = (Path(__file__).parents[2] / "foreign/dualstack/main.c",)
+FOREIGN = Path(__file__).parents[2] / "foreign"
+IPV6_SOURCES = (FOREIGN / "dualstack/main.c",)
 
 NFS = ("nop", "fw", "pol", "sbridge", "bridge", "nat", "psd", "cl", "lb")
 
@@ -74,9 +75,17 @@ def test_fields_of_ipv6_have_names() -> None:
     text = shown(explain_sources(IPV6_SOURCES, "dualstack", "e810"), 200)
     assert "(src_ip6, dst_ip6, src_port6, dst_port6, next_header) found in table6.flows" in text
     assert "(src_ip, dst_ip, src_port, dst_port, protocol) found in table4.flows" in text
-    part = text[text.index("IPv6, frame") :]
-    assert re.search(r"IPv6, frame length[^\n]*\n[^\n]* TCP\n", part) and " UDP, " in part
+    assert re.search(r"IPv6, at least 54 bytes\n[^\n]* TCP\n[^\n]* at least 58 bytes", text)
+    assert "UDP, at least 58 bytes" in text
     assert "IPv6: hosts inside one /64" in text and "software steers tcp4_options" in text
+
+
+def test_frames_that_get_longer_and_shorter() -> None:
+    """Where bytes are inserted or removed, and which fields change besides."""
+    text = shown(explain_sources((FOREIGN / "resize/main.c",), "resize"), 100)
+    assert "no room in front of the frame -> drop" in text
+    assert "otherwise -> insert 4 bytes before EtherType; rewrite TTL; send to port 1" in text
+    assert "VLAN tag, at least 18 bytes -> remove 4 bytes, frame[12..15]; send to port 0" in text
 
 
 def test_ports_that_do_the_same_and_parts_that_are_the_same_are_told_once() -> None:
@@ -170,6 +179,10 @@ int nf_process(uint16_t device, uint8_t **p, uint16_t length, vigor_time_t now, 
         ("if (!(ip->fragment_offset & rte_cpu_to_be_16(0x3fff))) return 1 - device;", "no fragment"),
         ("if (ether->ether_type == ports->src_port) return 1 - device;", "EtherType == src_port"),
         ("if (length == 64) return 1 - device;", "frame length == 64"),
+        ("if (length - sizeof(*ether) >= 50) return 1 - device;", "at least 64 bytes"),
+        ("if (ip->src_addr < ip->dst_addr) return 1 - device;", "htonl(src_ip) < htonl(dst_ip)"),
+        ("if (rte_be_to_cpu_16(ports->src_port) / 3 == 7) return 1 - device;", "src_port / 3 == 7"),
+        ("if ((ports->src_port ^ ports->dst_port) == ip->packet_id) return 1 - device;", "identification == (src_port ^ dst_port)"),
     ],
 )  # fmt: skip
 def test_conditions_in_a_network_engineers_words(tmp_path: Path, code: str, said: str) -> None:

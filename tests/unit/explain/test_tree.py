@@ -15,7 +15,7 @@ from trees import ways
 from maestro_tool.explain import condense
 from maestro_tool.explain import tree as trees_of
 from maestro_tool.explain.condense import decision_tree
-from maestro_tool.explain.steps import Operation, Route, Step, routes
+from maestro_tool.explain.steps import Edit, Operation, Route, Step, routes
 from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, children, grow, leaves
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, compare, concat, const, eq, lnot, substitute, sym
@@ -42,7 +42,7 @@ def test_every_call_path_is_at_one_leaf_with_its_verdict(nf: str) -> None:
         by_number = {r.number: r for r in found}
         for leaf in leaves(tree):
             for number in leaf.paths:
-                assert (leaf.verdict, leaf.rewrites) == (by_number[number].verdict, by_number[number].rewrites)
+                assert (leaf.verdict, leaf.edit) == (by_number[number].verdict, by_number[number].edit)
 
 
 @pytest.mark.parametrize("nf", NFS)
@@ -155,7 +155,7 @@ def holds(step: Step, packet: dict[Expr, Expr], outcomes: dict[Operation, bool])
 
 @given(_PROGRAMS, st.data(), st.booleans())
 def test_random_programs_and_packets(program: Ask, data: st.DataObject, large: bool) -> None:
-    found = [Route(n, steps, verdict, ()) for n, (steps, verdict) in enumerate(paths(program))]
+    found = [Route(n, steps, verdict, Edit(())) for n, (steps, verdict) in enumerate(paths(program))]
     whole = grow(found)
     tree = condense.condense(grow([condense._without_values(r) for r in found])) if large else decision_tree(found)
     packet = {s: const(data.draw(st.sampled_from(v)), s.width) for s, v in _VALUES.items()}
