@@ -78,7 +78,10 @@ class Terms:
 
     def equality(self, left: Expr, right: Expr) -> tuple[Expr, Expr]:
         """The sides of an equality, both swapped where that reads better."""
-        if left.width % 8 or left.width <= 8:
+        needed = max(most(left), most(right)).bit_length()
+        width = next((w for w in _SWAPS if needed <= w < left.width), left.width)  # as before C's integer promotion
+        left, right = extract(left, width - 1, 0), extract(right, width - 1, 0)
+        if width % 8 or width <= 8:
             return left, right
         turned = swapped(left), swapped(right)
         better = sum(map(self._disorder, turned)) < self._disorder(left) + self._disorder(right)
