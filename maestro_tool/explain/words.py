@@ -269,7 +269,7 @@ class Words:
     def _bytes(self, origin: Origin, first: int, count: int) -> str:
         obj = self._objects[origin.objects[0]]
         for part in self._stored.get(obj.id, ()):  # the vector holds a map's keys
-            if (part.offset, part.size) == (first, count):
+            if (part.offset, part.size, part.bits) == (first, count, None):
                 return f"{part.name} in {obj.name}"
         if obj.element_size == count or (obj.kind == "global" and first == 0):
             return obj.name

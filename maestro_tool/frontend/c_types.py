@@ -308,5 +308,6 @@ def _fields(layout: RecordLayout, base: int) -> list[Field]:
         elif member.name is not None:
             flexible = isinstance(member.type, ArrayType) and member.type.length is None
             size = member.bits.unit // 8 if member.bits else 0 if flexible else size_of(member.type)
-            fields.append(Field(member.name, base + member.offset, size, type_name(member.type)))
+            bits = (member.bits.bit, member.bits.width) if member.bits else None
+            fields.append(Field(member.name, base + member.offset, size, type_name(member.type), bits))
     return fields

@@ -69,12 +69,16 @@ ValueKind = Literal["int", "pointer", "float"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A struct member: ``offset`` and ``size`` in bytes (bit-fields: of the bytes they touch)."""
+    """A struct member: ``offset`` and ``size`` in bytes (bit-fields: of the bytes they touch).
+
+    ``bits`` of a bit-field: (first, width) in those bytes as a little-endian number.
+    """
 
     name: str
     offset: int
     size: int
     type_name: str
+    bits: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

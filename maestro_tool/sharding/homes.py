@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import concat, extract, symbols
+from maestro_tool.expr.nodes import extract, symbols
 from maestro_tool.sharding.access import owner, producer, strip_extension
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.reach import IndexConditions
 from maestro_tool.sharding.slots import Prover
-from maestro_tool.symex.callpath import Analysis, CallPath, Event
+from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +156,13 @@ def holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int, index
                 return False  # an entry that may be the same
             held.update(stored_bytes(e))
     return all(
-        all(f.offset + i in held for i in range(f.size)) and concat(*(held[f.offset + i] for i in range(f.size))) is key
+        all(n in held for n in _bytes(f)) and f.value([held[n] for n in _bytes(f)]) is key
         for f, key in zip(fields, put.key, strict=True)
     )
+
+
+def _bytes(f: KeyField) -> range:
+    return range(f.offset, f.offset + f.size)
 
 
 def stored_bytes(e: Event) -> dict[int, Expr]:

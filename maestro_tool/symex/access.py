@@ -224,7 +224,7 @@ class Access:
         self.fail(UnsupportedError, f"this is not a {kind} that set-up allocated", loc)
 
     def key(self, state: State, number: int, address: Value, loc: int) -> tuple[Expr, ...] | None:
-        """The compared fields of the key at ``address``, first byte most significant; None when not known."""
+        """The compared fields of the key at ``address``, as in `callpath.Event.key`; None when not known."""
         fields = self.objects[number].key
         if fields is None:
             return None
@@ -232,7 +232,7 @@ class Access:
             self.place(state, address, 1, loc, "reads a key")
             raise AssertionError(address)
         return tuple(
-            nodes.concat(*self.load_bytes(state, address.plus(nodes.const(f.offset, 64)), f.size, loc)) for f in fields
+            f.value(self.load_bytes(state, address.plus(nodes.const(f.offset, 64)), f.size, loc)) for f in fields
         )
 
     # ----------------------------------------------------------------------- memory

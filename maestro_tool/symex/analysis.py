@@ -73,7 +73,8 @@ def analyse(
         if compared is None:
             key_notes.add((loc, f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"))
             return None
-        ignored = [f.name for f in hashed.fields if not _bytes_at(f) <= set().union(*map(_bytes_at, compared))]
+        positions = {n for f in compared for n in f.positions}
+        ignored = [f.name for f in hashed.fields if not positions.issuperset(f.positions)]
         if ignored:
             # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
             text = f"'{hash_function}' reads {ignored[0]}, which '{equality}' does not compare"
@@ -95,10 +96,6 @@ def analyse(
         return _explore(program, arguments, ports, limits, budget, solver, result, key_notes, pure, trusting)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
-
-
-def _bytes_at(field: KeyField) -> set[int]:
-    return set(range(field.offset, field.offset + field.size))
 
 
 def check_names(program: ir.Program) -> None:

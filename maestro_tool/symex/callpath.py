@@ -23,21 +23,43 @@ Symbols in expressions are named by their origin:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import concat, extract
 
 ObjectKind = Literal["map", "vector", "dchain", "sketch", "cht", "lpm", "dmap", "global"]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyField:
-    """A part of a map's key that its equality function compares: byte offset and size in the key."""
+    """A part of a map's key that its equality function compares: byte offset and size in the key.
+
+    ``bits``, if not all of these bytes: (first, width) in them as a little-endian number, as bit-fields lie.
+    """
 
     name: str
     offset: int
     size: int
+    bits: tuple[int, int] | None = None
+
+    @property
+    def positions(self) -> range:
+        """Its bits in the key; bit 0 of byte N is number 8 * N."""
+        first, width = self.bits or (0, 8 * self.size)
+        return range(8 * self.offset + first, 8 * self.offset + first + width)
+
+    def value(self, stored: Sequence[Expr]) -> Expr:
+        """As in `Event.key`, of a key in which these are the field's bytes, the one at the lowest address first."""
+        if self.bits is None:
+            return concat(*stored)
+        first, width = self.bits
+        number = extract(concat(*reversed(stored)), first + width - 1, first)
+        if width % 8:
+            return number
+        return concat(*(extract(number, low + 7, low) for low in range(0, width, 8)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +119,8 @@ class Event:
 
     A result that the NF ignores is None.  ``key`` has one expression per `KeyField` of the map, or is None when
     the map's `StateObject.key` is; in each the field's bytes are concatenated, first byte in the
-    **most** significant place, so that a key field copied from a header equals the header field).
+    **most** significant place, so that a key field copied from a header equals the header field; a bit-field that is
+    not of whole bytes is the number that it holds).
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
     ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
     vector's element (offset 0); None when it leads anywhere else.  ``key_home`` of map_erase: (vector, index) when the

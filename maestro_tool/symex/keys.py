@@ -8,6 +8,8 @@ be state that no call path shows.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from maestro_tool.diagnostics import MaestroError, UnsupportedError
@@ -107,14 +109,13 @@ def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limi
         operands = [operand for event in end.events for operand in event.key or ()]
         values = [end.result] if isinstance(end.result, Expr) else []
         for e in (*values, *end.conditions, *operands):
-            names = (str(s.value).partition(".") for s in solver.symbols(e))
-            read.update(int(n) for side, _, n in names if side == "a")
-    fields = _fields(sorted(read), _key_type(function, program), Layout(program.structs))
+            read |= _occurring(e)["a"]
+    fields = _fields(read, _key_type(function, program), Layout(program.structs))
     return Hashed(fields, tells_apart=len(ends) == 1 and _chained(ends[0]) == read)
 
 
 def _chained(end: State) -> set[int] | None:
-    """The bytes of the key if the hash is these, as they are, or crc32(... crc32(crc32(number, these), these) ...).
+    """The bits of the key if the hash is these, as they are, or crc32(... crc32(crc32(number, these), these) ...).
 
     None of other calculations: it is not known whether they mean to give different keys one hash.
     """
@@ -124,7 +125,7 @@ def _chained(end: State) -> set[int] | None:
         if fact[0] == "opaque" and str(fact[1]).startswith("__builtin_ia32_crc32") and isinstance(value, Expr)
     }
     chained: set[int] = set()
-    work = [end.result] if isinstance(end.result, Expr) else []
+    work = [_in_bits(end.result)] if isinstance(end.result, Expr) else []
     while work:
         e = work.pop()
         while e.op == "zext":
@@ -133,11 +134,11 @@ def _chained(end: State) -> set[int] | None:
             start, data = crc[e]
             if not start.is_const and (start not in crc or data in crc):  # crc32(a, b) is crc32(b, a)
                 return None
-            work += [start, data]
+            work += [start, _in_bits(data)]
         elif e.op == "concat":
             work += e.args
-        elif e.op == "sym" and str(e.value).startswith("a."):
-            chained.add(int(str(e.value)[2:]))
+        elif e.op == "sym" and (bit := _BIT.fullmatch(str(e.value))) is not None:
+            chained.add(_number(bit))
         elif not e.is_const:
             return None
     return chained
@@ -158,9 +159,10 @@ def key_fields(program: ir.Program, equality: str, solver: Solver, limits: Limit
     equal = _as_formula(ends)
     if equal is None:
         return None
-    compared = _common_bytes(equal, solver)
+    occurring = _occurring(equal)
+    compared = occurring["a"] & occurring["b"]
     if not _proved(equal, compared, solver):
-        compared = [n for n in compared if _implies(equal, _same(n), solver)]
+        compared = _implied(equal, compared, solver)
         if not compared or not _proved(equal, compared, solver):
             return None
     return _fields(compared, _key_type(function, program), Layout(program.structs))
@@ -179,22 +181,55 @@ def _as_formula(ends: list[State]) -> Expr | None:
     return equal
 
 
-def _common_bytes(equal: Expr, solver: Solver) -> list[int]:
-    """Bytes that occur on both sides; -1 never: other symbols make the proof fail."""
-    names = [str(s.value).partition(".") for s in solver.symbols(equal)]
-    left, right = ({int(n) for side, _, n in names if side == which and n.isdigit()} for which in ("a", "b"))
-    return sorted(left & right)
+#: Symbols of a byte of key ``a`` or ``b``, and of a bit of such a byte.
+_BYTE = re.compile(r"(?P<side>[ab])\.(?P<byte>\d+)")
+_BIT = re.compile(_BYTE.pattern + r"\.(?P<bit>[0-7])")
 
 
-def _same(n: int) -> Expr:
-    return nodes.eq(nodes.sym(f"a.{n}", 8), nodes.sym(f"b.{n}", 8))
+def _in_bits(e: Expr) -> Expr:
+    """``e`` over bits of keys in place of bytes, so that bits on which nothing depends fold away."""
+    bytes_ = [s for s in nodes.symbols(e) if _BYTE.fullmatch(str(s.value))]
+    return nodes.substitute(
+        e, {s: nodes.concat(*(nodes.sym(f"{s.value}.{n}", 1) for n in reversed(range(8)))) for s in bytes_}
+    )
 
 
-def _proved(equal: Expr, compared: list[int], solver: Solver) -> bool:
-    fields = nodes.TRUE
-    for n in compared:
-        fields = nodes.land(fields, _same(n))
-    return solver.may_hold((), nodes.lnot(nodes.eq(equal, fields))) == "no"
+def _number(bit: re.Match[str]) -> int:
+    """As in `KeyField.positions`."""
+    return 8 * int(bit["byte"]) + int(bit["bit"])
+
+
+def _occurring(e: Expr) -> dict[str, set[int]]:
+    """The bits of either key that occur in ``e``."""
+    found: dict[str, set[int]] = {"a": set(), "b": set()}
+    for s in nodes.symbols(_in_bits(e)):
+        if (bit := _BIT.fullmatch(str(s.value))) is not None:
+            found[bit["side"]].add(_number(bit))
+    return found
+
+
+def _same(bits: Collection[int]) -> Expr:
+    """The two keys agree in these bits."""
+    result = nodes.TRUE
+    for n in sorted({bit // 8 for bit in bits}):
+        mask = nodes.const(sum(1 << bit for bit in range(8) if 8 * n + bit in bits), 8)
+        left, right = (nodes.binary("and", nodes.sym(f"{side}.{n}", 8), mask) for side in "ab")
+        result = nodes.land(result, nodes.eq(left, right))
+    return result
+
+
+def _proved(equal: Expr, compared: Collection[int], solver: Solver) -> bool:
+    return solver.may_hold((), nodes.lnot(nodes.eq(equal, _same(compared)))) == "no"
+
+
+def _implied(equal: Expr, bits: Collection[int], solver: Solver) -> set[int]:
+    """Those of ``bits`` in which equal keys agree; whole bytes at once where that will do."""
+    implied: set[int] = set()
+    for n in sorted({bit // 8 for bit in bits}):
+        mine = {bit for bit in bits if bit // 8 == n}
+        whole = _implies(equal, _same(mine), solver)
+        implied |= mine if whole else {bit for bit in mine if _implies(equal, _same({bit}), solver)}
+    return implied
 
 
 def _implies(equal: Expr, consequence: Expr, solver: Solver) -> bool:
@@ -213,17 +248,24 @@ def _key_type(function: ir.Function, program: ir.Program) -> str | None:
     return None
 
 
-def _fields(compared: list[int], type_name: str | None, layout: Layout) -> tuple[KeyField, ...]:
-    """Bytes grouped by struct members; the rest in runs."""
+def _fields(compared: set[int], type_name: str | None, layout: Layout) -> tuple[KeyField, ...]:
+    """Bits grouped by struct members; the rest in runs of bytes, and of bits where these are not whole."""
     rest, result = set(compared), []
-    for name, offset, size in layout.members(type_name) if type_name else ():
-        if all(n in rest for n in range(offset, offset + size)):
-            result.append(KeyField(name, offset, size))
-            rest.difference_update(range(offset, offset + size))
+    for member in layout.members(type_name) if type_name else ():
+        bits = None if member.bits == (0, 8 * member.size) else member.bits
+        field = KeyField(member.name, member.offset, member.size, bits)
+        if field.positions and rest.issuperset(field.positions):
+            result.append(field)
+            rest.difference_update(field.positions)
     while rest:
         first = end = min(rest)
         while end in rest:
-            rest.discard(end)
             end += 1
-        result.append(KeyField(f"bytes_{first}_{end - 1}", first, end - first))
-    return tuple(sorted(result, key=lambda f: f.offset))
+        if first % 8 == 0 and end - first >= 8:
+            end -= end % 8
+            result.append(KeyField(f"bytes_{first // 8}_{end // 8 - 1}", first // 8, (end - first) // 8))
+        else:
+            size = (end - 1) // 8 - first // 8 + 1
+            result.append(KeyField(f"bits_{first}_{end - 1}", first // 8, size, (first % 8, end - first)))
+        rest.difference_update(range(first, end))
+    return tuple(sorted(result, key=lambda f: f.positions.start))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maestro_tool.frontend import ir
 
@@ -83,15 +83,17 @@ class Layout:
             path, base, size = (f"{path}.{field.name}" if field.name else path), base + field.offset, field.size
             type_name = self.plain(field.type_name)
 
-    def members(self, type_name: str) -> list[tuple[str, int, int]]:
-        """(name, offset, size) of the members, those of nested structs by themselves; arrays stay whole."""
-        result: list[tuple[str, int, int]] = []
+    def members(self, type_name: str) -> list[ir.Field]:
+        """The members, those of nested structs by themselves; arrays stay whole."""
+        result: list[ir.Field] = []
         struct = self._structs[type_name]
         for field in struct.fields:
             inner = self.plain(field.type_name)
             if inner in self._structs:
                 prefix = f"{field.name}." if field.name else ""
-                result.extend((prefix + n, field.offset + o, s) for n, o, s in self.members(inner))
+                result.extend(
+                    replace(f, name=prefix + f.name, offset=field.offset + f.offset) for f in self.members(inner)
+                )
             else:
-                result.append((field.name, field.offset, field.size))
+                result.append(field)
         return result

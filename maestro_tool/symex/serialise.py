@@ -98,7 +98,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             {
                 "id": o.id, "kind": o.kind, "name": o.name, "loc": o.loc, "capacity": o.capacity,
                 "element_size": o.element_size,
-                "key": None if o.key is None else [[f.name, f.offset, f.size] for f in o.key],
+                "key": None if o.key is None else [[f.name, f.offset, f.size, *(f.bits or ())] for f in o.key],
                 "filled": o.filled,
                 "functions": list(o.functions),
                 "key_vectors": list(o.key_vectors),
@@ -233,8 +233,15 @@ def _file(data: Any) -> PinnedFile:
 
 
 def _key_field(data: Any) -> KeyField:
-    name, offset, size = _list(data, 3)
-    return KeyField(_text(name), _number(offset), _number(size))
+    """[name, offset, size], of a part of these bytes also the first bit and how many."""
+    name, offset, size, *bits = _list(data)
+    if not bits:
+        return KeyField(_text(name), _number(offset), _number(size))
+    first, width = (_number(n) for n in _list(bits, 2))
+    field = KeyField(_text(name), _number(offset), _number(size), (first, width))
+    if width == 0 or first > 7 or first + width > 8 * field.size:
+        raise ValueError("a part of a key that does not lie in its bytes")
+    return field
 
 
 def _object(data: Any) -> StateObject:
@@ -314,7 +321,7 @@ class _Reader:
             return
         fields = self._objects[objects[0]].key
         widths = None if r["key"] is None else [self.expr(k).width for k in _list(r["key"])]
-        if widths != (None if fields is None else [8 * f.size for f in fields]):
+        if widths != (None if fields is None else [len(f.positions) for f in fields]):
             raise ValueError("a key that is not one of its map")
 
     def event(self, data: Any) -> Event:

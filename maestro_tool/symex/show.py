@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.text import show
-from maestro_tool.symex.callpath import Analysis, CallPath, Event, StateObject
+from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, StateObject
 
 
 def show_analysis(analysis: Analysis) -> str:
@@ -42,9 +42,14 @@ def _object(o: StateObject) -> str:
     if o.element_size is not None:
         text += f", {o.element_size} bytes each"
     if o.kind == "map":
-        fields = "unknown" if o.key is None else ", ".join(f"{f.name}@{f.offset}+{f.size}" for f in o.key)
+        fields = "unknown" if o.key is None else ", ".join(map(_key_field, o.key))
         text += f", key ({fields})"
     return text
+
+
+def _key_field(f: KeyField) -> str:
+    bits = "" if f.bits is None else f", bits {f.bits[0]}..{sum(f.bits) - 1}"
+    return f"{f.name}@{f.offset}+{f.size}{bits}"
 
 
 def _event(n: int, event: Event, objects: tuple[StateObject, ...]) -> str:

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NFS = (
     "vigfw", "vigpol", "vignat", "viglb", "staticbridge", "threeports", "oddities", "ipoptions", "wholeapi", "pairs",
-    "resize",
+    "resize", "bitfields",
 )  # fmt: skip
 
 

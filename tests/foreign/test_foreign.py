@@ -29,6 +29,7 @@ EXPECTED = {
     "oddities": (18, False),
     "wholeapi": (318, True),
     "resize": (11, True),
+    "bitfields": (13, True),
 }
 
 

@@ -98,6 +98,7 @@ CASES = {
     "wholeapi": Case(replace(MIX, flows=200, active=50)),
     "ipoptions": Case(MIX, change=with_options),
     "resize": Case(HOSTS, change=tagged, least=60),
+    "bitfields": Case(MIX),
 }  # fmt: skip
 
 
