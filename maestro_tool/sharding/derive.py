@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import compare, const
+from maestro_tool.expr.nodes import TRUE, compare, const, lnot, symbols
 from maestro_tool.packet.fields import Family
 from maestro_tool.sharding import decide, in_step, rules, seen
 from maestro_tool.sharding.access import Access, collect
@@ -42,7 +42,7 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
         touched = tuple(a for a in accesses if a.object in sharded)
         scope = Scope(analysis, homes, sharded, touched)
         constraints, found, ranged = _needs(scope, reach, prover)
-        found += rules.choose(constraints, fate) if not found else []
+        found += (rules.choose(constraints, fate) or _few_keys(scope, constraints)) if not found else []
         if not found:
             break
         if freed := _in_the_way(found, constraints) & countable & sharded:
@@ -57,6 +57,16 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     constraints = rules.subsume(constraints)
     outcome = decide.Outcome(analysis, accesses, tuple(constraints), tuple(obstacles), sharded, ranged, counted, fate)
     return decide.plan(outcome)
+
+
+def _few_keys(scope: Scope, constraints: list[Constraint]) -> list[Obstacle]:
+    """See `rules.few_keys`."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for a in scope.touched:
+        if a.how == "key" and not any(map(symbols, a.name)):
+            places[a.object].append(a.loc)
+    few = {obj: tuple(dict.fromkeys(locs)) for obj, locs in sorted(places.items())}
+    return rules.few_keys(scope.analysis, few, constraints)
 
 
 def _in_the_way(obstacles: list[Obstacle], constraints: list[Constraint]) -> set[int]:
@@ -84,7 +94,7 @@ def _needs(
         (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
     # R1: entries named by packets.
     for obj in sorted(scope.objects):
-        for found in _r1(scope, reach, obj, [a for a in rest.touched if a.object == obj and a.how == "key"]):
+        for found in _r1(scope, reach, prover, obj, [a for a in rest.touched if a.object == obj and a.how == "key"]):
             (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
     ranged = seen.ranged(scope, reach)
     for x in exchanged:
@@ -103,15 +113,20 @@ def _refused(scope: Scope, x: Interchange) -> Obstacle:
     return Obstacle("R5", text, (x.dchain,), (loc,), remedy=remedy)
 
 
-def _r1(scope: Scope, reach: Reach, obj: int, accesses: list[Access]) -> Iterable[Constraint | Obstacle]:
+def _r1(
+    scope: Scope, reach: Reach, prover: Prover, obj: int, accesses: list[Access]
+) -> Iterable[Constraint | Obstacle]:
     """All pairs of accesses to ``obj`` of which one writes."""
     paths_of: dict[tuple[int, tuple[Expr, ...], bool, int, Family], set[int]] = defaultdict(set)
     for access in accesses:
         paths_of[access.port, access.name, access.write, access.loc, reach.family(access.path)].add(access.path)
     what = scope.analysis.objects[obj]
+    # Constant keys that packets choose by their fields (`port < 1024 ? 0 : 1`): which, the paths' conditions say.
+    chosen = any(not any(map(symbols, key)) for _, key, *_ in paths_of)
     sides = [
-        (Side(scope.analysis.paths[min(paths)], key, reach.classes(paths), loc, family), write, paths)
+        (Side(scope.analysis.paths[min(paths)], key, reach.classes(paths), loc, family, when), write, paths)
         for (_, key, write, loc, family), paths in sorted(paths_of.items(), key=_in_order)
+        for when in (reach.told(paths, family) if chosen else TRUE,)
     ]
     unhashable: list[tuple[Side, Side]] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):
@@ -120,6 +135,8 @@ def _r1(scope: Scope, reach: Reach, obj: int, accesses: list[Access]) -> Iterabl
                 continue
             result = rules.key_equality(scope.analysis, obj, a, b)
             if isinstance(result, Constraint):
+                if chosen and result.relation is not None and prover.always((), lnot(result.relation)):
+                    continue  # packets that choose the one key never choose the other
                 first, second = (a_paths, b_paths) if a.port <= b.port else (b_paths, a_paths)
                 yield from rules.outside_view(reach, result, (first, second), what)
             if result is not None:

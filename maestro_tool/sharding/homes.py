@@ -31,6 +31,14 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class _Homeless:
+    """Why a key has no home, and what would give it one."""
+
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Homes:
     """``of``: by map; a map that an obstacle is about has none."""
 
@@ -51,6 +59,15 @@ class Homes:
             return origin.objects[0]
         home = self.index_map(origin.objects[0]) if origin is not None and origin.op == "map_get" else None
         return home.dchain if home is not None else None
+
+
+def unknown_keys(analysis: Analysis, m: int) -> tuple[str, str]:
+    """Why the keys of a map are not known, in the words of the note about its allocation, and what would help."""
+    obj = analysis.objects[m]
+    notes = (text.partition(";")[0] for loc, text in analysis.notes if loc == obj.loc and "keys of this map" in text)
+    why = next(notes, "its equality is not one of fields, or its hash reads others")
+    remedy = "compare members of the two keys by ==, all joined with &&, and let the hash read no others"
+    return f"could not decide which keys of {obj.name} are equal: {why}", remedy
 
 
 def key_homes(analysis: Analysis, prover: Prover) -> Homes:
@@ -78,26 +95,31 @@ def _maps(puts: list[_Put]) -> list[int]:
     return sorted({e.objects[0] for _, _, e in puts})
 
 
-def _found(analysis: Analysis, puts: list[_Put], m: int, known: Homes, prover: Prover) -> list[tuple[Home | str, int]]:
+def _found(
+    analysis: Analysis, puts: list[_Put], m: int, known: Homes, prover: Prover
+) -> list[tuple[Home | _Homeless, int]]:
     """For each put into map ``m`` the home of the key, or why it has none; and where that is."""
     return [
         (_home(analysis, path, n, e, known, prover), e.loc) for path, n, e in puts if e.objects[0] == m
     ]  # fmt: skip
 
 
-def _agree(analysis: Analysis, found: dict[int, list[tuple[Home | str, int]]]) -> Homes:
+def _agree(analysis: Analysis, found: dict[int, list[tuple[Home | _Homeless, int]]]) -> Homes:
     """Maps all of whose keys have one kind of home."""
     of: dict[int, Home] = {}
     refused: list[Obstacle] = []
     for m, homes in found.items():
         name = analysis.objects[m].name
-        texts = [(f"{name}: {why}", loc) for why, loc in homes if isinstance(why, str)]
+        reasons = [(why, loc) for why, loc in homes if isinstance(why, _Homeless)]
         known = [(h, loc) for h, loc in homes if isinstance(h, Home)]
         places = {replace(h, index_map=False) for h, _ in known}
         if len(places) > 1:
-            texts.append((f"keys of {name} lie in different vectors", known[-1][1]))
-        if texts:
-            refused += [Obstacle(None, text, (m,), (loc,)) for text, loc in dict.fromkeys(texts)]
+            lie = _Homeless(f"keys of {name} lie in different vectors", "keep its keys in one vector, at fresh indices")
+            reasons.append((lie, known[-1][1]))
+        if reasons:
+            refused += [
+                Obstacle(None, why.text, (m,), (loc,), remedy=why.remedy) for why, loc in dict.fromkeys(reasons)
+            ]
         else:
             of[m] = replace(next(iter(places)), index_map=all(h.index_map for h, _ in known))
     return Homes(of, tuple(refused))
@@ -105,30 +127,38 @@ def _agree(analysis: Analysis, found: dict[int, list[tuple[Home | str, int]]]) -
 
 def _home(
     analysis: Analysis, path: CallPath, number: int, put: Event, known: Homes, prover: Prover
-) -> Home | str:  # fmt: skip
+) -> Home | _Homeless:  # fmt: skip
+    name = analysis.objects[put.objects[0]].name
     if put.key is None:
-        return "could not decide which keys are equal: its equality is not one of fields, or its hash reads others"
+        return _Homeless(*unknown_keys(analysis, put.objects[0]))
     if put.key_home is None:
-        return "the key that is put does not lie in an entry of a vector, so it may change or vanish"
+        text = f"{name}: the key that is put does not lie in an entry of a vector, so it may change or vanish"
+        return _Homeless(text, "copy the key to what vector_borrow gives for a fresh index, and put that address")
     vector, index = put.key_home
     base, stride = owner(path, put, index, None, prover)
     dchain = allocated_by(path, base) if base is not None else None
     if dchain is None and base is not None and stride > 1:
         dchain = known.source(path, base)
     if dchain is None:
-        return "the key that is put does not lie at a freshly allocated index"
+        text = f"{name}: the key that is put does not lie at a freshly allocated index"
+        return _Homeless(text, "copy the key to the entry of the index that dchain_allocate_new_index gave")
     if not holds_key(analysis, path, put, vector, index):
-        return f"{analysis.objects[vector].name} does not hold the key that is put when the packet is done"
+        text = f"{name}: {analysis.objects[vector].name} does not hold the key that is put when the packet is done"
+        return _Homeless(text, "write the whole key where it lies before it is put, and nothing else there later")
     earlier = [
         e for e in path.events[:number] if e.op in ("map_get", "map_put", "map_erase") and e.objects == put.objects
     ]
     if not any(e.op == "map_get" and e.result is False and same(e.key, put.key) for e in earlier):
-        return "a key is put that was not looked up and found absent before: it may be there twice"
+        text = f"{name}: a key is put that was not looked up and found absent before: it may be there twice"
+        return _Homeless(text, "call map_get with that very key first, and put it only if it is not found")
     if any(e.op == "map_put" for e in earlier):
-        return "a packet puts more than one key"
+        return _Homeless(
+            f"{name}: a packet puts more than one key", "give each key that a packet puts a map of its own"
+        )
     at_home = put.value is not None and strip_extension(put.value) is strip_extension(index)
     if stride > 1 and not at_home:
-        return "a key of a block is put with another value than the number of its entry"
+        text = f"{name}: a key of a block is put with another value than the number of its entry"
+        return _Homeless(text, "put each key with the index of the vector's entry that it lies in")
     return Home(vector, dchain, stride, at_home and stride == 1)
 
 

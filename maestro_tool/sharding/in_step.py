@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from maestro_tool.sharding import ages, rules, seen
 from maestro_tool.sharding.access import Access, collect, producer, strip_extension
-from maestro_tool.sharding.homes import holds_key, key_homes, same
+from maestro_tool.sharding.homes import holds_key, key_homes, same, unknown_keys
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.reach import Reach
 from maestro_tool.sharding.scope import Scope
@@ -100,9 +100,7 @@ def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
             remedy = "hash = __builtin_ia32_crc32si(hash, member), from 0 on, for each whole member of the key"
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
         elif a.how == "unknown" and kind == "map":
-            why = "its equality is not one of fields, or its hash reads others"
-            text = f"could not decide which keys of {name} are equal: {why}"
-            remedy = "let the equality function compare the key's members, all joined with &&"
+            text, remedy = unknown_keys(scope.analysis, a.object)
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
         elif a.how == "unknown":
             index = scope.event(a).index

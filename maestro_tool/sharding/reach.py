@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 
 import z3
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, const, substitute, symbols
+from maestro_tool.expr.nodes import FALSE, TRUE, const, land, lor, substitute, sym, symbols
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet import classes
-from maestro_tool.packet.fields import Family
+from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, HASHABLE_OF, Family
 from maestro_tool.symex import ASSUMPTIONS
 from maestro_tool.symex.callpath import Analysis
 
 #: Work per z3 query (z3's resource units); beyond it the answer is the cautious one.
 _RLIMIT = 5_000_000
+#: Ways in which frames come to one place that are told apart (`Reach.told`).
+_MOST_WAYS = 64
+
+
+def bytes_of(names: Iterable[str]) -> frozenset[Expr]:
+    """The symbols of header fields' bytes."""
+    fields = (ALL_FIELDS[name] for name in names)
+    return frozenset(sym(f"pkt.{f.offset + i}", 8) for f in fields for i in range(f.size))
 
 
 class Reach:
@@ -53,6 +62,24 @@ class Reach:
         """6 if every frame that takes ``path`` is IPv6 with a whole header (proved); else 4, which proves nothing."""
         another = substitute(self._ipv6, _known_values(self._conditions[path])) is FALSE  # its EtherType, say
         return 6 if not another and self.always([path], self._ipv6) else 4
+
+    def told(self, paths: Iterable[int], family: Family) -> Expr:
+        """What the paths' conditions say of hashable fields: true of every frame that takes one of ``paths``.
+
+        Nothing is said of fields that such a frame may not have.
+        """
+        paths = set(paths)
+        names: Iterable[str] = ()
+        if self.always(paths, classes.view_predicate(classes.L4[family])):
+            names = HASHABLE_OF[family]
+        elif self.always(paths, classes.view_predicate(classes.L3[family])):
+            names = ADDRESSES_OF[family]
+        known = bytes_of(names)
+        found = {frozenset(c for c in self._conditions[p] if symbols(c) <= known) for p in paths}
+        if len(found) > _MOST_WAYS or frozenset() in found:
+            return TRUE
+        ways = (reduce(land, sorted(conditions, key=repr)) for conditions in found)
+        return reduce(lor, sorted(ways, key=repr))
 
     def _possible(self, condition: frozenset[Expr], predicate: Expr, *, negate: bool = False) -> bool:
         known = _known_values(condition)

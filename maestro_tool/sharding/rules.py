@@ -17,7 +17,7 @@ from maestro_tool.packet.fields import ALL_FIELDS, FIELDS, FIELDS_OF, HASHABLE_O
 from maestro_tool.sharding.access import producer
 from maestro_tool.sharding.bits import PacketBit, field_bit, pair_fields, show_field
 from maestro_tool.sharding.plan import Constraint, FieldBits, Obstacle, Rule
-from maestro_tool.sharding.reach import Reach
+from maestro_tool.sharding.reach import Reach, bytes_of
 from maestro_tool.symex.callpath import Analysis, CallPath, StateObject
 
 T = TypeVar("T")
@@ -27,7 +27,8 @@ T = TypeVar("T")
 class Side:
     """One side of a pair of accesses: a path, the entry's name there, and who gets there.
 
-    ``family``: what header fields are read by (`Reach.family`).
+    ``family``: what header fields are read by (`Reach.family`).  ``when``: what they are then (`Reach.told`); TRUE:
+    anything, or not asked.
     """
 
     path: CallPath
@@ -35,6 +36,7 @@ class Side:
     classes: tuple[str, ...]
     loc: int
     family: Family
+    when: Expr = TRUE
 
     @property
     def port(self) -> int:
@@ -63,7 +65,7 @@ def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint |
         # A key may say more (the protocol, say): sharding on the rest is coarser, hence sound.
         return Constraint(ports, tuple(dict.fromkeys(pairs)), classes, "R1", (obj,), locs)
     relation = _relation(a, b)
-    named = {d for s in (a, b) for e in s.name for d in dependencies(analysis, s.path, e, s.family)}
+    named = {d for s in (a, b) for e in (*s.name, s.when) for d in dependencies(analysis, s.path, e, s.family)}
     depends = tuple(sorted(named))
     if relation is not None and (a.family, b.family) != (4, 4):
         text = (
@@ -73,8 +75,33 @@ def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint |
         return Obstacle(None, text, (obj,), locs, depends, "name its entries by the addresses and ports themselves")
     if relation is not None:
         return Constraint(ports, (), classes, "R1", (obj,), locs, relation)
-    text = f"{analysis.objects[obj].name} is keyed by {', '.join(depends) or 'a constant'}: no NIC hashes any of that"
+    name = analysis.objects[obj].name
+    text = f"{name} is keyed by {', '.join(depends)}: no NIC hashes any of that"
+    if not depends:
+        text = f"{name} is keyed by a constant, whatever the packet's addresses and ports are"
     return Obstacle("R4", text, (obj,), locs, depends, remedy_for(depends))
+
+
+def few_keys(analysis: Analysis, few: Mapping[int, tuple[int, ...]], constraints: list[Constraint]) -> list[Obstacle]:
+    """R4: objects that packets find under a few constants (``few``, with places) leave work for as few cores.
+
+    Where they are all that parts packets, that is the best there is; not where others part them better.
+    """
+    others = {o for c in constraints if few.keys().isdisjoint(c.objects) for o in c.objects}
+    found = []
+    for obj, locs in few.items() if others else ():
+        read = (named_bytes(c, side) for c in constraints if obj in c.objects for side in (0, 1))
+        fields = tuple(sorted(frozenset[str]().union(*read)))
+        if not fields:
+            continue
+        names = [analysis.objects[o].name for o in sorted(others)]
+        text = (
+            f"{analysis.objects[obj].name} is keyed by constants, of which {', '.join(fields)} selects one: "
+            f"for its sake all packets would go to a few cores, those of {', '.join(names)}, too"
+        )
+        remedy = f"beside the constant, put what names entries of {names[0]} into its key"
+        found.append(Obstacle("R4", text, (obj,), locs, fields, remedy))
+    return found
 
 
 def outside_view(
@@ -82,10 +109,7 @@ def outside_view(
 ) -> Iterable[Obstacle]:
     """A field is only what its name says if the frame is IPv4, or IPv6, (and TCP/UDP) on every path of either side."""
     for side, mine in enumerate(paths):
-        fields = {pair[side].field for pair in constraint.equal}
-        for s in symbols(constraint.relation) if constraint.relation is not None else ():
-            offset = int(str(s.value).rsplit(".", 1)[1])
-            fields |= {f.name for f in FIELDS.values() if f.offset <= offset < f.offset + f.size}
+        fields = {pair[side].field for pair in constraint.equal} | named_bytes(constraint, side)
         family: Family = 4 if fields & frozenset(HASHABLE_OF[4]) or not fields else 6
         ports = fields & PORTS_OF[family]
         l4 = classes.view_predicate(classes.L4[family])
@@ -100,22 +124,24 @@ def outside_view(
         yield Obstacle(None, text, (obj.id,), constraint.locs, tuple(sorted(fields)), remedy)
 
 
+def named_bytes(constraint: Constraint, side: int) -> frozenset[str]:
+    """The fields that a relation, if there is one, reads of the packet on ``side``."""
+    found: set[str] = set()
+    for s in symbols(constraint.relation) if constraint.relation is not None else ():
+        packet, _, number = str(s.value).partition(".pkt.")
+        if packet == "ab"[side]:
+            found |= {f.name for f in FIELDS.values() if f.offset <= int(number) < f.offset + f.size}
+    return frozenset(found)
+
+
 def _relation(a: Side, b: Side) -> Expr | None:
-    """The equality as a formula, when it is about hashable fields but not bit by bit (arithmetic)."""
-    bytes_used = 0
-    for side in (a, b):
-        fields = (ALL_FIELDS[name] for name in HASHABLE_OF[side.family])
-        hashable = {f"pkt.{f.offset + i}" for f in fields for i in range(f.size)}
-        used = {str(s.value) for e in side.name for s in symbols(e)}
-        if not used <= hashable:
-            return None
-        bytes_used += len(used)
-    if not bytes_used:
-        return None
-    result = TRUE
+    """The equality as a formula, when it is about hashable fields but not bit by bit: arithmetic, or constants that the
+    fields' values select.  Parts of the key that say anything else are left out, which relates more packets."""
+    result = land(_renamed(a.when, "a"), _renamed(b.when, "b"))
     for x, y in zip(a.name, b.name, strict=True):
-        result = land(result, eq(_renamed(x, "a"), _renamed(y, "b")))
-    return result
+        if all(symbols(e) <= bytes_of(HASHABLE_OF[side.family]) for e, side in ((x, a), (y, b))):
+            result = land(result, eq(_renamed(x, "a"), _renamed(y, "b")))
+    return result if symbols(result) else None
 
 
 def _renamed(e: Expr, side: str) -> Expr:
@@ -155,6 +181,8 @@ def remedy_for(depends: tuple[str, ...]) -> str:
     """What would help where an entry is named by something that no NIC hashes."""
     if any(d.startswith(("what is stored in", "an index of")) for d in depends):
         return "keep it per flow; entries that other state names may be wanted by any packet"
+    if not depends:
+        return "let an IP address or a port name the entry, too"
     by_address = "name its entries by IP addresses or ports"
     hashed = ", ".join(d for d in depends if d in ALL_FIELDS or d.startswith("frame byte"))
     return f"{by_address}; or a NIC that hashes {hashed} (no profile has one)" if hashed else by_address
