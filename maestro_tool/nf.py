@@ -61,7 +61,10 @@ def left_out(folder: Path) -> list[str]:
 def check_name(name: str) -> None:
     """Raise unless ``name`` can be part of C identifiers and file names."""
     if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} cannot name an NF", hint="use letters, digits and _; it becomes part of C names")
+        raise InputError(
+            f"{name!r} cannot name an NF",
+            hint="begin with a letter, and use letters, digits and _: it becomes part of C names",
+        )
 
 
 def name_of(folder: Path) -> str:

@@ -109,11 +109,15 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """An analysis with what it is of: the content of ``analysis.json``, which holds no line numbers."""
+    """An analysis with what it is of: the content of ``analysis.json``, which holds no line numbers.
+
+    ``loaded``: the program itself, where it was analysed just now.
+    """
 
     request: Request
     program: str  # frontend.fingerprint
     analysis: Analysis
+    loaded: Program | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         from maestro_tool.symex import analysis_to_json
@@ -147,7 +151,7 @@ def analyse(
     # C sources -> typed control-flow graphs.
     program, meaning = _load(request, watch)
     # Control-flow graphs -> call paths, or the ones of the same program with the same arguments.
-    return Analysed(request, meaning, _call_paths(program, meaning, request, cache, watch, progress))
+    return Analysed(request, meaning, _call_paths(program, meaning, request, cache, watch, progress), program)
 
 
 def generate(
@@ -196,7 +200,7 @@ def explain(
     plan = derive(analysed, watch)
     profiles = per_port(nic, analysed.analysis.ports)
     try:
-        choice = decide(analysed, program, profiles, strategy, cache, watch)
+        choice = decide(analysed, program, profiles, strategy, cache, watch, plan)
     except UnsupportedError as error:
         why = [error.message, *([error.hint] if error.hint else [])]
         return words.explain(program, analysed.analysis, plan, name, profiles, None, why)
@@ -280,18 +284,21 @@ def decide(
     wanted: str,
     cache: Cache,
     watch: Stopwatch,
+    plan: ShardingPlan | None = None,
     *,
     full_hash: bool = False,
 ) -> Choice:
     """Call paths and a profile per port -> the strategy, with its plan and solution.
 
-    Raises `UnsupportedError` with the reason if ``wanted`` is not sound."""
+    ``plan``: what `derive` found, if that is known.  Raises `UnsupportedError` with the reason if ``wanted`` is not
+    sound.
+    """
     from maestro_tool import strategies
 
     def solved(plan: ShardingPlan, software: bool) -> RssSolution:
         return solve(plan, profiles, cache, watch, software=software, full_hash=full_hash)
 
-    plan = derive(analysed, watch)
+    plan = plan or derive(analysed, watch)
     return strategies.choose(strategies.Question(program, analysed.analysis, plan, profiles, solved), wanted)
 
 
@@ -307,7 +314,7 @@ def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
     """The program that was analysed: for line numbers; `InputError` if its sources are not what they were."""
     from maestro_tool.symex.files import changed
 
-    program, meaning = _load(analysed.request, watch)
+    program, meaning = (analysed.loaded, analysed.program) if analysed.loaded else _load(analysed.request, watch)
     if meaning != analysed.program:
         raise InputError("the sources changed after they were analysed", hint="analyse them again: maestro analyse")
     if (file := changed(analysed.analysis.files)) is not None:

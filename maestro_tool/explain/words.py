@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from maestro_tool.explain.steps import Names, Origin
@@ -72,9 +73,8 @@ class Facts:
         if not ipv4 and not ipv6:
             return Facts(length=length)
         byte = _PROTOCOL[ipv6]
-        tests = [p for p in parts if symbols(p) == {byte}]
-        protocols = (n for n in range(256) if all(substitute(t, {byte: const(n, 8)}) is TRUE for t in tests))
-        return Facts(ipv4, frozenset(protocols), length, ipv6)
+        protocols = frozenset(range(256)).intersection(*(_bytes_for(p) for p in parts if symbols(p) == {byte}))
+        return Facts(ipv4, protocols, length, ipv6)
 
     def fields(self) -> dict[tuple[int, int], str]:
         """Names of the header fields of such a frame."""
@@ -91,6 +91,13 @@ class Facts:
 
 #: Where the protocol is, in IPv4 and in IPv6.
 _PROTOCOL = (sym("pkt.23", 8), sym("pkt.20", 8))
+
+
+@lru_cache(maxsize=256)
+def _bytes_for(test: Expr) -> frozenset[int]:
+    """The values of the only symbol of ``test``, a byte, for which that holds."""
+    (byte,) = symbols(test)
+    return frozenset(n for n in range(256) if substitute(test, {byte: const(n, 8)}) is TRUE)
 
 
 def _has_ether_type(e: Expr, ether_type: int) -> bool:

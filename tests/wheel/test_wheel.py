@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -72,6 +74,28 @@ def test_an_empty_folder_becomes_a_repository(python: Path, tmp_path: Path) -> N
     assert "next: scons nf=limiter" in _run([python.parent / "maestro", "new", "limiter"], tmp_path)
     out = _run([python, "-m", "SCons", "-Q", "explain", "nf=limiter"], tmp_path)
     assert "limiter on soft: shared-nothing" in out and "src_ip found in indices" in out
+
+
+def tutorial_commands() -> list[str]:
+    """All but the installation, which the fixtures do."""
+    text = (ROOT / "docs/tutorial.md").read_text().split("## A network function")[1]
+    return re.findall(r"^    ((?:scons|maestro|python|sed) .*)$", text, re.M)
+
+
+@pytest.mark.slow
+def test_every_command_of_the_tutorial_in_an_empty_folder(python: Path, tmp_path: Path) -> None:
+    commands = tutorial_commands()
+    assert len(commands) >= 13 and commands[0] == "maestro new limiter"
+    programs = {"scons": [python, "-m", "SCons"], "maestro": [python.parent / "maestro"], "python": [python]}
+    said = []
+    for command in commands:
+        word, *rest = shlex.split(command)
+        said.append(_run([*programs.get(word, [word]), *rest], tmp_path))
+    everything = "\n".join(said)
+    assert "port 0: equal (src_ip) [R1: indices]" in everything  # as the page shows it
+    assert "port 0: equal (dst_ip)" in everything
+    assert "limiter: all well" in everything
+    assert any(text.startswith("equal: ") for text in said)
 
 
 def _run(words: list[object], cwd: Path) -> str:

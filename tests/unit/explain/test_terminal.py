@@ -127,6 +127,20 @@ def test_a_card_is_explained() -> None:
     assert "max_flows" not in shown(e)
 
 
+def test_sources_are_read_once() -> None:
+    """People wait for an explanation whose analysis is in the cache."""
+    from maestro_tool import pipeline
+    from maestro_tool.cache import NoCache
+    from maestro_tool.nic import load_profile
+    from maestro_tool.profiles import folders, resolve
+
+    watch = pipeline.Stopwatch()
+    analysed = pipeline.analyse(pipeline.Request((FOREIGN.parents[1] / "nfs/nop/nop_config.c",)), NoCache(), watch)
+    pipeline.explain(analysed, (load_profile(resolve("soft"), folders()),), "nop", "auto", NoCache(), watch)
+    phases = [t.phase for t in watch.times]
+    assert phases.count("frontend") == phases.count("sharding") == 1
+
+
 def test_json_is_plain_and_complete() -> None:
     data = to_json(explained("fw"))
     assert data["schema"] == "maestro-explain/1"

@@ -1,50 +1,16 @@
-"""docs/tutorial.md, command by command, in an empty folder; the examples of docs/c-subset.md."""
+"""The examples of docs/c-subset.md."""
 
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
-from scons_tree import ROOT, Tree
+from scons_tree import ROOT
 
 from maestro_tool import pipeline
 from maestro_tool.cache import NoCache
 from maestro_tool.diagnostics import MaestroError
-
-
-def tutorial_commands() -> list[str]:
-    """All but the installation, which tests/wheel does."""
-    text = (ROOT / "docs/tutorial.md").read_text().split("## A network function")[1]
-    return re.findall(r"^    ((?:scons|maestro|python|sed) .*)$", text, re.M)
-
-
-def test_the_tutorial_has_commands() -> None:
-    commands = tutorial_commands()
-    assert len(commands) >= 10 and commands[0] == "maestro new limiter"
-
-
-@pytest.mark.slow
-def test_every_command_of_the_tutorial_in_an_empty_folder(tmp_path: Path) -> None:
-    tree = Tree(tmp_path)
-    said = []
-    for command in tutorial_commands():
-        words = shlex.split(command)
-        if words[0] == "sed":
-            subprocess.run(words, cwd=tmp_path, check=True)
-            continue
-        if words[0] == "python":
-            continue  # the NF's own test: tests/scons/test_new.py
-        result = tree.scons(*words[1:]) if words[0] == "scons" else tree.maestro(*words[1:])
-        assert result.status == 0, f"{command}\n{result.out}\n{result.err}"
-        said.append(result.out)
-    everything = "\n".join(said)
-    assert "port 0: equal (src_ip) [R1: indices]" in everything  # as the page shows it
-    assert "port 0: equal (dst_ip)" in everything
-    assert "equal: " in everything
-
 
 SKELETON = """
 #include <stdint.h>
