@@ -135,8 +135,8 @@ def test_sources_are_read_once() -> None:
     from maestro_tool.profiles import folders, resolve
 
     watch = pipeline.Stopwatch()
-    analysed = pipeline.analyse(pipeline.Request((FOREIGN.parents[1] / "nfs/nop/nop_config.c",)), NoCache(), watch)
-    pipeline.explain(analysed, (load_profile(resolve("soft"), folders()),), "nop", "auto", NoCache(), watch)
+    analysed = pipeline.analyse(pipeline.Request(IPV6_SOURCES), NoCache(), watch)
+    pipeline.explain(analysed, (load_profile(resolve("soft"), folders()),), "dualstack", "auto", NoCache(), watch)
     phases = [t.phase for t in watch.times]
     assert phases.count("frontend") == phases.count("sharding") == 1
 
