@@ -226,6 +226,8 @@ def _access(operation: Operation, words: Words, known: Sequence[Expr]) -> str:
     """What is done to an object, which is not named again."""
     verb, _ = action(operation, words, known)
     match operation.op:
+        case "lpm_update":
+            return "set a route"
         case "map_get" | "map_put" | "map_erase" | "lpm_lookup":
             return f"{verb} {words.key(operation.key, known)}"
         case "sketch_compute_hashes" | "sketch_refresh" | "sketch_fetch" | "sketch_touch_buckets":
@@ -237,7 +239,7 @@ def _access(operation: Operation, words: Words, known: Sequence[Expr]) -> str:
         case "dchain_allocate":
             return "take a new index"
     entry = words.entry(operation.index, known)
-    return f"{verb} {entry}" if entry else verb
+    return f"{verb} {entry}" if entry else f"{verb} an entry" if operation.op.startswith("dmap") else verb
 
 
 def _quality(p: PortSolution, nic: str) -> Quality:

@@ -142,6 +142,16 @@ def action(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, str]
             return "put", f"{words.key(o.key, known)} into {names}"
         case "map_erase":
             return "erase", f"{words.key(o.key, known)} from {names}"
+        case "lpm_update":
+            prefix, length = o.key or (None, None)
+            if prefix is not None and length is not None:
+                return "set", f"the route {words.key((prefix,), known)}/{words.key((length,), known)} in {names}"
+        case "dmap_get":
+            return "read", names + of_entry
+        case "dmap_put":
+            return "put", f"a new entry into {names}"
+        case "dmap_erase":
+            return "erase", f"an entry from {names}" if not entry else f"{entry} from {names}"
         case "vector_read" | "global_read":
             return "read", names + of_entry
         case "vector_write" | "global_write":

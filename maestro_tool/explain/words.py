@@ -340,12 +340,14 @@ class Words:
             inner = inner.args[0]
         origin = self._names.origin(inner) if inner.op == "sym" else None
         if origin is not None and origin.objects:
-            if origin.op == "map_get":
-                if origin.key is not None and len(origin.key) == 1:
-                    return f"entry of {self.key(origin.key, known)}"
+            if origin.op == "map_get" and origin.key is not None and len(origin.key) == 1:
+                return f"entry of {self.key(origin.key, known)}"
+            if origin.op in ("map_get", "dmap_get"):
                 return f"entry found in {self._objects[origin.objects[0]].name}"
             if origin.op in ("dchain_allocate", "cht_find"):
                 return "new entry" if origin.op == "dchain_allocate" else "chosen entry"
+        if origin is not None and (origin.op, origin.what) == ("opaque", "expired"):
+            return "expired entry"
         return f"entry {self.value(index, Facts.of(known))}"
 
 

@@ -19,6 +19,7 @@ Symbols in expressions are named by their origin:
                          opaque.N.value               of a function that is not followed, or bytes that
                                                       were never written (then without operands)
                          opaque.N.room                 8 bits; 0 where bytes cannot be inserted into the frame
+                         opaque.N.expired             32 bits; an index that dchain_expire_one_index frees
 """
 
 from __future__ import annotations

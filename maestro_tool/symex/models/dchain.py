@@ -55,7 +55,7 @@ def dchain_expire_one_index(site: CallSite) -> Outcome:
         )
     time, none = site.expr(2, 64), site.state.fork()
     for state, found in ((site.state, True), (none, False)):
-        index = events.unknown(state, 32, site.loc, (time,))
+        index = events.unknown(state, 32, site.loc, (time,), "expired")
         events.emit(state, "dchain_free", (number,), site.loc, index=index, result=found)
         _forget(state, number)
         if found:

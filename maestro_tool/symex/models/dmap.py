@@ -88,7 +88,7 @@ def expire_items(site: CallSite) -> Outcome:
     """int expire_items(struct DoubleChain *, struct DoubleMap *, vigor_time_t): frees indexes that no packet names."""
     chain = site.machine.object_at(site.state, site.args[0], "dchain", site.loc)
     table = site.machine.object_at(site.state, site.args[1], "dmap", site.loc)
-    oldest = events.unknown(site.state, 32, site.loc)
+    oldest = events.unknown(site.state, 32, site.loc, what="expired")
     events.emit(site.state, "dchain_free", (chain,), site.loc, index=oldest)
     events.emit(site.state, "dmap_erase", (table,), site.loc, index=oldest)
     for fact in [f for f in site.state.facts if f[:2] == ("dchain", chain)]:

@@ -88,6 +88,14 @@ def test_frames_that_get_longer_and_shorter() -> None:
     assert "VLAN tag, at least 18 bytes -> remove 4 bytes, frame[12..15]; send to port 0" in text
 
 
+def test_double_maps_routes_and_what_expires() -> None:
+    text = shown(explain_sources((FOREIGN / "pairs/main.c",), "pairs"), 200)
+    assert "free the index in ages (expired entry); erase expired entry from pairs" in text
+    assert "set the route src_ip/28 in networks" in text and "put a new entry into pairs" in text
+    assert "refresh the age in ages (entry found in pairs)" in text
+    assert "dmap" not in text.replace("(dmap, ", "")
+
+
 def test_ports_that_do_the_same_and_parts_that_are_the_same_are_told_once() -> None:
     assert SBRIDGE in shown(explained("sbridge"))
     assert BRIDGE in shown(explained("bridge"))
