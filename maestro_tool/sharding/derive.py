@@ -42,7 +42,7 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
         touched = tuple(a for a in accesses if a.object in sharded)
         scope = Scope(analysis, homes, sharded, touched)
         constraints, found, ranged = _needs(scope, reach, prover)
-        found += (rules.choose(constraints, fate) or _few_keys(scope, constraints)) if not found else []
+        found += (rules.choose(analysis, constraints, fate) or _few_keys(scope, constraints)) if not found else []
         if not found:
             break
         if freed := _in_the_way(found, constraints) & countable & sharded:
@@ -83,12 +83,14 @@ def _needs(
     """What must meet so that the scope's objects can be sharded, what forbids it, and which allocators are ranged."""
     # R5: entries named by indices out of packets, which compare what they find.
     exchanged = list(interchanges(scope, reach, prover))
-    explained = frozenset[Access]().union(*(x.accesses for x in exchanged))
-    rest = replace(scope, touched=tuple(a for a in scope.touched if a not in explained))
+    explained = [x for x in exchanged if x.refusal is None]
+    # Where packets ask an allocator, but R5 is refused, that is the reason: other rules are not meant for these.
+    asked = [x for x in exchanged if x.refusal is not None and any(a.object == x.dchain for a in x.accesses)]
+    rest, ranging = _without(scope, [*explained, *asked]), _without(scope, explained)
     # Keys, indices and entries stay in step, so that indices found in a map, or fresh, follow their map.
     obstacles = list(in_step.obstacles(scope, rest, reach, prover))
     obstacles += [_refused(scope, x) for x in exchanged if x.refusal]
-    obstacles += _out_of_range(rest, reach)
+    obstacles += _out_of_range(ranging, reach, prover)
     constraints: list[Constraint] = []
     for found in (found for x in exchanged for found in x.found):
         (constraints if isinstance(found, Constraint) else obstacles).append(found)  # type: ignore[arg-type]
@@ -100,6 +102,12 @@ def _needs(
     for x in exchanged:
         ranged.setdefault(x.dchain, seen.Ranged("packets name entries by their index"))
     return constraints, list(dict.fromkeys(obstacles)), ranged
+
+
+def _without(scope: Scope, exchanged: Iterable[Interchange]) -> Scope:
+    """The scope without the accesses that these are about."""
+    theirs = frozenset[Access]().union(*(x.accesses for x in exchanged))
+    return replace(scope, touched=tuple(a for a in scope.touched if a not in theirs))
 
 
 def _refused(scope: Scope, x: Interchange) -> Obstacle:
@@ -153,13 +161,15 @@ def _in_order(side: tuple[tuple[int, tuple[Expr, ...], bool, int, Family], set[i
     return port, loc, repr(side[0])
 
 
-def _out_of_range(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
+def _out_of_range(scope: Scope, reach: Reach, prover: Prover) -> Iterable[Obstacle]:
     """An index taken from a packet must be one of the vector's for every packet; the program checks its capacity."""
     for a in scope.touched:
         obj = scope.analysis.objects[a.object]
         if a.how == "key" and obj.kind in ("vector", "dchain") and obj.capacity is not None:
             [index] = a.name
-            if not reach.always({a.path}, compare("ult", index, const(obj.capacity, index.width))):
+            inside = compare("ult", index, const(obj.capacity, index.width))
+            known = scope.analysis.paths[a.path].condition[: scope.event(a).condition_length]
+            if not (reach.always({a.path}, inside) or prover.always(known, inside)):
                 text = f"packets choose an entry of {obj.name} that may be none of its {obj.capacity}"
                 remedy = "compare the index with the capacity first"
                 yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)

@@ -5,7 +5,7 @@ that are reached by those indices.  Either each core has all of them for itself,
 from __future__ import annotations
 
 from maestro_tool.sharding.access import Access
-from maestro_tool.sharding.homes import Homes
+from maestro_tool.sharding.homes import Homes, put_index
 from maestro_tool.symex.callpath import Analysis
 
 
@@ -33,6 +33,8 @@ def groups(analysis: Analysis, written: set[int], accesses: list[Access], homes:
                 join(e.objects)
             elif e.op == "map_put" and e.key_home is not None:
                 join((*e.objects, e.key_home[0]))
+            elif e.op == "dmap_put" and (dchain := put_index(path, e)) is not None:
+                join((*e.objects, dchain))
     for obj in analysis.objects:
         join((obj.id, *obj.key_vectors))
     for m, home in homes.of.items():

@@ -169,6 +169,11 @@ def allocated_by(path: CallPath, index: Expr) -> int | None:
     return origin.objects[0] if origin is not None and origin.op == "dchain_allocate" else None
 
 
+def put_index(path: CallPath, put: Event) -> int | None:
+    """The dchain that the value of a put was freshly allocated from."""
+    return allocated_by(path, put.value) if put.value is not None else None
+
+
 def same(a: tuple[Expr, ...] | None, b: tuple[Expr, ...] | None) -> bool:
     """Whether two keys are the same expressions."""
     return a is not None and b is not None and len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from maestro_tool.sharding import ages, rules, seen
 from maestro_tool.sharding.access import Access, collect, producer, strip_extension
-from maestro_tool.sharding.homes import holds_key, key_homes, same, unknown_keys
+from maestro_tool.sharding.homes import holds_key, key_homes, put_index, same, unknown_keys
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.reach import Reach
 from maestro_tool.sharding.scope import Scope
@@ -80,7 +80,24 @@ def _filled_in_set_up(scope: Scope) -> Iterable[Obstacle]:
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
 
 
+#: Kinds of objects whose entries no packet has for itself: what they are, and what would help.
+_ANY_ENTRY = {
+    "dmap": (
+        "is a double map: could not decide which packets share its entries",
+        "use two maps, one for each key, whose keys lie in vectors at the indices of one dchain",
+    ),
+    "lpm": (
+        "is a routing table that packets change: any packet may ask for the prefix that another put",
+        "let set-up alone fill it; or keep in a map what packets put",
+    ),
+}
+_EXPIRE = "let expire_items_single_map take out what is old"
+_LOOK_UP = "look the key up with map_get, erase it, and free the index that it gave"
+
+
 def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
+    # The indices of a double map's entries are its own: that it cannot be sharded is the reason.
+    ruled = {d for path, e in scope.events("dmap_put") if (d := put_index(path, e)) is not None}
     for a in scope.touched:
         name, kind = scope.name(a.object), scope.analysis.objects[a.object].kind
         if a.how == "whole":
@@ -102,6 +119,11 @@ def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
         elif a.how == "unknown" and kind == "map":
             text, remedy = unknown_keys(scope.analysis, a.object)
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
+        elif a.how == "unknown" and kind in _ANY_ENTRY:
+            text, remedy = _ANY_ENTRY[kind]
+            yield Obstacle("R4", f"{name} {text}", (a.object,), (a.loc,), remedy=remedy)
+        elif a.how == "unknown" and a.object in ruled:
+            continue
         elif a.how == "unknown":
             index = scope.event(a).index
             depends: tuple[str, ...] = ()
@@ -109,7 +131,9 @@ def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
                 path, family = scope.analysis.paths[a.path], reach.family(a.path)
                 depends = tuple(sorted(rules.dependencies(scope.analysis, path, index, family)))
             text = f"an entry of {name} is chosen by {', '.join(depends) or 'a constant'}"
-            yield Obstacle("R4", text, (a.object,), (a.loc,), depends, rules.remedy_for(depends))
+            oldest = kind in ("dchain", "vector") and any("the time" in d for d in depends)
+            remedy = _EXPIRE if oldest else rules.remedy_for(depends)
+            yield Obstacle("R4", text, (a.object,), (a.loc,), depends, remedy)
 
 
 def _unrelated_ways(scope: Scope) -> Iterable[Obstacle]:
@@ -193,8 +217,16 @@ def _stale_indices(scope: Scope) -> Iterable[Obstacle]:
         elif e.op == "dchain_free":
             yield from _freed(scope, path, e)
         elif e.objects[0] in scope.homes.of and not _frees_erased(scope, path, e):
-            text = f"a key of {scope.name(e.objects[0])} is erased, but its index is not freed"
-            yield Obstacle(None, text, (e.objects[0],), (e.loc,), remedy="free the index with the key")
+            yield _not_freed(scope, path, e)
+
+
+def _not_freed(scope: Scope, path: CallPath, erase: Event) -> Obstacle:
+    m = erase.objects[0]
+    name, dchain = scope.name(m), scope.homes.of[m].dchain
+    text, remedy = f"a key of {name} is erased, but its index is not freed", "free the index with the key"
+    if any(e.op == "dchain_free" and e.objects == (dchain,) for e in path.events):
+        text, remedy = f"could not show that the index of the key of {name} that is erased here is freed", _LOOK_UP
+    return Obstacle(None, text, (m,), (erase.loc,), remedy=remedy)
 
 
 def _range_erased(scope: Scope, e: Event) -> Iterable[Obstacle]:
@@ -236,17 +268,24 @@ def _freed(scope: Scope, path: CallPath, e: Event) -> Iterable[Obstacle]:
             put_here = put.op == "map_put" and put.key_home is not None and strip_extension(put.key_home[1]) is source
             if put_here and not any(x.objects == put.objects and same(x.key, put.key) for x in erased):
                 left.add(put.objects[0])
-    else:
-        left = scope.homes.maps(dchain)
+    elif keyed := _keyed_by(scope, scope.homes.maps(dchain)):
+        names = ", ".join(scope.name(m) for m in keyed)
+        text = f"could not show that the key of the index of {scope.name(dchain)} that is freed here leaves {names}"
+        remedy = _EXPIRE if origin is not None and origin.op == "opaque" else _LOOK_UP
+        yield Obstacle(None, text, (dchain, *keyed), (e.loc,), remedy=remedy)
     yield from _left_behind(scope, e, dchain, left)
 
 
 def _left_behind(scope: Scope, e: Event, dchain: int, maps: set[int]) -> Iterable[Obstacle]:
-    maps = {m for m in maps if scope.homes.of[m].stride == 1}
-    if maps:
-        names = ", ".join(scope.name(m) for m in sorted(maps))
+    if keyed := _keyed_by(scope, maps):
+        names = ", ".join(scope.name(m) for m in keyed)
         text = f"an index of {scope.name(dchain)} is freed here but its key stays in {names}"
-        yield Obstacle(None, text, (dchain, *sorted(maps)), (e.loc,), remedy="erase the key where its index is freed")
+        yield Obstacle(None, text, (dchain, *keyed), (e.loc,), remedy="erase the key where its index is freed")
+
+
+def _keyed_by(scope: Scope, maps: set[int]) -> list[int]:
+    """Those of the maps that have one key per index."""
+    return sorted(m for m in maps if scope.homes.of[m].stride == 1)
 
 
 def _frees_erased(scope: Scope, path: CallPath, erase: Event) -> bool:

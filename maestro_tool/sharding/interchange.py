@@ -28,9 +28,9 @@ from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 @dataclass(frozen=True, slots=True)
 class Interchange:
-    """R5 for the entries of one allocator: what it asks for, and the accesses that it explains.
+    """R5 for the entries of one allocator: what it asks for, and the accesses that it is about.
 
-    ``refusal``: why the rule does not apply, and where; then it explains nothing.
+    ``refusal``: why the rule does not apply to these, and where.
     """
 
     dchain: int
@@ -59,7 +59,7 @@ def interchanges(scope: Scope, reach: Reach, prover: Prover) -> Iterable[Interch
             found = tuple(dict.fromkeys(_apply(scope, reach, prover, dchain, accesses)))
             yield Interchange(dchain, frozenset(accesses), found)
         except _RefusalError as refused:
-            yield Interchange(dchain, frozenset(), (), (refused.reason, refused.loc))
+            yield Interchange(dchain, frozenset(accesses), (), (refused.reason, refused.loc))
 
 
 def _allocators(scope: Scope) -> dict[int, int]:

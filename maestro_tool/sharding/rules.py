@@ -22,6 +22,10 @@ from maestro_tool.symex.callpath import Analysis, CallPath, StateObject
 
 T = TypeVar("T")
 
+#: Words of `dependencies`.
+_OPTION, _FUNCTION, _UNKNOWN = "the option ", "what a function makes of ", "a value that is not known"
+_HASHED = frozenset(name for names in HASHABLE_OF.values() for name in names)
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -76,7 +80,7 @@ def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint |
     if relation is not None:
         return Constraint(ports, (), classes, "R1", (obj,), locs, relation)
     name = analysis.objects[obj].name
-    text = f"{name} is keyed by {', '.join(depends)}: no NIC hashes any of that"
+    text = f"{name} is keyed by {', '.join(depends)}: no NIC hashes {_unhashable(depends)}"
     if not depends:
         text = f"{name} is keyed by a constant, whatever the packet's addresses and ports are"
     return Obstacle("R4", text, (obj,), locs, depends, remedy_for(depends))
@@ -159,7 +163,7 @@ def dependencies(analysis: Analysis, path: CallPath, e: Expr, family: Family) ->
         elif name in ("now", "device", "pkt_len"):
             found.add({"now": "the time", "device": "the input port", "pkt_len": "the frame length"}[name])
         elif name.startswith("cfg."):
-            found.add(f"the option {name[4:]}")
+            found.add(f"{_OPTION}{name[4:]}")
         else:
             found |= _made(analysis, path, s, family)
     return found
@@ -169,10 +173,12 @@ def _made(analysis: Analysis, path: CallPath, s: Expr, family: Family) -> set[st
     """What a symbol that an event of the path produced depends on."""
     origin = producer(path, s)
     if origin is None:
-        return {"a value that is not known"}
+        return {_UNKNOWN}
     if origin.op == "opaque":
         operands = {d for operand in origin.key or () for d in dependencies(analysis, path, operand, family)}
-        return operands or {"a value that is not known"}
+        if any(o.startswith(_FUNCTION) for o in operands):
+            return operands
+        return {f"{_FUNCTION}{' and '.join(sorted(operands))}"} if operands else {_UNKNOWN}
     kind = "an index of" if origin.op == "dchain_allocate" else "what is stored in"
     return {f"{kind} {analysis.objects[origin.objects[0]].name}"}
 
@@ -183,9 +189,19 @@ def remedy_for(depends: tuple[str, ...]) -> str:
         return "keep it per flow; entries that other state names may be wanted by any packet"
     if not depends:
         return "let an IP address or a port name the entry, too"
+    if any(d.startswith(_OPTION) for d in depends):
+        return "name its entries without options, or write a constant for them"
     by_address = "name its entries by IP addresses or ports"
+    if any(d.startswith(_FUNCTION) or d in (_UNKNOWN, *_HASHED) for d in depends):
+        return f"{by_address} as they are, or by what C's operators make of them alone"
     hashed = ", ".join(d for d in depends if d in ALL_FIELDS or d.startswith("frame byte"))
     return f"{by_address}; or a NIC that hashes {hashed} (no profile has one)" if hashed else by_address
+
+
+def _unhashable(depends: tuple[str, ...]) -> str:
+    """Which of these are to blame."""
+    blamed = [d for d in depends if d not in _HASHED]
+    return "any of that" if len(blamed) == len(depends) else " or ".join(blamed) or "what is made of that"
 
 
 def subsume(constraints: list[Constraint]) -> list[Constraint]:
@@ -240,7 +256,7 @@ def _union(a: tuple[T, ...], b: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(dict.fromkeys((*a, *b)))
 
 
-def choose(constraints: list[Constraint], fate: dict[int, frozenset[int]]) -> list[Obstacle]:
+def choose(analysis: Analysis, constraints: list[Constraint], fate: dict[int, frozenset[int]]) -> list[Obstacle]:
     """R3: together, the constraints may leave no header bit that decides the core.  Then some groups of objects must be
     shared (`fate`); the obstacle names those.
 
@@ -252,7 +268,8 @@ def choose(constraints: list[Constraint], fate: dict[int, frozenset[int]]) -> li
     groups = sorted({fate[o] for c in constraints for o in c.objects}, key=min)
     kept = next(kept for kept in _largest(groups) if not _starved(_linear(_within(constraints, kept))))
     lost = [g for g in groups if g not in kept]
-    return [_disjoint(_smallest([*_within(constraints, kept), *_within(constraints, [g])]), g) for g in lost]
+    cores = ((_smallest([*_within(constraints, kept), *_within(constraints, [g])]), g) for g in lost)
+    return [_disjoint(analysis, core, g) for core, g in cores]
 
 
 def _largest(groups: list[frozenset[int]]) -> Iterable[list[frozenset[int]]]:
@@ -284,19 +301,26 @@ def _smallest(constraints: list[Constraint]) -> list[Constraint]:
     return core
 
 
-def _disjoint(core: list[Constraint], group: frozenset[int]) -> Obstacle:
+def _disjoint(analysis: Analysis, core: list[Constraint], group: frozenset[int]) -> Obstacle:
     names = " and ".join(
         f"port {c.ports[0]} ({', '.join(show_field(x) for x, _ in c.equal)}) = "
         f"port {c.ports[1]} ({', '.join(show_field(y) for _, y in c.equal)})"
         for c in core
     )
+    keyed = [analysis.objects[o].name for o in sorted({o for c in core for o in c.objects})]
+    text = f"the constraints {names} have no field in common: all packets would meet on one core"
+    if len(core) == 1:
+        text = f"the constraint {names} has no field in common on both sides: all packets would meet on one core"
+    remedy = f"let the keys of {' and '.join(keyed)} have a field in common"
+    if len(keyed) == 1:
+        remedy = f"put and look up in {keyed[0]} under the same field of each port's packets"
     return Obstacle(
         "R3",
-        f"the constraints {names} have no field in common: all packets would meet on one core",
+        text,
         tuple(sorted(group)),
         tuple(dict.fromkeys(x for c in core for x in c.locs)),
         tuple(dict.fromkeys(show_field(f) for c in core for pair in c.equal for f in pair)),
-        "key these objects by fields that have one in common",
+        remedy,
     )
 
 

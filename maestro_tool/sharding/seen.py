@@ -208,13 +208,10 @@ def _reaches(e: Event) -> bool:
 
 
 def _puts(scope: Scope, path: CallPath, e: Event) -> bool:
-    """Whether an index is put into the index map that it belongs to; or into a map that cannot be sharded anyway, whose
-    own obstacle says why it is none."""
-    if (
-        e.op == "map_put"
-        and e.objects[0] in scope.objects
-        and any(e.objects == o.objects for o in scope.homes.obstacles)
-    ):
+    """Whether an index is put into the index map that it belongs to; or into what cannot be sharded, as an obstacle
+    of its own says."""
+    refused = e.op == "dmap_put" or (e.op == "map_put" and any(e.objects == o.objects for o in scope.homes.obstacles))
+    if refused and e.objects[0] in scope.objects:
         return True
     home = scope.homes.index_map(e.objects[0]) if e.op == "map_put" and e.objects[0] in scope.objects else None
     return home is not None and e.value is not None and allocated_by(path, e.value) == home.dchain
