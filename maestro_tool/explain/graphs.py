@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 import graphviz
@@ -10,7 +11,7 @@ import graphviz
 from maestro_tool import canonical
 from maestro_tool.diagnostics import InputError, ToolError
 from maestro_tool.explain.report import Explanation
-from maestro_tool.explain.story import Passage
+from maestro_tool.explain.story import Passage, Way, occurrences
 
 _FONT = {"fontname": "Helvetica", "fontsize": "10"}
 _COLOURS = {"read-only": "#d5e8d4", "sharded": "#d5e8d4", "per-core": "#d5e8d4", "shared": "#ffe6cc"}
@@ -21,17 +22,27 @@ FORMATS = ("dot", "svg", "pdf", "png")
 
 
 def decision_tree(e: Explanation) -> graphviz.Digraph:
-    """A box per group of operations, an edge per condition, an ellipse per verdict; a cluster per port."""
+    """A box per group of operations, an edge per condition, an ellipse per verdict; a tree per port.
+
+    What is the same in several places of a port's tree is drawn once, below a diamond that all of them lead to.
+    """
     graph = _graph(f"{e.nf}_decisions")
     for flow in e.flows:
         start = f"port{flow.port}"
         graph.node(start, f"port {flow.port}", shape="cds", style="filled", fillcolor="#dae8fc")
-        _grow(graph, start, "", flow.tree)
+        _grow(graph, start, "", flow.tree, occurrences(flow.tree), {})
     return graph
 
 
-def _grow(graph: graphviz.Digraph, parent: str, condition: str, passage: Passage) -> None:
-    """``passage``, to which ``condition`` leads from the node ``parent``."""
+def _grow(
+    graph: graphviz.Digraph,
+    parent: str,
+    condition: str,
+    passage: Passage,
+    counts: Mapping[tuple[Way, ...], int],
+    drawn: dict[tuple[Way, ...], str],
+) -> None:
+    """``passage``, to which ``condition`` leads from the node ``parent``; ``drawn``: nodes of what occurs again."""
     last = parent
     told = [*passage.actions, *([f"decided by {passage.decided_by}:"] if passage.decided_by else [])]
     if told:
@@ -40,10 +51,15 @@ def _grow(graph: graphviz.Digraph, parent: str, condition: str, passage: Passage
     if passage.verdict is not None:
         colour = "#f8cecc" if passage.verdict == "drop" else "#d5e8d4"
         _node(graph, last, condition, passage.verdict, style="filled", fillcolor=colour)
-    elif condition:
+    elif passage.ways in drawn:
+        graph.edge(last, drawn[passage.ways], _wrap(condition))
+        return
+    elif condition or counts[passage.ways] > 1:
         last = _node(graph, last, condition, "", shape="diamond", width="0.2", height="0.2")
+    if counts.get(passage.ways, 0) > 1:
+        drawn[passage.ways] = last
     for way in passage.ways:
-        _grow(graph, last, way.when, way.then)
+        _grow(graph, last, way.when, way.then, counts, drawn)
 
 
 def _node(graph: graphviz.Digraph, parent: str, condition: str, label: str, **attributes: str) -> str:

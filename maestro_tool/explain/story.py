@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,19 @@ class Passage:
 class Way:
     when: str
     then: Passage
+
+
+def occurrences(passage: Passage) -> Counter[tuple[Way, ...]]:
+    """How often each group of ways occurs; inside of one that was seen before, nothing counts again."""
+    counts: Counter[tuple[Way, ...]] = Counter()
+    work = [passage]
+    while work:
+        ways = work.pop().ways
+        if ways:
+            counts[ways] += 1
+            if counts[ways] == 1:
+                work += (way.then for way in ways)
+    return counts
 
 
 def tell(node: Node, words: Words, known: Sequence[Expr] = ()) -> Passage:

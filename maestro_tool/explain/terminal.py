@@ -12,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from maestro_tool.explain.report import Conflict, Explanation, Flow, ObjectText, Quality
-from maestro_tool.explain.story import Passage, Way
+from maestro_tool.explain.story import Passage, Way, occurrences
 
 #: Lines longer than this are hard to read, however wide the terminal is.
 _WIDEST = 100
@@ -133,22 +133,11 @@ def _ports(ports: Sequence[int]) -> str:
 
 
 def _tree(title: str, passage: Passage) -> Tree:
-    counts: Counter[tuple[Way, ...]] = Counter()
-    _count(passage, counts)
+    counts = occurrences(passage)
     labels: dict[tuple[Way, ...], str] = {}
     tree = Tree(_lines(Text(title, "bold"), passage), guide_style="dim")
     _grow(tree, passage, counts, labels)
     return tree
-
-
-def _count(passage: Passage, counts: Counter[tuple[Way, ...]]) -> None:
-    """How often each group of ways occurs; inside of one that was seen before, nothing counts again."""
-    if not passage.ways:
-        return
-    counts[passage.ways] += 1
-    if counts[passage.ways] == 1:
-        for way in passage.ways:
-            _count(way.then, counts)
 
 
 def _grow(
