@@ -64,17 +64,7 @@ class Facts:
     @staticmethod
     def of(conditions: Iterable[Expr]) -> Facts:
         """From all that holds."""
-        parts = [p for c in conditions for p in _parts(c)]
-        length = 0
-        for p in parts:
-            bound = _length_bound(p, length)
-            length = max(length, bound[1]) if bound is not None and bound[0] else length
-        ipv4, ipv6 = (any(p.op == "eq" and _has_ether_type(p, t) for p in parts) for t in (0x0800, 0x86DD))
-        if not ipv4 and not ipv6:
-            return Facts(length=length)
-        byte = _PROTOCOL[ipv6]
-        protocols = frozenset(range(256)).intersection(*(_bytes_for(p) for p in parts if symbols(p) == {byte}))
-        return Facts(ipv4, protocols, length, ipv6)
+        return _facts(tuple(conditions))
 
     def fields(self) -> dict[tuple[int, int], str]:
         """Names of the header fields of such a frame."""
@@ -89,6 +79,22 @@ class Facts:
         return found
 
 
+@lru_cache(maxsize=4096)
+def _facts(conditions: tuple[Expr, ...]) -> Facts:
+    """Asked of each operation and each condition: many have the same before them."""
+    parts = [p for c in conditions for p in _parts(c)]
+    length = 0
+    for p in parts:
+        bound = _length_bound(p, length)
+        length = max(length, bound[1]) if bound is not None and bound[0] else length
+    ipv4, ipv6 = (any(_ether_type(p) == t for p in parts) for t in (0x0800, 0x86DD))
+    if not ipv4 and not ipv6:
+        return Facts(length=length)
+    byte = _PROTOCOL[ipv6]
+    protocols = frozenset(range(256)).intersection(*(_bytes_for(p) for p in parts if symbols(p) == {byte}))
+    return Facts(ipv4, protocols, length, ipv6)
+
+
 #: Where the protocol is, in IPv4 and in IPv6.
 _PROTOCOL = (sym("pkt.23", 8), sym("pkt.20", 8))
 
@@ -100,9 +106,13 @@ def _bytes_for(test: Expr) -> frozenset[int]:
     return frozenset(n for n in range(256) if substitute(test, {byte: const(n, 8)}) is TRUE)
 
 
-def _has_ether_type(e: Expr, ether_type: int) -> bool:
+@lru_cache(maxsize=4096)
+def _ether_type(e: Expr) -> int | None:
+    """Which one ``e`` says that the frame has."""
+    if e.op != "eq" or not e.args[1].is_const or e.args[1].width != 16:
+        return None
     left, right = _BARE.equality(*e.args)
-    return packet_span(left) == (12, 14) and right is const(ether_type, 16)
+    return right.const if packet_span(left) == (12, 14) else None
 
 
 #: Of a frame of which nothing is known.

@@ -289,7 +289,7 @@ class Terms:
 
 
 def part_of_field(name: str, width: int, high: int, low: int) -> str:
-    """Bits high..low of a field of ``width`` bits: ``src_ip``, ``src_ip/24``, ``dst_port & 0xff``."""
+    """Bits high..low of a field of ``width`` bits: ``src_ip``, ``src_ip/24``, ``src_mac[0]``, ``dst_port & 0xff``."""
     if high == width - 1 and low and name.rstrip("6").endswith("_ip"):
         return f"{name}/{width - low}"
     return _shifted(name, width, high, low)
@@ -298,6 +298,9 @@ def part_of_field(name: str, width: int, high: int, low: int) -> str:
 def _shifted(name: str, width: int, high: int, low: int) -> str:
     if (high, low) == (width - 1, 0):
         return name
+    if name.endswith("_mac") and low % 8 == (high + 1) % 8 == 0:
+        first, last = (width - 1 - high) // 8, (width - low) // 8 - 1
+        return f"{name}[{first}..{last}]" if first < last else f"{name}[{first}]"
     shifted = f"{name} >> {low}" if low else name
     return shifted if high == width - 1 else f"{shifted} & {(1 << (high - low + 1)) - 1:#x}"
 

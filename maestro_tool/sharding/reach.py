@@ -27,6 +27,10 @@ def bytes_of(names: Iterable[str]) -> frozenset[Expr]:
     return frozenset(sym(f"pkt.{f.offset + i}", 8) for f in fields for i in range(f.size))
 
 
+#: Bytes of the EtherType: a path that does not test them may have any version of IP.
+_ETHER_TYPE = frozenset((sym("pkt.12", 8), sym("pkt.13", 8)))
+
+
 class Reach:
     """Answers for the paths of one analysis; remembers answers per packet condition."""
 
@@ -35,6 +39,7 @@ class Reach:
         self._conditions = [_packet_condition(p.condition) for p in analysis.paths]
         self._classes: dict[frozenset[Expr], frozenset[str]] = {}
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
+        self._families: dict[frozenset[Expr], Family] = {}
         self._ipv6 = classes.view_predicate(classes.L3[6])
 
     def classes(self, paths: Iterable[int]) -> tuple[str, ...]:
@@ -60,8 +65,12 @@ class Reach:
 
     def family(self, path: int) -> Family:
         """6 if every frame that takes ``path`` is IPv6 with a whole header (proved); else 4, which proves nothing."""
-        another = substitute(self._ipv6, _known_values(self._conditions[path])) is FALSE  # its EtherType, say
-        return 6 if not another and self.always([path], self._ipv6) else 4
+        condition = self._conditions[path]
+        if condition not in self._families:
+            tested = any(_ETHER_TYPE & symbols(c) for c in condition)
+            another = not tested or substitute(self._ipv6, _known_values(condition)) is FALSE
+            self._families[condition] = 6 if not another and self.always([path], self._ipv6) else 4
+        return self._families[condition]
 
     def told(self, paths: Iterable[int], family: Family) -> Expr:
         """What the paths' conditions say of hashable fields: true of every frame that takes one of ``paths``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import graphviz
 import pytest
@@ -251,13 +252,19 @@ def test_graphs_are_dot(nf: str, tmp_path: Path) -> None:
         except ToolError as error:  # without Graphviz here
             assert "not installed" in error.message and "graphviz" in (error.hint or "")
         else:
-            assert "<svg" in (tmp_path / f"{n}.svg").read_text()
+            assert ElementTree.parse(tmp_path / f"{n}.svg").getroot().tag.endswith("}svg")
 
 
 def test_graph_says_what_the_text_says() -> None:
     source = graphs.decision_tree(explained("fw")).source
     assert source.count("[label=drop ") == 4
     assert "not in state->flows" in source
+
+
+def test_graph_draws_once_what_occurs_several_times() -> None:
+    source = graphs.decision_tree(explained("hhh")).source
+    assert shown(explained("hhh")).count("go on at [A]") == 1
+    assert source.count('label="src_ip/30 found in') == 1
 
 
 def test_without_graphviz_the_message_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

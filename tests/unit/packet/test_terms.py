@@ -50,6 +50,8 @@ WIDE, WIDE_DST = zext(SPORT, 32), zext(DPORT, 32)
         (extract(op("mul", SRC, DST), 15, 0), "(uint16_t)(src_ip * dst_ip)", None),
         (extract(op("udiv", SRC, const(3, 32)), 31, 20), "(src_ip / 3) >> 20", None),
         (bv_not(SRC), "~src_ip", "~src_ip"),
+        (compare("ult", sym("pkt.6", 8), const(3, 8)), "src_mac[0] < 3", None),
+        (concat(*(sym(f"pkt.{n}", 8) for n in (0, 1, 2))), "dst_mac[0..2]", "dst_mac[0..2]"),
         (eq(op("xor", SRC, DST), const(1, 32)), "(src_ip ^ dst_ip) == 1", None),
         (lnot(eq(swapped(SPORT), swapped(DPORT))), "src_port != dst_port", None),
         (compare("ult", swapped(SPORT), const(5, 16)), "htons(src_port) < 5", None),
