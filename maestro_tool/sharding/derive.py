@@ -132,9 +132,10 @@ def _r1(
     # Constant keys that packets choose by their fields (`port < 1024 ? 0 : 1`): which, the paths' conditions say.
     chosen = any(not any(map(symbols, key)) for _, key, *_ in paths_of)
     sides = [
-        (Side(scope.analysis.paths[min(paths)], key, reach.classes(paths), loc, family, when), write, paths)
+        (Side(scope.analysis.paths[min(paths)], key, reach.classes(paths), loc, family, when, ties), write, paths)
         for (_, key, write, loc, family), paths in sorted(paths_of.items(), key=_in_order)
         for when in (reach.told(paths, family) if chosen else TRUE,)
+        for ties in (reach.ties(paths, family),)
     ]
     unhashable: list[tuple[Side, Side]] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):

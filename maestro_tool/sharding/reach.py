@@ -8,7 +8,7 @@ from functools import reduce
 import z3
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, const, land, lor, substitute, sym, symbols
+from maestro_tool.expr.nodes import FALSE, TRUE, concat, const, eq, land, lor, substitute, sym, symbols
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, HASHABLE_OF, Family
@@ -29,6 +29,11 @@ def bytes_of(names: Iterable[str]) -> frozenset[Expr]:
 
 #: Bytes of the EtherType: a path that does not test them may have any version of IP.
 _ETHER_TYPE = frozenset((sym("pkt.12", 8), sym("pkt.13", 8)))
+
+
+def _value(name: str) -> Expr:
+    f = ALL_FIELDS[name]
+    return concat(*(sym(f"pkt.{f.offset + i}", 8) for i in range(f.size)))
 
 
 class Reach:
@@ -89,6 +94,21 @@ class Reach:
             return TRUE
         ways = (reduce(land, sorted(conditions, key=repr)) for conditions in found)
         return reduce(lor, sorted(ways, key=repr))
+
+    def ties(self, paths: Iterable[int], family: Family) -> tuple[tuple[str, str], ...]:
+        """Source and destination, where they are the same in every frame that takes one of ``paths``: an NF that sorts
+        them finds that out."""
+        paths = set(paths)
+        return tuple(
+            (x, y)
+            for x, y in (HASHABLE_OF[family][:2], HASHABLE_OF[family][2:])
+            if all(self._compares(p, x, y) for p in paths) and self.always(paths, eq(_value(x), _value(y)))
+        )
+
+    def _compares(self, path: int, x: str, y: str) -> bool:
+        """Whether any condition is about both fields: else nothing ties them."""
+        both = bytes_of([x]), bytes_of([y])
+        return any(all(symbols(c) & field for field in both) for c in self._conditions[path])
 
     def _possible(self, condition: frozenset[Expr], predicate: Expr, *, negate: bool = False) -> bool:
         known = _known_values(condition)

@@ -32,7 +32,7 @@ class Side:
     """One side of a pair of accesses: a path, the entry's name there, and who gets there.
 
     ``family``: what header fields are read by (`Reach.family`).  ``when``: what they are then (`Reach.told`); TRUE:
-    anything, or not asked.
+    anything, or not asked.  ``ties``: fields that have one value then (`Reach.ties`).
     """
 
     path: CallPath
@@ -41,6 +41,7 @@ class Side:
     loc: int
     family: Family
     when: Expr = TRUE
+    ties: tuple[tuple[str, str], ...] = ()
 
     @property
     def port(self) -> int:
@@ -60,6 +61,8 @@ def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint |
             return None
         pairs += found
         complete &= whole
+    pairs += [(other, y) for x, y in pairs for other in _tied(x, a.ties)]
+    pairs += [(x, other) for x, y in pairs for other in _tied(y, b.ties)]
     if a.port > b.port:
         a, b = b, a
         pairs = [(y, x) for x, y in pairs]
@@ -84,6 +87,13 @@ def key_equality(analysis: Analysis, obj: int, a: Side, b: Side) -> Constraint |
     if not depends:
         text = f"{name} is keyed by a constant, whatever the packet's addresses and ports are"
     return Obstacle("R4", text, (obj,), locs, depends, remedy_for(depends))
+
+
+def _tied(bits: FieldBits, ties: tuple[tuple[str, str], ...]) -> Iterable[FieldBits]:
+    """Bits of other fields that have the same value."""
+    for x, y in ties:
+        if bits.field in (x, y):
+            yield replace(bits, field=y if bits.field == x else x)
 
 
 def few_keys(analysis: Analysis, few: Mapping[int, tuple[int, ...]], constraints: list[Constraint]) -> list[Obstacle]:

@@ -96,3 +96,22 @@ def test_a_field_and_its_complement_are_equal_in_no_bit(tmp_path):
     assert r.plan.shardable
     [between] = [c for c in r.plan.constraints if c.ports == (0, 1)]
     assert between.relation is not None and not between.equal
+
+
+MIN_MAX = "uint32_t s = ports->src_port, d = ports->dst_port; touch_ip_port({}, {}, now);"
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [("s < d ? s : d", "s > d ? s : d"), ("s < d ? s : d", "s < d ? d : s"), ("s > d ? d : s", "d > s ? d : s")]
+)
+def test_sorted_keys(tmp_path, low, high):
+    """RTE_MIN and RTE_MAX each name the same field where both have one value: then the other has it, too."""
+    r = plan_of(tmp_path, FROM_LAN + MIN_MAX.format(low, high))
+    assert r.plan.shardable, r.texts
+    assert r.constraints == {(0, 0, same("src_port", "dst_port")), (0, 0, (("src_port", "dst_port"), ("dst_port", "src_port")))}
+
+
+def test_fields_that_may_differ_are_not_tied(tmp_path):
+    """One of two fields alone is in the key, though they are compared."""
+    r = plan_of(tmp_path, FROM_LAN + MIN_MAX.format("s <= d ? s : d", "0"))
+    assert not r.plan.shardable and r.rules == {"R3"}
