@@ -61,11 +61,16 @@ def _add_request(p: argparse.ArgumentParser) -> None:
     p.add_argument("--ports", type=port_count, default=2, metavar="N", help="number of devices (default: 2)")
     p.add_argument("--arg", action="append", default=[], metavar="ARG", help="--arg=X: an option of the NF; repeatable")
     p.add_argument("-I", "--include", action="append", default=[], type=Path, metavar="DIR", help="where headers are")
+    add_analysis(p)
+    p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
+
+
+def add_analysis(p: argparse.ArgumentParser) -> None:
+    """What nf.yaml says of the analysis, as options."""
     p.add_argument("--limit", action="append", default=[], type=_limit, metavar="NAME=N",
                    help=f"a budget of the analysis: {', '.join(nf.LIMITS)}; repeatable")  # fmt: skip
     p.add_argument("--pure", action="append", default=[], metavar="FUNCTION",
                    help="a function without a definition that only calculates; repeatable")  # fmt: skip
-    p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
 
 
 def _add_generated(p: argparse.ArgumentParser) -> None:
@@ -121,18 +126,23 @@ def _request(args: argparse.Namespace) -> Request:
     )
 
 
+def analyse(request: Request, watch: Stopwatch) -> Analysed:
+    """The analysis, from the cache or made while a line on stderr says how far it is."""
+    from maestro_tool import pipeline
+
+    on_terminal = sys.stderr.isatty()
+    try:
+        return pipeline.analyse(request, open_cache(), watch, _show_progress if on_terminal else _now_and_then())
+    finally:
+        if on_terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
 def _analyse(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
 
     watch = pipeline.Stopwatch()
-    on_terminal = sys.stderr.isatty()
-    try:
-        analysed = pipeline.analyse(
-            _request(args), open_cache(), watch, _show_progress if on_terminal else _now_and_then()
-        )
-    finally:
-        if on_terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+    analysed = analyse(_request(args), watch)
     canonical.write_files({args.output: canonical.dumps(analysed.to_json())})
     _say("ANALYSE", args.output, f"{len(analysed.analysis.paths)} call paths", watch)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_tool import canonical
-from maestro_tool.cli.build import NIC_HELP, STRATEGY_HELP, load_cards, open_cache, port_count
+from maestro_tool.cli.build import NIC_HELP, STRATEGY_HELP, add_analysis, analyse, load_cards, open_cache, port_count
 from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("--ports", type=port_count, metavar="N", help="number of devices (default: nf.yaml, else 2)")
     p.add_argument("--arg", action="append", metavar="ARG",
                    help="--arg=X: an option of the NF; repeatable (default: nf.yaml, else none)")  # fmt: skip
+    add_analysis(p)
     p.add_argument("-I", "--include", action="append", default=[], type=Path, metavar="DIR", help="where headers are")
     p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
     p.add_argument("--name", help="what to call the NF (default: its folder)")
@@ -65,11 +66,12 @@ def _analysed(args: argparse.Namespace, watch: Stopwatch) -> tuple[str, Analysed
     if first.suffix == ".json":
         if len(args.what) > 1:
             raise InputError(f"give one analysis, not {len(args.what)} files")
-        if args.ports or args.arg or args.include or args.define:
-            raise InputError(f"{first} says by itself what was analysed", hint="leave out --ports, --arg, -I and -D")
+        if args.ports or args.arg or args.include or args.define or args.limit or args.pure:
+            hint = "leave out --ports, --arg, --limit, --pure, -I and -D"
+            raise InputError(f"{first} says by itself what was analysed", hint=hint)
         return first.resolve().parent.name, pipeline.Analysed.read(first)
     name, request = _request(args)
-    return name, pipeline.analyse(request, open_cache(), watch)
+    return name, analyse(request, watch)
 
 
 def _request(args: argparse.Namespace) -> tuple[str, Request]:
@@ -78,8 +80,10 @@ def _request(args: argparse.Namespace) -> tuple[str, Request]:
 
     paths = [Path(w) for w in args.what]
     options = tuple(args.include), tuple(args.define)
+    limits, pure = dict(args.limit), tuple(sorted(args.pure))
     if any(p.suffix == ".c" for p in paths):
-        return paths[0].stem, Request(tuple(paths), tuple(args.arg or ()), args.ports or 2, *options)
+        request = Request(tuple(paths), tuple(args.arg or ()), args.ports or 2, *options)
+        return paths[0].stem, replace(request, limits=tuple(sorted(limits.items())), pure=pure)
     if len(paths) > 1:
         raise InputError(f"expected one folder, or .c files; got {' '.join(args.what)}")
     folder = next((p for p in (paths[0], Path("nfs") / paths[0]) if p.is_dir()), None)
@@ -91,4 +95,6 @@ def _request(args: argparse.Namespace) -> tuple[str, Request]:
     function = nf.load(Path(os.path.relpath(whole.parent)) / whole.name)
     arguments = function.arguments if args.arg is None else tuple(args.arg)
     request = Request(function.sources, arguments, args.ports or function.ports, *options)
-    return function.name, replace(request, limits=function.limits, pure=function.pure)
+    limits = dict(function.limits) | limits
+    pure = tuple(sorted({*function.pure, *pure}))
+    return function.name, replace(request, limits=tuple(sorted(limits.items())), pure=pure)

@@ -77,6 +77,8 @@ def call(ctx: Context, node: Any) -> Value:
         if plain != name and plain in _LIBRARY and isinstance(ctx.lookup(plain), FunctionName):
             node.name.name = plain
         elif ctx.lookup(name) is None:
+            if name.startswith(("__sync_", "__atomic_")):
+                ctx.unsupported(f"'{name}' is not supported: an NF is sequential", node, "write the plain operation")
             if name not in _INTRINSICS:
                 ctx.input_error(f"function '{name}' is not declared", node, "include the header that declares it")
             ctx.program.reference(ctx, FunctionAddress(name))
@@ -149,7 +151,11 @@ def _trap(ctx: Context, node: Any) -> Value:
 def _constant_p(ctx: Context, node: Any) -> Value:
     if len(_arguments(node)) == 1 and evaluate.try_constant_integer(ctx, _arguments(node)[0]) is not None:
         return Value(Const(1, 32), INT)
-    ctx.unsupported("what __builtin_constant_p gives depends on the compiler's optimisations here", node)
+    ctx.unsupported(
+        "what __builtin_constant_p gives depends on the compiler's optimisations here",
+        node,
+        "write the case that is meant",
+    )
 
 
 def _swap(type_: IntType) -> Callable[[Context, Any], Value]:
@@ -209,16 +215,16 @@ def _va_copy(ctx: Context, node: Any) -> Value:
 def _va_arg(ctx: Context, node: Any) -> Value:
     type_ = declarations.type_named(ctx, _arguments(node)[1])
     if not is_scalar(type_) or bits_of(type_) < INT.bits:
-        ctx.unsupported(f"'{type_name(type_)}' from a variable argument list is not supported", node)
+        ctx.unsupported(f"'{type_name(type_)}' from a variable argument list is not supported", node, "pass a pointer")
     place, loc = _va_list(ctx, node), ctx.loc(node)
     here = ctx.builder.load(place, 64, "pointer", loc)
     ctx.builder.store(place, ctx.builder.pointer_add(here, Const(_VA_STEP, 64), loc), 64, "pointer", loc)
     return load(ctx, Place(here, type_), node)
 
 
-def _refused(message: str) -> Callable[[Context, Any], Value]:
+def _refused(message: str, hint: str) -> Callable[[Context, Any], Value]:
     def refuse(ctx: Context, node: Any) -> Value:
-        ctx.unsupported(message, node)
+        ctx.unsupported(message, node, hint)
 
     return refuse
 
@@ -235,5 +241,8 @@ _BUILTINS: dict[str, Callable[[Context, Any], Value]] = {
     "__builtin_bswap16": _swap(USHORT),
     "__builtin_bswap32": _swap(UINT),
     "__builtin_bswap64": _swap(ULONG),
-    **{name: _refused(f"{name} is not supported") for name in ("alloca", "__builtin_alloca", "setjmp", "longjmp")},
+    **{
+        n: _refused(f"{n} is not supported", "use an array of the largest size") for n in ("alloca", "__builtin_alloca")
+    },
+    **{n: _refused(f"{n} is not supported", "return from each function") for n in ("setjmp", "longjmp")},
 }

@@ -82,7 +82,9 @@ def _function(ctx: Context, node: Any) -> FunctionType:
         if isinstance(parameter, c_ast.EllipsisParam):
             variadic = True
         elif isinstance(parameter, c_ast.ID):
-            ctx.unsupported("parameters without types (K&R style) are not supported", parameter)
+            ctx.unsupported(
+                "parameters without types (K&R style) are not supported", parameter, "write them as (int a, char b)"
+            )
         else:
             parameters.append(parameter_type(declared_type(ctx, parameter)[0]))
     if parameters == [VoidType()]:
@@ -131,7 +133,7 @@ def _basic(ctx: Context, node: Any) -> tuple[CType, bool]:
         return type_, False
     text = " ".join(names)
     if _UNSUPPORTED_WORDS & set(names) or sorted(names) == ["double", "long"]:
-        ctx.unsupported(f"the type '{text}' is not supported", node)
+        ctx.unsupported(f"the type '{text}' is not supported", node, "integers, float and double are")
     ctx.input_error(f"unknown type '{text}'", node)
 
 
@@ -239,10 +241,10 @@ def _bit_field(ctx: Context, node: Any, type_: CType) -> layout.Declaration:
     if not 0 <= width <= limit or (width == 0 and node.name is not None):
         ctx.input_error(f"a bit-field of {width} bits", node)
     if node.align:
-        ctx.unsupported("_Alignas on a bit-field is not supported", node)
+        ctx.unsupported("_Alignas on a bit-field is not supported", node, "align the struct")
     attributes = _own_attributes(ctx, node) if node.name else None
     if attributes is not None and attributes.align > 1:
-        ctx.unsupported("an alignment of a bit-field is not supported", node)
+        ctx.unsupported("an alignment of a bit-field is not supported", node, "align the struct")
     return layout.Declaration(node.name, type_, width, packed=attributes is not None and attributes.packed)
 
 

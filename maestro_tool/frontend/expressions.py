@@ -189,7 +189,7 @@ def literal(ctx: Context, read: Any, node: Any) -> Any:
     try:
         return read(node.value)
     except literals.LiteralError as error:
-        ctx.unsupported(str(error), node)
+        ctx.unsupported(str(error), node, literals.HINT)
 
 
 def _constant(ctx: Context, node: Any) -> Value:
@@ -331,7 +331,7 @@ def _refuse_bit_field(ctx: Context, node: Any) -> None:
     if isinstance(node, c_ast.StructRef):
         with ctx.building(Builder(), scratch=True):
             if places.place(ctx, node).bits is not None:
-                ctx.unsupported("the size of a bit-field is not supported", node)
+                ctx.unsupported("the size of a bit-field is not supported", node, "take that of its type")
 
 
 def _binary(ctx: Context, node: Any) -> Value:

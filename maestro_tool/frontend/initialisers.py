@@ -132,7 +132,7 @@ def _char_array_text(ctx: Context, type_: CType, node: Any) -> bytes | None:
     try:
         return literals.string(node.value) + b"\0"
     except literals.LiteralError as error:
-        ctx.unsupported(str(error), node)
+        ctx.unsupported(str(error), node, literals.HINT)
 
 
 def _parts(
@@ -238,7 +238,7 @@ def _part(ctx: Context, type_: ArrayType | RecordType, index: int, node: Any) ->
         return None
     member = members[index]
     if isinstance(member.type, ArrayType) and member.type.length is None:
-        ctx.unsupported("initialising a flexible array member is not supported", node)
+        ctx.unsupported("initialising a flexible array member is not supported", node, "give the array a size")
     return member
 
 

@@ -221,7 +221,9 @@ class ProgramBuilder:
         if not isinstance(type_, FunctionType):
             ctx.input_error(f"'{node.decl.name}' is not a function", node)
         if node.param_decls:
-            ctx.unsupported("parameters declared after the parentheses (K&R style) are not supported", node)
+            ctx.unsupported(
+                "parameters declared after the parentheses (K&R style) are not supported", node, "write (int a, char b)"
+            )
         name = self._names[ctx.index].get(node.decl.name, node.decl.name)
         if not type_.prototyped:  # ``f() {}`` takes nothing, though callers need not know
             type_ = FunctionType(type_.result, (), variadic=False, prototyped=False)

@@ -18,6 +18,9 @@ from maestro_tool.frontend.c_types import (
     IntType,
 )
 
+#: What to do instead.
+HINT = "write a number of at most 64 bits, or characters and strings of plain bytes"
+
 
 class LiteralError(ValueError):
     """Not a constant of C, or of a kind that is not supported."""

@@ -59,16 +59,30 @@ _RENAMED = {
 _ASM = ("asm", "__asm", "__asm__")
 # Says to the compiler only that memory may change: nothing to a program that runs alone.
 _BARRIER = re.compile(r'\s*(?:volatile|__volatile__)?\s*\(\s*""\s*(?:::\s*:\s*"memory"\s*)?\)')
+_ASM_HINT = "write it in C, or with a builtin function of gcc that is no assembly, such as __builtin_bswap32"
+_PACK_HINT = "pack(1), pack(push, 1), pack(pop) and pack() are; or use __attribute__((packed))"
+_ATTRIBUTE_HINT = "leave it out, if the program computes the same without"
+_BY_TYPE_HINT = "write what it chooses"
+# Word -> what is not supported, and what to do instead.
 _REFUSED = {
-    **dict.fromkeys(_ASM, "inline assembly is not supported"),
-    **dict.fromkeys(("__thread", "_Thread_local"), "thread-local variables are not supported: an NF is sequential"),
-    **dict.fromkeys(("_Complex", "__complex__", "__real__", "__imag__"), "complex numbers are not supported"),
-    **dict.fromkeys(("__int128", "__int128_t", "__uint128_t"), "128-bit integers are not supported"),
-    "__label__": "local labels are not supported",
-    "_Atomic": "atomic types are not supported: an NF is sequential",
-    "_Generic": "_Generic is not supported",
-    "__builtin_types_compatible_p": "__builtin_types_compatible_p is not supported",
-    "__builtin_choose_expr": "__builtin_choose_expr is not supported",
+    **dict.fromkeys(_ASM, ("inline assembly is not supported", _ASM_HINT)),
+    **dict.fromkeys(
+        ("__thread", "_Thread_local"),
+        ("thread-local variables are not supported: an NF is sequential", "declare it static"),
+    ),
+    **dict.fromkeys(
+        ("_Complex", "__complex__", "__real__", "__imag__"),
+        ("complex numbers are not supported", "calculate with both parts, in integers where packets come in"),
+    ),
+    **dict.fromkeys(
+        ("__int128", "__int128_t", "__uint128_t"),
+        ("128-bit integers are not supported", "use uint64_t, two of them if need be"),
+    ),
+    "__label__": ("local labels are not supported", "use a label of the whole function"),
+    "_Atomic": ("atomic types are not supported: an NF is sequential", "leave _Atomic out"),
+    "_Generic": ("_Generic is not supported", _BY_TYPE_HINT),
+    "__builtin_types_compatible_p": ("__builtin_types_compatible_p is not supported", _BY_TYPE_HINT),
+    "__builtin_choose_expr": ("__builtin_choose_expr is not supported", _BY_TYPE_HINT),
 }
 # Change neither a layout nor what the program computes.
 _HARMLESS = {
@@ -103,7 +117,8 @@ def rewrite(source: Source) -> Parsable:
             pieces += (text[last : match.start()], re.sub(r"[^\n]", " ", text[match.start() : barrier.end()]))
             last = barrier.end()
         elif word in _REFUSED:
-            raise _unsupported(_REFUSED[word], source, text, match.start())
+            message, hint = _REFUSED[word]
+            raise _unsupported(message, source, text, match.start(), hint)
         elif word.startswith("__attribute"):
             attributed = True
         elif word.lstrip()[:1] == "#":
@@ -200,7 +215,9 @@ def _without_attributes(text: str, source: Source) -> Parsable:
             closed = None
         if token.lstrip()[:1] == "#":
             if _is_pack(token, source, text, match.start()) and not packing.follow(token):
-                raise _unsupported("this form of #pragma pack is not supported", source, text, match.start())
+                raise _unsupported(
+                    "this form of #pragma pack is not supported", source, text, match.start(), _PACK_HINT
+                )
             continue
         if token in ("struct", "union"):
             head = _Open(None, [])
@@ -270,7 +287,7 @@ def _layout(found: list[str], source: Source, key: Position, pack: int = 0) -> R
                 raise UnsupportedError(f"alignment '{attribute}' is not a number", source.location(*key))
             align = max(align, int(number[1] or 16))
         elif name not in _HARMLESS:
-            raise UnsupportedError(f"attribute '{name}' is not supported", source.location(*key))
+            raise UnsupportedError(f"attribute '{name}' is not supported", source.location(*key), hint=_ATTRIBUTE_HINT)
     return RecordAttributes(packed, align, pack)
 
 
@@ -280,7 +297,7 @@ def _check_elsewhere(names: list[str], layout_matters: bool, source: Source, tex
         if name in _HARMLESS or (name in ("aligned", "section") and not layout_matters):
             continue
         hint = "packed and aligned belong behind a struct or a member's name" if name in ("packed", "aligned") else None
-        raise _unsupported(f"attribute '{name}' is not supported here", source, text, offset, hint)
+        raise _unsupported(f"attribute '{name}' is not supported here", source, text, offset, hint or _ATTRIBUTE_HINT)
 
 
 def _unsupported(message: str, source: Source, text: str, offset: int, hint: str | None = None) -> UnsupportedError:

@@ -59,6 +59,12 @@ def test_mistakes(tree: Tree, words: list[str], message: str) -> None:
     assert (result.status, message in result.err, result.out) == (1, True, ""), result.err
 
 
+def test_budgets_are_those_that_are_given(tree: Tree) -> None:
+    few = tree.maestro("explain", str(ROOT / "nfs/bridge"), "--limit", "paths=1")
+    assert few.status != 0 and "more than 1 call paths" in few.err
+    assert "is not NAME=N" in tree.maestro("explain", "nop", "--limit", "lemons=1").err
+
+
 def test_every_member_of_the_json_is_documented(firewall: Tree) -> None:
     documented = set(re.findall(r"`([\w]+)`", (ROOT / "docs/reports.md").read_text().split("## JSON")[1]))
     data = json.loads(firewall.maestro("explain", "fw", "--json").out)

@@ -96,6 +96,7 @@ CASES = {
     "generic": ("int f(int x) { return @_Generic(x, int: 1); }", UnsupportedError, "_Generic"),
     "thread-local": ("@_Thread_local int x;", UnsupportedError, "thread-local"),
     "atomic": ("@_Atomic int x;", UnsupportedError, "atomic"),
+    "atomic builtin": ("int x;\nvoid f(void) { @__sync_fetch_and_add(&x, 1); }", UnsupportedError, "sequential"),
     "K&R": ("int f(@a) int a; { return a; }", UnsupportedError, "K&R"),
     "pragma pack": ("@#pragma pack(3)\nstruct S { char c; int i; };", UnsupportedError, "pack"),
     "bits under pragma pack": ("#pragma pack(1)\nstruct S { char c; int @i : 3; };", UnsupportedError, "bit-field"),
@@ -129,6 +130,7 @@ def test_error(tmp_path: Path, name: str) -> None:
     error = caught.value
     assert type(error) is kind, error
     assert words in error.message
+    assert error.hint or kind is not UnsupportedError  # says what to do instead
     assert error.location is not None and error.location.file == str(source)
     if "@" in marked:
         before, after = marked.split("@")
