@@ -1,4 +1,4 @@
-"""The commands that README.md shows, run in its order; links lead somewhere."""
+"""The commands that README.md and docs/reports.md show, run in their order; links lead somewhere."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scons_tree import ROOT, Tree, make_tree
 LONG = ("nic=all", "bench")
 
 
-def readme_commands() -> list[str]:
-    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+def commands_of(page: str) -> list[str]:
+    text = (ROOT / page).read_text().replace("\\\n", " ")
     lines = re.findall(r"^    ((?:scons|python -m maestro_tool) .*)$", text, re.M)
     return [re.sub(r"\s+", " ", line.split("#")[0]).strip() for line in lines]
 
@@ -25,13 +25,22 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 
 def test_there_are_commands() -> None:
-    assert len(readme_commands()) >= 8
+    assert len(commands_of("README.md")) >= 8 and len(commands_of("docs/reports.md")) >= 5
 
 
 def test_readme_commands_in_order(tree: Tree) -> None:
     assert tree.maestro("traffic", "-o", "captures", "--flows", "100", "--packets", "1000").status == 0
     (tree.root / "captures" / "port0.pcap").rename(tree.root / "capture.pcap")  # the user's own
-    for command in readme_commands():
+    run_all("README.md", tree)
+
+
+def test_commands_of_reports(tree: Tree) -> None:
+    run_all("docs/reports.md", tree)
+    assert (tree.root / "fw-tree.dot").read_text().startswith("digraph")
+
+
+def run_all(page: str, tree: Tree) -> None:
+    for command in commands_of(page):
         words = shlex.split(command)
         if words[0] == "scons":
             dry = ["-n"] if any(w in LONG for w in words) else []

@@ -46,6 +46,18 @@ def test_every_member_of_a_plan_is_documented(firewall: Tree, tmp_path: Path) ->
     assert sorted(f for f in found if f[1] not in documented[f[0]]) == []
 
 
+def test_options_of_commands_are_documented_and_exist(tree: Tree) -> None:
+    """docs/build.md, "The commands": the options of each line are those that the command has."""
+    lines = re.findall(r"^    maestro (\w+) (.*)$", (ROOT / "docs/build.md").read_text(), re.MULTILINE)
+    assert {"analyse", "explain", "queue"} <= {name for name, _ in lines}
+    for name, rest in lines:
+        if "|" in rest and "--" not in rest.split("|")[1]:
+            continue  # names of several commands
+        there = set(re.findall(r"(--[a-z][\w-]*|(?<![\w-])-o)\b", tree.maestro(name, "--help").out))
+        shown = set(re.findall(r"(--[a-z][\w-]*|(?<![\w-])-o)\b", rest))
+        assert shown <= there, (name, shown - there)
+
+
 def test_variables_and_strategies_are_documented(tree: Tree) -> None:
     text = (ROOT / "docs/build.md").read_text()
     shown = re.findall(r"^(\w+): ", tree.built("-h").out, re.MULTILINE)
