@@ -234,6 +234,8 @@ def _access(operation: Operation, words: Words, known: Sequence[Expr]) -> str:
             return f"{verb} {words.key(operation.key, known)}"
         case "expire" | "expire_range" | "sketch_expire":
             return "forget old entries"
+        case "map_size":
+            return "count all entries"
         case "cht_find":
             return "choose an entry"
         case "dchain_allocate":

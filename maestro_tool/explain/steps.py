@@ -16,7 +16,7 @@ from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 #: Operations after which reading the object again gives the same.
 _READS = frozenset(
-    {"map_get", "vector_read", "dchain_is_allocated", "global_read", "cht_find", "lpm_lookup", "dmap_get"}
+    {"map_get", "map_size", "vector_read", "dchain_is_allocated", "global_read", "cht_find", "lpm_lookup", "dmap_get"}
 )
 
 

@@ -166,6 +166,8 @@ def action(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, str]
             return "put", f"a new entry into {names}"
         case "dmap_erase":
             return "erase", f"an entry from {names}" if not entry else f"{entry} from {names}"
+        case "map_size":
+            return "count", f"all entries of {names}"
         case "vector_read" | "global_read":
             return "read", names + of_entry
         case "vector_write" | "global_write":

@@ -305,6 +305,8 @@ class Words:
         match origin.op:
             case "map_get" | "dmap_get" | "lpm_lookup":
                 return f"number found in {obj}"
+            case "map_size":
+                return f"number of entries of {obj}"
             case "dchain_allocate":
                 return f"new index of {obj}"
             case "expire" | "expire_range":

@@ -74,7 +74,7 @@ def _filled_in_set_up(scope: Scope) -> Iterable[Obstacle]:
     """What set-up put would be on every core."""
     for a in scope.touched:
         obj = scope.analysis.objects[a.object]
-        if obj.filled and obj.kind in ("map", "dchain"):
+        if obj.filled and obj.kind in ("map", "dchain", "sketch"):
             text = f"{obj.name} is filled in set-up and changed by packets: each core would have a copy of its own"
             remedy = "fill one object in set-up, and let packets change another"
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
@@ -103,6 +103,10 @@ def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
         if a.how == "whole":
             remedy = "keep it per flow, in a vector; or only add to it, and let no packet read it"
             yield Obstacle("R4", f"{name} is one entry for all packets", (a.object,), (a.loc,), remedy=remedy)
+        elif a.op == "map_size":
+            text = f"how many entries {name} has depends on all of them: a core would count its own only"
+            remedy = "none by hashing: keep no limit on all keys together, or let the cores share the map"
+            yield Obstacle("R4", text, (a.object,), (a.loc,), remedy=remedy)
         elif a.op == "cht_find":
             text = f"any entry of {name} may be the one that is chosen"
             remedy = "none: the choice is among all backends; what stores the chosen one can still be sharded"

@@ -10,7 +10,7 @@ Symbols in expressions are named by their origin:
                      runs unless the place is in `Analysis.pinned`
     <op>.<n>.<what>  produced by event n of the path: ``map_get.3.value``, ``vector_read.5.8`` (the
                      byte at offset 8), ``dchain_allocate.4.index``, ``opaque.7.value``.  All there are:
-                         map_get.N.value              32 bits; what was found
+                         map_get.N.value              32 bits; what was found; also map_size.N.value
                          vector_read.N.OFFSET          8 bits; also global_read.N.OFFSET
                          dchain_allocate.N.index      32 bits
                          expire.N.count               the C result's width; entries freed, a number that
@@ -70,8 +70,9 @@ class StateObject:
     ``name`` is how the NF reaches it, e.g. ``flow_manager->state->fm``.  ``capacity`` and ``element_size``
     in elements and bytes, as set-up computed them.  ``key`` of maps: what equality compares; None when
     equality is not a conjunction of field equalities; of sketches: what the hash function reads.  ``filled``: how many
-    entries set-up itself put into a map, or indexes it left allocated in a dchain.  ``functions`` of maps: the names of
-    the equality function and of the hash function (keys of `Program.functions`, or external); a sketch has the latter.
+    entries set-up itself put into a map, indexes it left allocated in a dchain, buckets in use in a sketch.
+    ``functions`` of maps: the names of the equality function and of the hash function (keys of `Program.functions`, or
+    external); a sketch has the latter.
     ``key_vectors`` of maps: vectors that hold keys which set-up put; the map keeps pointers to them.
     """
 
@@ -95,6 +96,7 @@ class Event:
     map_get            map               fields   -       value found         True found / False absent
     map_put            map               fields   -       value put           -
     map_erase          map               fields   -       -                   -
+    map_size           map               -        -       number of entries   -
     vector_read        vector            -        index   -                   -     ``span`` was read
     vector_write       vector            -        index   -                   -     ``span`` written: ``stored``
     dchain_allocate    dchain            -        index   time                True index is fresh / False full

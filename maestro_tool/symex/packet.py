@@ -40,7 +40,7 @@ ASSUMPTIONS = (
 _LONGEST_FRAME = 65535
 
 #: Operations whose results the NF's earlier packets decided.
-_STATE_VALUES = frozenset({"vector_read", "global_read", "map_get", "dmap_get", "lpm_lookup"})
+_STATE_VALUES = frozenset({"vector_read", "global_read", "map_get", "map_size", "dmap_get", "lpm_lookup"})
 
 
 def _is_address(value: Value | None) -> bool:

@@ -29,6 +29,7 @@ _SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "map_get": (("map",), ("result",)),
     "map_put": (("map",), ("value",)),
     "map_erase": (("map",), ()),
+    "map_size": (("map",), ("value",)),
     "vector_read": (("vector",), ("index", "span")),
     "vector_write": (("vector",), ("index", "span")),
     "dchain_allocate": (("dchain",), ("value", "result")),

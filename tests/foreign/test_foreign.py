@@ -27,7 +27,7 @@ EXPECTED = {
     "threeports": (21, True),
     "dualstack": (31, True),
     "oddities": (18, False),
-    "wholeapi": (318, True),
+    "wholeapi": (342, True),
     "resize": (11, True),
     "bitfields": (13, True),
 }

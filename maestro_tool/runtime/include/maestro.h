@@ -35,7 +35,8 @@ struct maestro_object {
   bool ages_per_worker; /* shared dchain: each worker notes for itself when it used an index */
   uint32_t element_size; /* vector: bytes that elements must have; 0: any */
   uint32_t min_capacity; /* that the plan needs; 0: any */
-  uint32_t filled; /* entries of a map, indices of a dchain that nf_init leaves in it; in a read-only one: 0 or not */
+  uint32_t filled; /* entries of a map, indices of a dchain, buckets of a sketch that nf_init leaves; what packets only
+                      read: 0 or not */
 };
 
 /* Packet classes, numbered for bit masks; see docs/architecture.md. */

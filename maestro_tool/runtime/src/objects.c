@@ -133,8 +133,14 @@ bool maestro_filled_as_planned(const struct maestro_builder *builder) {
   for (unsigned i = 0; i < nf->n_objects && i < builder->n_allocations && i < MAESTRO_MAX_OBJECTS; i++) {
     const struct maestro_object *object = &nf->objects[i];
     const void *made = builder->objects[i];
-    if (made == NULL || (object->kind != MAESTRO_MAP && object->kind != MAESTRO_DCHAIN)) continue;
-    const uint32_t filled = object->kind == MAESTRO_MAP ? ((const struct Map *)made)->size : n_allocated(made);
+    if (made == NULL) continue;
+    uint32_t filled;
+    switch (object->kind) {
+      case MAESTRO_MAP: filled = ((const struct Map *)made)->size; break;
+      case MAESTRO_DCHAIN: filled = n_allocated(made); break;
+      case MAESTRO_SKETCH: filled = maestro_sketch_filled(made); break;
+      default: continue;
+    }
     /* What packets only read may have any content: all workers have the same.  But the plan knows whether it has any.
      */
     const bool agrees =

@@ -70,6 +70,8 @@ void *maestro_object_memory(size_t size);
 struct Map *maestro_map_new(bool (*equal)(void *, void *), unsigned (*hash)(void *), unsigned capacity);
 struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, void (*init)(void *));
 struct DoubleChain *maestro_dchain_new(uint32_t range);
+/* Buckets in use. */
+uint32_t maestro_sketch_filled(const struct Sketch *sketch);
 /* The hash function that a sketch was given. */
 unsigned (*maestro_sketch_hash(const struct Sketch *sketch))(void *);
 /* Of a new chain: it hands out first..end-1 only; all other indices stay free for ever. */

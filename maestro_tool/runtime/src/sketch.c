@@ -56,6 +56,8 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
   return 1;
 }
 
+uint32_t maestro_sketch_filled(const struct Sketch *sketch) { return sketch->buckets->size; }
+
 map_key_hash *maestro_sketch_hash(const struct Sketch *sketch) { return sketch->hash; }
 
 void maestro_sketch_share(struct Sketch *sketch, struct Sketch *target) { sketch->target = target; }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from maestro_tool.diagnostics import InputError
 from maestro_tool.expr import nodes
 from maestro_tool.symex import events
+from maestro_tool.symex.models.vector import element_setup
+from maestro_tool.symex.objects import Preferences
 from maestro_tool.symex.site import CallSite, Outcome
 
 
@@ -11,7 +14,29 @@ def cht_fill_cht(site: CallSite) -> Outcome:
     """int cht_fill_cht(struct Vector *cht, uint32_t height, uint32_t backends)"""
     table = site.machine.objects[site.machine.object_at(site.state, site.args[0], "vector", site.loc)]
     height, backends = site.number(1, "the height"), site.number(2, "the number of backends")
-    return site.answer(int(height >= 2 and height * backends <= (table.capacity or 0)))
+    if height < 2 or height * backends > (table.capacity or 0):
+        return site.answer(0)
+    table.preferences = Preferences(height, backends)
+    for index, block in table.contents.items():
+        table.preferences.put(site.state.memory, block, index)  # type: ignore[arg-type]
+    return site.answer(1)
+
+
+def cht_find_setup(site: CallSite) -> Outcome:
+    """cht_find_preferred_available_backend in set-up: the first backend of the hash's row that is allocated."""
+    table = site.machine.object_at(site.state, site.args[1], "vector", site.loc)
+    active = site.machine.objects[site.machine.object_at(site.state, site.args[2], "dchain", site.loc)]
+    height, backends = site.number(3, "the height"), site.number(4, "the number of backends")
+    if height == 0:
+        site.fail(InputError, "the height of a consistent hashing table is 0")
+    row = site.number(0, "the hash") % height
+    for index in range(row * backends, (row + 1) * backends):
+        value = site.machine.load(site.state, element_setup(site, table, index), 4, "int", site.loc)
+        chosen = site.machine.concrete(site.state, site.machine.as_integer(value, 32, site.loc), site.loc, "a backend")
+        if chosen in active.contents:
+            site.store(5, 4, nodes.const(chosen, 32))
+            return site.answer(1)
+    return site.answer(0)
 
 
 def cht_find_preferred_available_backend(site: CallSite) -> Outcome:

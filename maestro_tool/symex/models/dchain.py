@@ -92,12 +92,9 @@ def _forget(state: State, number: int) -> None:
 
 def dchain_allocate_new_index_setup(site: CallSite) -> Outcome:
     """In set-up: the index that was freed last, else 0, 1, 2 ..."""
-    info = site.machine.objects[_object(site)]
-    used = len(info.contents) + len(info.freed)  # so far
-    if not info.freed and used >= (info.capacity or 0):
+    index = allocate(site.machine.objects[_object(site)], nodes.signed(site.number(2, "the time"), 64))
+    if index is None:
         return site.answer(0)
-    index = info.freed.pop() if info.freed else used
-    info.contents[index] = nodes.signed(site.number(2, "the time"), 64)
     site.store(1, 4, nodes.const(index, 32))
     return site.answer(1)
 
@@ -110,8 +107,7 @@ def dchain_ask_setup(site: CallSite) -> Outcome:
     if allocated and site.name == "dchain_free_index":
         free(info, index)
     if allocated and site.name == "dchain_rejuvenate_index":
-        del info.contents[index]
-        info.contents[index] = nodes.signed(site.number(2, "the time"), 64)
+        rejuvenate(info, index, nodes.signed(site.number(2, "the time"), 64))
     return site.answer(int(allocated))
 
 
@@ -124,6 +120,22 @@ def dchain_expire_one_index_setup(site: CallSite) -> Outcome:
     free(info, index)
     site.store(1, 4, nodes.const(index, 32))
     return site.answer(1)
+
+
+def allocate(info: ObjectInfo, time: int) -> int | None:
+    """The next index of an allocator, now in use; None if all are."""
+    used = len(info.contents) + len(info.freed)  # so far
+    if not info.freed and used >= (info.capacity or 0):
+        return None
+    index = info.freed.pop() if info.freed else used
+    info.contents[index] = time
+    return index
+
+
+def rejuvenate(info: ObjectInfo, index: int, time: int) -> None:
+    """Index ``index``, which is in use, becomes the newest."""
+    del info.contents[index]
+    info.contents[index] = time
 
 
 def oldest(info: ObjectInfo, before: int) -> int | None:

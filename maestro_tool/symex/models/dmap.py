@@ -1,43 +1,112 @@
 """Double maps: values found by either of two keys.
 
 Which keys a value has is the business of the NF's functions, so every operation of a packet concerns the whole map.
+In set-up those functions run, and what is found is known.
 """
 
 from __future__ import annotations
 
-from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import nodes
 from maestro_tool.symex import events
+from maestro_tool.symex.memory import Block, Uninitialised, Zeros
 from maestro_tool.symex.models.allocate import allocated
 from maestro_tool.symex.models.dchain import free, oldest
-from maestro_tool.symex.objects import ObjectInfo
+from maestro_tool.symex.objects import ObjectInfo, PairFunctions
 from maestro_tool.symex.site import CallSite, Outcome
+from maestro_tool.symex.values import NullPointer, Pointer, Value
 
 
 def dmap_allocate(site: CallSite) -> Outcome:
     """int dmap_allocate(eq_a, hash_a, eq_b, hash_b, int value_size, copy, destroy, extract, pack, int keys_capacity,
     int capacity, struct DoubleMap **map_out)"""
-    size, capacity = site.number(4, "the value's size"), site.number(10, "the capacity")
-    for equality in (0, 2):
-        site.machine.key_fields(site.function(equality), site.function(equality + 1), site.loc)
-    return allocated(site, 11, ObjectInfo("dmap", site.loc, capacity, size))
+    size = site.number(4, "the value's size")
+    capacity = max(site.number(9, "the capacity of keys"), site.number(10, "the capacity"))
+    keys = (site.function(0), site.function(1)), (site.function(2), site.function(3))
+    for equality, hash_ in keys:
+        site.machine.key_fields(equality, hash_, site.loc)
+    destroy = None if isinstance(site.args[6], NullPointer) else site.function(6)
+    functions = PairFunctions(keys, site.function(5), destroy, site.function(7))
+    return allocated(site, 11, ObjectInfo("dmap", site.loc, capacity, size, pairs=functions))
 
 
-def dmap_setup(site: CallSite) -> Outcome:
-    """dmap_put, dmap_erase and dmap_size in set-up: of what is in a double map, nothing is known but the indexes."""
-    info = site.machine.objects[_object(site)]
-    if site.name == "dmap_put":
-        info.contents[site.number(2, "the index")] = 1
-    elif site.name == "dmap_erase":
-        info.contents.pop(site.number(1, "the index"), None)
-    else:
-        return site.answer(len(info.contents))
+def dmap_put_setup(site: CallSite) -> Outcome:
+    """dmap_put in set-up: the NF's function makes the copy."""
+    info, index = site.machine.objects[_object(site)], site.number(2, "the index")
+    if index in info.contents or index >= (info.capacity or 0):
+        return site.answer(0)
+    block = site.state.memory.add(Block("a double map's value", info.element_size, Zeros()))
+    info.contents[index] = block
+    _run(site, _functions(info).copy, Pointer(block), site.args[1])
     return site.answer(1)
 
 
-def dmap_lookup_setup(site: CallSite) -> Outcome:
-    """dmap_get_a, dmap_get_b and dmap_get_value in set-up."""
-    site.fail(UnsupportedError, f"'{site.name}' in set-up is not supported", "use two maps instead")
+def dmap_erase_setup(site: CallSite) -> Outcome:
+    """dmap_erase in set-up."""
+    return site.answer(int(_erase(site, site.machine.objects[_object(site)], site.number(1, "the index"))))
+
+
+def dmap_size_setup(site: CallSite) -> Outcome:
+    """dmap_size in set-up."""
+    return site.answer(len(site.machine.objects[_object(site)].contents))
+
+
+def dmap_get_setup(site: CallSite) -> Outcome:
+    """dmap_get_a and dmap_get_b in set-up: the first value put whose key has the same hash and is equal."""
+    info, which = site.machine.objects[_object(site)], 0 if site.name == "dmap_get_a" else 1
+    equality, hash_ = _functions(info).keys[which]
+    wanted = _number(site, _run(site, hash_, site.args[1]), 32)
+    for index, block in info.contents.items():
+        key = _keys(site, info, block)[which]
+        if _number(site, _run(site, hash_, key), 32) != wanted:
+            continue
+        if _number(site, _run(site, equality, key, site.args[1]), 8):
+            site.store(2, 4, nodes.const(index, 32))  # type: ignore[arg-type]
+            return site.answer(1)
+    return site.answer(0)
+
+
+def dmap_get_value_setup(site: CallSite) -> Outcome:
+    """dmap_get_value in set-up."""
+    info, index = site.machine.objects[_object(site)], site.number(1, "the index")
+    block = info.contents.get(index)
+    if block is None:
+        site.fail(InputError, f"no value has index {nodes.signed(index, 32)}")
+    _run(site, _functions(info).copy, site.args[2], Pointer(block))
+    return None
+
+
+def _functions(info: ObjectInfo) -> PairFunctions:
+    assert info.pairs is not None  # dmap_allocate
+    return info.pairs
+
+
+def _run(site: CallSite, function: str, *arguments: Value) -> Value:
+    if function not in site.machine.program.functions:
+        site.fail(UnsupportedError, f"'{function}', which the double map calls, is not defined by the NF")
+    return site.machine.call(site.state, function, list(arguments), site.loc)
+
+
+def _number(site: CallSite, result: Value, bits: int) -> int:
+    return site.machine.concrete(site.state, site.machine.as_integer(result, bits, site.loc), site.loc, "a key")
+
+
+def _keys(site: CallSite, info: ObjectInfo, block: int) -> tuple[Value, Value]:
+    """Where the NF says that the keys of a value are."""
+    found = Pointer(site.state.memory.add(Block("the addresses of two keys", 16, Uninitialised())))
+    second = found.plus(nodes.const(8, 64))
+    _run(site, _functions(info).extract, Pointer(block), found, second)
+    keys = tuple(site.machine.load(site.state, place, 8, "pointer", site.loc) for place in (found, second))
+    site.state.memory.free(found.block)
+    return keys[0], keys[1]
+
+
+def _erase(site: CallSite, info: ObjectInfo, index: int) -> bool:
+    """Whether there was a value; where a function of the NF destroys values, it runs."""
+    block, destroy = info.contents.pop(index, None), _functions(info).destroy
+    if block is not None and destroy is not None:
+        _run(site, destroy, Pointer(block))
+    return block is not None
 
 
 def dmap_get(site: CallSite) -> Outcome:
@@ -107,6 +176,6 @@ def expire_items_setup(site: CallSite) -> Outcome:
     before, count = nodes.signed(site.number(2, "the time"), 64), 0
     while (index := oldest(chain, before)) is not None:
         free(chain, index)
-        table.contents.pop(index, None)
+        _erase(site, table, index)
         count += 1
     return site.answer(count)

@@ -91,14 +91,21 @@ def _key_found_at(state: State, number: int, home: tuple[int, Expr]) -> tuple[Ex
 
 
 def map_size(site: CallSite) -> Outcome:
-    """unsigned map_size(struct Map *)"""
-    hint = "count the keys that you put and erase in a variable"
-    site.fail(UnsupportedError, "map_size depends on all entries of the map at once", hint)
+    """unsigned map_size(struct Map *): depends on all entries at once; the same until the map changes."""
+    number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
+    fact = ("map_size", number)
+    size = site.state.facts.get(fact)
+    if not isinstance(size, Expr):
+        event = events.emit(site.state, "map_size", (number,), site.loc)
+        size = events.produced("map_size", event, "value", 32)
+        events.amend(site.state, event, value=size)
+        site.state.facts[fact] = size
+    return size
 
 
 def forget(state: State, number: int) -> None:
     """Answers about map ``number`` no longer hold."""
-    for fact in [f for f in state.facts if f[:2] == ("map_get", number)]:
+    for fact in [f for f in state.facts if f[0] in ("map_get", "map_size") and f[1] == number]:
         del state.facts[fact]
 
 

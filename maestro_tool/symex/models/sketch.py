@@ -6,6 +6,7 @@ from maestro_tool.diagnostics import InputError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex import events
 from maestro_tool.symex.models.allocate import allocated
+from maestro_tool.symex.models.sketch_setup import new_buckets
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.site import CallSite, Outcome
 
@@ -14,7 +15,9 @@ def sketch_allocate(site: CallSite) -> Outcome:
     """int sketch_allocate(map_key_hash *, uint32_t capacity, uint16_t threshold, struct Sketch **out)"""
     hash_ = site.function(0)
     key = site.machine.hashed_fields(hash_, site.loc)
-    return allocated(site, 3, ObjectInfo("sketch", site.loc, site.number(1, "the capacity"), hash=hash_, key=key))
+    capacity, threshold = site.number(1, "the capacity"), site.number(2, "the threshold")
+    buckets = new_buckets(capacity, threshold, site.loc)
+    return allocated(site, 3, ObjectInfo("sketch", site.loc, capacity, hash=hash_, key=key, buckets=buckets))
 
 
 def sketch_compute_hashes(site: CallSite) -> Outcome:

@@ -51,4 +51,6 @@ def element_setup(site: CallSite, number: int, index: int) -> Pointer:
         info.contents[index] = block
         if info.initialise in site.machine.program.functions:
             site.machine.call(site.state, info.initialise, [Pointer(block)], site.loc)
+        if info.preferences is not None:
+            info.preferences.put(site.state.memory, block, index)
     return Pointer(block)

@@ -95,8 +95,46 @@ static bool fill_pairs(void) {
   struct DoubleChain *used;
   if (!dchain_allocate(16, &used) || !dchain_allocate_new_index(used, &index, 1)) return false;
   if (!dmap_put(pairs, &one, index) || !dchain_allocate_new_index(used, &index, 9)) return false;
-  if (!dmap_put(pairs, &two, index) || dmap_size(pairs) != 2 || expire_items(used, pairs, 5) != 1) return false;
+  if (!dmap_put(pairs, &two, index) || dmap_put(pairs, &one, index) || dmap_size(pairs) != 2) return false;
+  int found = 9;
+  if (!dmap_get_a(pairs, &one.a, &found) || found != 0 || dmap_get_a(pairs, &one.b, &found) || found != 0) return false;
+  if (!dmap_get_b(pairs, &two.b, &found) || found != 1 || dmap_get_b(pairs, &two.a, &found)) return false;
+  struct pair copy;
+  dmap_get_value(pairs, found, &copy);
+  if (copy.a != 3 || copy.b != 4 || expire_items(used, pairs, 5) != 1 || dmap_get_a(pairs, &one.a, &found)) return false;
   return dmap_erase(pairs, index) && dmap_size(pairs) == 0 && dmap_put(pairs, &two, index);
+}
+
+/* The numbers are what libVig gives: with so few buckets keys collide, and rows are full. */
+static bool count_keys(void) {
+  struct Sketch *small;
+  if (!sketch_allocate(word_hash, 13, 2, &small)) return false;
+  unsigned counted = 0, above = 0;
+  for (uint32_t key = 0; key < 60; key++) {
+    uint32_t i = key % 23;
+    sketch_compute_hashes(small, &i);
+    sketch_refresh(small, key);
+    counted = counted * 3 + sketch_touch_buckets(small, key);
+    above = above * 5 + sketch_fetch(small);
+  }
+  sketch_expire(small, 0);
+  return counted == 0x4970fad8 && above == 0xbeb0c1ba;
+}
+
+/* Row 3 prefers backend 1, then 3. */
+static bool prefer(void) {
+  struct DoubleChain *active;
+  int index, chosen = -1;
+  uint32_t *first;
+  if (!dchain_allocate(4, &active)) return false;
+  if (cht_find_preferred_available_backend(3, preferences, active, 7, 4, &chosen) || chosen != -1) return false;
+  vector_borrow(preferences, 3 * 4, (void **)&first);
+  const uint32_t preferred = *first;
+  for (int i = 0; i < 4; i++) dchain_allocate_new_index(active, &index, i);
+  if (!cht_find_preferred_available_backend(3 + 7000, preferences, active, 7, 4, &chosen)) return false;
+  if (chosen != (int)preferred) return false;
+  dchain_free_index(active, chosen);
+  return preferred == 1 && cht_find_preferred_available_backend(3, preferences, active, 7, 4, &chosen) && chosen == 3;
 }
 
 bool nf_init(void) {
@@ -115,7 +153,7 @@ bool nf_init(void) {
   rte_ether_addr_allocate(&copy);
   if (rte_ether_addr_eq(&copy, &config.station) || rte_ether_addr_hash(&copy) == rte_ether_addr_hash(&config.station))
     return false;
-  return current_time() >= 0 && recent_time() >= 0 && fill() && fill_pairs();
+  return current_time() >= 0 && recent_time() >= 0 && fill() && fill_pairs() && count_keys() && prefer();
 }
 
 /* The packet's chunks, by hand: false if it is no TCP or UDP over IPv4. */
@@ -182,6 +220,7 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_
   sketch_refresh(sketch, now);
   if (sketch_fetch(sketch) || !sketch_touch_buckets(sketch, now)) return device;
   if (map_get(kept, &source, &index) && dchain_is_index_allocated(kept_chain, index)) return FLOOD_FRAME;
+  if (map_size(kept) > 1000000) return device;
   if (dmap_get_a(pairs, &source, &index) || dmap_get_b(pairs, &source, &index)) {
     struct pair found;
     dmap_get_value(pairs, index, &found);

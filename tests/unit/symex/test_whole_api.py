@@ -38,9 +38,62 @@ def test_one_old_index_is_any(tmp_path: Path) -> None:
     assert {d.treatment for d in plan.decisions if d.written and d.object in (0, 2)} == {"shared"}
 
 
+def test_the_size_of_a_map_is_all_of_it(tmp_path: Path) -> None:
+    """No core of its own knows it: the map is shared, and what belongs to it; the rest need not be."""
+    body = """if (map_size(ip_table.map) > 900) return device;
+      touch_ip(ip->src_addr, now);
+      if (ports != NULL) touch_ip_port(ip->src_addr, ports->src_port, now);"""
+    found = analysed(tmp_path, body)
+    plan = derive_plan(found)
+    names = {
+        t: {found.objects[d.object].name for d in plan.decisions if d.treatment == t} for t in ("shared", "sharded")
+    }
+    assert names["shared"] == {"ip_table.map", "ip_table.keys", "ip_table.chain"}
+    assert names["sharded"] == {"ip_port_table.map", "ip_port_table.keys", "ip_port_table.chain"}
+    assert any(o.rule == "R4" and "how many entries ip_table.map has" in o.text for o in plan.obstacles)
+
+
+def test_the_size_of_a_map_that_packets_only_read(tmp_path: Path) -> None:
+    body = """struct Ip key = {ip->src_addr}; int i;
+      if (map_get(ip_table.map, &key, &i) && map_size(ip_table.map) > 1) return device;
+      if (ports != NULL) touch_ip_port(ip->src_addr, ports->src_port, now);"""
+    plan = derive_plan(analysed(tmp_path, body, "map_put(ip_table.map, &one, 0);"))
+    assert plan.shardable and not [d for d in plan.decisions if d.treatment == "shared"]
+
+
+@pytest.mark.parametrize(("between", "verdicts"), [("", {1}), ("map_put(ip_table.map, &one, 1);", {1, "drop"})])
+def test_the_size_stays_until_the_map_changes(between: str, verdicts: set[object], tmp_path: Path) -> None:
+    body = f"""unsigned before = map_size(ip_table.map); {between}
+      if (map_size(ip_table.map) != before) return device;"""
+    found = analysed(tmp_path, body)
+    asked = [p for p in found.paths if p.port == 0 and any(e.op == "map_size" for e in p.events)]
+    assert asked and {p.verdict for p in asked} == verdicts
+
+
+SKETCH = PRELUDE.replace(
+    "bool nf_init", '#include "lib/unverified/sketch.h"\nstatic struct Sketch *sketch;\nbool nf_init'
+)
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_sketch_that_set_up_fills_is_shared(filled: bool, tmp_path: Path) -> None:
+    """Each core would count what set-up did in a sketch of its own."""
+    touch = "struct Ip key = {5}; sketch_compute_hashes(sketch, &key); sketch_touch_buckets(sketch, 0);"
+    start = SKETCH.replace("bool nf_init(void) {\n  return", "static bool start(void) {\n  return")
+    init = f"bool nf_init(void) {{ if (!start() || !sketch_allocate(Ip_hash, 64, 9, &sketch)) return false; {touch if filled else ''} return true; }}"
+    body = "struct Ip key = {ip->src_addr}; sketch_compute_hashes(sketch, &key); if (!sketch_touch_buckets(sketch, now)) return device;"
+    source = tmp_path / "nf.c"
+    source.write_text(
+        start.replace("int nf_process(", init + "\nint nf_process(") + body + "\n  return 1 - device;\n}\n"
+    )
+    found = analyse(load_program([source], [], []))
+    [sketch] = [o for o in found.objects if o.kind == "sketch"]
+    assert sketch.filled == (4 if filled else 0)
+    assert derive_plan(found).shardable is not filled
+
+
 REFUSED = {
     "while (dchain_expire_one_index(ip_table.chain, &i, now)) total++;": ("how often", "call expire_items_single_map"),
-    "if (map_size(ip_table.map) > 9) return device;": ("map_size depends on all entries", "count the keys"),
 }
 
 
@@ -57,10 +110,6 @@ PUT = "map_put(ip_table.map, &one, 0); "
 WRONG: dict[str, tuple[type[MaestroError], str]] = {
     "map_erase(ip_table.map, &one, &trash);": (InputError, "erases a key that is not in the map"),
     PUT + PUT + "map_erase(ip_table.map, &one, &trash);": (UnsupportedError, "erases a key that set-up put twice"),
-    "int i; cht_find_preferred_available_backend(1, counters, ip_table.chain, 7, 4, &i);": (
-        MaestroError,
-        "not declared|known",
-    ),
 }
 
 
