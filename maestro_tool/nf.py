@@ -1,4 +1,7 @@
-"""NFs by name: a folder ``nfs/<nf>/`` with C sources and, where the defaults do not fit, an ``nf.yaml``::
+"""NFs by name: a folder ``nfs/<nf>/`` with C sources and, where the defaults do not fit, an ``nf.yaml`` (below).
+
+A folder's NF is called as the folder is, with ``_`` in place of what no C name can hold (``a-b``: ``a_b``), whoever
+asks for it; a name that somebody chooses must be a C name::
 
 sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
 arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
@@ -48,14 +51,21 @@ class NetworkFunction:
         return own_files.common_folder(self.sources)
 
 
-def known(folder: Path) -> list[str]:
-    """Names of the NFs below ``folder``, sorted."""
-    return sorted(p.name for p in folder.glob("*/") if _NAME.fullmatch(p.name) and next(p.rglob("*.c"), None))
+def known(folder: Path) -> dict[str, Path]:
+    """The NFs below ``folder``, by name; `InputError` if two have one name."""
+    found: dict[str, Path] = {}
+    for path in sorted(p for p in folder.glob("*/") if next(p.rglob("*.c"), None)):
+        other = found.setdefault(fit_for_c(path.name), path)
+        if other is not path:
+            message = f"{other} and {path} would both be called {fit_for_c(path.name)}"
+            raise InputError(message, hint="rename one: NFs are called as their folders, with _ for what C names lack")
+    return dict(sorted(found.items()))
 
 
-def left_out(folder: Path) -> list[str]:
-    """Folders below ``folder`` that hold C sources but cannot name an NF, sorted."""
-    return sorted(p.name for p in folder.glob("*/") if not _NAME.fullmatch(p.name) and next(p.rglob("*.c"), None))
+def folder_of(name: str, nfs: Path) -> Path:
+    """The folder of the NF ``name`` below ``nfs``, whether or not there is one."""
+    plain = nfs / name
+    return plain if plain.is_dir() else known(nfs).get(fit_for_c(name), plain)
 
 
 def check_name(name: str) -> None:
@@ -69,13 +79,18 @@ def check_name(name: str) -> None:
 
 def name_of(folder: Path) -> str:
     """A name for the NF in any folder: the folder's, fit for C."""
-    plain = re.sub(r"[^A-Za-z0-9_]", "_", folder.resolve().name) or "nf"
+    return fit_for_c(folder.resolve().name)
+
+
+def fit_for_c(name: str) -> str:
+    """``name`` with _ for what C names cannot hold, and before a digit at its start."""
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", name) or "nf"
     return f"_{plain}" if plain[0].isdigit() else plain
 
 
 def load(folder: Path, name: str | None = None) -> NetworkFunction:
     """The NF in ``folder``, called ``name`` or as the folder; raises `InputError` with the place in nf.yaml."""
-    name = name or folder.name
+    name = name or name_of(folder)
     check_name(name)
     description = folder / "nf.yaml"
     values = _read(description) if description.is_file() else {}

@@ -86,8 +86,8 @@ def _request(args: argparse.Namespace) -> tuple[str, Request]:
         return paths[0].stem, replace(request, limits=tuple(sorted(limits.items())), pure=pure)
     if len(paths) > 1:
         raise InputError(f"expected one folder, or .c files; got {' '.join(args.what)}")
-    folder = next((p for p in (paths[0], Path("nfs") / paths[0]) if p.is_dir()), None)
-    if folder is None:
+    folder = paths[0] if paths[0].is_dir() else nf.folder_of(str(paths[0]), Path("nfs"))
+    if not folder.is_dir():
         known = ", ".join(nf.known(Path("nfs")))
         raise InputError(f"no NF '{paths[0]}': neither a folder, nor .c files, nor an analysis.json",
                          hint=f"known below nfs/: {known}" if known else None)  # fmt: skip

@@ -168,7 +168,7 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
     if sources is None:
         folder = env.get("MAESTRO_FOLDERS", {}).get(name)
         function: nf.NetworkFunction = _translated(
-            nf.load, Path(folder) if folder else Path(env["MAESTRO_NFS"]) / name, name
+            nf.load, Path(folder) if folder else nf.folder_of(name, Path(env["MAESTRO_NFS"])), name
         )
     else:
         _translated(nf.check_name, name)

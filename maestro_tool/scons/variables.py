@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +22,6 @@ from maestro_tool.strategies import STRATEGIES
 NEW = "new"
 #: Targets that are names of actions, not of files.
 _ALIASES = ("sequential", "run", "explain", NEW, "bench")
-
-_UNUSABLE = "its name becomes part of C names: use letters, digits and _, no digit first"
 
 _TARGETS = """
 Targets:
@@ -48,7 +45,7 @@ Of SCons' own options, -j N, -k (go on after errors), -n (only show), -c (remove
 @partial(told, place=False)
 def read(env: Any, nfs: Path, configs: Path) -> None:
     """Read nf=, nic= ... into ``env``; raise UserError for what is unknown; set the text of ``scons -h``."""
-    functions, nics = nf.known(nfs), list(profiles.known(configs))
+    functions, nics = list(nf.known(nfs)), list(profiles.known(configs))
     variables = Variables(args=ARGUMENTS)
     for name, text, default, convert in (
         ("nf", "network functions, separated by commas, or all; or folders: a name with a / in it. "
@@ -95,11 +92,11 @@ def _names(variable: str, text: str, known: Iterable[str]) -> list[str]:
 
 
 def _functions(text: str, known: Iterable[str], nfs: Path) -> list[str]:
-    """Names of NFs and folders of others; a folder that cannot be an NF is told from one that does not exist."""
+    """Names of NFs and folders of others; a folder without sources is told from one that does not exist."""
     if NEW in COMMAND_LINE_TARGETS:
         return _new_names(text)
     folders = [n for n in text.split(",") if _is_folder(n)]
-    text = ",".join(n for n in text.split(",") if not _is_folder(n))
+    text = ",".join(_known_name(n, known) for n in text.split(",") if not _is_folder(n))
     for folder in folders:
         if not Path(folder).is_dir():
             raise UserError(f"nf={folder}: no such folder")
@@ -107,12 +104,13 @@ def _functions(text: str, known: Iterable[str], nfs: Path) -> list[str]:
         return list(dict.fromkeys(folders))
     for name in text.split(","):
         if name and name != "all" and name not in known and (nfs / name).is_dir():
-            _usable(name, nfs)
             raise UserError(f"nf={name}: no C sources in {nfs / name}")
-    if text == "all":
-        for name in nf.left_out(nfs):
-            print(f"scons: warning: {nfs / name} is left out: {_UNUSABLE}", file=sys.stderr)
     return [*_names("nf", text, known), *dict.fromkeys(folders)]
+
+
+def _known_name(name: str, known: Iterable[str]) -> str:
+    """The name of the NF in the folder of that name, if there is such an NF."""
+    return plain if (plain := nf.fit_for_c(name)) in known else name
 
 
 def _is_folder(name: str) -> bool:
@@ -146,13 +144,6 @@ def _new_names(text: str) -> list[str]:
         except InputError as error:
             raise UserError(f"nf={name}: {error.message}; {error.hint}") from None
     return text.split(",")
-
-
-def _usable(name: str, nfs: Path) -> None:
-    try:
-        nf.check_name(name)
-    except InputError:
-        raise UserError(f"nf={name}: the folder {nfs / name} cannot name an NF: {_UNUSABLE}") from None
 
 
 def _nics(text: str, known: Iterable[str]) -> list[str]:

@@ -168,14 +168,19 @@ def test_nothing_is_said_of_programs_from_before(tree: Tree) -> None:
     assert "nop for" not in failed.out and "maestro analyse failed" in failed.out
 
 
-def test_folders_that_cannot_be_an_nf(tree: Tree) -> None:
+def test_folders_whose_names_are_no_c_names(tree: Tree) -> None:
+    """The NF is called as the folder, with _ for what a C name cannot hold; by either name it may be asked for."""
     tree.write("nfs/my-fw/fw.c", "int x;\n")
     (tree.root / "nfs/empty").mkdir()
-    result = tree.scons("nf=my-fw")
-    assert result.status == 2 and "the folder nfs/my-fw cannot name an NF: its name becomes part of C" in result.err
+    for word in ("nf=my-fw", "nf=my_fw", "nf=nfs/my-fw", "build/soft/my_fw/plan.json", "nf=all"):
+        result = tree.scons("-n", word)
+        assert result.status == 0 and "build/soft/my_fw/plan.json" in result.out, (word, result.err)
+    explained = tree.scons("nf=my-fw", "explain")
+    assert explained.status == 2 and "the program has no nf_init()" in explained.err + explained.out
     assert "nf=empty: no C sources in nfs/empty" in tree.scons("nf=empty").err
-    everything = tree.scons("nf=all", "-n")
-    assert everything.status == 0 and everything.err.count("warning: nfs/my-fw is left out") == 1
+    tree.write("nfs/my_fw/fw.c", "int x;\n")
+    both = tree.scons("nf=my-fw")
+    assert both.status == 2 and "nfs/my-fw and nfs/my_fw would both be called my_fw" in both.err
 
 
 def test_a_folder_that_cannot_be_written(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

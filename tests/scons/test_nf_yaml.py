@@ -1,5 +1,6 @@
 """nf.yaml: what it may say, and where mistakes are shown."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,15 @@ def test_mistakes_are_located(folder: Path, text: str, message: str) -> None:
 
 
 def test_names_become_c_identifiers(folder: Path) -> None:
-    assert (nf.known(Path()), nf.left_out(Path())) == (["fw"], [])
-    folder.rename("my-fw")
-    assert (nf.known(Path()), nf.left_out(Path())) == ([], ["my-fw"])
-    with pytest.raises(InputError, match="cannot name an NF"):
-        nf.check_name("my-fw")
+    """A folder may have any name; one that somebody chooses must be a C name."""
+    assert nf.known(Path()) == {"fw": Path("fw")}
+    for name, called in (("my-fw", "my_fw"), ("9x", "_9x")):
+        folder = folder.rename(folder.parent / name)
+        assert nf.known(Path()) == {called: Path(name)}
+        assert nf.folder_of(name, Path()) == nf.folder_of(called, Path()) == Path(name)
+        assert nf.load(folder).name == nf.name_of(folder) == called
+        with pytest.raises(InputError, match="cannot name an NF"):
+            nf.check_name(name)
+    shutil.copytree(folder, folder.parent / "_9x")
+    with pytest.raises(InputError, match="9x and _9x would both be called _9x"):
+        nf.known(Path())
