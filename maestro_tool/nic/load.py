@@ -8,6 +8,7 @@ key set to null is taken away.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -181,11 +182,14 @@ def _plain(tree: _Located) -> Any:
 # --------------------------------------------------------------------------- errors
 
 
+_FIRST = {"extra_forbidden": 0, "literal_error": 1}
+
+
 def _located_error(tree: _Located, error: ValidationError) -> InputError:
     """The most telling finding of pydantic, in the words and at the place of the user's file."""
     findings = error.errors(include_url=False)
-    # A misspelt field is also a missing one: the spelling is what to say.
-    finding = next((f for f in findings if f["type"] == "extra_forbidden"), findings[0])
+    # A misspelt field is also a missing one, and other findings may come of an unknown word: spelling comes first.
+    finding = min(findings, key=lambda f: _FIRST.get(f["type"], len(_FIRST)))
     path = [p for p in finding["loc"] if p != "[key]"]
     location, key_location = tree.location, tree.location
     for part in path:
@@ -211,7 +215,9 @@ def _located_error(tree: _Located, error: ValidationError) -> InputError:
             message = str(finding["ctx"]["error"])
         case "literal_error":
             message = f"unknown value {finding['input']!r}"
-            hint = f"one of: {finding['ctx']['expected']}"
+            words = re.findall(r"'([^']*)'", finding["ctx"]["expected"])
+            close = difflib.get_close_matches(str(finding["input"]), words, 1)
+            hint = (f"did you mean {close[0]}? " if close else "") + f"one of: {', '.join(words)}"
             location = key_location if "[key]" in finding["loc"] else location
         case _:
             message = finding["msg"]

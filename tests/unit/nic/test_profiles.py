@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -14,6 +15,7 @@ from maestro_tool.cli import main
 from maestro_tool.diagnostics import InputError
 from maestro_tool.nic import find_profiles, load_profile, select_profile
 from maestro_tool.nic.load import MAX_BYTES, json_schema, to_json
+from maestro_tool.nic.profile import Flag
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 ALL = sorted(p.stem for p in CONFIGS.glob("*.yaml"))
@@ -69,12 +71,11 @@ def test_drivers_are_those_of_dpdk() -> None:
 
 
 def test_flags_exist_in_dpdk(tmp_path: Path) -> None:
-    """Every flag of every profile is a symbol of rte_ethdev.h."""
+    """Every flag that a profile may list is a symbol of rte_ethdev.h."""
     compiler, pkg_config = shutil.which("gcc"), shutil.which("pkg-config")
     if not compiler or not pkg_config or subprocess.run([pkg_config, "--exists", "libdpdk"], check=False).returncode:
         pytest.skip("needs a C compiler and DPDK's headers")
-    profiles = [select_profile(n, [CONFIGS]).rss for n in ALL]
-    flags = sorted({f for p in profiles for f in p.flags_advertised})
+    flags = get_args(Flag)
     source = tmp_path / "flags.c"
     source.write_text("#include <rte_ethdev.h>\nuint64_t flags[] = {" + ", ".join(flags) + "};\n")
     cflags = subprocess.run([pkg_config, "--cflags", "libdpdk"], capture_output=True, text=True, check=True).stdout
@@ -116,6 +117,7 @@ MISTAKES = [  # (change to GOOD, line, column, message)
     (("kind: hardware", "kind: hardwear"), 6, 9, "unknown value 'hardwear'"),
     (("ipv4_other:", "ipv4_othr:"), 13, 5, "unknown value 'ipv4_othr'"),
     (("[src_ip, dst_ip]", "[src_ip, vlan_id]"), 13, 62, "unknown value 'vlan_id'"),
+    (("flags: [RTE_ETH_RSS_IPV4]", "flags: [RTE_ETH_RSS_IPV5]"), 13, 26, "unknown value 'RTE_ETH_RSS_IPV5'"),
     (("[src_ip, dst_ip]", "[src_ip, src_ip]"), 13, 17, "listed twice"),
     (("choices: [128]", "choices: [128, 100]"), 8, 11, "100 is no power of two"),
     (("default: 128", "default: 64"), 8, 11, "default 64 is not among"),
@@ -142,6 +144,17 @@ def test_mistakes_are_located(tmp_path: Path, change: tuple[str, str], line: int
     assert error.location is not None
     assert (error.location.file, error.location.line, error.location.column) == (str(path), line, column)
     assert path.read_text().splitlines()[line - 1] in error.render()
+
+
+def test_an_unknown_flag_is_said_before_what_else_is_wrong(tmp_path: Path) -> None:
+    text = GOOD.replace("key_length: 40", "key_length: forty").replace(
+        "programmed: [RTE_ETH_RSS_IPV4]", "programmed: [foo]"
+    )
+    path = write(tmp_path, text)
+    with pytest.raises(InputError, match=r"rss.flags_programmed.0: unknown value 'foo'") as caught:
+        load_profile(path)
+    assert "RTE_ETH_RSS_IPV4, RTE_ETH_RSS_FRAG_IPV4" in (caught.value.hint or "")
+    assert caught.value.location is not None and "programmed: [foo]" in caught.value.render()
 
 
 def test_did_you_mean(tmp_path: Path) -> None:
