@@ -44,9 +44,10 @@ def generate(
 
     Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.
     """
-    shared = sharing(analysis, plan) if shares(plan) else None
-    # Where packets write nothing there is nothing to share: workers have variables of their own, as shared-nothing.
-    per_worker = shared is None or strategy not in ONE_COPY
+    # Where packets write nothing there is nothing to share: workers have variables of their own, as shared-nothing, if
+    # they can.
+    per_worker = strategy not in ONE_COPY or (not shares(plan) and _can_own_variables(program))
+    shared = sharing(analysis, plan) if shares(plan) or not per_worker else None
     files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared)
     decisions = {d.object: d for d in plan.decisions}
     files[f"gen/{name}_parallel.c"] = _render(
@@ -90,6 +91,14 @@ def check_own_variables(program: Program) -> None:
     """Raise UnsupportedError where workers cannot have variables of their own, which only `ONE_COPY` does without."""
     mirror_files(program, source_root(program), {}, per_worker=True, named=True)
     _saved(program)
+
+
+def _can_own_variables(program: Program) -> bool:
+    try:
+        check_own_variables(program)
+    except UnsupportedError:
+        return False
+    return True
 
 
 def generate_sequential(program: Program, name: str, ports: int) -> dict[str, str]:

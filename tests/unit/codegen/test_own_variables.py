@@ -26,21 +26,24 @@ WAYS = {
 }
 
 
+@pytest.mark.parametrize("packets", ["touch_ip(ip->src_addr, now);", "return device;"])
 @pytest.mark.parametrize("way", WAYS)
-def test_auto_takes_locks_and_says_why(way: str, tmp_path: Path) -> None:
+def test_auto_takes_locks_and_says_why(way: str, packets: str, tmp_path: Path) -> None:
+    """Also where packets write no state: then nothing but the variables is shared."""
     declaration, said = WAYS[way]
     source = tmp_path / "nf.c"
     use = "bool nf_init(void) {\n  limit = 3;"
     prelude = PRELUDE.replace("bool nf_init(void) {", use).replace("static uint32_t total;", declaration)
     prelude = prelude.replace('#line 1000 "body"\n', "")
-    source.write_text(prelude + "if (ip->time_to_live > limit) touch_ip(ip->src_addr, now);\n  return 1 - device;\n}\n")
+    source.write_text(prelude + f"if (ip->time_to_live > limit) {packets}\n  return 1 - device;\n}}\n")
     watch = pipeline.Stopwatch()
     found = pipeline.analyse(pipeline.Request((source,)), NoCache(), watch)
     program = pipeline.load_again(found, watch)
     choice = pipeline.decide(found, program, (SOFT, SOFT), "auto", NoCache(), watch)
     assert choice.strategy.name == "locks"
     assert said in choice.strategy.why[0] and "nf.c:" in choice.strategy.why[0]
-    assert "gen/nf.c" in pipeline.generate(found, (SOFT, SOFT), "nf", "auto", NoCache(), watch)
+    files = pipeline.generate(found, (SOFT, SOFT), "nf", "auto", NoCache(), watch)
+    assert "_Thread_local uint32_t" not in files["gen/nf.c"] and "MAESTRO_SHARE_ALL" in files["gen/nf_parallel.c"]
     with pytest.raises(UnsupportedError, match="not shared-nothing: ") as caught:
         pipeline.decide(found, program, (SOFT, SOFT), "shared-nothing", NoCache(), watch)
     assert caught.value.location is not None and caught.value.location.file.endswith("nf.c")
