@@ -250,7 +250,8 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
     if folder in declared:
         return declared[folder]
     main = f"main_{function.name}.c"
-    cc = cc.Clone(CPPPATH=[f"{folder}/gen", folder, *cc["CPPPATH"]])
+    # Not the folder of <nf>.h, which may have the name of a header that the NF includes (nf.h, string.h).
+    cc = cc.Clone(CPPPATH=[f"{folder}/gen", *cc["CPPPATH"]])
     units = [n for n in generated if str(n).endswith(".c")]
     # Link-time optimisation loses the names in the assembler by which variables of functions are known.
     whole = {"CCFLAGS": [*cc["CCFLAGS"], "-fno-lto"]} if "-flto" in f"{cc['CCFLAGS']} {cc['CFLAGS']}" else {}

@@ -183,6 +183,14 @@ def test_folders_whose_names_are_no_c_names(tree: Tree) -> None:
     assert both.status == 2 and "nfs/my-fw and nfs/my_fw would both be called my_fw" in both.err
 
 
+@pytest.mark.parametrize("name", ["nf", "string"])
+def test_an_nf_may_be_called_as_a_header(tree: Tree, name: str) -> None:
+    """Its own <name>.h is not taken for nf.h, or string.h."""
+    shutil.copytree(tree.root / "nfs/nop", tree.root / "nfs" / name)
+    tree.built(f"nf={name}")
+    assert (tree.root / "build/soft" / name / name).is_file()
+
+
 def test_a_folder_that_cannot_be_written(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(tree.root / "build")
     tree.write("build", "")
