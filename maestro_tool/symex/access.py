@@ -100,6 +100,14 @@ class Access:
                 self.fail(InputError, f"reads '{block.name}' before it was written", loc)
         self.fail(UnsupportedError, f"follows a pointer into {block.name}, which only the library knows", loc)
 
+    def table(self, number: int, block: Block) -> Block | None:
+        """What is in a block that nobody changes any more; None if somebody may."""
+        return block if block.const else None
+
+    def looked_up(self, state: State, address: Value, size: int, loc: int, *, copied: bool) -> Expr | None:
+        """What is read of a table at an offset that is not known; None: it must become known."""
+        return None
+
     def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
         """Called before bytes of a block change."""
         if block.const:
@@ -238,6 +246,8 @@ class Access:
     # ----------------------------------------------------------------------- memory
 
     def load(self, state: State, address: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
+        if kind == "int" and (found := self.looked_up(state, address, size, loc, copied=False)) is not None:
+            return found
         number, block, offset = self.place(state, address, size, loc, "reads")
         cell = block.cells.get(offset)
         if cell is not None and cell[0] == size:
@@ -292,6 +302,9 @@ class Access:
     def copy(self, state: State, destination: Value, source: Value, size: int, loc: int) -> None:
         """memmove: unwritten bytes stay unwritten, pointers stay pointers."""
         if size == 0:
+            return
+        if (found := self.looked_up(state, source, size, loc, copied=True)) is not None:
+            self.store(state, destination, size, found, loc)
             return
         from_number, from_block, from_offset = self.place(state, source, size, loc, "reads")
         to_number, _, to_offset = self.place(state, destination, size, loc, "writes")

@@ -16,8 +16,10 @@ from maestro_tool.symex.instructions import HANDLERS, Successors
 from maestro_tool.symex.merge import Merger
 from maestro_tool.symex.solver import Answer, Witness
 from maestro_tool.symex.state import Frame, State
+from maestro_tool.symex.tables import look_up
 from maestro_tool.symex.values import (
     UNDEFINED,
+    Pointer,
     Value,
     to_bool,
 )
@@ -200,6 +202,17 @@ class Machine(Access):
             return condition is nodes.TRUE
         return self.solver.may_hold(state.conditions, condition) != "no"
 
+    def looked_up(self, state: State, address: Value, size: int, loc: int, *, copied: bool) -> Expr | None:
+        if not isinstance(address, Pointer) or isinstance(address.offset, int):
+            return None
+        # Configuration may decide, and is then better known; what is copied hardly does.
+        block = state.memory.get(address.block)
+        return look_up(self, state, address, size, loc) if block is not None and (copied or block.const) else None
+
+    def final(self, state: State, value: Value, loc: int) -> Value:
+        """What the outermost function returns."""
+        return value
+
     # ----------------------------------------------------------------------- control flow
 
     def _terminate(self, state: State, frame: Frame, t: ir.Terminator) -> Successors:
@@ -220,6 +233,8 @@ class Machine(Access):
                 return self._switch(state, frame, t)
             case ir.Return(operand):
                 value = None if operand is None else self.value(state, frame, operand)
+                if len(state.frames) == 1 and value is not None:
+                    value = self.final(state, value, t.loc)
                 self._return(state, frame, value, t.loc)
             case ir.Unreachable():
                 self._return(state, frame, None, t.loc)

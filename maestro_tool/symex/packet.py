@@ -26,6 +26,7 @@ from maestro_tool.symex.places import Access, Place, Places
 from maestro_tool.symex.setup import SetUpResult
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import MINIMUM_LENGTH, State
+from maestro_tool.symex.tables import is_choice
 from maestro_tool.symex.values import NULL, FunctionPointer, NullPointer, Pointer, Undefined, Value, memory_order
 
 DEVICE = nodes.sym("device", 16)
@@ -223,6 +224,12 @@ class PacketMachine(Machine):
         }
         return nodes.substitute(e, pinned) if pinned else e
 
+    def final(self, state: State, value: Value, loc: int) -> Value:
+        """Ports that a table gives are told apart."""
+        if isinstance(value, Expr) and is_choice(value):
+            return nodes.const(self.concrete(state, value, loc, "the port that is returned"), value.width)
+        return value
+
     def verdict(self, state: State) -> int | Literal["drop", "flood"] | Expr:
         """What the path returns: a port, "drop", "flood", or 16 bits that are not known."""
         result = state.result
@@ -241,6 +248,12 @@ class PacketMachine(Machine):
         return "drop" if simpler.const == self.port else "flood" if simpler.const == 0xFFFF else simpler.const
 
     # ----------------------------------------------------------------------- memory
+
+    def table(self, number: int, block: Block) -> Block | None:
+        """Also what set-up left and no packet changes."""
+        if isinstance(block.fill, SetUp):
+            return None if number in self._findings.mutable else self._result.memory.get(number)
+        return super().table(number, block)
 
     def missing(self, state: State, number: int, block: Block, offset: int, size: int, kind: str, loc: int) -> Value:
         match block.fill:
