@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pycparser.c_generator import CGenerator
+
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.parse import Unit, c_ast, position
 from maestro_tool.frontend.preprocess import is_own
@@ -479,11 +481,29 @@ class _Walker:
         return (_MEMORY in written and bool(used & escaped)) or (_MEMORY in used and bool(written & escaped))
 
     def _refuse(self, node: Any) -> None:
+        hint = "one operand may change what another one uses: compute them in separate statements"
+        apart = _two_statements(node)
         raise UnsupportedError(
             "the value depends on which operand is evaluated first, and C does not say which",
             self.function.unit.location(node),
-            hint="one operand may change what another one uses: compute them in separate statements",
+            hint=hint if apart is None else f"{hint}: {apart}",
         )
+
+
+def _two_statements(node: Any) -> str | None:
+    """``a[n++] = *p`` as ``a[n] = *p; n++;``: what is meant where a place steps a variable of its own."""
+    if not (isinstance(node, c_ast.Assignment) and isinstance(node.lvalue, c_ast.ArrayRef)):
+        return None
+    step = node.lvalue.subscript
+    others = [n for part in (node.lvalue.name, node.rvalue) for n in _all_nodes(part)]
+    if not (isinstance(step, c_ast.UnaryOp) and step.op in _STEPS):
+        return None
+    if any(isinstance(n, c_ast.FuncCall | c_ast.Assignment) or getattr(n, "op", "") in _STEPS for n in others):
+        return None
+    write = CGenerator().visit
+    access = f"{write(node.lvalue.name)}[{write(step.expr)}] {node.op} {write(node.rvalue)};"
+    stepped = f"{write(step)};"
+    return f"{access} {stepped}" if step.op.startswith("p") else f"{stepped} {access}"
 
 
 def _sequenced(effects: _Effects) -> _Effects:

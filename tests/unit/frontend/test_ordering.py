@@ -99,6 +99,22 @@ def test_interfering_operands_are_refused(name: str, tmp_path: Path) -> None:
     assert caught.value.hint is not None and "separate statements" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("statement", "apart"),
+    [
+        ("v->p[v->n++] = *w;", "separate statements: v->p[v->n] = *w; v->n++;"),
+        ("v->p[--v->n] = w[1];", "separate statements: --v->n; v->p[v->n] = w[1];"),
+        ("v->p[v->n++] = outside(v->n);", "separate statements"),
+        ("v->p[v->n++] = w[v->n++];", "separate statements"),
+    ],
+)
+def test_the_hint_writes_an_assignment_apart(statement: str, apart: str, tmp_path: Path) -> None:
+    path, _, _ = load(tmp_path, f"struct V *v = ent(0); int *w = v->p; {statement} return 0;")
+    with pytest.raises(UnsupportedError, match="evaluated first") as caught:
+        load_program([path])
+    assert caught.value.hint is not None and caught.value.hint.endswith(apart)
+
+
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_usual_expressions_are_not(name: str, tmp_path: Path) -> None:
     path, _, _ = load(tmp_path, ACCEPTED[name])
