@@ -120,3 +120,11 @@ def test_an_index_beyond_the_end_is_refused(body: str, tmp_path: Path) -> None:
         analysed(tmp_path, f"static const uint8_t t[200] = {{{numbers}}};", body)
     assert caught.value.location is not None
     analysed(tmp_path, f"static const uint8_t t[200] = {{{numbers}}};", "b[6] = t[b[0] % 200];")
+
+
+def test_an_index_of_few_values_beyond_the_end_is_refused(tmp_path: Path) -> None:
+    """Nothing is read behind the table, though each value of the index could be looked at."""
+    table = "static const uint8_t t[60] = {1, 2};"
+    with pytest.raises(MaestroError, match=r"offset 60 of 't'"):
+        analysed(tmp_path, table, "b[6] = t[b[0] & 63];")
+    assert len(paths(analysed(tmp_path, table, "if ((b[0] & 63) < 60) b[6] = t[b[0] & 63];"))) == 2
