@@ -18,6 +18,7 @@ from maestro_tool.sharding.access import producer
 from maestro_tool.sharding.bits import PacketBit, field_bit, pair_fields, show_field
 from maestro_tool.sharding.plan import Constraint, FieldBits, Obstacle, Rule
 from maestro_tool.sharding.reach import Reach, bytes_of
+from maestro_tool.sharding.wording import field_text
 from maestro_tool.symex.callpath import Analysis, CallPath, StateObject
 
 T = TypeVar("T")
@@ -313,8 +314,8 @@ def _smallest(constraints: list[Constraint]) -> list[Constraint]:
 
 def _disjoint(analysis: Analysis, core: list[Constraint], group: frozenset[int]) -> Obstacle:
     names = " and ".join(
-        f"port {c.ports[0]} ({', '.join(show_field(x) for x, _ in c.equal)}) = "
-        f"port {c.ports[1]} ({', '.join(show_field(y) for _, y in c.equal)})"
+        f"port {c.ports[0]} ({', '.join(field_text(x) for x, _ in c.equal)}) = "
+        f"port {c.ports[1]} ({', '.join(field_text(y) for _, y in c.equal)})"
         for c in core
     )
     keyed = [analysis.objects[o].name for o in sorted({o for c in core for o in c.objects})]

@@ -33,11 +33,13 @@ def expression(c: Constraint) -> str | None:
 _PLACES = (("a", 0), ("b", _SECOND))
 
 
-def _fields(c: Constraint) -> tuple[list[str], list[str]]:
-    def text(f: FieldBits) -> str:
-        return part_of_field(f.field, ALL_FIELDS[f.field].bits, f.high, f.low)
+def field_text(f: FieldBits) -> str:
+    """``src_ip``, or a part of it: ``src_ip/24``, ``src_port & 0xff``."""
+    return part_of_field(f.field, ALL_FIELDS[f.field].bits, f.high, f.low)
 
-    return [text(a) for a, _ in c.equal], [text(b) for _, b in c.equal]
+
+def _fields(c: Constraint) -> tuple[list[str], list[str]]:
+    return [field_text(a) for a, _ in c.equal], [field_text(b) for _, b in c.equal]
 
 
 def _sides(relation: Expr) -> tuple[list[str], list[str]] | None:

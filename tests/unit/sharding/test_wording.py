@@ -51,3 +51,12 @@ def test_a_relation_that_is_no_equality_of_sides(tmp_path):
         "packets a on port 0 and b on port 0: ((a.src_ip ^ a.dst_ip) == (b.src_ip ^ b.dst_ip)) || "
         "(a.src_ip >> 24 != b.dst_ip >> 24)"
     )
+
+
+def test_prefixes_in_conflicts(tmp_path):
+    body = (
+        "if (ports == NULL || device != 0) return device;"
+        "touch_ip(rte_be_to_cpu_32(ip->src_addr) >> 8, now); touch_ip_port(ip->dst_addr, ports->dst_port, now);"
+    )
+    [obstacle] = [o for o in plan_of(tmp_path, body).plan.obstacles if o.rule == "R3"]
+    assert "(src_ip/24) = port 0 (src_ip/24)" in obstacle.text
