@@ -93,7 +93,7 @@ def signed(value: int, width: int) -> int:
     return value - (1 << width) if value >> (width - 1) else value
 
 
-_FOLD: Final[dict[str, Callable[[int, int, int], int]]] = {
+FOLD: Final[dict[str, Callable[[int, int, int], int]]] = {
     "add": lambda a, b, w: a + b,
     "sub": lambda a, b, w: a - b,
     "mul": lambda a, b, w: a * b,
@@ -136,7 +136,7 @@ def binary(op: str, a: Expr, b: Expr) -> Expr:
     w = a.width
     assert w == b.width and w > 0, (op, a, b)
     if a.is_const and b.is_const:
-        return const(_FOLD[op](a.const, b.const, w), w)
+        return const(FOLD[op](a.const, b.const, w), w)
     if op in COMMUTATIVE and a.is_const:
         a, b = b, a
     if b.is_const:
@@ -162,7 +162,7 @@ def binary(op: str, a: Expr, b: Expr) -> Expr:
         if op == "sub":
             return binary("add", a, const(-c, w))
         if op in ("add", "xor", "or") and a.op == op and a.args[1].is_const:
-            return binary(op, a.args[0], const(_FOLD[op](a.args[1].const, c, w), w))
+            return binary(op, a.args[0], const(FOLD[op](a.args[1].const, c, w), w))
         if op in ("shl", "lshr") and c >= w:
             return const(0, w)
         if op == "shl":
@@ -397,10 +397,14 @@ def eq(a: Expr, b: Expr) -> Expr:
         if a.op == "zext":
             inner = a.args[0]
             return eq(inner, const(c, inner.width)) if c >> inner.width == 0 else FALSE
+        if a.op == "sext":
+            inner = a.args[0]
+            narrow = const(c, inner.width)
+            return eq(inner, narrow) if sext(narrow, a.width) is b else FALSE
         if a.op == "concat" and any(p.is_const for p in a.args):
             return _eq_parts(a, c)
         if a.op in ("add", "xor") and a.args[1].is_const:
-            return eq(a.args[0], const(_FOLD["sub" if a.op == "add" else "xor"](c, a.args[1].const, a.width), a.width))
+            return eq(a.args[0], const(FOLD["sub" if a.op == "add" else "xor"](c, a.args[1].const, a.width), a.width))
     else:
         if a.op == "zext" and b.op == "zext":
             n = max(a.args[0].width, b.args[0].width)

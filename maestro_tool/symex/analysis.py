@@ -128,6 +128,7 @@ class _Budget:
     def __init__(self, limits: Limits, progress: Progress | None) -> None:
         self._limits, self._progress = limits, progress
         self._start = self._told = time.monotonic()
+        self.forks = 0
 
     def another_path(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
         if len(paths) >= self._limits.paths:
@@ -135,6 +136,7 @@ class _Budget:
 
     def tick(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
         """Called wherever a path forks: the next one may take long to end."""
+        self.forks += 1
         now = time.monotonic()
         if self._limits.seconds and now - self._start > self._limits.seconds:
             text = f"no end after {self._limits.seconds} s and {len(paths)} call paths"

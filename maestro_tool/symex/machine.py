@@ -97,7 +97,7 @@ class Machine(Access):
             frame = state.frames[-1]
             block = frame.function.blocks[frame.block]
             instructions = block.instructions
-            count = len(instructions)
+            count = len(instructions) if self.merger is None else self.merger.until(frame)
             state.steps += count - frame.pc + 1
             if state.steps > self.step_limit:
                 self.fail(
@@ -117,6 +117,8 @@ class Machine(Access):
                     if state.frames[-1] is not frame:
                         break
                 else:
+                    if count < len(instructions):
+                        return [state]
                     source = frame.block
                     successors = self._terminate(state, frame, block.terminator)
                     if self.merger is not None:
@@ -130,6 +132,8 @@ class Machine(Access):
                     if self.merger is not None and self._may_merge(state, frame):
                         return [state]
             except NeedsValueError as need:
+                if self.merger is not None:
+                    self.merger.needed(state, need.expr)
                 return self._enumerate(state, need)
 
     def _may_merge(self, state: State, frame: Frame) -> bool:
@@ -162,7 +166,7 @@ class Machine(Access):
         condition = self.decide(state, condition, loc)
         if not condition.is_const and state.known:
             simpler = nodes.substitute(condition, state.known)
-            if simpler.is_const:
+            if simpler.is_const or self.merger is not None:  # paths that are to agree say it by what matters from here
                 condition = simpler
         if condition.is_const:
             return (state, None) if condition is nodes.TRUE else (None, state)

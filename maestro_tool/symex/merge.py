@@ -4,23 +4,31 @@ Paths advance in step: always the one that is furthest behind, an iteration of a
 place where ways meet.  There, states that agree in memory, events and all that is still used are merged: what is known
 of the merged path is that the conditions of one of them hold.  That costs precision, so it is done where there are very
 many paths (`limits.Limits.merge_after`).
+
+A loop over options goes on by what the packet says: paths come to the same option after different numbers of rounds.
+Where a loop's variable had to be known for an access, paths wait there for each other, and its value takes the place of
+the number of rounds: the path that is furthest behind in the options goes first, and those that come to one option are
+one path from there on.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
+from maestro_tool.symex.flow import Flow
 from maestro_tool.symex.memory import Block
-from maestro_tool.symex.state import Frame, State
+from maestro_tool.symex.state import Frame, PacketCursor, State
 from maestro_tool.symex.values import Pointer, Value
 
 #: States at one place that a new one is compared with; beyond, it stays by itself.
 _MOST_COMPARED = 48
+
+#: The place in a loop of a path whose next option is not decided: it goes first.
+_UNDECIDED = -(1 << 64)
 
 _Position = tuple[int, ...]
 
@@ -29,13 +37,14 @@ class Merger:
     """Explores with merging; knows the control flow of the functions it has met."""
 
     def __init__(self) -> None:
-        self._flows: dict[str, _Flow] = {}
+        self._flows: dict[str, Flow] = {}
 
     def explore(self, start: State, advance: Callable[[State], list[State] | None]) -> Iterator[State]:
         """All ways from ``start`` to the end.
 
         ``advance`` runs a state to where it forks (its successors), may be merged (itself alone) or ends (None).
         """
+        steady = max(start.memory.blocks(), default=-1) + 1
         order = itertools.count()  # of those at one place: the order in which they came
         waiting = [(self._position(start), next(order), start, False)]
         while waiting:
@@ -43,7 +52,7 @@ class Merger:
             group, met = [state], [state] if meeting else []
             while waiting and waiting[0][0] == position:
                 _, _, state, meeting = heapq.heappop(waiting)
-                if meeting and any(self._join(other, state) for other in met[-_MOST_COMPARED:]):
+                if meeting and any(self._join(other, state, steady) for other in met[-_MOST_COMPARED:]):
                     continue
                 group.append(state)
                 met += [state] if meeting else []
@@ -52,46 +61,84 @@ class Merger:
                 if successors is None:
                     yield state
                 for successor in successors or ():
-                    # What an instruction split, to run again with what it needs to know, stays apart.
+                    # What a model split in the middle of a block stays apart.
                     meeting = len(successors or ()) == 1 or self.meets(successor.frames[-1])
                     heapq.heappush(waiting, (self._position(successor), next(order), successor, meeting))
 
     def meets(self, frame: Frame) -> bool:
-        """Whether several ways lead to where the frame is."""
-        return frame.pc == 0 and self._flow(frame.function).is_join(frame.block)
+        """Whether several ways lead to where the frame is, or wait for each other there."""
+        return self._flow(frame.function).is_meeting(frame.block, frame.pc)
+
+    def until(self, frame: Frame) -> int:
+        """The next instruction of the frame's block where paths wait for each other, or the block's end."""
+        return self._flow(frame.function).next_meeting(frame.block, frame.pc)
 
     def entered(self, frame: Frame, source: int) -> None:
         """Count the loops' iterations as the frame goes from block ``source`` to another."""
         self._flow(frame.function).count(frame.iterations, source, frame.block)
 
-    def _flow(self, function: ir.Function) -> _Flow:
+    def needed(self, state: State, need: Expr) -> None:
+        """A path cannot go on but with ``need`` a constant: what loops around calculate it from sets their pace."""
+        symbols = nodes.symbols(need)
+        top = state.frames[-1]
+        for frame in state.frames:
+            flow = self._flow(frame.function)
+            for header in flow.loops_around(frame.block):
+                for temp in flow.stored(header):
+                    cell = _variable(state, frame, temp)
+                    if cell is not None and not symbols.isdisjoint(_symbols(cell[1])):
+                        flow.pace(header, temp)
+                        self._flow(top.function).wait(top.block, top.pc)
+
+    def _flow(self, function: ir.Function) -> Flow:
         flow = self._flows.get(function.name)
         if flow is None:
-            flow = self._flows[function.name] = _Flow(function)
+            flow = self._flows[function.name] = Flow(function)
         return flow
 
     def _position(self, state: State) -> _Position:
         """What comes first, in the outermost call that differs, is smaller."""
         position: list[int] = []
         for frame in state.frames:
-            position += [*self._flow(frame.function).position(frame.block, frame.iterations), frame.pc]
+            flow = self._flow(frame.function)
+            for header in flow.loops_around(frame.block):
+                position += flow.rank(header), self._progress(state, frame, header)
+            position += flow.rank(frame.block), frame.pc
         return (*position, 1 << 30)  # behind what it calls here
 
-    def _join(self, a: State, b: State) -> bool:
+    def _progress(self, state: State, frame: Frame, header: int) -> int:
+        """How far the path is in a loop: the value of the variable that sets the pace, or how often it went round.
+
+        Values that follow from what the path knows are put in the variables' places, so that paths agree in them.
+        """
+        found: list[tuple[bool, int]] = []
+        flow = self._flow(frame.function)
+        for temp in flow.paces(header):
+            cell = _variable(state, frame, temp)
+            if cell is None:
+                continue
+            number, value = cell
+            settled = _settled(value, state)
+            if settled is not value:
+                state.memory.writable(number).cells[0] = (state.memory.blocks()[number].cells[0][0], settled)
+            at = settled.offset if isinstance(settled, Pointer) else settled
+            if isinstance(at, Expr):
+                at = nodes.signed(at.const, at.width) if at.is_const else _UNDECIDED
+            found.append((not isinstance(settled, Pointer), at if isinstance(at, int) else _UNDECIDED))
+        if not found:
+            return frame.iterations.get(header, 0)
+        for temp in flow.live(frame.block, frame.pc):
+            if temp in frame.temps:
+                frame.temps[temp] = _settled(frame.temps[temp], state)
+        return min(found)[1]  # pointers first
+
+    def _join(self, a: State, b: State, steady: int) -> bool:
         """Make ``a`` stand for both, if they agree."""
+        if not (_same_history(a, b) and self._same_future(a, b, steady)):
+            return False
         common = _common_prefix(a.conditions, b.conditions)
-        if not _same_history(a, b, common):
-            return False
-        used = set(a.entries.values())
-        for frame, other in zip(a.frames, b.frames, strict=True):
-            live = self._flow(frame.function).live(frame.block, frame.pc)
-            if any(frame.temps.get(t) != other.temps.get(t) for t in live):
-                return False
-            used |= _pointers(frame.temps[t] for t in live if t in frame.temps)
-        if a.cursor.block is not None:
-            used.add(a.cursor.block.block)
-        if not _same_memory(a, b, used):
-            return False
+        if a.events and a.events[-1].condition_length > common:
+            return False  # what happened depends on what they came to differ in
         a.conditions = (*a.conditions[:common], *_either(a.conditions[common:], b.conditions[common:]))
         a.known = {e: v for e, v in a.known.items() if b.known.get(e) is v}
         a.facts = {f: v for f, v in a.facts.items() if b.facts.get(f) == v}
@@ -102,52 +149,114 @@ class Merger:
                 frame.decisions[block] = max(count, frame.decisions.get(block, 0))
         return True
 
+    def _same_future(self, a: State, b: State, steady: int) -> bool:
+        """Whether all that the paths may still use is the same."""
+        match = _Match(a, b, steady)
+        return (
+            a.entries.keys() == b.entries.keys()
+            and all(match.blocks(number, b.entries[entry]) for entry, number in a.entries.items())
+            and all(
+                match.values(frame.temps.get(temp), other.temps.get(temp))
+                for frame, other in zip(a.frames, b.frames, strict=True)
+                for temp in self._flow(frame.function).live(frame.block, frame.pc)
+            )
+            and all(
+                match.values(x, y)
+                for frame, other in zip(a.frames, b.frames, strict=True)
+                for x, y in itertools.zip_longest(frame.variable_arguments, other.variable_arguments)
+            )
+            and match.settle()
+        )
+
+
+class _Match:
+    """Whether two memories say the same.  Blocks below ``steady`` are the same ones on all paths; others (locals,
+    borrowed elements) have other numbers where a path made more of them, and are found by what leads to them."""
+
+    def __init__(self, a: State, b: State, steady: int) -> None:
+        self._left, self._right, self._steady = a.memory.blocks(), b.memory.blocks(), steady
+        self._pairs: dict[int, int] = {}
+        self._back: dict[int, int] = {}
+        self._todo: list[int] = []
+
+    def values(self, x: Value | None, y: Value | None) -> bool:
+        if isinstance(x, Pointer):
+            return isinstance(y, Pointer) and x.offset == y.offset and self.blocks(x.block, y.block)
+        return x is y or x == y
+
+    def blocks(self, n: int, m: int) -> bool:
+        """Take block ``n`` of the one for block ``m`` of the other, if that contradicts nothing."""
+        if min(n, m) < self._steady:
+            return n == m
+        if n not in self._pairs and m not in self._back:
+            self._pairs[n], self._back[m] = m, n
+            self._todo.append(n)
+        return self._pairs.get(n) == m
+
+    def settle(self) -> bool:
+        """Whether the steady blocks, and all that are taken for each other, have the same content."""
+        for n, block in self._left.items():
+            if n < self._steady and not self._same(block, self._right.get(n)):
+                return False
+        while self._todo:
+            n = self._todo.pop()
+            if not self._same(self._left.get(n), self._right.get(self._pairs[n])):
+                return False
+        return True
+
+    def _same(self, a: Block | None, b: Block | None) -> bool:
+        if a is b:
+            return True
+        return (
+            a is not None
+            and b is not None
+            and (a.fill, a.size, a.name) == (b.fill, b.size, b.name)
+            and a.cells.keys() == b.cells.keys()
+            and all(s == b.cells[o][0] and self.values(v, b.cells[o][1]) for o, (s, v) in a.cells.items())
+        )
+
+
+def _variable(state: State, frame: Frame, temp: int) -> tuple[int, Value] | None:
+    """(block, value) of the local variable at the address in ``temp``, if it was written as a whole."""
+    pointer = frame.temps.get(temp)
+    block = state.memory.get(pointer.block) if isinstance(pointer, Pointer) else None
+    if not isinstance(pointer, Pointer) or block is None or 0 not in block.cells or block.cells[0][0] != block.size:
+        return None
+    return pointer.block, block.cells[0][1]
+
+
+def _symbols(value: Value) -> frozenset[Expr]:
+    e = value.offset if isinstance(value, Pointer) else value
+    return nodes.symbols(e) if isinstance(e, Expr) else frozenset()
+
+
+def _settled(value: Value, state: State) -> Value:
+    """``value``, as a constant if the path knows it."""
+    if isinstance(value, Pointer) and isinstance(value.offset, Expr):
+        offset = nodes.substitute(value.offset, state.known)
+        return Pointer(value.block, nodes.signed(offset.const, 64)) if offset.is_const else value
+    if isinstance(value, Expr) and value.width and not value.is_const:
+        known = nodes.substitute(value, state.known)
+        return known if known.is_const else value
+    return value
+
 
 def _common_prefix(a: tuple[Expr, ...], b: tuple[Expr, ...]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x is not y), min(len(a), len(b)))
 
 
-def _same_history(a: State, b: State, common: int) -> bool:
-    """The same calls at the same places, and the same events, all before the conditions part."""
-    if len(a.events) != len(b.events) or any(x is not y for x, y in zip(a.events, b.events, strict=True)):
-        return False
+def _same_history(a: State, b: State) -> bool:
+    """The same place, and the same events, in the same calls."""
     return (
-        (not a.events or a.events[-1].condition_length <= common)
+        len(a.events) == len(b.events)
+        and _place(a.cursor) == _place(b.cursor)
         and [(f.function.name, f.block, f.pc) for f in a.frames] == [(f.function.name, f.block, f.pc) for f in b.frames]
-        and all(f.variable_arguments == o.variable_arguments for f, o in zip(a.frames, b.frames, strict=True))
-        and replace(a.cursor, minimum_length=0) == replace(b.cursor, minimum_length=0)
-        and a.entries == b.entries
+        and all(x is y for x, y in zip(a.events, b.events, strict=True))
     )
 
 
-def _same_memory(a: State, b: State, used: set[int]) -> bool:
-    """Whether all blocks that ``used`` ones lead to, and all that both know, have the same content."""
-    left, right = a.memory.blocks(), b.memory.blocks()
-    differing = {n for n, block in left.items() if right.get(n) is not block and not _same_block(block, right.get(n))}
-    differing |= right.keys() - left.keys()
-    if not differing:
-        return True
-    # Of what differs, locals that nothing leads to any more do not count.
-    mortal = {n for state in (a, b) for frame in state.frames for n in frame.locals}
-    if not differing <= mortal | (left.keys() ^ right.keys()):
-        return False
-    todo, seen = set(used), set[int]()
-    while todo:
-        number = todo.pop()
-        if number in differing:
-            return False
-        seen.add(number)
-        todo |= _pointers(v for _, v in left[number].cells.values()) - seen if number in left else set()
-    a.memory.drop(differing)
-    return True
-
-
-def _same_block(a: Block, b: Block | None) -> bool:
-    return b is not None and (a.fill, a.size, a.name) == (b.fill, b.size, b.name) and a.cells == b.cells
-
-
-def _pointers(values: Iterable[Value]) -> set[int]:
-    return {v.block for v in values if isinstance(v, Pointer)}
+def _place(cursor: PacketCursor) -> tuple[object, ...]:
+    return cursor.read, cursor.chunks, cursor.block, cursor.options, cursor.grown
 
 
 def _either(a: tuple[Expr, ...], b: tuple[Expr, ...]) -> tuple[Expr, ...]:
@@ -162,116 +271,3 @@ def _either(a: tuple[Expr, ...], b: tuple[Expr, ...]) -> tuple[Expr, ...]:
             whole[i] = nodes.land(c, whole[i])
     either = nodes.lor(*whole)
     return tuple(common) if either is nodes.TRUE else (*common, either)
-
-
-class _Flow:
-    """A function's blocks in the order of control, its loops, and which temporaries are still used at a place."""
-
-    def __init__(self, function: ir.Function) -> None:
-        self._blocks = function.blocks
-        self._next = [_targets(b.terminator) for b in function.blocks]
-        self._rank = self._ranks()
-        self._loops = self._natural_loops()  # header -> blocks
-        self._around = [
-            sorted((h for h, body in self._loops.items() if b in body), key=lambda h: (-len(self._loops[h]), h))
-            for b in range(len(self._blocks))
-        ]
-        entries = [t for targets in self._next for t in set(targets)]
-        self._joins = {b for b in range(len(self._blocks)) if entries.count(b) > 1}
-        self._live_in: list[set[int]] = [set() for _ in self._blocks]
-        self._settle_live()
-        self._live: dict[tuple[int, int], frozenset[int]] = {}
-
-    def is_join(self, block: int) -> bool:
-        return block in self._joins
-
-    def position(self, block: int, iterations: dict[int, int]) -> list[int]:
-        """Where a frame is, so that what runs earlier is smaller: an earlier iteration, or an earlier block."""
-        loops = self._around[block]
-        return [n for h in loops for n in (self._rank[h], iterations.get(h, 0))] + [self._rank[block]]
-
-    def count(self, iterations: dict[int, int], source: int, target: int) -> None:
-        """A loop's count begins anew when it is entered from outside."""
-        for header in self._around[source]:
-            if header not in self._around[target]:
-                iterations.pop(header, None)
-        if target in self._loops:
-            inside = source in self._loops[target]
-            iterations[target] = iterations.get(target, 0) + 1 if inside else 0
-
-    def live(self, block: int, pc: int) -> frozenset[int]:
-        """Temporaries that are used from instruction ``pc`` of the block on."""
-        found = self._live.get((block, pc))
-        if found is None:
-            found = self._live[block, pc] = frozenset(self._before(block, pc))
-        return found
-
-    def _ranks(self) -> list[int]:
-        """Reverse postorder."""
-        rank, seen = [0] * len(self._blocks), {0}
-        stack, number = [(0, iter(self._next[0]))], len(self._blocks)
-        while stack:
-            block, targets = stack[-1]
-            target = next((t for t in targets if t not in seen), None)
-            if target is None:
-                stack.pop()
-                number -= 1
-                rank[block] = number
-            else:
-                seen.add(target)
-                stack.append((target, iter(self._next[target])))
-        return rank
-
-    def _natural_loops(self) -> dict[int, set[int]]:
-        before: list[list[int]] = [[] for _ in self._blocks]
-        for block, targets in enumerate(self._next):
-            for target in targets:
-                before[target].append(block)
-        loops: dict[int, set[int]] = {}
-        for block, targets in enumerate(self._next):
-            for header in targets:
-                if self._rank[header] <= self._rank[block]:
-                    body = loops.setdefault(header, {header})
-                    todo = [block]
-                    while todo:
-                        inner = todo.pop()
-                        if inner not in body:
-                            body.add(inner)
-                            todo += before[inner]
-        return loops
-
-    def _settle_live(self) -> None:
-        changed = True
-        while changed:
-            changed = False
-            for b in sorted(range(len(self._blocks)), key=lambda b: -self._rank[b]):
-                new = self._before(b, 0)
-                changed = changed or new != self._live_in[b]
-                self._live_in[b] = new
-
-    def _before(self, block: int, pc: int) -> set[int]:
-        b = self._blocks[block]
-        live = set[int]().union(*(self._live_in[n] for n in self._next[block]), _temps_of(b.terminator))
-        for instruction in reversed(b.instructions[pc:]):
-            live.discard(getattr(instruction, "dst", -1))
-            live.update(_temps_of(instruction))
-        return live
-
-
-def _targets(terminator: ir.Terminator) -> tuple[int, ...]:
-    match terminator:
-        case ir.Jump(target):
-            return (target,)
-        case ir.Branch(_, then, otherwise):
-            return (then, otherwise)
-        case ir.Switch(cases=cases, default=default):
-            return (*(block for _, block in cases), default)
-    return ()
-
-
-def _temps_of(step: ir.Instruction | ir.Terminator) -> Iterable[int]:
-    for name in step.__slots__:
-        operand = getattr(step, name)
-        for o in operand if isinstance(operand, tuple) else (operand,):
-            if isinstance(o, ir.Temp):
-                yield o.id

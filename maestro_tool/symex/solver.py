@@ -17,6 +17,7 @@ from typing import Any, Literal
 import z3
 
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.evaluate import arguments_first, numbers
 from maestro_tool.expr.smt import Translator
 from maestro_tool.symex.limits import Limits
 
@@ -42,6 +43,8 @@ class Solver:
         self._assumptions = tuple(assumptions)
         self._open: dict[Expr, Expr] = {}  # terms with their nonlinear parts replaced by symbols
         self._answers: dict[tuple[Expr, ...], tuple[Answer, Witness | None]] = {}
+        self._orders: dict[Expr, list[Expr]] = {}
+        self._values: dict[tuple[Expr, ...], list[int] | None] = {}
 
     def symbols(self, e: Expr) -> frozenset[Expr]:
         return nodes.symbols(e)
@@ -55,8 +58,15 @@ class Solver:
 
     def holds_under(self, witness: Witness, condition: Expr) -> bool:
         """Is the condition true for these values (and zero for all others)?"""
-        values = {s: witness.get(s) or nodes.const(0, s.width) for s in self.symbols(condition) if s.width}
-        return nodes.substitute(condition, values) is nodes.TRUE
+        symbols = self.symbols(condition)
+        if any(s.width == 0 for s in symbols):  # nobody says whether they hold: perhaps it does not matter
+            known = {s: witness.get(s) or nodes.const(0, s.width) for s in symbols if s.width}
+            return nodes.substitute(condition, known) is nodes.TRUE
+        values = {s: witness[s].const if s in witness else 0 for s in symbols}
+        order = self._orders.get(condition)
+        if order is None:
+            order = self._orders[condition] = arguments_first([condition])
+        return bool(numbers(order, values)[condition])
 
     def may_hold(self, conditions: tuple[Expr, ...], condition: Expr) -> Answer:
         """Can ``condition`` hold where ``conditions``, which are satisfiable, do?"""
@@ -83,7 +93,28 @@ class Solver:
 
     def values(self, conditions: tuple[Expr, ...], e: Expr, limit: int) -> list[int] | None:
         """All values ``e`` can take, sorted; None when there are more than ``limit`` or z3 gives up."""
-        solver = self._asked(self._slice(conditions, e))
+        query = (*self._slice(conditions, e), e)
+        if query not in self._values:
+            self._values[query] = self._tried(query) or self._enumerated(query, limit)
+        found = self._values[query]
+        return found if found is None or len(found) <= limit else None
+
+    def _tried(self, query: tuple[Expr, ...]) -> list[int] | None:
+        """The values of the last term where the conditions before it hold, if all depends on a single byte."""
+        symbols = frozenset[Expr]().union(*(self.symbols(c) for c in query))
+        if len(symbols) != 1 or not 0 < (symbol := next(iter(symbols))).width <= 8:
+            return None
+        order = arguments_first(query)
+        found = set()
+        for value in range(1 << symbol.width):
+            result = numbers(order, {symbol: value})
+            if all(result[c] for c in query[:-1]):
+                found.add(result[query[-1]])
+        return sorted(found)
+
+    def _enumerated(self, query: tuple[Expr, ...], limit: int) -> list[int] | None:
+        *conditions, e = query
+        solver = self._asked(conditions)
         term = self._translate(self._opened(e))
         found: list[int] = []
         while True:

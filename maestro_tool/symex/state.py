@@ -114,11 +114,11 @@ class State:
         self.known[c] = nodes.TRUE
         negated = nodes.lnot(c)
         self.known[negated] = nodes.FALSE
-        if c.op == "eq" and c.args[1].is_const and c.args[0].op in ("sym", "concat"):
+        if c.op == "eq" and c.args[1].is_const and c.args[0].op in ("sym", "concat", "extract"):
             left, value = c.args
             self.known[left] = value
             low = left.width
-            for part in left.args:
+            for part in left.args if left.op == "concat" else ():
                 low -= part.width
                 if part.op == "sym":
                     self.known[part] = nodes.extract(value, low + part.width - 1, low)
