@@ -128,7 +128,11 @@ class _Budget:
     def __init__(self, limits: Limits, progress: Progress | None) -> None:
         self._limits, self._progress = limits, progress
         self._start = self._told = time.monotonic()
-        self.forks = 0
+        self._forks = 0
+
+    def begin(self) -> None:
+        """Called where the analysis starts, again and again."""
+        self._forks = 0
 
     def another_path(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
         if len(paths) >= self._limits.paths:
@@ -136,7 +140,9 @@ class _Budget:
 
     def tick(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
         """Called wherever a path forks: the next one may take long to end."""
-        self.forks += 1
+        self._forks += 1
+        if machine.merger is None and self._forks > _FORKS_PER_PATH * self._limits.merge_after:
+            raise _TooManyPathsError
         now = time.monotonic()
         if self._limits.seconds and now - self._start > self._limits.seconds:
             text = f"no end after {self._limits.seconds} s and {len(paths)} call paths"
@@ -147,6 +153,7 @@ class _Budget:
 
 
 _TELL_EVERY = 0.5  # seconds
+_FORKS_PER_PATH = 4  # a path has about two; with many more, ways to the next end are many, too
 _TOO_MANY = "decide less by the packet's bytes; or raise the limits 'paths' and 'seconds' (nf.yaml, --limit)"
 
 
@@ -161,6 +168,7 @@ def _explore(
     while True:
         found_notes: set[_Note] = set()
         paths: list[CallPath] = []
+        budget.begin()
         try:
             for port in range(ports):
                 machine = PacketMachine(program, result, places, findings, solver, limits, port, ports)

@@ -21,10 +21,17 @@ class Flow:
         ]
         entries = [t for targets in self._next for t in set(targets)]
         self._joins = {b for b in range(len(self._blocks)) if entries.count(b) > 1}
+        # A loop is left by many rounds.
+        self._joins |= {
+            target
+            for b, targets in enumerate(self._next)
+            for target in targets
+            if not set(self._around[b]) <= set(self._around[target])
+        }
         self._live_in: list[set[int]] = [set() for _ in self._blocks]
         self._settle_live()
         self._live: dict[tuple[int, int], frozenset[int]] = {}
-        self._stored: dict[int, list[int]] = {}
+        self._carried: dict[int, list[int]] = {}
         self._waits: dict[int, set[int]] = {}
         self._paces: dict[int, set[int]] = {}
 
@@ -50,15 +57,33 @@ class Flow:
         """From now on, paths wait there for each other."""
         self._waits.setdefault(block, set()).add(pc)
 
-    def stored(self, header: int) -> list[int]:
-        """The loop's variables: temporaries with the addresses of locals that are stored to in it."""
-        found = self._stored.get(header)
+    def carried(self, header: int) -> list[int]:
+        """The loop's variables, whose values go from round to round: temporaries with the addresses of the locals."""
+        found = self._carried.get(header)
         if found is None:
             allocas = {i.dst for b in self._blocks for i in b.instructions if isinstance(i, ir.Alloca)}
-            stores = (i for b in self._loops[header] for i in self._blocks[b].instructions if isinstance(i, ir.Store))
-            targets = {i.address.id for i in stores if isinstance(i.address, ir.Temp)}
-            found = self._stored[header] = sorted(allocas & targets)
+            stored = {at for b in self._loops[header] for at, writes in self._accesses(b) if writes}
+            found = self._carried[header] = [t for t in sorted(allocas & stored) if self._read_first(header, t)]
         return found
+
+    def _accesses(self, block: int) -> list[tuple[int, bool]]:
+        """(temporary with the address, whether it is a store) of loads and stores."""
+        accesses = (i for i in self._blocks[block].instructions if isinstance(i, ir.Load | ir.Store))
+        return [(i.address.id, isinstance(i, ir.Store)) for i in accesses if isinstance(i.address, ir.Temp)]
+
+    def _read_first(self, header: int, temp: int) -> bool:
+        """Whether a round may read the variable before it writes it."""
+        todo, seen = [header], {header}
+        while todo:
+            block = todo.pop()
+            first = next((writes for at, writes in self._accesses(block) if at == temp), None)
+            if first is False:
+                return True
+            if first is None:
+                ahead = (set(self._next[block]) & self._loops[header]) - seen
+                seen |= ahead
+                todo += ahead
+        return False
 
     def pace(self, header: int, temp: int) -> None:
         """From now on, the variable at the address in ``temp`` says how far a path is in the loop."""

@@ -12,7 +12,7 @@ class Limits:
     unroll      how often one path may decide one branch of one call by what it does not know
     paths       call paths over all ports
     merge_after call paths over all ports from which on paths are merged where they agree (`merge`): the analysis then
-                starts again
+                starts again; it also does after four times as many forks
     seconds     of the clock; 0: no limit.  It only decides whether there is a result, never which
     steps       instructions of one path;  setup_steps: of nf_config_init and nf_init together
     call_depth  nested calls

@@ -24,13 +24,14 @@ from maestro_tool.symex.memory import Block
 from maestro_tool.symex.state import Frame, PacketCursor, State
 from maestro_tool.symex.values import Pointer, Value
 
-#: States at one place that a new one is compared with; beyond, it stays by itself.
+#: States at one place with one signature that a new one is compared with; beyond, it stays by itself.
 _MOST_COMPARED = 48
 
 #: The place in a loop of a path whose next option is not decided: it goes first.
 _UNDECIDED = -(1 << 64)
 
 _Position = tuple[int, ...]
+_Signature = tuple[object, ...]
 
 
 class Merger:
@@ -48,14 +49,17 @@ class Merger:
         order = itertools.count()  # of those at one place: the order in which they came
         waiting = [(self._position(start), next(order), start, False)]
         while waiting:
-            position, _, state, meeting = heapq.heappop(waiting)
-            group, met = [state], [state] if meeting else []
+            position = waiting[0][0]
+            group: list[State] = []
+            met: dict[_Signature, list[State]] = {}
             while waiting and waiting[0][0] == position:
                 _, _, state, meeting = heapq.heappop(waiting)
-                if meeting and any(self._join(other, state, steady) for other in met[-_MOST_COMPARED:]):
-                    continue
+                if meeting:
+                    alike = met.setdefault(self._signature(state, steady), [])
+                    if any(self._join(other, state, steady) for other in alike[-_MOST_COMPARED:]):
+                        continue
+                    alike.append(state)
                 group.append(state)
-                met += [state] if meeting else []
             for state in group:
                 successors = advance(state)
                 if successors is None:
@@ -84,7 +88,7 @@ class Merger:
         for frame in state.frames:
             flow = self._flow(frame.function)
             for header in flow.loops_around(frame.block):
-                for temp in flow.stored(header):
+                for temp in flow.carried(header):
                     cell = _variable(state, frame, temp)
                     if cell is not None and not symbols.isdisjoint(_symbols(cell[1])):
                         flow.pace(header, temp)
@@ -111,7 +115,7 @@ class Merger:
 
         Values that follow from what the path knows are put in the variables' places, so that paths agree in them.
         """
-        found: list[tuple[bool, int]] = []
+        found: list[tuple[bool, int]] = []  # whether it is a number, and how far
         flow = self._flow(frame.function)
         for temp in flow.paces(header):
             cell = _variable(state, frame, temp)
@@ -130,7 +134,19 @@ class Merger:
         for temp in flow.live(frame.block, frame.pc):
             if temp in frame.temps:
                 frame.temps[temp] = _settled(frame.temps[temp], state)
-        return min(found)[1]  # pointers first
+        return min(found, key=lambda f: f[0])[1]  # the first pointer, or the first number
+
+    def _signature(self, state: State, steady: int) -> _Signature:
+        """States with different ones do not agree: most of what cannot be merged is told apart by it at once."""
+        values: list[object] = [_place(state.cursor), len(state.events)]
+        for frame in state.frames:
+            for temp in sorted(self._flow(frame.function).live(frame.block, frame.pc)):
+                value = frame.temps.get(temp)
+                if isinstance(value, Pointer) and value.block >= steady:
+                    block = state.memory.get(value.block)
+                    value = block.cells[0][1] if block is not None and 0 in block.cells else None
+                values.append(None if isinstance(value, Pointer) else value)
+        return tuple(values)
 
     def _join(self, a: State, b: State, steady: int) -> bool:
         """Make ``a`` stand for both, if they agree."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import load_program
 from maestro_tool.symex import Limits, analyse
@@ -95,3 +97,79 @@ def test_merging_starts_where_there_are_many_paths(tmp_path: Path) -> None:
     analysis = analyse(loaded, limits=Limits(merge_after=50))
     assert len(analysis.paths) < 2000
     assert {e.op for p in analysis.paths for e in p.events} == {"map_get"}
+
+
+OPTIONS = """
+static int length(const uint8_t *o, int i, int end) { return i + 1 < end && o[i + 1] >= 2 ? o[i + 1] : -1; }
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {
+  uint8_t *o = *buffer + 20;
+  if (packet_length < 60) return device;
+  int end = END;
+  bool odd = false;
+  LOOP
+  uint32_t key = odd ? o[38] : o[39];
+  int index;
+  return map_get(map, &key, &index) ? 1 - device : device;
+}
+"""
+LOOPS = {
+    "index": """int i = 0;
+  while (i < end) {
+    if (o[i] == 0) break;
+    if (o[i] == 1) { i++; continue; }
+    if (i + 1 >= end || o[i + 1] < 2) return device;
+    if (o[i] == 9) odd = true;
+    i += o[i + 1];
+  }""",
+    "pointer": """const uint8_t *p = o, *behind = o + end;
+  while (p < behind) {
+    uint8_t kind = p[0];
+    if (kind == 0) break;
+    if (kind == 1) { p++; continue; }
+    if (p + 1 >= behind) return device;
+    uint8_t size = p[1];
+    if (size < 2 || p + size > behind) return device;
+    if (kind == 9) odd = true;
+    p += size;
+  }""",
+    "rest": """const uint8_t *p = o; int left = end;
+  while (left > 0) {
+    const uint8_t *option = p;
+    if (*option == 0) break;
+    if (*option == 1) { p++; left--; continue; }
+    if (left < 2 || option[1] < 2 || option[1] > left) return device;
+    if (*option == 9) odd = true;
+    left -= option[1]; p += option[1];
+  }""",
+    "helper": """for (int i = 0; i < end;) {
+    int step = o[i] == 0 ? 0 : o[i] == 1 ? 1 : length(o, i, end);
+    if (step == 0) break;
+    if (step < 0) return device;
+    if (o[i] == 9) odd = true;
+    i += step;
+  }""",
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_options_whose_length_packets_say(tmp_path: Path, loop: str) -> None:
+    """All paths that come to an option, in however many rounds, are one from there: 2**20 would not end."""
+
+    def options(end: int, merge_after: int) -> Analysis:
+        source = tmp_path / "nf.c"
+        source.write_text(HEAD + OPTIONS.replace("LOOP", LOOPS[loop]).replace("END", str(end)))
+        return analyse(load_program([source]), limits=Limits(merge_after=merge_after, seconds=300))
+
+    assert len(options(20, 100).paths) < 30
+
+    apart, merged = options(7, 10**9), options(7, 0)
+    assert 4 * len(merged.paths) < len(apart.paths), (len(merged.paths), len(apart.paths))
+    r = random.Random(2)
+    verdicts = set()
+    for _ in range(150):
+        values = {nodes.sym("pkt_len", 16): nodes.const(r.choice([20, 60, 90]), 16)}
+        values |= {nodes.sym(f"pkt.{n}", 8): nodes.const(r.choice([0, 1, 1, 2, 2, 3, 4, 9]), 8) for n in range(64)}
+        expected = taken(apart, values)
+        assert expected and taken(merged, values) == expected
+        verdicts.add(str(expected))
+    assert len(verdicts) >= 4
