@@ -56,6 +56,8 @@ _SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 #: Operations that name an entry by its key.
+_LARGEST_KEY = 1 << 20  # bytes
+
 _KEYED = frozenset(
     {"map_get", "map_put", "map_erase", "sketch_compute_hashes", "sketch_refresh", "sketch_fetch",
      "sketch_touch_buckets"}
@@ -236,11 +238,10 @@ def _file(data: Any) -> PinnedFile:
 def _key_field(data: Any) -> KeyField:
     """[name, offset, size], of a part of these bytes also the first bit and how many."""
     name, offset, size, *bits = _list(data)
-    if not bits:
-        return KeyField(_text(name), _number(offset), _number(size))
-    first, width = (_number(n) for n in _list(bits, 2))
-    field = KeyField(_text(name), _number(offset), _number(size), (first, width))
-    if width == 0 or first > 7 or first + width > 8 * field.size:
+    part = (_number(bits[0]), _number(_list(bits, 2)[1])) if bits else None
+    field = KeyField(_text(name), _number(offset), _number(size), part)
+    first, width = part or (0, 8 * field.size)
+    if width == 0 or first > 7 or first + width > 8 * field.size or field.offset + field.size > _LARGEST_KEY:
         raise ValueError("a part of a key that does not lie in its bytes")
     return field
 
