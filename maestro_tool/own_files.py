@@ -23,6 +23,8 @@ _STRUCT = re.compile(
     r"\bstruct\s+(?:__attribute__\s*\(\(.*?\)\)\s*)?([A-Za-z_]\w*)\s*(?:__attribute__\s*\(\(.*?\)\)\s*)?\{"
 )
 _GENERATED = ".gen.h"
+_LIBRARY = Path(__file__).parent / "runtime" / "include"
+_OF_LIBRARY = re.compile(r"(\.\./)*(lib|libvig|klee)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class KeyTypes:
     declarations: Path | None
     spellings: tuple[str, ...]  # how #include names `declarations`
     definitions: Path
+    unused: tuple[str, ...] = ()  # those of `functions` that no file names: made as well, where that can be done
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,37 @@ class OwnFiles:
 
 
 def common_folder(sources: Sequence[Path]) -> Path:
-    """The folder that holds all sources; code generation mirrors what is below it."""
-    return Path(os.path.commonpath([s.parent for s in sources]))
+    """The folder that holds all sources, and the headers that they reach by ``../``; code generation mirrors what is
+    below it.
+
+    ``../nf-log.h`` and the like are the library's, even where a copy of it lies above the NF.
+    """
+    root = Path(os.path.commonpath([s.parent for s in sources]))
+    seen: set[Path] = set()
+    todo = list(sources)
+    while todo:
+        file = todo.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for name in _INCLUDE.findall(_text(file)):
+            if _OF_LIBRARY.match(name) or (_LIBRARY / name.replace("../", "")).is_file():
+                continue
+            target = Path(os.path.normpath(file.parent / name))
+            for header in (target, target.with_name(target.name.removesuffix(_GENERATED))):
+                if header.is_file():
+                    todo.append(header)
+                    if name.startswith("..") and not _below(header, root):
+                        root = Path(os.path.commonpath([root, header.parent]))
+    return root
+
+
+def _text(file: Path) -> str:
+    """What it says; empty if it cannot be read: the phases say so."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def find(sources: Sequence[Path]) -> OwnFiles:
@@ -68,10 +100,7 @@ def find(sources: Sequence[Path]) -> OwnFiles:
         file = todo.pop()
         if file in texts:
             continue
-        try:
-            texts[file] = file.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue  # the phases say so
+        texts[file] = _text(file)
         for name in _INCLUDE.findall(texts[file]):
             found = [h for h in _candidates(name, file, root) if h.is_file()]
             todo += found
@@ -110,6 +139,7 @@ def _key_types(texts: dict[Path, str], headers: tuple[Path, ...], missing: dict[
                     declarations if wanted else None,
                     tuple(sorted(set(missing.get(declarations, ())))),
                     Path(f"{header}.gen.c"),
+                    tuple(sorted(n for n in needed if not _is_used(n, everything))),
                 )
             )
     return result

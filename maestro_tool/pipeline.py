@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestro_tool import canonical, fingerprint
+from maestro_tool import canonical, fingerprint, own_files
 from maestro_tool.cache import Cache
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
 
@@ -219,8 +219,7 @@ def generate_sequential(request: Request, name: str, watch: Stopwatch) -> dict[s
 
 def mirrored_name(request: Request, file: Path) -> str:
     """The name that code generation gives to the NF's own ``file``: its place below the sources' common folder."""
-    root = os.path.commonpath([str(s.parent) for s in request.sources])
-    return f"gen/{os.path.relpath(file, root)}"
+    return f"gen/{os.path.relpath(file, own_files.common_folder(request.sources))}"
 
 
 def derive(analysed: Analysed, watch: Stopwatch) -> ShardingPlan:

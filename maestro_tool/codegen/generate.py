@@ -15,6 +15,7 @@ from typing import Any
 
 import jinja2
 
+from maestro_tool import own_files
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Global, Program
@@ -194,8 +195,8 @@ def _inside_functions(program: Program, file: str) -> list[tuple[str, int]]:
 
 
 def source_root(program: Program) -> Path:
-    """The folder that holds all ``.c`` files of the NF."""
-    return Path(os.path.commonpath([os.path.dirname(f) or "." for f in program.files if f.endswith(".c")]))
+    """The folder that holds all ``.c`` files of the NF, and its headers."""
+    return own_files.common_folder([Path(f) for f in program.files if f.endswith(".c")])
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,19 +40,21 @@ def definitions(key_types: KeyTypes, program: Program, header: str) -> str:
     for name in key_types.functions:
         struct, _, role = name.rpartition("_")
         found = program.structs.get(f"struct {struct}")
+        if found is None and name in key_types.unused:
+            continue
         if found is None:
             raise UnsupportedError(
                 f"'{name}' is not defined, and cannot be generated: struct {struct} is defined under a condition",
                 SourceLocation(str(key_types.header), 1),
                 hint=f"define {name} in a source file",
             )
-        lines += [
-            "",
-            f"{_signature(name)};",
-            f"{_signature(name)} {{",
-            *_BODIES[role](_Type(found, program, key_types)),
-            "}",
-        ]
+        try:
+            body = _BODIES[role](_Type(found, program, key_types))
+        except UnsupportedError:
+            if name in key_types.unused:  # no key type, only beside one
+                continue
+            raise
+        lines += ["", f"{_signature(name)};", f"{_signature(name)} {{", *body, "}"]
     return "\n".join(lines) + "\n"
 
 

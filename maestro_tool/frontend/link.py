@@ -25,6 +25,8 @@ from maestro_tool.frontend.ir import (
 from maestro_tool.frontend.parse import Unit, c_ast, position
 from maestro_tool.frontend.preprocess import is_own
 
+_UNNAMED = "<unnamed>"
+
 
 @dataclass(slots=True)
 class _Object:
@@ -67,7 +69,7 @@ class ProgramBuilder:
         self._objects: dict[str, _Object] = {}
         self._strings: dict[bytes, str] = {}
         self._structs: dict[str, StructLayout] = {}
-        self._anonymous = 0
+        self._unnamed: dict[StructLayout, str] = {}
         self._bodies: dict[str, _Body] = {}
         self._function_types: dict[str, tuple[FunctionType, Unit, Any]] = {}
         self._used: dict[str, None] = {}
@@ -83,11 +85,18 @@ class ProgramBuilder:
         return number
 
     def anonymous(self, keyword: str) -> str:
-        self._anonymous += 1
-        return f"{keyword} <unnamed {self._anonymous}>"
+        """A name for a type that has none, until `add_record` knows what it looks like."""
+        return f"{keyword} {_UNNAMED}"
 
     def add_record(self, record: RecordType, layout: RecordLayout) -> None:
-        """Other units' structs of the same name and layout are the same; one that differs gets a name of its own."""
+        """Other units' structs of the same name and layout are the same; one that differs gets a name of its own.
+
+        Unnamed ones are the same where they look the same: units that share a header number what they have besides it.
+        """
+        if record.name.endswith(f" {_UNNAMED}"):
+            shown = c_types.struct_layout(record, layout)
+            keyword = record.name.removesuffix(_UNNAMED)
+            record.name = self._unnamed.setdefault(shown, f"{keyword}<unnamed {len(self._unnamed) + 1}>")
         plain, number = record.name, 1
         while True:
             shown = c_types.struct_layout(record, layout)

@@ -9,6 +9,7 @@ import pytest
 from maestro_tool import own_files
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.frontend import load_program
+from maestro_tool.pipeline import Request, Stopwatch, generate_sequential
 from maestro_tool.symex import analyse
 from tests.unit.frontend.interpreter import Interpreter
 
@@ -126,3 +127,41 @@ def test_structs_that_cannot_be_compared_by_fields(tmp_path: Path) -> None:
 def test_a_generated_header_of_no_header(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"header 'absent.h.gen.h' not found"):
         load_program(write(tmp_path, MAIN.replace("keys/key.h", "absent.h.gen.h")))
+
+
+def beside(folder: Path) -> list[Path]:
+    """An NF with sources in src/ and headers in inc/."""
+    (folder / "src").mkdir()
+    (folder / "inc").mkdir()
+    (folder / "inc" / "key.h").write_text(HEADER)
+    main = MAIN.replace('"keys/key.h"', '"../inc/key.h.gen.h"')
+    (folder / "src" / "main.c").write_text(main)
+    return [folder / "src" / "main.c"]
+
+
+def test_the_familys_own_header_above_an_nf_is_none_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "nf-util.h").write_text("#error the family's own\n")
+    (tmp_path / "nf").mkdir()
+    main = tmp_path / "nf" / "main.c"
+    main.write_text('#include "../nf-util.h"\n')
+    assert own_files.common_folder([main]) == tmp_path / "nf"
+
+
+def test_headers_in_a_folder_beside_the_sources(tmp_path: Path) -> None:
+    sources = beside(tmp_path)
+    assert own_files.common_folder(sources) == tmp_path
+    found = own_files.find(sources)
+    assert found.headers == (tmp_path / "inc/key.h",)
+    assert found.generated == (tmp_path / "inc/key.h.gen.c", tmp_path / "inc/key.h.gen.h")
+    files = generate_sequential(Request(tuple(sources)), "beside", Stopwatch())
+    assert {"gen/src/main.c", "gen/inc/key.h", "gen/inc/key.h.gen.h", "gen/inc/key.h.gen.c"} <= files.keys()
+
+
+def test_structs_that_are_no_keys_may_lie_beside_one(tmp_path: Path) -> None:
+    odd = "struct Odd { union { int a; char b[4]; } either; float f; };\n"
+    sources = write(tmp_path, MAIN.replace('"keys/key.h"', '"keys/key.h.gen.h"'), HEADER + odd)
+    assert "Odd_eq" not in load_program(sources).functions
+    used = MAIN.replace('"keys/key.h"', '"keys/key.h.gen.h"').replace("Key_eq,", "Odd_eq,")
+    (tmp_path / "main.c").write_text(used)
+    with pytest.raises(UnsupportedError, match="the functions of the key type struct Odd cannot be generated"):
+        load_program(sources)

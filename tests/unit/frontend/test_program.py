@@ -204,6 +204,20 @@ def test_structs_of_packed_and_unnamed_types(tmp_path: Path) -> None:
     assert program.functions["f"].parameters[0].type_name == "pair_t *"
 
 
+def test_unnamed_types_that_units_share(tmp_path: Path) -> None:
+    """One unit has unnamed types besides those of the header that both include."""
+    (tmp_path / "config.h").write_text(
+        "struct config { struct { int n; union { int a; char b; } u; } rules, other; };\nextern struct config config;\n"
+    )
+    (tmp_path / "a.c").write_text('#include "config.h"\nstruct config config;\n')
+    (tmp_path / "b.c").write_text(
+        'union { struct { char c; } s; } own;\n#include "config.h"\nint f(void) { return config.rules.n; }\n'
+    )
+    program = load_program([tmp_path / "a.c", tmp_path / "b.c"])
+    assert program.globals["config"].type_name == "struct config"
+    assert not [name for name in program.structs if "#" in name]
+
+
 # --------------------------------------------------------------------------- the NFs
 
 
