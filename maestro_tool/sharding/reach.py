@@ -44,6 +44,7 @@ class Reach:
         self._conditions = [_packet_condition(p.condition) for p in analysis.paths]
         self._classes: dict[frozenset[Expr], frozenset[str]] = {}
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
+        self._answers: dict[tuple[frozenset[Expr], Expr, bool], bool] = {}
         self._families: dict[frozenset[Expr], Family] = {}
         self._ipv6 = classes.view_predicate(classes.L3[6])
 
@@ -111,6 +112,13 @@ class Reach:
         return any(all(symbols(c) & field for field in both) for c in self._conditions[path])
 
     def _possible(self, condition: frozenset[Expr], predicate: Expr, *, negate: bool = False) -> bool:
+        condition = _about(condition, symbols(predicate))
+        key = (condition, predicate, negate)
+        if key not in self._answers:
+            self._answers[key] = self._asked(condition, predicate, negate)
+        return self._answers[key]
+
+    def _asked(self, condition: frozenset[Expr], predicate: Expr, negate: bool) -> bool:
         known = _known_values(condition)
         folded = substitute(predicate, known)
         if folded is (TRUE if negate else FALSE):
@@ -131,6 +139,19 @@ def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
     return frozenset(
         c for c in condition if (s := symbols(c)) and all(str(x.value).startswith(("pkt.", "pkt_len")) for x in s)
     )
+
+
+def _about(condition: frozenset[Expr], wanted: frozenset[Expr]) -> frozenset[Expr]:
+    """The conjuncts that share symbols with the ``wanted`` ones, directly or through others.
+
+    Some frame fulfils the rest, which leaves these symbols free: the paths are feasible.
+    """
+    rest = {c: symbols(c) for c in condition}
+    chosen: list[Expr] = []
+    while more := [c for c, found in rest.items() if not wanted.isdisjoint(found)]:
+        chosen += more
+        wanted = wanted.union(*(rest.pop(c) for c in more))
+    return frozenset(chosen)
 
 
 def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:
