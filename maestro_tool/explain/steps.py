@@ -171,7 +171,8 @@ class _Path:
         return None if key is None else tuple(self._rename(k) for k in key)
 
     def _rename(self, e: Expr) -> Expr:
-        return substitute(e, {s: self._renamed_symbol(s) for s in symbols(e)})
+        renamed = {s: new for s in symbols(e) if (new := self._renamed_symbol(s)) is not s}
+        return substitute(e, renamed) if renamed else e
 
     def _renamed_symbol(self, s: Expr) -> Expr:
         if s not in self._known:
