@@ -111,7 +111,7 @@ def load(folder: Path, name: str | None = None) -> NetworkFunction:
 
 def _sources(folder: Path, values: dict[str, Any], description: Path) -> tuple[Path, ...]:
     if "sources" not in values:
-        found = tuple(sorted(folder.rglob("*.c")))
+        found = tuple(sorted(p for p in folder.rglob("*.c") if not _elsewhere(p.relative_to(folder))))
         if not found:
             raise InputError(f"no C sources in {folder}")
         return found
@@ -122,6 +122,11 @@ def _sources(folder: Path, values: dict[str, Any], description: Path) -> tuple[P
         if not (folder / name).is_file():
             raise InputError(f"source '{name}' does not exist", place)
     return tuple(folder / name for name in names)
+
+
+def _elsewhere(path: Path) -> bool:
+    """Whether a file of the folder is what a build made, or a tool that keeps its files in ``.venv`` or so."""
+    return any(part == "build" or part.startswith(".") for part in path.parts[:-1])
 
 
 def _read(path: Path) -> dict[str, tuple[SourceLocation, Any]]:

@@ -74,8 +74,14 @@ def common_folder(sources: Sequence[Path]) -> Path:
                 if header.is_file():
                     todo.append(header)
                     if name.startswith("..") and not _below(header, root):
-                        root = Path(os.path.commonpath([root, header.parent]))
+                        root = _common(root, header.parent)
     return root
+
+
+def _common(first: Path, second: Path) -> Path:
+    """The folder that holds both; relative if the first one is."""
+    found = os.path.commonpath([os.path.abspath(first), os.path.abspath(second)])
+    return Path(found if first.is_absolute() else os.path.relpath(found))
 
 
 def _text(file: Path) -> str:

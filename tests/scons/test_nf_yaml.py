@@ -30,8 +30,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_description(folder: Path) -> None:
     found = nf.load(folder)
     assert found.sources == (Path("fw/fw.c"), Path("fw/sub/tables.c"))
-    assert found.headers == (Path("fw/fw.h"), Path("fw/sub/tables.inc"))
+    assert found.headers == (Path("fw/fw.h"), Path("fw/sub/tables.inc"), Path("outside.h"))
+    assert found.root == Path()
     assert (found.arguments, found.ports) == ((), 2)
+
+
+def test_headers_above_the_folder_that_one_stands_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    found = nf.load(Path())
+    assert found.root == Path("..") and Path("../outside.h") in found.headers
+
+
+def test_what_builds_and_tools_leave_is_no_source(folder: Path) -> None:
+    for name in ("build/soft/fw/gen/fw.c", ".venv/lib/x.c", "sub/build/y.c"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("")
+    assert nf.load(folder).sources == (Path("fw/fw.c"), Path("fw/sub/tables.c"))
 
 
 def test_description(folder: Path) -> None:
