@@ -168,7 +168,7 @@ def _some(
 ) -> Expr:
     """A number that the offset determines, in the table's range."""
     machine.note(loc, f"what is read of '{table.name}' is taken as any of its numbers: its index is not known")
-    value = events.opaque(state, f"element of {number}", (offset,), bits, loc)
+    value = events.opaque(state, f"{bits} bits of {number}", (offset,), bits, loc)
     low = nodes.compare("ule", nodes.const(min(values), bits), value)
     high = nodes.compare("ule", value, nodes.const(max(values), bits))
     within = nodes.land(low, high)

@@ -92,6 +92,14 @@ def test_a_table_of_many_pieces_gives_any_of_its_numbers(tmp_path: Path) -> None
     assert all(len([e for e in p.events if e.op == "opaque"]) <= 2 for p in found.paths)
 
 
+def test_reads_of_other_sizes_at_one_index_are_other_numbers(tmp_path: Path) -> None:
+    numbers = ", ".join(str(10 + 37 * n % 101) for n in range(257))
+    body = "uint16_t both = *(const uint16_t *)&t[b[0]]; if (both > 255) b[6] = t[b[0]];"
+    found = analysed(tmp_path, f"static const uint8_t t[257] = {{{numbers}}};", body)
+    [path] = paths(found)
+    assert sorted(e.value.width for e in path.events if e.op == "opaque" and e.value is not None) == [8, 16]
+
+
 def test_ports_out_of_a_table_are_told_apart(tmp_path: Path) -> None:
     found = analysed(tmp_path, "static const uint16_t t[8] = {0, 0, 1, 1, 0, 1, 1, 65535};", "return t[b[0] & 7];")
     assert sorted(map(str, (p.verdict for p in paths(found)))) == ["1", "drop", "flood"]
