@@ -219,7 +219,7 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
     """R2: of constraints on the same ports the coarser one wins; equal ones are merged.
 
     Also dropped: "equal fields on port p meet" where p is already tied to another port by these or fewer fields
-    (any packet of the other port stands between the two).
+    (a packet of the other port stands between the two: there is one if no field is tied to several).
     """
     merged: dict[tuple[object, ...], Constraint] = {}
     for c in constraints:
@@ -233,7 +233,7 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
                 break
         else:
             kept.append(c)
-    ties = [c for c in kept if c.ports[0] != c.ports[1]]
+    ties = [c for c in kept if c.ports[0] != c.ports[1] and _one_to_one(c)]
     for c in [c for c in kept if c.ports[0] == c.ports[1] and c.relation is None and all(x == y for x, y in c.equal)]:
         for t in ties:
             side = t.ports.index(c.ports[0]) if c.ports[0] in t.ports else None
@@ -251,6 +251,12 @@ def _bits(c: Constraint) -> frozenset[tuple[tuple[str, int], tuple[str, int]]]:
     return frozenset(
         ((x.field, x.low + i), (y.field, y.low + i)) for x, y in c.equal for i in range(x.high - x.low + 1)
     )
+
+
+def _one_to_one(c: Constraint) -> bool:
+    """Whether each bit that is named on either side is tied to one bit of the other."""
+    bits = _bits(c)
+    return all(len({pair[side] for pair in bits}) == len(bits) for side in (0, 1))
 
 
 def _absorb(kept: Constraint, other: Constraint, rule: Rule) -> Constraint:

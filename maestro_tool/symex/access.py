@@ -100,6 +100,10 @@ class Access:
                 self.fail(InputError, f"reads '{block.name}' before it was written", loc)
         self.fail(UnsupportedError, f"follows a pointer into {block.name}, which only the library knows", loc)
 
+    def unwritten(self, state: State, size: int, loc: int) -> Expr:
+        """Bytes of which a bit-field is written for the first time; what is beside it stays."""
+        return nodes.const(0, 8 * size)
+
     def table(self, number: int, block: Block) -> Block | None:
         """What is in a block that nobody changes any more; None if somebody may."""
         return block if block.const else None

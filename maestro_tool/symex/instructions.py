@@ -71,12 +71,12 @@ def _store_bits(machine: Machine, state: State, frame: Frame, i: ir.StoreBits) -
 
 
 def _bits_unit(machine: Machine, state: State, address: Value, i: ir.StoreBits) -> Expr:
-    """The word around a bit-field; its other bits may not be initialised yet, and then read as zero."""
+    """The word around a bit-field; its other bits may not be initialised yet."""
     _, block, offset = machine.place(state, address, i.unit // 8, i.loc, "writes")
     if isinstance(block.fill, Uninitialised):
         parts: list[Expr] = []
         for _, size, value in block.segments(offset, i.unit // 8):
-            parts.append(machine.part(value, i.loc) if value is not None else nodes.const(0, 8 * size))
+            parts.append(machine.unwritten(state, size, i.loc) if value is None else machine.part(value, i.loc))
         return memory_order(parts)
     return machine.as_integer(machine.load(state, address, i.unit // 8, "int", i.loc), i.unit, i.loc)
 

@@ -249,6 +249,10 @@ class PacketMachine(Machine):
 
     # ----------------------------------------------------------------------- memory
 
+    def unwritten(self, state: State, size: int, loc: int) -> Expr:
+        """They may be any: what memory happens to hold may send a packet either way."""
+        return events.unknown(state, 8 * size, loc)
+
     def table(self, number: int, block: Block) -> Block | None:
         """Also what set-up left and no packet changes."""
         if isinstance(block.fill, SetUp):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 from small_nfs import plan_of, same
+
+from maestro_tool.sharding.plan import Constraint, FieldBits
+from maestro_tool.sharding.rules import subsume
 
 FROM_LAN = "if (ports == NULL || device != 0) return device;"
 
@@ -115,3 +119,13 @@ def test_fields_that_may_differ_are_not_tied(tmp_path):
     """One of two fields alone is in the key, though they are compared."""
     r = plan_of(tmp_path, FROM_LAN + MIN_MAX.format("s <= d ? s : d", "0"))
     assert not r.plan.shardable and r.rules == {"R3"}
+
+
+def test_a_port_that_meets_only_packets_with_equal_addresses_ties_no_others(tmp_path):
+    """Port 1 stands between packets of port 0 from a host to itself, but not between those from one to another."""
+    a, b = (FieldBits(name, 31, 0) for name in ("src_ip", "dst_ip"))
+    own = Constraint((0, 0), ((a, a), (b, b)), (("udp4",), ("udp4",)), "R1", (0,), (1,))
+    turned = Constraint((0, 1), ((a, b), (b, a)), (("udp4",), ("udp4",)), "R1", (1,), (2,))
+    alike = replace(turned, equal=((a, b), (b, b)))
+    assert [c.equal for c in subsume([own, turned])] == [turned.equal]
+    assert {c.equal for c in subsume([own, alike])} == {own.equal, alike.equal}

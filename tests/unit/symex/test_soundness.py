@@ -350,3 +350,19 @@ def test_an_erased_key_is_an_element_of_some_vector(tmp_path: Path) -> None:
     )
     with pytest.raises(UnsupportedError, match="compares an address that is not known"):
         nf(tmp_path, KEY, ALLOCATE, INIT, process(f"{TWO_ELEMENTS} {erase} return s == t;"))
+
+
+@pytest.mark.parametrize(("write", "known"), [("", False), ("s.rest = 4;", True)])
+def test_bits_beside_a_bit_field_may_be_any_until_they_are_written(write: str, known: bool, tmp_path: Path) -> None:
+    """Not zero, that is: what memory happens to hold there sends a packet either way."""
+    body = f"struct {{ unsigned a : 3, rest : 5; }} s; s.a = length; {write} if (s.rest == 0) return 1; return 0;"
+    found = nf(tmp_path, "bool nf_init(void) { return true; }", process(body))
+    assert len(found.paths) == (1 if known else 2)
+
+
+def test_bits_beside_a_bit_field_of_set_up(tmp_path: Path) -> None:
+    """Packets that read the bit-field know it, whatever lies beside it."""
+    init = """static struct { unsigned a : 3; } *s;
+      bool nf_init(void) { s = malloc(sizeof *s); if (s == NULL) return false; s->a = 5; return true; }"""
+    found = nf(tmp_path, init, process("if (s->a == 5) return 1; return 0;"))
+    assert [p.verdict for p in found.paths] == [1]
