@@ -36,12 +36,24 @@ def holds(constraint: Constraint, solution: RssSolution) -> bool:
 def counterexample(constraint: Constraint, solution: RssSolution) -> dict[str, int] | None:
     """Bytes (``a.pkt.N``, ``b.pkt.N``) of two related packets that meet different indices (groups of indices, if the
     solution has any); None: proved impossible."""
-    for a in _hashes(constraint, 0, solution):
-        for b in _hashes(constraint, 1, solution):
-            found = _refute(constraint, a, b, solution.groups)
+    z3ify = Translator()
+    sides = [[(h, _spread(h, solution.groups, z3ify)) for h in _hashes(constraint, n, solution)] for n in range(2)]
+    related = z3ify(relation.related(constraint))
+    for a, first in sides[0]:
+        for b, second in sides[1]:
+            differences = [x != y for x, y in zip(first, second, strict=True)]
+            if solution.groups:  # all bits of their numbers at once: these are no parities
+                differences = [z3.Or([z3.BoolVal(False, z3ify.context), *differences])]
+            found = _refute(related, (a.condition, b.condition), differences, z3ify)
             if found is not None:
                 return found
     return None
+
+
+def _spread(frames: _Hash, groups: tuple[int, ...], z3ify: Translator) -> list[Any]:
+    """What must be equal, bit by bit: the index, or the number of its group."""
+    index = frames.index(z3ify)
+    return _group(index, groups, z3ify.context) if groups else index
 
 
 class _Hash:
@@ -131,27 +143,21 @@ def _field_bits(name: str, prefix: str, *, aligned: bool) -> list[Expr]:
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
 
 
-def _refute(constraint: Constraint, a: _Hash, b: _Hash, groups: tuple[int, ...]) -> dict[str, int] | None:
-    z3ify = Translator()
+def _refute(
+    related: Any, conditions: tuple[Expr, Expr], differences: list[Any], z3ify: Translator
+) -> dict[str, int] | None:
     context = z3ify.context
     # Equalities are substituted and XORs cancelled before SAT sees them: parity is hard for SAT alone.
     tactic = z3.Then(
         *(z3.Tactic(t, context) for t in ("simplify", "propagate-values", "solve-eqs", "simplify", "bit-blast", "sat")),
         ctx=context,
     )
-    related = z3ify(relation.related(constraint))
     frames: list[Any] = []
-    indices = a.index(z3ify), b.index(z3ify)
-    if groups:  # all bits of their numbers at once: these are no parities
-        numbers = (_group(bits, groups, context) for bits in indices)
-        differences = [z3.Or([z3.BoolVal(False, context), *(x != y for x, y in zip(*numbers, strict=True))])]
-    else:
-        differences = [x != y for x, y in zip(*indices, strict=True)]
     for difference in differences:
         # What holds for all packets need not be asked for those of these classes, which takes z3 far longer.
         if not frames and _model(tactic, [related, difference]) is None:
             continue
-        frames = frames or [z3ify(a.condition), z3ify(b.condition)]
+        frames = frames or [z3ify(c) for c in conditions]
         model = _model(tactic, [related, *frames, difference])
         if model is not None:
             return {d.name(): model[d].as_long() for d in model.decls() if z3.is_bv_value(model[d])}
