@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from maestro_tool.expr.nodes import TRUE, const, substitute, symbols
+from maestro_tool.expr.evaluate import arguments_first, numbers
+from maestro_tool.expr.nodes import symbols
 from maestro_tool.packet.fields import FIELDS, Family
 from maestro_tool.rss import prove, quality, relation
 from maestro_tool.rss.model import PortModel, hash_input, port_models
@@ -105,7 +106,10 @@ class _Pairs:
             _added(window_columns(solution.ports[p], w)) for p, w in zip(constraint.ports, self._windows, strict=True)
         )
         self._related = relation.related(constraint)
-        self._bytes = [(s, *_place(str(s.value))) for s in symbols(self._related) if ".pkt." in str(s.value)]
+        self._order = arguments_first([self._related])
+        about = symbols(self._related)
+        self._bytes = [(s, *_place(str(s.value))) for s in about if ".pkt." in str(s.value)]
+        self._bytes_decide = len(self._bytes) == len(about)
 
     def frames(self, values: Mapping[str, int]) -> Pair:
         """The two frames of a counterexample."""
@@ -124,8 +128,9 @@ class _Pairs:
 
     def related(self, pair: Pair) -> bool:
         """Certainly related."""
-        values = {s: const(pair[side][n], 8) for s, side, n in self._bytes}
-        return substitute(self._related, values) == TRUE
+        if not self._bytes_decide:
+            return False
+        return bool(numbers(self._order, {s: pair[side][n] for s, side, n in self._bytes})[self._related])
 
     def moved(self, pair: Pair) -> Iterator[tuple[tuple[int, int], Pair]]:
         """The same distance at all other places of the window, with the indices that it meets there."""

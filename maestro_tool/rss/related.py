@@ -14,6 +14,7 @@ import z3
 
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
+from maestro_tool.expr.evaluate import arguments_first, numbers
 from maestro_tool.expr.nodes import FALSE, extract, land, lor, symbols
 from maestro_tool.expr.smt import Translator
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate
@@ -74,15 +75,20 @@ def _span(conditions: tuple[Expr, ...], bits: tuple[Bit, ...]) -> tuple[frozense
     solver.set("rlimit", RLIMIT)
     for c in conditions:
         solver.add(translate(c))
-    terms = [translate(bit_term(bit)) for bit in bits]
+    expressions = [bit_term(bit) for bit in bits]
+    terms = [translate(e) for e in expressions]
+    order = arguments_first(expressions)
+    places = [(e, translate(e)) for e in order if e.op == "sym"]
     found: list[int] = []
     # Directions that are still open: a basis of what is orthogonal to all vectors found so far.
     open_directions = [1 << i for i in range(len(bits))]
     while open_directions:
         w = open_directions.pop(0)
-        vector = _pair(solver, terms, w)
-        if vector is None:
+        model = _pair(solver, terms, w)
+        if model is None:
             continue  # w vanishes on every related pair: proved
+        frames = numbers(order, {e: model.eval(term, model_completion=True).as_long() for e, term in places})
+        vector = sum(frames[e] << i for i, e in enumerate(expressions))
         found.append(vector)
         open_directions = [d ^ w if (d & vector).bit_count() & 1 else d for d in open_directions]
     basis = _reduced(found)
@@ -97,8 +103,8 @@ def bit_term(bit: Bit) -> Expr:
     return extract(value, index, index)
 
 
-def _pair(solver: Any, terms: list[Any], direction: int) -> int | None:
-    """A related pair, as the vector of its bits, in which the XOR of ``direction`` is 1."""
+def _pair(solver: Any, terms: list[Any], direction: int) -> Any:
+    """A related pair, as z3's model, in which the XOR of ``direction`` is 1; None: there is none."""
     chosen = [t for i, t in enumerate(terms) if direction >> i & 1]
     solver.push()
     solver.add(reduce(lambda x, y: x ^ y, chosen) == 1)
@@ -107,10 +113,7 @@ def _pair(solver: Any, terms: list[Any], direction: int) -> int | None:
     solver.pop()
     if answer == z3.unknown:
         raise ResourceLimitError(f"could not decide which packets are related: z3 gave up ({solver.reason_unknown()})")
-    if model is None:
-        return None
-    values = (model.eval(t, model_completion=True).as_long() for t in terms)
-    return sum(int(v) << i for i, v in enumerate(values))
+    return model
 
 
 def _reduced(vectors: list[int]) -> list[int]:
