@@ -50,6 +50,8 @@ class Access:
     """Subclasses override the methods of the section "policy"."""
 
     step_limit: int
+    #: Library functions that are followed in set-up, but not in this phase.
+    only_in_setup: frozenset[str] = frozenset()
 
     def __init__(
         self,

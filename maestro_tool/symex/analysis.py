@@ -50,6 +50,11 @@ def analyse(
     so must ask `sharding.trusted` afterwards whether the call paths bear it out.
     """
     for name in pure:
+        if name in SETUP or name in PACKET:
+            raise InputError(
+                f"'{name}' is declared as a pure function of others, but is one of the library",
+                hint="leave it out of 'functions' in nf.yaml (or --pure)",
+            )
         if name in program.functions:
             loc = program.locations[program.functions[name].loc]
             raise InputError(f"'{name}' is declared as a pure function of others, but is defined here", loc)

@@ -152,6 +152,8 @@ def _compare_pointers(machine: Machine, state: State, op: str, left: Value, righ
         machine.fail(UnsupportedError, "compares an address with a number", loc)
     if isinstance(left, Pointer) and isinstance(right, Pointer) and left.block == right.block:
         return nodes.compare(op, left.offset_expr, right.offset_expr)
+    if isinstance(left, NullPointer) and isinstance(right, NullPointer):
+        return nodes.boolean(op in ("eq", "ule", "sle"))
     if op not in ("eq", "ne"):
         machine.fail(UnsupportedError, "orders pointers into different objects", loc)
     if isinstance(left, Pointer) and isinstance(right, Pointer):
@@ -200,6 +202,9 @@ def _pointer_add(machine: Machine, state: State, frame: Frame, i: ir.PointerAdd)
         base = base.plus(offset)
     elif not (offset.is_const and offset.const == 0):
         if isinstance(base, NullPointer):
+            if machine.concrete(state, offset, i.loc, "an offset from a null pointer") == 0:
+                frame.temps[i.dst] = base  # a table of no entries, which an option left out
+                return None
             machine.fail(
                 InputError, "calculates with a null pointer", i.loc, "a check for NULL is missing on this path"
             )
@@ -269,7 +274,9 @@ def _call(machine: Machine, state: State, frame: Frame, i: ir.Call) -> Successor
             UnsupportedError,
             f"'{callee.name}' is neither defined by the NF nor known here",
             i.loc,
-            f"add the source file that defines '{callee.name}', or do without it (some functions are for set-up only); "
+            "this function is followed in set-up only: do without it here"
+            if callee.name in machine.only_in_setup
+            else f"add the source file that defines '{callee.name}', or do without it; "
             f"if it only calculates, say so in nf.yaml: functions: {{{callee.name}: {{pure: true}}}}",
         )
     args = tuple(_settled(machine, state, machine.value(state, frame, a), i.loc) for a in i.args)

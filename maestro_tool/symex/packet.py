@@ -18,7 +18,7 @@ from maestro_tool.symex.callpath import StateObject
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, PacketBytes, SetUp, StateObjectFill, VectorEntry, Zeros
-from maestro_tool.symex.models import PACKET
+from maestro_tool.symex.models import PACKET, SETUP
 from maestro_tool.symex.models.chunks import PKT_LEN
 from maestro_tool.symex.models.clock import NOW
 from maestro_tool.symex.objects import ObjectInfo
@@ -80,6 +80,7 @@ class PacketMachine(Machine):
         solver: Solver, limits: Limits, port: int, ports: int,
     ) -> None:  # fmt: skip
         super().__init__(program, result.globals, PACKET, solver, limits)
+        self.only_in_setup = frozenset(SETUP.keys() - PACKET.keys())
         self.objects = list(result.objects)
         self.port, self.ports = port, ports
         self._result = result

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from maestro_tool.diagnostics import MaestroError, UnsupportedError
+from maestro_tool.diagnostics import InputError, MaestroError, UnsupportedError
 from maestro_tool.expr import Expr
 from maestro_tool.frontend import load_program
-from maestro_tool.symex import files
+from maestro_tool.symex import analyse, files
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.setup import SetUpResult, run_setup
 from maestro_tool.symex.solver import Solver
@@ -154,3 +154,44 @@ def test_unknown_functions_are_named(tmp_path: Path) -> None:
             "#include <stdbool.h>\nint mystery(void);\nbool nf_init(void) { return mystery(); }\n"
         )
         run_setup(load_program([tmp_path / "nf.c"]), (), 2, Solver(Limits()), Limits(), lambda *_: None, lambda *_: ())
+
+
+PACKETS = """
+#include <stdlib.h>
+#include <stdio.h>
+#include "nf.h"
+struct nf_config { unsigned rules; };
+struct nf_config config;
+struct rule { uint8_t low, high; } *table;
+void nf_config_init(int argc, char **argv) { config.rules = argc > 1 ? atoi(argv[1]) : 0; }
+bool nf_init(void) {
+  if (config.rules) table = calloc(config.rules, sizeof *table);
+  return true;
+}
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {
+  char text[8];
+  USE
+  for (struct rule *r = table; r < table + config.rules; r++)
+    if ((*buffer)[0] >= r->low && (*buffer)[0] <= r->high) return device;
+  return 1 - device;
+}
+"""
+
+
+@pytest.mark.parametrize(("rules", "ways"), [("0", 1), ("2", 7)])
+def test_a_table_of_no_entries_is_a_null_pointer(rules: str, ways: int, tmp_path: Path) -> None:
+    source = tmp_path / "nf.c"
+    source.write_text(PACKETS.replace("USE", ""))
+    analysis = analyse(load_program([source]), (rules,), ports=1)
+    assert len(analysis.paths) == ways
+    assert [p.value for p in analysis.pinned if "rules" in p.place] == [int(rules)]
+
+
+def test_functions_of_set_up_are_not_for_packets(tmp_path: Path) -> None:
+    source = tmp_path / "nf.c"
+    source.write_text(PACKETS.replace("USE", 'snprintf(text, sizeof text, "%d", device);'))
+    with pytest.raises(UnsupportedError, match="'snprintf' is neither") as caught:
+        analyse(load_program([source]))
+    assert caught.value.hint == "this function is followed in set-up only: do without it here"
+    with pytest.raises(InputError, match="'snprintf' is declared as a pure function of others, but is one of the lib"):
+        analyse(load_program([source]), pure=("snprintf",))
