@@ -91,7 +91,7 @@ class Builder:
     def _reachable(self) -> set[int]:
         seen, work = {0}, [0]
         while work:
-            for target in _targets(_terminator(self._blocks[work.pop()])):
+            for target in ir.successors(_terminator(self._blocks[work.pop()])):
                 if target not in seen:
                     seen.add(target)
                     work.append(target)
@@ -290,17 +290,6 @@ def _split(operand: Operand | AddressConstant) -> tuple[GlobalAddress | None, in
 def _terminator(block: _Block) -> ir.Terminator:
     assert block.terminator is not None, "a block that is entered must end"
     return block.terminator
-
-
-def _targets(terminator: ir.Terminator) -> tuple[int, ...]:
-    match terminator:
-        case ir.Jump(target):
-            return (target,)
-        case ir.Branch(_, then, otherwise):
-            return (then, otherwise)
-        case ir.Switch(cases=cases, default=default):
-            return (*(block for _, block in cases), default)
-    return ()
 
 
 def _renumber(terminator: ir.Terminator, number: dict[int, int]) -> ir.Terminator:

@@ -339,6 +339,18 @@ Instruction = (
 Terminator = Jump | Branch | Switch | Return | Unreachable
 
 
+def successors(terminator: Terminator) -> tuple[int, ...]:
+    """The blocks that control may go to; of a switch its default last."""
+    match terminator:
+        case Jump(target):
+            return (target,)
+        case Branch(_, then, otherwise):
+            return (then, otherwise)
+        case Switch(cases=cases, default=default):
+            return (*(block for _, block in cases), default)
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     instructions: tuple[Instruction, ...]

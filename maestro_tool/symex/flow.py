@@ -12,7 +12,7 @@ class Flow:
 
     def __init__(self, function: ir.Function) -> None:
         self._blocks = function.blocks
-        self._next = [_targets(b.terminator) for b in function.blocks]
+        self._next = [ir.successors(b.terminator) for b in function.blocks]
         self._rank = self._ranks()
         self._loops = self._natural_loops()  # header -> blocks
         self._around = [
@@ -158,17 +158,6 @@ class Flow:
             live.discard(getattr(instruction, "dst", -1))
             live.update(_temps_of(instruction))
         return live
-
-
-def _targets(terminator: ir.Terminator) -> tuple[int, ...]:
-    match terminator:
-        case ir.Jump(target):
-            return (target,)
-        case ir.Branch(_, then, otherwise):
-            return (then, otherwise)
-        case ir.Switch(cases=cases, default=default):
-            return (*(block for _, block in cases), default)
-    return ()
 
 
 def _temps_of(step: ir.Instruction | ir.Terminator) -> Iterable[int]:
