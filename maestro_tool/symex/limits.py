@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maestro_tool.solver import BUDGETS
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -28,4 +30,4 @@ class Limits:
     setup_steps: int = 20_000_000
     call_depth: int = 200
     values: int = 64
-    rlimit: int = 2_000_000
+    rlimit: int = BUDGETS.path

@@ -12,16 +12,11 @@ a proof; "yes" may then be too generous.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
-
-import z3
 
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.evaluate import arguments_first, numbers
-from maestro_tool.expr.smt import Translator
+from maestro_tool.solver import Answer, Context, Session, connected
 from maestro_tool.symex.limits import Limits
-
-Answer = Literal["yes", "no", "unknown"]
 
 _NONLINEAR = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
 
@@ -38,7 +33,7 @@ class Solver:
     def __init__(self, limits: Limits, assumptions: Iterable[Expr] = ()) -> None:
         self.queries = 0
         self.likely: Witness = {}  # values that symbols have in some run
-        self._translate = Translator(z3.Context())
+        self._context = Context()
         self._limits = limits
         self._assumptions = tuple(assumptions)
         self._open: dict[Expr, Expr] = {}  # terms with their nonlinear parts replaced by symbols
@@ -74,7 +69,7 @@ class Solver:
 
     def find(self, conditions: tuple[Expr, ...], condition: Expr) -> tuple[Answer, Witness | None]:
         """As `may_hold`, and for "yes" values of the symbols that matter, for which it does (if some are known)."""
-        query = (*self._slice(conditions, condition), condition)
+        query = (*connected((*self._assumptions, *conditions), condition), condition)
         answer = self._answers.get(query)
         if answer is None:
             answer = self._answers[query] = self._check(query)
@@ -93,7 +88,7 @@ class Solver:
 
     def values(self, conditions: tuple[Expr, ...], e: Expr, limit: int) -> list[int] | None:
         """All values ``e`` can take, sorted; None when there are more than ``limit`` or z3 gives up."""
-        query = (*self._slice(conditions, e), e)
+        query = (*connected((*self._assumptions, *conditions), e), e)
         if query not in self._values:
             self._values[query] = self._tried(query) or self._enumerated(query, limit)
         found = self._values[query]
@@ -114,41 +109,21 @@ class Solver:
 
     def _enumerated(self, query: tuple[Expr, ...], limit: int) -> list[int] | None:
         *conditions, e = query
-        solver = self._asked(conditions)
-        term = self._translate(self._opened(e))
+        session = self._asked(conditions)
+        term = self._opened(e)
         found: list[int] = []
         while True:
             self.queries += 1
-            answer = solver.check()
-            if answer == z3.unsat:
+            answer = session.ask()
+            if answer == "no":
                 return sorted(found)
-            if answer == z3.unknown or len(found) >= limit:
+            if answer == "unknown" or len(found) >= limit:
                 return None
-            value = solver.model().eval(term, model_completion=True).as_long()
-            found.append(value)
-            solver.add(term != value)
+            found.append(session.number(term))
+            session.exclude(term, found[-1])
 
-    def _slice(self, conditions: tuple[Expr, ...], about: Expr) -> list[Expr]:
-        """The conditions that share symbols with ``about``, directly or through others."""
-        wanted = set(self.symbols(about))
-        rest = [*self._assumptions, *conditions]
-        chosen: set[Expr] = set()
-        while True:
-            more = [c for c in rest if c not in chosen and not wanted.isdisjoint(self.symbols(c))]
-            if not more:
-                return [c for c in rest if c in chosen]
-            for c in more:
-                chosen.add(c)
-                wanted |= self.symbols(c)
-
-    def _asked(self, conditions: Iterable[Expr]) -> Any:
-        """A z3 solver that holds these conditions.  A new one: what z3 does before it searches, and leaves out where
-        solvers are kept and extended, saves more than keeping them does."""
-        solver = z3.SolverFor("QF_BV", ctx=self._translate.context)
-        solver.set("rlimit", self._limits.rlimit)
-        for c in conditions:
-            solver.add(self._translate(self._opened(c)))
-        return solver
+    def _asked(self, conditions: Iterable[Expr]) -> Session:
+        return self._context.session(self._limits.rlimit, map(self._opened, conditions))
 
     def _opened(self, e: Expr) -> Expr:
         """``e`` with products and quotients that are left open replaced by symbols of their own."""
@@ -173,16 +148,14 @@ class Solver:
 
     def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness | None]:
         self.queries += 1
-        solver = self._asked(query)
-        answer = solver.check()
-        if answer != z3.sat:
-            return ("no" if answer == z3.unsat else "unknown"), None
-        model = solver.model()
+        session = self._asked(query)
+        answer = session.ask()
+        if answer != "yes":
+            return answer, None
         witness: Witness = {}
         for s in frozenset[Expr]().union(*(self.symbols(c) for c in query)):
             if s.width:
-                value = model.eval(self._translate(s), model_completion=True)
-                witness[s] = nodes.const(value.as_long(), s.width)
+                witness[s] = nodes.const(session.number(s), s.width)
         exact = all(self._opened(c) is c or self.holds_under(witness, c) for c in query)
         return "yes", witness if exact else None
 
