@@ -11,7 +11,7 @@ from functools import reduce
 
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
-from maestro_tool.expr.evaluate import arguments_first, numbers
+from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import FALSE, extract, land, lor, symbols
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate
 from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
@@ -66,8 +66,8 @@ def _only_hashable(condition: Expr) -> bool:
 def _span(conditions: tuple[Expr, ...], bits: tuple[Bit, ...]) -> tuple[frozenset[Bit], ...]:
     session = Context().session(BUDGETS.span, conditions)
     expressions = [bit_term(bit) for bit in bits]
-    order = arguments_first(expressions)
-    places = [e for e in order if e.op == "sym"]
+    calculate = Numbers(expressions)
+    places = frozenset[Expr]().union(*map(symbols, expressions))
     found: list[int] = []
     # Directions that are still open: a basis of what is orthogonal to all vectors found so far.
     open_directions = [1 << i for i in range(len(bits))]
@@ -78,8 +78,8 @@ def _span(conditions: tuple[Expr, ...], bits: tuple[Bit, ...]) -> tuple[frozense
             raise ResourceLimitError(f"could not decide which packets are related: z3 gave up ({session.reason})")
         if answer == "no":
             continue  # w vanishes on every related pair: proved
-        frames = numbers(order, {e: session.number(e) for e in places})
-        vector = sum(frames[e] << i for i, e in enumerate(expressions))
+        pair = calculate({e: session.number(e) for e in places})
+        vector = sum(bit << i for i, bit in enumerate(pair))
         found.append(vector)
         open_directions = [d ^ w if (d & vector).bit_count() & 1 else d for d in open_directions]
     basis = _reduced(found)

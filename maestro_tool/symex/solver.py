@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.expr.evaluate import arguments_first, numbers
+from maestro_tool.expr.evaluate import Numbers
+from maestro_tool.expr.operators import OPERATORS
+from maestro_tool.expr.walk import bottom_up
 from maestro_tool.solver import Answer, Context, Session, connected
 from maestro_tool.symex.limits import Limits
-
-_NONLINEAR = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
 
 #: Constants with more bits set than this make products that are hard to reason about.
 _EASY_FACTOR_BITS = 4
@@ -38,7 +38,7 @@ class Solver:
         self._assumptions = tuple(assumptions)
         self._open: dict[Expr, Expr] = {}  # terms with their nonlinear parts replaced by symbols
         self._answers: dict[tuple[Expr, ...], tuple[Answer, Witness | None]] = {}
-        self._orders: dict[Expr, list[Expr]] = {}
+        self._calculate: dict[Expr, Numbers] = {}
         self._values: dict[tuple[Expr, ...], list[int] | None] = {}
 
     def symbols(self, e: Expr) -> frozenset[Expr]:
@@ -58,10 +58,10 @@ class Solver:
             known = {s: witness.get(s) or nodes.const(0, s.width) for s in symbols if s.width}
             return nodes.substitute(condition, known) is nodes.TRUE
         values = {s: witness[s].const if s in witness else 0 for s in symbols}
-        order = self._orders.get(condition)
-        if order is None:
-            order = self._orders[condition] = arguments_first([condition])
-        return bool(numbers(order, values)[condition])
+        calculate = self._calculate.get(condition)
+        if calculate is None:
+            calculate = self._calculate[condition] = Numbers([condition])
+        return bool(calculate(values)[0])
 
     def may_hold(self, conditions: tuple[Expr, ...], condition: Expr) -> Answer:
         """Can ``condition`` hold where ``conditions``, which are satisfiable, do?"""
@@ -99,12 +99,12 @@ class Solver:
         symbols = frozenset[Expr]().union(*(self.symbols(c) for c in query))
         if len(symbols) != 1 or not 0 < (symbol := next(iter(symbols))).width <= 8:
             return None
-        order = arguments_first(query)
+        calculate = Numbers(query)
         found = set()
         for value in range(1 << symbol.width):
-            result = numbers(order, {symbol: value})
-            if all(result[c] for c in query[:-1]):
-                found.add(result[query[-1]])
+            *holds, number = calculate({symbol: value})
+            if all(holds):
+                found.add(number)
         return sorted(found)
 
     def _enumerated(self, query: tuple[Expr, ...], limit: int) -> list[int] | None:
@@ -127,24 +127,14 @@ class Solver:
 
     def _opened(self, e: Expr) -> Expr:
         """``e`` with products and quotients that are left open replaced by symbols of their own."""
-        stack = [e]
-        while stack:
-            x = stack[-1]
-            missing = [a for a in x.args if a not in self._open]
-            if x in self._open or not missing:
-                stack.pop()
-                if x not in self._open:
-                    self._open[x] = self._opened_node(x, tuple(self._open[a] for a in x.args))
-            else:
-                stack.extend(missing)
-        return self._open[e]
+        return bottom_up(e, self._opened_node, self._open)
 
-    def _opened_node(self, e: Expr, args: tuple[Expr, ...]) -> Expr:
-        if e.op in _NONLINEAR:
+    def _opened_node(self, e: Expr, args: list[Expr]) -> Expr:
+        if (operator := OPERATORS.get(e.op)) is not None and operator.hard:
             dense = args[1].is_const and _is_dense(args[1].const)
             if not args[1].is_const or (dense and (e.op == "mul" or _is_open(args[0]))):
                 return nodes.sym(f"nonlinear.{len(self._open)}", e.width)
-        return nodes.rebuild(e, args) if args != e.args else e
+        return nodes.rebuild(e, args) if tuple(args) != e.args else e
 
     def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness | None]:
         self.queries += 1
