@@ -90,6 +90,11 @@ class Session:
         return int(self._model.eval(self._translate(e), model_completion=True).as_long())
 
     @property
+    def work(self) -> int:
+        """Resource units that z3 has used for all that was asked in this context."""
+        return int(self._solver.statistics().get_key_value("rlimit count"))
+
+    @property
     def reason(self) -> str:
         """Why the last answer is "unknown"."""
         return str(self._solver.reason_unknown())

@@ -34,12 +34,18 @@ class Solver:
         self.queries = 0
         self.likely: Witness = {}  # values that symbols have in some run
         self._context = Context()
+        self._last: Session | None = None
         self._limits = limits
         self._assumptions = tuple(assumptions)
         self._open: dict[Expr, Expr] = {}  # terms with their nonlinear parts replaced by symbols
         self._answers: dict[tuple[Expr, ...], tuple[Answer, Witness | None]] = {}
         self._calculate: dict[Expr, Numbers] = {}
         self._values: dict[tuple[Expr, ...], list[int] | None] = {}
+
+    @property
+    def work(self) -> int:
+        """z3's resource units for all queries so far; they are the same on any machine."""
+        return 0 if self._last is None else self._last.work
 
     def symbols(self, e: Expr) -> frozenset[Expr]:
         return nodes.symbols(e)
@@ -123,7 +129,8 @@ class Solver:
             session.exclude(term, found[-1])
 
     def _asked(self, conditions: Iterable[Expr]) -> Session:
-        return self._context.session(self._limits.rlimit, map(self._opened, conditions))
+        self._last = self._context.session(self._limits.rlimit, map(self._opened, conditions))
+        return self._last
 
     def _opened(self, e: Expr) -> Expr:
         """``e`` with products and quotients that are left open replaced by symbols of their own."""
@@ -143,7 +150,8 @@ class Solver:
         if answer != "yes":
             return answer, None
         witness: Witness = {}
-        for s in frozenset[Expr]().union(*(self.symbols(c) for c in query)):
+        symbols = frozenset[Expr]().union(*(self.symbols(c) for c in query))
+        for s in sorted(symbols, key=lambda s: str(s.value)):  # z3 counts its work, which depends on the order
             if s.width:
                 witness[s] = nodes.const(session.number(s), s.width)
         exact = all(self._opened(c) is c or self.holds_under(witness, c) for c in query)
