@@ -247,7 +247,7 @@ def _ip(frame: Frame, kind: PacketClass) -> Expr:
         complete = compare("uge", ip.end, binary("add", ip.start, const(kind.transport.header, 16)))
         found = land(land(found, eq(ip.protocol, const(kind.transport.number, 8))), complete)
     else:
-        for transport in transports(kind.family):
+        for transport in transports(kind.family, kind.options):
             found = land(found, lnot(eq(ip.protocol, const(transport.number, 8))))
     return land(found, lnot(ip.plain) if kind.options else ip.plain)
 
@@ -291,9 +291,10 @@ CLASSES: Final[Mapping[str, PacketClass]] = MappingProxyType({c.name: c for c in
 
 
 @cache
-def transports(family: Family) -> tuple[Transport, ...]:
-    """Protocols above this version of IP that have classes of their own."""
-    return tuple(dict.fromkeys(c.transport for c in CLASSES.values() if c.family == family and c.transport))
+def transports(family: Family, options: bool) -> tuple[Transport, ...]:
+    """Protocols above this version of IP, with or without options, that have classes of their own."""
+    kinds = (c for c in CLASSES.values() if (c.family, c.options) == (family, options))
+    return tuple(c.transport for c in kinds if c.transport is not None)
 
 
 @cache
@@ -346,7 +347,7 @@ def _ipv4_headers(frame: bytes) -> _Headers | None:
         return None
     if int.from_bytes(frame[20:22], "big") & _FRAGMENT_MASK:
         return 4, None, False, True
-    transport = _transport(4, frame)
+    transport = _transport(4, words > 5, frame)
     return (4, transport, words > 5, False) if _whole(transport, total_length - 4 * words) else None
 
 
@@ -358,13 +359,13 @@ def _ipv6_headers(frame: bytes) -> _Headers | None:
         return None
     if frame[20] == IPV6_FRAGMENT_HEADER:
         return 6, None, False, True
-    transport = _transport(6, frame)
+    transport = _transport(6, False, frame)
     return (6, transport, False, False) if _whole(transport, payload) else None
 
 
-def _transport(family: Family, frame: bytes) -> Transport | None:
+def _transport(family: Family, options: bool, frame: bytes) -> Transport | None:
     number = frame[PROTOCOL_AT[family]]
-    return next((t for t in transports(family) if t.number == number), None)
+    return next((t for t in transports(family, options) if t.number == number), None)
 
 
 def _whole(transport: Transport | None, length: int) -> bool:

@@ -12,7 +12,7 @@ static uint32_t be32(const uint8_t *bytes) {
 enum { TCP = 6, UDP = 17, SCTP = 132, IPV6_FRAGMENT_HEADER = 44 };
 enum { ETHERNET = 14, IPV4_MINIMUM = 20, IPV6_HEADER = 40 };
 
-/* Shortest L4 header; whether a NIC sees TCP in less is anybody's guess. */
+/* Shortest L4 header of the protocols that have classes. */
 static uint32_t l4_minimum(uint8_t protocol) {
   return protocol == TCP ? 20 : protocol == UDP ? 8 : protocol == SCTP ? 12 : 0;
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,13 +74,26 @@ def _odd_frames() -> list[bytes]:
     return [frame[:n] for frame in (plain, udp, *whole) for n in range(len(frame) + 1)]
 
 
+def _edges() -> Iterator[bytes]:
+    """Whole headers with every protocol that has a class, and lengths about that of the shortest L4 header."""
+    known = {c.transport for c in CLASSES.values() if c.transport is not None}
+    numbers_above = (1, 44, *(t.number for t in known))
+    payloads = sorted({0} | {t.header + n for t in known for n in (-1, 0, 1)})
+    for number, payload, extra in itertools.product(numbers_above, payloads, (-1, 0, 6)):
+        for words, fragment in itertools.product((5, 6, 15), (0, 0x4000, 0x2000, 0x0001)):
+            header = struct.pack(">BBHHHBB", 0x40 | words, 0, 4 * words + payload, 0, fragment, 64, number)
+            yield b"\0" * 12 + b"\x08\x00" + header.ljust(4 * words + payload + extra, b"\0")
+        header = struct.pack(">IHBB", 6 << 28, payload, number, 64)
+        yield b"\0" * 12 + b"\x86\xdd" + header.ljust(40 + payload + extra, b"\0")
+
+
 def test_evaluated_predicates_and_classify(c: Oracle) -> None:
-    frames = [*_odd_frames(), *_random_frames(3000)]
+    frames = [*_odd_frames(), *_edges(), *_random_frames(2000)]
     predicates = [predicate(name) for name in CLASSES]
     order = arguments_first(predicates)
     found = []
+    symbols = {x: str(x.value) for x in order if x.op == "sym"}
     for frame in frames:
-        symbols = {x: str(x.value) for x in order if x.op == "sym"}
         values = {x: _value(frame, name) for x, name in symbols.items()}
         truth = numbers(order, values)
         holding = [name for name, p in zip(CLASSES, predicates, strict=True) if truth[p]]
