@@ -11,7 +11,7 @@ from typing import Any
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, FIELDS_OF_VIEW, IPV6_LENGTH, View, classify, view
-from maestro_tool.packet.fields import ALL_FIELDS, INPUT_BITS
+from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS
 from maestro_tool.rss.symmetric import FUNCTIONS, Function, applied
 from maestro_tool.rss.table import table
 from maestro_tool.rss.toeplitz import HASH_BITS, toeplitz
@@ -149,15 +149,7 @@ def nic_input(frame: bytes, packet_class: str, fields: Sequence[str]) -> bytes:
     """The hash input that a NIC takes: it follows the IHL and knows IPv6; bytes beyond the frame count as 0."""
     ipv6 = CLASSES[packet_class].family == 6
     l4 = IPV6_LENGTH if ipv6 else ETHERNET_LENGTH + 4 * (frame[14] & 15 if fields else 5)
-    places = {
-        "src_ip": 26,
-        "dst_ip": 30,
-        "src_port": l4,
-        "dst_port": l4 + 2,
-        "src_ip6": 22,
-        "dst_ip6": 38,
-        "sctp_tag": l4 + 4,
-        "ip_id": 18,
-    }
+    addresses = {name: ALL_FIELDS[name].offset for names in ADDRESSES_OF.values() for name in names}
+    places = {**addresses, "src_port": l4, "dst_port": l4 + 2, "sctp_tag": l4 + 4, "ip_id": 18}
     size = {f: INPUT_BITS[f] // 8 for f in fields}
     return b"".join(frame[places[f] : places[f] + size[f]].ljust(size[f], b"\0") for f in fields)
