@@ -355,8 +355,6 @@ def _call_paths(
             except _MALFORMED:
                 cache.reject(key)
         what = (program, request.arguments, request.ports, limits, request.pure, progress)
-        analysis = symex.analyse(*what, trusting=True)
-        if not sharding.trusted(analysis):
-            analysis = symex.analyse(*what)
+        analysis = sharding.confirmed(symex.conjecture(*what)) or symex.analyse(*what)
         cache.put(key, symex.analysis_to_json(analysis))
         return analysis

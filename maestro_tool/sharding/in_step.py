@@ -39,7 +39,7 @@ def obstacles(scope: Scope, rest: Scope, reach: Reach, prover: Prover) -> Iterat
 
 
 def trusted(analysis: Analysis) -> bool:
-    """Whether what `analyse` took for granted of maps that packets erase keys from is true.
+    """Whether what `conjecture` took for granted of maps that packets erase keys from is true.
 
     It is, by induction over packets, if every path that starts with it also ends with it: a map's keys lie in one
     vector at their values, nothing else is written there while the map holds them, and no key is put twice.

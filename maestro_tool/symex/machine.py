@@ -36,7 +36,7 @@ class Machine(Access):
     merger: Merger | None = None
     #: Called with a place wherever a path goes on after a fork.
     tick: Callable[[int], None] | None = None
-    trusting: bool = False  # see `analyse`
+    trusting: bool = False  # see `conjecture`
 
     # ----------------------------------------------------------------------- paths
 
