@@ -16,6 +16,7 @@ from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import MemoryBit, MemoryByte, memory_bit, memory_byte
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import KeyField
+from maestro_tool.symex.events import opaque_values
 from maestro_tool.symex.layout import Layout
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
@@ -129,9 +130,9 @@ def _chained(end: State) -> set[int] | None:
     None of other calculations: it is not known whether they mean to give different keys one hash.
     """
     crc: dict[Expr, tuple[Expr, ...]] = {
-        value: fact[2:]  # type: ignore[misc]
-        for fact, value in end.facts.items()
-        if fact[0] == "opaque" and str(fact[1]).startswith("__builtin_ia32_crc32") and isinstance(value, Expr)
+        value: operands
+        for function, operands, value in opaque_values(end)
+        if function.startswith("__builtin_ia32_crc32")
     }
     chained: set[int] = set()
     work = [_in_bits(end.result)] if isinstance(end.result, Expr) else []
