@@ -11,7 +11,7 @@ from maestro_tool import nf, rss, sharding, symex
 from maestro_tool.frontend import load_program
 from maestro_tool.nic import load_profile
 from maestro_tool.rss import prove
-from maestro_tool.sharding.bits import show_field
+from maestro_tool.sharding.facts.bits import show_field
 from maestro_tool.sharding.plan import ShardingPlan
 from maestro_tool.symex import Analysis, Limits
 
