@@ -1,0 +1,45 @@
+"""Compiling C for tests, each unit once: ccache, where it is installed, remembers in build/ccache what it compiled.
+
+It finds a unit by the compiler, the flags, and what the preprocessor makes of the source; so the runtime, which most
+programs here are linked with, is compiled once per set of flags, also for builds that SCons does in many folders.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "build" / "ccache"
+
+
+def environment() -> dict[str, str]:
+    """Variables with which ``gcc`` is ccache, for programs and (tests/home) for SCons; none where there is no ccache."""
+    if not (ccache := shutil.which("ccache")):
+        return {}
+    compiler = FOLDER / "bin" / "gcc"
+    compiler.parent.mkdir(parents=True, exist_ok=True)
+    if not compiler.exists():
+        made = compiler.with_name(f"gcc{os.getpid()}")  # other processes do the same
+        made.symlink_to(ccache)
+        made.rename(compiler)
+    return {
+        "PATH": f"{compiler.parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(ROOT / "tests" / "home"),
+        "CCACHE_DIR": str(FOLDER),
+        "CCACHE_NOHASHDIR": "1",  # debug information may name the folder of another test
+        "CCACHE_MAXSIZE": "1G",
+    }
+
+
+def objects(sources: Iterable[Path], flags: Sequence[str], folder: Path) -> list[Path]:
+    """Objects of ``sources`` in ``folder``, in their order; one command each, as ccache needs it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for number, source in enumerate(sources):
+        made.append(folder / f"{number}-{source.stem}.o")
+        subprocess.run(["gcc", *flags, "-c", str(source), "-o", str(made[-1])], check=True)
+    return made
