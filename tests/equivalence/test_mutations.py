@@ -20,6 +20,7 @@ from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.renaming import renamed_by
 from maestro_tool.traffic.spec import TrafficSpec
 from tests import compiling
+from tests.quick import one_quick
 
 TRAFFIC = TrafficSpec(flows=1000, packets=10_000, replies=0.4, odd=0.1, seed=3)
 
@@ -150,7 +151,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", one_quick(WRONG, "fw-bit"))
 def test_wrong_programs_are_noticed(build: Build, tmp_path: Path, name: str) -> None:
     strategy, nf, change = WRONG[name]
     case = PARALLEL[nf][0]

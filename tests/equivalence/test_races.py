@@ -63,7 +63,7 @@ def race(folder: Path, objects: list[Path], *arguments: str) -> subprocess.Compl
 @pytest.mark.parametrize(
     ("name", "strategy", "arguments"),
     [
-        ("fw", "locks", ["--expire", "50"]),
+        pytest.param("fw", "locks", ["--expire", "50"], marks=pytest.mark.quick),
         ("fw", "tm", ["--expire", "50"]),
         ("pol", "locks", []),
         ("bridge", "locks", ["--expire", "50"]),
@@ -78,7 +78,9 @@ def race(folder: Path, objects: list[Path], *arguments: str) -> subprocess.Compl
         ("lb", "tm", ["--expire", "50", "--backend-expire", "200"]),
     ],
 )
-def test_no_data_races(name: str, strategy: str, arguments: list[str], watched_runtime: list[Path], tmp_path: Path) -> None:
+def test_no_data_races(
+    name: str, strategy: str, arguments: list[str], watched_runtime: list[Path], tmp_path: Path
+) -> None:
     done = race(generated(name, strategy, tmp_path), watched_runtime, *arguments)
     assert done.returncode == 0, done.stderr[:3000]
     write_locks, restarts = map(int, done.stdout.split()[-2:])

@@ -14,6 +14,7 @@ from maestro_tool import dpdk, runtime
 from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.renaming import renamed_by
 from tests import compiling
+from tests.quick import one_quick
 
 FLAGS = ("-std=gnu11", "-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -48,7 +49,7 @@ def sequential_results() -> Results:
     return {}
 
 
-@pytest.mark.parametrize(("strategy", "nf"), PROGRAMS, ids=lambda value: value)
+@pytest.mark.parametrize(("strategy", "nf"), one_quick(PROGRAMS, ("auto", "fw")), ids=lambda value: value)
 def test_sanitizers_report_nothing(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sanitized_runtime: Path,
     sequential_results: Results, strategy: str, nf: str,

@@ -19,6 +19,7 @@ from pathlib import Path
 import dpkt  # type: ignore[import-untyped]
 import pytest
 
+from tests.quick import one_quick
 from tests.runtime.toolchain import HERE, Toolchain
 
 EXPIRE_US = 50_000
@@ -155,7 +156,8 @@ def replay(program: Path, captures: tuple[Path, Path], folder: Path, *words: str
 
 
 @pytest.mark.parametrize(
-    ("variant", "workers"), [("sequential", 1), ("soft", 1), ("soft", 2), ("soft", 3), ("soft", 7)]
+    ("variant", "workers"),
+    one_quick([("sequential", 1), ("soft", 1), ("soft", 2), ("soft", 3), ("soft", 7)], ("soft", 2)),
 )
 def test_replay(
     variant: str,

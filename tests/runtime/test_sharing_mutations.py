@@ -11,6 +11,7 @@ import pytest
 
 from maestro_tool import runtime
 from tests import compiling
+from tests.quick import one_quick
 from tests.runtime.test_runtime import ENVIRONMENT, PROGRAMS
 from tests.runtime.toolchain import HERE, STRICT, Toolchain, pkg_config
 
@@ -114,7 +115,7 @@ def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", MUTATIONS)
+@pytest.mark.parametrize("name", one_quick(MUTATIONS, "uses not undone"))
 def test_mutation_is_noticed(name: str, plain: Toolchain, tmp_path: Path) -> None:
     mutation = MUTATIONS[name]
     root = mutated(mutation, tmp_path / "runtime")

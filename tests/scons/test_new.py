@@ -20,7 +20,6 @@ def test_an_empty_folder_becomes_a_repository(tmp_path: Path) -> None:
     assert "limiter" in tree.built("-h").out
 
 
-@pytest.mark.slow
 def test_its_own_test_passes_and_can_fail(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     assert tree.maestro("new", "limiter").status == 0

@@ -44,6 +44,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+@pytest.mark.quick
 def test_wheel_is_pure_and_complete(wheel: Path) -> None:
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -82,7 +83,6 @@ def tutorial_commands() -> list[str]:
     return re.findall(r"^    ((?:scons|maestro|python|sed) .*)$", text, re.M)
 
 
-@pytest.mark.slow
 def test_every_command_of_the_tutorial_in_an_empty_folder(python: Path, tmp_path: Path) -> None:
     commands = tutorial_commands()
     assert len(commands) >= 13 and commands[0] == "maestro new limiter"
