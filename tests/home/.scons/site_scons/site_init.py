@@ -1,13 +1,12 @@
 """Read by SCons where $HOME is tests/home, as in tests: what they build is compiled through ccache (tests/compiling.py).
 
-SCons looks for compilers elsewhere than in $PATH, and does not hand its environment on.
+SCons hands only some of its environment on to the programs that it starts.
 """
 
 import os
-import shutil
 
 import SCons.Defaults
 
-if "CCACHE_DIR" in os.environ:
-    SCons.Defaults.ConstructionEnvironment["CC"] = shutil.which("gcc")
+if folder := os.environ.get("CCACHE_DIR"):
+    SCons.Defaults.ConstructionEnvironment["CC"] = f"{folder}/bin/gcc"
     SCons.Defaults.ConstructionEnvironment["ENV"] = {n: v for n, v in os.environ.items() if n.startswith("CCACHE_")}
