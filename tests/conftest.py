@@ -47,4 +47,5 @@ def is_asked(item: pytest.Item, known: durations.Durations) -> bool:
         return False
     if not item.config.getoption("quick") or item.get_closest_marker("quick"):
         return True
-    return item.nodeid.startswith(UNITS) and durations.of(item.nodeid, known) <= QUICK
+    slow = item.get_closest_marker("slow") or durations.of(item.nodeid, known) > QUICK
+    return item.nodeid.startswith(UNITS) and not slow

@@ -43,13 +43,15 @@ def test_long(): pass
 def test_quick(): pass
 def test_brief(): pass
 def test_slow(): pass
+@pytest.mark.slow
+def test_marked(): pass
 """
 
 
 @pytest.mark.parametrize(
     ("folder", "option", "chosen"),
     [
-        ("unit", "", {"test_quick", "test_brief", "test_slow"}),
+        ("unit", "", {"test_quick", "test_brief", "test_slow", "test_marked"}),
         ("unit", "--long", {"test_long"}),
         ("unit", "--quick", {"test_quick", "test_brief"}),
         ("scons", "--quick", {"test_quick"}),
@@ -63,7 +65,7 @@ def test_options(tmp_path: Path, folder: str, option: str, chosen: set[str]) -> 
     example = tests / folder / "test_example.py"
     example.write_text(EXAMPLE)
     (tests / "durations.json").write_text(json.dumps({f"tests/{folder}/test_example.py::test_slow": 2.0}))
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long\n quick\naddopts = --import-mode=importlib\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long\n quick\n slow\naddopts = --import-mode=importlib\n")
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q", *filter(None, [option])]
     done = subprocess.run([*words, str(example)], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert {line.split("::")[1] for line in done.stdout.splitlines() if "::" in line} == chosen
