@@ -17,7 +17,7 @@ FOLDER = ROOT / "build" / "ccache"
 
 
 def environment() -> dict[str, str]:
-    """Variables with which ``gcc`` is ccache, for programs and (tests/home) for SCons; none where there is no ccache."""
+    """Variables with which ``gcc`` is ccache; none where there is no ccache."""
     if not (ccache := shutil.which("ccache")):
         return {}
     compiler = FOLDER / "bin" / "gcc"
@@ -28,11 +28,17 @@ def environment() -> dict[str, str]:
         made.rename(compiler)
     return {
         "PATH": f"{compiler.parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(ROOT / "tests" / "home"),
         "CCACHE_DIR": str(FOLDER),
         "CCACHE_NOHASHDIR": "1",  # debug information may name the folder of another test
         "CCACHE_MAXSIZE": "1G",
     }
+
+
+def for_scons() -> dict[str, str]:
+    """Variables with which SCons compiles in the same way: it reads tests/home/.scons."""
+    if not shutil.which("ccache"):
+        return {}
+    return {**{n: v for n, v in os.environ.items() if n.startswith("CCACHE_")}, "HOME": str(ROOT / "tests" / "home")}
 
 
 def objects(sources: Iterable[Path], flags: Sequence[str], folder: Path) -> list[Path]:

@@ -10,8 +10,6 @@ from tests import compiling, durations
 
 #: Folders and files whose tests need little: no build, no program that runs.
 UNITS = ("tests/unit/", "tests/tools/", "tests/wheel/test_manifest.py")
-#: In seconds: units that take longer are not for --quick.
-QUICK = 1.0
 
 os.environ.pop("MAESTRO_CACHE", None)
 os.environ.update(compiling.environment())
@@ -19,7 +17,7 @@ os.environ.update(compiling.environment())
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("maestro")
-    group.addoption("--quick", action="store_true", help=f"units of up to {QUICK:g} s, and tests that are marked quick")
+    group.addoption("--quick", action="store_true", help="units that are brief, and tests that are marked quick")
     group.addoption("--long", action="store_true", help="the tests that are marked long, and only them")
     group.addoption("--durations-store", action="store_true", help=f"write tests/{durations.FILE.name}")
 
@@ -47,5 +45,5 @@ def is_asked(item: pytest.Item, known: durations.Durations) -> bool:
         return False
     if not item.config.getoption("quick") or item.get_closest_marker("quick"):
         return True
-    slow = item.get_closest_marker("slow") or durations.of(item.nodeid, known) > QUICK
+    slow = item.get_closest_marker("slow") or item.nodeid in known
     return item.nodeid.startswith(UNITS) and not slow

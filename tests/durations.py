@@ -1,7 +1,7 @@
 """How long tests take: kept in durations.json, which `./test --durations-store` writes.
 
-By it xdist's workers take files, the longest first, so that they end together, and --quick knows which units take
-long.  Not pytest-split, which cuts a suite into parts for machines of their own, and keeps the time of every test.
+By it xdist's workers take files, the longest first, so that they end together, and --quick knows which units are
+brief.  Not pytest-split, which cuts a suite into parts for machines of their own, and keeps the time of every test.
 """
 
 from __future__ import annotations
@@ -26,15 +26,11 @@ def read() -> Durations:
     return dict(json.loads(FILE.read_text(encoding="utf-8")))
 
 
-def of(test: str, durations: Durations) -> float:
-    return durations.get(test, BRIEF)
-
-
 def files_longest_first(tests: Iterable[str], durations: Durations) -> list[str]:
     """Files of ``tests``, by how long these take together."""
     total: defaultdict[str, float] = defaultdict(float)
     for test in tests:
-        total[file_of(test)] += of(test, durations)
+        total[file_of(test)] += durations.get(test, BRIEF)
     return sorted(total, key=lambda file: (-total[file], file))
 
 

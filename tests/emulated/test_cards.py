@@ -7,6 +7,7 @@ must be found by the packets that need it, on whatever port they come.
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import socket
@@ -24,6 +25,7 @@ from guest import CARDS, ROOT, Guest
 
 from maestro_tool import plan_json
 from maestro_tool.rss.model import PortModel, place, port_models
+from tests import compiling
 
 WORKERS = 3
 #: Frames under way at a time: more than a card's ring holds would be lost.
@@ -58,7 +60,8 @@ def scons(folder: Path, card: str, *words: str) -> Path:
     for name in ("nfs", "configs", "site_scons", "SConstruct"):
         (folder / name).symlink_to(ROOT / name)
     command = [sys.executable, "-m", "SCons", "-s", f"nic={card}", *words]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    environment = {**os.environ, **compiling.for_scons()}
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     return folder / "build" / card
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from nf_runs import ROOT
 
+from tests import compiling
+
 
 def build_programs(folder: Path, nfs: Path, strategies: Mapping[str, Iterable[str]], sequential: Iterable[str]) -> None:
     """Parallel programs of NFs below ``nfs`` by strategy, and sequential ones, where `nf_runs.Build` looks for them."""
@@ -28,7 +30,12 @@ def _scons(folder: Path, nfs: Path, name: str, *words: str) -> None:
     for part in ("SConstruct", "configs", "site_scons"):
         (tree / part).symlink_to(ROOT / part)
     (tree / "nfs").symlink_to(nfs)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MAESTRO_CACHE": str(folder / "cache")}
+    environment = {
+        **os.environ,
+        **compiling.for_scons(),
+        "PYTHONPATH": str(ROOT),
+        "MAESTRO_CACHE": str(folder / "cache"),
+    }
     command = [sys.executable, "-m", "SCons", "-j2", *words]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:

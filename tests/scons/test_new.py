@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from scons_tree import ROOT, Tree
+
+from tests import compiling
 
 
 def test_an_empty_folder_becomes_a_repository(tmp_path: Path) -> None:
@@ -34,10 +35,9 @@ def test_its_own_test_passes_and_can_fail(tmp_path: Path) -> None:
 
 
 def own_test(tree: Tree) -> subprocess.CompletedProcess[str]:
-    compiler = {n: v for n, v in os.environ.items() if n == "HOME" or n.startswith("CCACHE_")}
     return subprocess.run(
         [sys.executable, "nfs/limiter/test_limiter.py"],
-        cwd=tree.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **compiler},
+        cwd=tree.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **compiling.for_scons()},
         capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from manifest import ROOT, committed
 
+from tests import compiling
+
 SCONSTRUCT = """
 env = Environment(tools=["default", "maestro"], toolpath=[PyPackageDir("maestro_tool.scons.site_tools")])
 nodes = env.Parallelize("bridge", Glob("src/*.c"), NIC="soft", NF_ARGS=[], PORTS=2)
@@ -100,6 +102,7 @@ def test_every_command_of_the_tutorial_in_an_empty_folder(python: Path, tmp_path
 
 def _run(words: list[object], cwd: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MAESTRO_CACHE")}
+    environment |= compiling.for_scons()
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # where ninja is
     done = subprocess.run(
         [str(w) for w in words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False

@@ -1,4 +1,4 @@
-"""Read by SCons where $HOME is tests/home, as in tests: what they build is compiled through ccache (tests/compiling.py).
+"""Read by SCons where $HOME is tests/home (tests/compiling.py): builds of tests compile through ccache.
 
 SCons hands only some of its environment on to the programs that it starts.
 """
