@@ -9,7 +9,7 @@ import pytest
 from tests import compiling, durations
 
 #: Folders and files whose tests need little: no build, no program that runs.
-UNITS = ("tests/unit/", "tests/tools/", "tests/wheel/test_manifest.py")
+UNITS = ("tests/unit/", "tests/vocabulary/", "tests/tools/", "tests/wheel/test_manifest.py")
 
 os.environ.pop("MAESTRO_CACHE", None)
 os.environ.update(compiling.environment())
