@@ -20,12 +20,7 @@ def environment() -> dict[str, str]:
     """Variables with which ``gcc`` is ccache; none where there is no ccache."""
     if not (ccache := shutil.which("ccache")):
         return {}
-    compiler = FOLDER / "bin" / "gcc"
-    compiler.parent.mkdir(parents=True, exist_ok=True)
-    if not compiler.exists():
-        made = compiler.with_name(f"gcc{os.getpid()}")  # other processes do the same
-        made.symlink_to(ccache)
-        made.rename(compiler)
+    compiler = _link(FOLDER / "bin" / "gcc", Path(ccache))
     return {
         "PATH": f"{compiler.parent}{os.pathsep}{os.environ['PATH']}",
         "CCACHE_DIR": str(FOLDER),
@@ -35,10 +30,21 @@ def environment() -> dict[str, str]:
 
 
 def for_scons() -> dict[str, str]:
-    """Variables with which SCons compiles in the same way: it reads tests/home/.scons."""
+    """Variables with which SCons compiles in the same way: it reads $HOME/.scons, which is tests/scons_home."""
     if not shutil.which("ccache"):
         return {}
-    return {**{n: v for n, v in os.environ.items() if n.startswith("CCACHE_")}, "HOME": str(ROOT / "tests" / "home")}
+    home = _link(FOLDER / "home" / ".scons", ROOT / "tests" / "scons_home").parent
+    return {**{n: v for n, v in os.environ.items() if n.startswith("CCACHE_")}, "HOME": str(home)}
+
+
+def _link(path: Path, target: Path) -> Path:
+    """A link at ``path``, which other processes may make at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        made = path.with_name(f"{path.name}{os.getpid()}")
+        made.symlink_to(target)
+        made.rename(path)
+    return path
 
 
 def objects(sources: Iterable[Path], flags: Sequence[str], folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Read by SCons where $HOME is tests/home (tests/compiling.py): builds of tests compile through ccache.
+"""Read by SCons in tests (tests/compiling.py): builds compile through ccache, too.
 
 SCons hands only some of its environment on to the programs that it starts.
 """
