@@ -57,6 +57,7 @@ def constraints(plan: ShardingPlan):
     return {(*c.ports, frozenset((show_field(a), show_field(b)) for a, b in c.equal)) for c in plan.constraints}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", EXPECTED)
 def test_expected_constraints(name):
     plan = plan_of(name)

@@ -15,6 +15,7 @@ from maestro_tool.cache import NoCache
 from maestro_tool.diagnostics import ResourceLimitError, UnsupportedError
 from maestro_tool.sharding.outcome import words
 from maestro_tool.symex import analysis_from_json, analysis_to_json
+from tests.quick import one_quick
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -40,7 +41,7 @@ def analysed(folder: Path, **changes: object) -> pipeline.Analysed:
     return pipeline.analyse(request, NoCache(), pipeline.Stopwatch())
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", one_quick(EXPECTED, "vigfw"))
 def test_analysis(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     found = analysed(Path("tests/foreign") / name)
