@@ -151,8 +151,8 @@ _LIBRARY: Final[Mapping[str, Behaviour]] = {
     **_does("nf_parse_etheraddr nf_parse_ipv4addr nf_parse_port nf_parse_proto nf_parse_device", (0,), (1,),
             changes=(ERRNO,)),
     **_does("nf_util_parse_int", (0, 1), changes=(_FILES, ERRNO), calls="any"),  # may end the program
-    **_does("nf_mac_to_str", (0,), changes=(_HEAP, ERRNO)),
-    **_does("nf_rte_ipv4_to_str", changes=(_HEAP, ERRNO)),
+    **_does("nf_mac_to_str", (0,), changes=(ERRNO,)),  # each text is memory of its own
+    **_does("nf_rte_ipv4_to_str", changes=(ERRNO,)),
     # ----------------------------------------------------------------- files, output and the environment
     **_does("printf rte_log puts putchar fputs fputc fwrite fprintf fflush", _from(0), changes=_STREAM),
     **_does("vprintf", (0, 1), (1,), uses=(MEMORY,), changes=_STREAM),  # the list goes on

@@ -157,8 +157,8 @@ class PacketMachine(Machine):
         device = INPUT_PORT in symbols
         if device:
             known[INPUT_PORT] = nodes.const(self.port, INPUT_PORT.width)
-        # Compared with a packet's bytes, a number stays open: the paths are the same whatever it is at run time.  Where it
-        # alone decides, only one way is looked at, so the program must run with this number.
+        # Compared with a packet's bytes, a number stays open: the paths are the same whatever it is at run time.  Where
+        # it alone decides, only one way is looked at, so the program must run with this number.
         if configuration and (device or len(configuration) == len(symbols)):
             for s in configuration:
                 self.pin(s, loc)

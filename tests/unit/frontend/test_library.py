@@ -149,6 +149,7 @@ ACCEPTED = {
     "what was allocated": "map_allocate(eq, hash, count, &m); vector_allocate(4, count, 0, &v); return m != 0;",
     "what is printed": 'int a = 1; return a + printf("%d %s", count, s->text);',
     "text of an address": 'printf("%s", nf_rte_ipv4_to_str(ip->src_addr)); return s->n;',
+    "two texts": 'printf("%s %s", nf_rte_ipv4_to_str(ip->src_addr), nf_rte_ipv4_to_str(ip->dst_addr)); return 1;',
     "parsed to an address": "uint16_t port; return x + nf_parse_port(argv[0], &port);",
     "built-in": "return x + __builtin_popcount(count) + __builtin_clz(count);",
     "swapped": "return ntohs(ip->packet_id) + rte_be_to_cpu_16(ip->total_length) + htons(s->n);",
