@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,8 +30,8 @@ def compile_runtime(folder: Path, *without: str) -> list[Path]:
     return compile_all(folder, [runtime.SOURCE / f"{name}.c" for name in _PARTS if name not in without])
 
 
-def load(path: Path, objects: Iterable[Path]) -> ctypes.CDLL:
+def link(path: Path, objects: Iterable[Path]) -> Path:
     """A shared library with variables of its own, though others may have the same names; nothing is missing in it."""
     words = ["gcc", "-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", str(path), *map(str, objects)]
     subprocess.run([*words, *pkg_config("--libs"), "-lpthread"], check=True)
-    return ctypes.CDLL(str(path))
+    return path

@@ -10,19 +10,23 @@ _BACKEND = 4  # bytes of a number in a consistent hashing table
 
 
 class Vector:
-    """``capacity`` elements of ``size`` bytes, and a spare one where all other indices lead."""
+    """``capacity`` elements of ``size`` bytes, and a spare one where all other indices lead; ``default``: the content
+    of those that nobody wrote."""
 
-    def __init__(self, capacity: int, size: int, elements: Iterable[tuple[int, bytes]] = ()) -> None:
+    def __init__(
+        self, capacity: int, size: int, elements: Iterable[tuple[int, bytes]] = (), default: bytes | None = None
+    ) -> None:
         self.capacity, self.size = capacity, size
+        self._default = bytes(size) if default is None else default
         self._elements: dict[int, bytearray] = {}
         for index, content in elements:
             self.write(index, 0, content)
 
     def element(self, index: int) -> bytes:
-        return bytes(self._elements.get(self._place(index), bytes(self.size)))
+        return bytes(self._elements.get(self._place(index), self._default))
 
     def write(self, index: int, offset: int, content: bytes) -> None:
-        element = self._elements.setdefault(self._place(index), bytearray(self.size))
+        element = self._elements.setdefault(self._place(index), bytearray(self._default))
         element[offset : offset + len(content)] = content
         assert len(element) == self.size, (index, offset, content)
 
