@@ -8,7 +8,7 @@ which is how C spells a Boolean.  z3 is not needed for any of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -16,7 +16,7 @@ _TABLE: WeakValueDictionary[tuple[object, ...], Expr] = WeakValueDictionary()
 
 
 class Expr:
-    """``op`` with ``args``; ``value`` holds a constant, a symbol's name, or extract bounds (hi, lo).
+    """``op`` with ``args``; ``value`` holds a constant, a symbol (`expr.symbols`), or extract bounds (hi, lo).
 
     ``depth`` is the longest way to a leaf: foldings that descend into arguments stop at deep terms, so that
     building an expression stays cheap (subterms are shared; descending is not).
@@ -26,7 +26,7 @@ class Expr:
     op: str
     width: int
     args: tuple[Expr, ...]
-    value: int | str | tuple[int, int] | None
+    value: Hashable
     depth: int
     _hash: int
     _symbols: frozenset[Expr] | None
@@ -59,7 +59,7 @@ class Expr:
         return (_make, (self.op, self.width, self.args, self.value))
 
 
-def _make(op: str, width: int, args: tuple[Expr, ...] = (), value: int | str | tuple[int, int] | None = None) -> Expr:
+def _make(op: str, width: int, args: tuple[Expr, ...] = (), value: Hashable = None) -> Expr:
     key = (op, width, value, *map(id, args))
     found = _TABLE.get(key)
     if found is not None:
@@ -77,8 +77,9 @@ def const(value: int, width: int) -> Expr:
     return _make("const", width, (), value & ((1 << width) - 1))
 
 
-def sym(name: str, width: int) -> Expr:
-    return _make("sym", width, (), name)
+def sym(symbol: Hashable, width: int) -> Expr:
+    """A free variable; ``symbol`` says what it stands for (`expr.symbols`), its text orders expressions."""
+    return _make("sym", width, (), symbol)
 
 
 TRUE: Final = _make("const", 0, (), 1)

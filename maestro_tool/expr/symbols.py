@@ -1,21 +1,24 @@
 """What the free variables of expressions stand for: values, one class per kind of origin.
 
-A symbol is the ``value`` of an `Expr` whose ``op`` is ``sym``.  Its text (``str``) names it in JSON, in SMT and in dumps,
-and `parse` reads it back; nothing else looks into that text.  The functions below make the expressions, with the width
-that all phases rely on.
+A symbol is the ``value`` of an `Expr` whose ``op`` is ``sym``.  Its text (``str``) names it in JSON, in SMT and in
+dumps, and `parse` reads it back; nothing else looks into that text.  The functions below make the
+expressions, with the width that all phases rely on.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import Final, Literal
 
 from maestro_tool.expr.nodes import Expr, sym
 
 #: Which packet of a pair a symbol belongs to; "" where there is only one.
 Packet = Literal["", "a", "b"]
+
+#: The packets of a pair, by side.
+PACKETS: Final[tuple[Packet, Packet]] = ("a", "b")
 
 
 class Symbol:
@@ -139,7 +142,7 @@ def _prefix(packet: Packet) -> str:
 # --------------------------------------------------------------------------- as expressions
 
 
-@lru_cache(maxsize=None)
+@cache
 def _byte(offset: int, packet: Packet) -> PacketByte:
     return PacketByte(offset, packet)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from maestro_tool.expr import nodes
 from maestro_tool.expr.nodes import Expr
+from maestro_tool.expr.symbols import PacketByte, Produced, parse
 
 _INFIX = {
     "add": "+", "sub": "-", "mul": "*", "udiv": "/", "urem": "%", "sdiv": "/s", "srem": "%s", "and": "&",
@@ -44,8 +45,7 @@ def _show(e: Expr, room: list[int]) -> str:
                 return "true" if e.const else "false"
             return _number(e.const, e.width)
         case "sym":
-            name = str(e.value)
-            return f"pkt[{name[4:]}]" if name.startswith("pkt.") else name
+            return f"pkt[{e.value.offset}]" if isinstance(e.value, PacketByte) and not e.value.packet else str(e.value)
         case "concat":
             span = packet_span(e)
             if span:
@@ -99,17 +99,20 @@ def _reversed(e: Expr) -> Expr:
 
 def _byte_run(e: Expr) -> str | None:
     """``vector_read.5[0..7]`` for the bytes that one event read, in memory (``le``) or in wire order."""
-    names = [str(a.value).rpartition(".") for a in e.args]
-    if any(a.op != "sym" or a.width != 8 or not n[2].isdigit() for a, n in zip(e.args, names, strict=True)):
+    numbers: list[int] = []
+    read: set[str] = set()
+    for a in e.args:
+        if not isinstance(a.value, Produced) or not isinstance(a.value.part, int):
+            return None
+        numbers.append(a.value.part)
+        read.add(f"{a.value.operation}.{a.value.event}")
+    if len(read) != 1:
         return None
-    if len({n[0] for n in names}) != 1 or not names[0][0]:
-        return None
-    numbers = [int(n[2]) for n in names]
-    count = len(numbers)
+    name, count = read.pop(), len(numbers)
     if numbers == list(range(numbers[0], numbers[0] + count)):
-        return f"{names[0][0]}[{numbers[0]}..{numbers[-1]}]"
+        return f"{name}[{numbers[0]}..{numbers[-1]}]"
     if numbers == list(range(numbers[0], numbers[0] - count, -1)):
-        return f"le({names[0][0]}[{numbers[-1]}..{numbers[0]}])"
+        return f"le({name}[{numbers[-1]}..{numbers[0]}])"
     return None
 
 
@@ -118,9 +121,9 @@ def packet_span(e: Expr) -> tuple[int, int] | None:
     parts = e.args if e.op == "concat" else (e,)
     first = end = None
     for p in parts:
-        if p.op != "sym" or not str(p.value).startswith("pkt."):
+        if not isinstance(p.value, PacketByte) or p.value.packet:
             return None
-        n = int(str(p.value)[4:])
+        n = p.value.offset
         if end is None:
             first = n
         elif n != end:
@@ -151,11 +154,19 @@ class Pool:
             if missing:
                 stack.extend(missing)
                 continue
-            value = list(x.value) if isinstance(x.value, tuple) else x.value
+            value = _value_to_json(x)
             self._index[x] = len(self.entries)
             self.entries.append([x.op, x.width, value, *(self._index[a] for a in x.args)])
             stack.pop()
         return self._index[e]
+
+
+def _value_to_json(e: Expr) -> int | str | list[int] | None:
+    if e.op == "sym":
+        return str(e.value)
+    if e.op == "extract":
+        return list(e.bounds)
+    return e.const if e.is_const else None
 
 
 def read_pool(entries: Any) -> list[Expr]:
@@ -184,9 +195,9 @@ def _read_node(entry: Any, known: Sequence[Expr]) -> Expr:
             raise ValueError(f"bad constant {value!r:.80}")
         return nodes.const(value, width) if width else nodes.boolean(bool(value))
     if op == "sym":
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str):
             raise ValueError(f"bad symbol {value!r:.80}")
-        return nodes.sym(value, width)
+        return nodes.sym(parse(value, width), width)
     _check_widths(op, width, value, args)
     if op == "extract":
         result = nodes.extract(args[0], value[0], value[1])

@@ -86,8 +86,9 @@ class Wording:
 
     ``what`` follows the verb: ``{verb} {what}``; ``brief`` is said beneath the object's name; ``yes`` and ``no`` where
     its answer decides; ``gives`` names what it produced.  Fields: ``{objects}``, ``{first}``, ``{second}`` (names),
-    ``{key}``, ``{prefix}`` and ``{length}`` (of a route), ``{entry}`` ("entry of src_ip", or "the index"), ``{of}``
-    (`` (entry of src_ip)``, or nothing), ``{some}`` ("entry of src_ip", or "an entry"), ``{from_on}``, ``{age}``.
+    ``{key}``, ``{prefix}`` and ``{length}`` (of a route), ``{entry}`` ("entry of src_ip", or nothing), ``{the_entry}``
+    (or "the index"), ``{some}`` (or "an entry"), ``{of}`` (`` (entry of src_ip)``, or nothing), ``{from_on}``,
+    ``{age}``.
     """
 
     verb: str

@@ -14,7 +14,7 @@ from maestro_tool.operations.semantics import chains, maps, pairs, routes, sketc
 _NAMES, _STORES, _AGES = Role.NAMES, Role.STORES, Role.AGES
 _DECIDES, _PRODUCES = Role.DECIDES, Role.PRODUCES
 
-_INDEX_YES, _INDEX_NO = "{entry} in use in {objects}", "not in use in {objects}"
+_INDEX_YES, _INDEX_NO = "{the_entry} in use in {objects}", "not in use in {objects}"
 
 _ROWS: Final = (
     # ----------------------------------------------------------------- maps: key -> number
@@ -107,6 +107,7 @@ _ROWS: Final = (
         Wording("free", "the oldest index in {objects}, if it is older than {age}", "free the oldest index",
                 "an index of {objects} is too old", "none of {objects} is too old", "oldest index of {first}"),
         answers=True, produces={"index": 32}, functions={"dchain_expire_one_index": Arguments((), (1,))},
+        announces="if yes",
         semantics=chains.dchain_expire_one,
     ),
     # ----------------------------------------------------------------- expiry
@@ -217,7 +218,7 @@ _ROWS: Final = (
     Operation(
         "dmap_get_a", Effect.GET, (ObjectOperand("dmap", Entries.ANY, reads=True),),
         {"raw": _NAMES, "value": _PRODUCES}, (),
-        Wording("look up", "{key} in {objects}", "look up {key}", "found in {objects}", "not in {objects}",
+        Wording("look up", "{key} in {objects}", "look up {key}", "{key} found in {objects}", "not in {objects}",
                 "number found in {first}"),
         answers=True, produces={"value": 32}, functions={"dmap_get_a": Arguments((1,), (2,))},
         semantics=pairs.dmap_get_a,
@@ -225,7 +226,7 @@ _ROWS: Final = (
     Operation(
         "dmap_get_b", Effect.GET, (ObjectOperand("dmap", Entries.ANY, reads=True),),
         {"raw": _NAMES, "value": _PRODUCES}, (),
-        Wording("look up", "{key} in {objects}", "look up {key}", "found in {objects}", "not in {objects}",
+        Wording("look up", "{key} in {objects}", "look up {key}", "{key} found in {objects}", "not in {objects}",
                 "number found in {first}"),
         answers=True, produces={"value": 32}, functions={"dmap_get_b": Arguments((1,), (2,))},
         semantics=pairs.dmap_get_b,
@@ -238,7 +239,7 @@ _ROWS: Final = (
     ),
     Operation(
         "dmap_put", Effect.PUT, (ObjectOperand("dmap", Entries.ANY, writes=True),),
-        {"value": _NAMES, "stored": _STORES}, ("value",), Wording("put", "a new entry into {objects}"),
+        {"value": _NAMES, "stored": _STORES}, ("value",), Wording("put", "a new entry into {objects}", "put a new entry"),
         answers=True, functions={"dmap_put": Arguments((1,))},
         semantics=pairs.dmap_put,
     ),

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Final, Literal
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import TRUE, binary, compare, concat, const, eq, extract, land, lnot, lor, sym, zext
+from maestro_tool.expr.nodes import TRUE, binary, compare, concat, const, eq, extract, land, lnot, lor, zext
+from maestro_tool.expr.symbols import Packet, packet_byte, packet_length
 from maestro_tool.packet.fields import (
     L3_VIEW_LENGTH,
     L3_VIEW_LENGTH6,
@@ -112,19 +113,19 @@ def view(frame: bytes) -> View | None:
     return None
 
 
-def predicate(name: str, prefix: str = "") -> Expr:
-    """`classify` as a Boolean over the symbols ``<prefix>pkt.N`` (8 bits) and ``<prefix>pkt_len`` (16 bits).
+def predicate(name: str, packet: Packet = "") -> Expr:
+    """`classify` as a Boolean over the symbols `PacketByte` and `PacketLength` of ``packet``.
 
     KeyError if there is no such class.  Bytes at and beyond the length are unconstrained and irrelevant.
     """
-    return _predicates(prefix).of[name]
+    return _predicates(packet).of[name]
 
 
-def view_predicate(name: View | None, prefix: str = "") -> Expr:
+def view_predicate(name: View | None, packet: Packet = "") -> Expr:
     """The frame offers the fields of this view: "l3" also holds for frames that offer "l4"; None for none."""
-    p = _predicates(prefix)
+    p = _predicates(packet)
     if name is None:
-        return land(lnot(view_predicate("l3", prefix)), lnot(view_predicate("l3v6", prefix)))
+        return land(lnot(view_predicate("l3", packet)), lnot(view_predicate("l3v6", packet)))
     ipv6 = name in ("l4v6", "l3v6")
     length, l4_length = (L3_VIEW_LENGTH6, L4_VIEW_LENGTH6) if ipv6 else (L3_VIEW_LENGTH, L4_VIEW_LENGTH)
     addresses = land(p.at_least(length), eq(p.ether_type, const(IPV6 if ipv6 else IPV4, 16)))
@@ -135,30 +136,30 @@ def view_predicate(name: View | None, prefix: str = "") -> Expr:
     return land(addresses, land(tcp_or_udp, p.at_least(l4_length)))
 
 
-def exact_view_predicate(name: View | None, prefix: str = "") -> Expr:
+def exact_view_predicate(name: View | None, packet: Packet = "") -> Expr:
     """`view` returns exactly ``name``: those of all `VIEWS` partition all frames."""
-    offered = view_predicate(name, prefix)
+    offered = view_predicate(name, packet)
     more: dict[View | None, View] = {"l3": "l4", "l3v6": "l4v6"}
-    return land(offered, lnot(view_predicate(more[name], prefix))) if name in more else offered
+    return land(offered, lnot(view_predicate(more[name], packet))) if name in more else offered
 
 
 @cache
-def _predicates(prefix: str) -> _Predicates:
-    return _Predicates(prefix)
+def _predicates(packet: Packet) -> _Predicates:
+    return _Predicates(packet)
 
 
 class _Predicates:
-    """All predicates of one packet, whose symbols start with ``prefix``."""
+    """All predicates of one packet, ``packet`` of a pair or the only one."""
 
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-        self._length = sym(f"{prefix}pkt_len", 16)
+    def __init__(self, packet: Packet) -> None:
+        self._packet = packet
+        self._length = packet_length(packet)
         self.ether_type = concat(self.byte(12), self.byte(13))
         self.of: dict[str, Expr] = {}
         self._define()
 
     def byte(self, n: int) -> Expr:
-        return sym(f"{self._prefix}pkt.{n}", 8)
+        return packet_byte(n, self._packet)
 
     def at_least(self, n: int) -> Expr:
         return compare("uge", self._length, const(n, 16))

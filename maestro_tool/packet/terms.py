@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.expr.nodes import MAX_DESCENT, concat, extract, sym
+from maestro_tool.expr.nodes import MAX_DESCENT, concat, extract
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.expr.text import packet_span
 
 #: Texts are cut (``...``) after this many nodes, since shared subterms are written out each time.
@@ -274,7 +275,7 @@ class Terms:
         for (first, size), name in self._fields.items():
             if 8 * size != e.width:
                 continue
-            field = concat(*(sym(f"pkt.{first + n}", 8) for n in range(size)))
+            field = concat(*(packet_byte(first + n) for n in range(size)))
             mask, low = 0, e.width
             for a in e.args:
                 low -= a.width

@@ -12,8 +12,9 @@ from functools import reduce
 import z3
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, extract, ite, land, lor, substitute, sym
+from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, extract, ite, land, lor, substitute
 from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.symbols import PACKETS, packet_byte
 from maestro_tool.packet.fields import FIELDS, HASHABLE
 from maestro_tool.rss import relation
 from maestro_tool.rss.problem import named_fields
@@ -63,12 +64,12 @@ def _differ(a: Expr, b: Expr) -> Expr:
 
 def _related(constraint: Constraint, a: Packet, b: Packet) -> Expr:
     values: dict[Expr, Expr] = {}
-    for side, packet in (("a", a), ("b", b)):
+    for side, packet in zip(PACKETS, (a, b), strict=True):
         for name, value in packet.items():
             f = FIELDS[name]
             for n in range(f.size):
                 low = 8 * (f.size - 1 - n)
-                values[sym(f"{side}.pkt.{f.offset + n}", 8)] = extract(value, low + 7, low)
+                values[packet_byte(f.offset + n, side)] = extract(value, low + 7, low)
     return substitute(relation.related(constraint), values)
 
 

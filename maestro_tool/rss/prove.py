@@ -16,6 +16,7 @@ from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, binary, compare, concat, const, extract, ite, land, lor, sym
 from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.symbols import PACKETS, HashInput, Packet, packet_byte
 from maestro_tool.packet.classes import L3, L4, VIEWS, View, exact_view_predicate, predicate, view_predicate
 from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS, PORTS_OF
 from maestro_tool.rss import relation
@@ -78,36 +79,36 @@ class _Hash:
 def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterator[_Hash]:
     """The ways in which frames on this side are hashed; frames that are hashed alike are taken together."""
     port = solution.ports[constraint.ports[side]]
-    prefix, steering = "ab"[side] + ".", dict(port.steering)
+    packet, steering = PACKETS[side], dict(port.steering)
     setup = HashSetup("as solved", port.rss_hf, port.hashed, port.padded, port.function)
     software = Layout(setup, port.software, port.steering)
     groups: dict[tuple[Item, ...], Expr] = {}
     for name in constraint.classes[side]:
-        frames = _concerned(constraint, side, name, prefix)
+        frames = _concerned(constraint, side, name, packet)
         if steering[name] == "nic":
             for items in nic_inputs(name, setup):
                 groups[items] = lor(groups.get(items, FALSE), frames)
             continue
         for view in VIEWS:  # z3 knows which of them frames of the class can have
             items = software.software(view)
-            groups[items] = lor(groups.get(items, FALSE), land(frames, exact_view_predicate(view, prefix)))
+            groups[items] = lor(groups.get(items, FALSE), land(frames, exact_view_predicate(view, packet)))
     for items, condition in groups.items():
-        inputs = [bit for item in items for bit in _bits(item, prefix)]
+        inputs = [bit for item in items for bit in _bits(item, packet)]
         yield _Hash(condition, inputs, port.key, solution.agreeing_bits)
 
 
-def _concerned(constraint: Constraint, side: int, name: str, prefix: str) -> Expr:
+def _concerned(constraint: Constraint, side: int, name: str, packet: Packet) -> Expr:
     """The frames of a class that the constraint is about: those in which the NF sees the fields that it names.
 
     Where no frame of the class offers them, every frame counts.
     """
     names = reads(constraint, side)
-    frames = predicate(name, prefix)
+    frames = predicate(name, packet)
     wanted = FALSE
     for family in FAMILIES:
         if names & (PORTS_OF[family] | frozenset(ADDRESSES_OF[family])):
             view = L4[family] if names & PORTS_OF[family] else L3[family]
-            wanted = lor(wanted, view_predicate(view, prefix) if _offers(name, view) else FALSE)
+            wanted = lor(wanted, view_predicate(view, packet) if _offers(name, view) else FALSE)
     return frames if wanted is FALSE else land(frames, wanted)
 
 
@@ -121,11 +122,11 @@ def _offers(name: str, view: View) -> bool:
     return bool(solver.check() == z3.sat)
 
 
-def _bits(item: Item, prefix: str) -> list[Expr]:
+def _bits(item: Item, packet: Packet) -> list[Expr]:
     """Bits of a hashed field in wire order; what the NIC takes from elsewhere may have any value."""
     if item.gap:
         return [const(0, 1)] * INPUT_BITS[item.field]
-    values = [_field_bits(f, prefix, aligned=item.aligned) for f in item.sources]
+    values = [_field_bits(f, packet, aligned=item.aligned) for f in item.sources]
     if item.function == "toeplitz":
         return values[0]
     if item.function == "xor":
@@ -135,11 +136,11 @@ def _bits(item: Item, prefix: str) -> list[Expr]:
     return [ite(swap, y, x) for x, y in zip(*values, strict=True)]
 
 
-def _field_bits(name: str, prefix: str, *, aligned: bool) -> list[Expr]:
+def _field_bits(name: str, packet: Packet, *, aligned: bool) -> list[Expr]:
     if not aligned:
-        return [sym(f"{prefix}nic.{name}.{i}", 1) for i in range(INPUT_BITS[name])]
+        return [sym(HashInput(name, i, packet), 1) for i in range(INPUT_BITS[name])]
     f = ALL_FIELDS[name]
-    frame = [sym(f"{prefix}pkt.{f.offset + n}", 8) for n in range(f.size)]
+    frame = [packet_byte(f.offset + n, packet) for n in range(f.size)]
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]
 
 

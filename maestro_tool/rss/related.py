@@ -17,6 +17,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import arguments_first, numbers
 from maestro_tool.expr.nodes import FALSE, extract, land, lor, symbols
 from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.symbols import Packet
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate
 from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
 from maestro_tool.rss import relation
@@ -43,7 +44,7 @@ class RelatedPairs:
         bits = (*_coordinates(0, a), *_coordinates(1, b))
         conditions = [relation.related(constraint)]
         if not _only_hashable(conditions[0]):  # otherwise classes and views, which never look there, change nothing
-            conditions += [membership(a.members, "a."), membership(b.members, "b.")]
+            conditions += [membership(a.members, "a"), membership(b.members, "b")]
         key = (tuple(conditions), bits)
         if key not in self._spans:
             self._spans[key] = _span(*key)
@@ -58,9 +59,9 @@ def _coordinates(side: int, mode: Mode) -> tuple[Bit, ...]:
     return tuple(sorted(found))
 
 
-def membership(members: tuple[tuple[str, View | None], ...], prefix: str) -> Expr:
+def membership(members: tuple[tuple[str, View | None], ...], packet: Packet) -> Expr:
     """The packet is a frame of one of these (class, view)."""
-    either = (land(predicate(c, prefix), exact_view_predicate(v, prefix)) for c, v in members)
+    either = (land(predicate(c, packet), exact_view_predicate(v, packet)) for c, v in members)
     return reduce(lor, either, FALSE)
 
 

@@ -8,8 +8,9 @@ from functools import reduce
 import z3
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, concat, const, eq, land, lor, substitute, sym, symbols
+from maestro_tool.expr.nodes import FALSE, TRUE, concat, const, eq, land, lor, substitute, symbols
 from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.symbols import is_of_frame, packet_byte
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, HASHABLE_OF, Family
 from maestro_tool.symex import ASSUMPTIONS
@@ -24,16 +25,16 @@ _MOST_WAYS = 64
 def bytes_of(names: Iterable[str]) -> frozenset[Expr]:
     """The symbols of header fields' bytes."""
     fields = (ALL_FIELDS[name] for name in names)
-    return frozenset(sym(f"pkt.{f.offset + i}", 8) for f in fields for i in range(f.size))
+    return frozenset(packet_byte(f.offset + i) for f in fields for i in range(f.size))
 
 
 #: Bytes of the EtherType: a path that does not test them may have any version of IP.
-_ETHER_TYPE = frozenset((sym("pkt.12", 8), sym("pkt.13", 8)))
+_ETHER_TYPE = frozenset((packet_byte(12), packet_byte(13)))
 
 
 def _value(name: str) -> Expr:
     f = ALL_FIELDS[name]
-    return concat(*(sym(f"pkt.{f.offset + i}", 8) for i in range(f.size)))
+    return concat(*(packet_byte(f.offset + i) for i in range(f.size)))
 
 
 class Reach:
@@ -137,7 +138,7 @@ class Reach:
 def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
     """The conjuncts that speak of the frame only; leaving the others out admits more frames: sound."""
     return frozenset(
-        c for c in condition if (s := symbols(c)) and all(str(x.value).startswith(("pkt.", "pkt_len")) for x in s)
+        c for c in condition if (s := symbols(c)) and all(map(is_of_frame, s))
     )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from maestro_tool.diagnostics import InputError, ResourceLimitError
-from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr import Expr
+from maestro_tool.expr.symbols import Option, packet_byte
 from maestro_tool.frontend import ir
-from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPointer, ObjectPointer, Pinned
-from maestro_tool.symex.keys import Hashed, hashed_fields, key_fields
+from maestro_tool.symex.callpath import Analysis, CallPath, MemoryPointer, ObjectPointer, Pinned, uses
+from maestro_tool.symex.key_facts import KeyAnalysis
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.merge import Merger
@@ -61,44 +62,10 @@ def analyse(
     check_names(program)
     budget = _Budget(limits, progress)
     solver = Solver(limits, ASSUMPTIONS)
-    known_keys: dict[str, tuple[KeyField, ...] | None] = {}
-    known_hashes: dict[str, Hashed] = {}
-    key_notes: set[_Note] = set()
-
-    def hashes(hash_function: str, loc: int) -> Hashed:
-        if hash_function not in known_hashes:
-            known_hashes[hash_function] = hashed_fields(program, hash_function, loc, solver, limits)
-        return known_hashes[hash_function]
-
-    def keys(equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        hashed = hashes(hash_function, loc)
-        if equality not in known_keys:
-            known_keys[equality] = key_fields(program, equality, solver, limits)
-        compared = known_keys[equality]
-        if compared is None:
-            key_notes.add((loc, f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"))
-            return None
-        positions = {n for f in compared for n in f.positions}
-        ignored = [f.name for f in hashed.fields if not positions.issuperset(f.positions)]
-        if ignored:
-            # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
-            text = f"'{hash_function}' reads {ignored[0]}, which '{equality}' does not compare"
-            key_notes.add((loc, f"{text}; keys of this map are unknown"))
-            return None
-        return compared
-
-    def counted(hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        """What packets must have in common to meet in a sketch's counters, but by chance."""
-        hashed = hashes(hash_function, loc)
-        if not hashed.tells_apart:
-            text = f"could not decide which keys '{hash_function}' gives one hash"
-            key_notes.add((loc, f"{text}; keys of this sketch are unknown"))
-            return None
-        return hashed.fields
-
+    keys = KeyAnalysis(program, solver, limits)
     try:
-        result = run_setup(program, arguments, ports, solver, limits, keys, counted)
-        return _explore(program, arguments, ports, limits, budget, solver, result, key_notes, pure, trusting)
+        result = run_setup(program, arguments, ports, solver, limits, keys)
+        return _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
 
@@ -209,7 +176,7 @@ def _explore(
             MemoryPointer(place.text, place.access, address)
             for place, address in sorted(findings.memory_pointers.items(), key=lambda item: item[0].text)
         ),
-        {str(s.value): findings.values[s][1] for s in sorted(symbols, key=str) if s in findings.values},
+        _configuration(symbols, findings),
         tuple(sorted(result.notes | notes | found_notes)),
         result.files,
         findings.frame_stored,
@@ -232,21 +199,20 @@ def _packet_writes(end: State) -> tuple[tuple[int, Expr], ...]:
     for offset, (_, value) in sorted(block.cells.items()):
         assert isinstance(value, Expr)
         for n, byte in enumerate(bytes_of(value), offset):
-            if byte is not nodes.sym(f"pkt.{n - end.cursor.grown}", 8):
+            if byte is not packet_byte(n - end.cursor.grown):
                 writes.append((n, byte))
     return tuple(writes)
 
 
 def _symbols(path: CallPath, solver: Solver) -> frozenset[Expr]:
     """Symbols anywhere in a path."""
-    expressions = [*path.condition, *(e for _, e in path.packet_writes)]
-    if isinstance(path.verdict, Expr):
-        expressions.append(path.verdict)
-    for event in path.events:
-        expressions += [*(event.key or ()), *(e for _, e in event.stored)]
-        expressions += [e for e in (event.index, event.value) if e is not None]
-        expressions += [] if event.key_home is None else [event.key_home[1]]
-    return frozenset[Expr]().union(*(solver.symbols(e) for e in expressions))
+    return frozenset[Expr]().union(*(solver.symbols(use.expr) for use in uses(path)))
+
+
+def _configuration(symbols: frozenset[Expr], findings: Findings) -> dict[str, int]:
+    """As in `Analysis.configuration`."""
+    known = (s for s in sorted(symbols, key=str) if s in findings.values)
+    return {s.value.place: findings.values[s][1] for s in known if isinstance(s.value, Option)}
 
 
 def _pinned(findings: Findings) -> tuple[Pinned, ...]:

@@ -51,6 +51,20 @@ class KeyField:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyShape:
+    """What is known of a key whose equality is no conjunction of field equalities.
+
+    ``offsets``: of the bytes that its functions read, in order; `Event.raw` has one expression for each.  None where
+    the equality is not defined by the NF: then `Event.raw` has all from the key's first byte to the end of the memory
+    that it lies in.  ``equality``: when two keys are equal, over the symbols `MemoryByte` ``a.N`` and ``b.N``; None
+    where that is not known, and for sketches, which have none.
+    """
+
+    offsets: tuple[int, ...] | None
+    equality: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StateObject:
     """An object allocated in set-up (in order of allocation) or a global that packets touch.
 
@@ -60,9 +74,8 @@ class StateObject:
     entries set-up itself put into a map, indexes it left allocated in a dchain, buckets in use in a sketch.
     ``functions`` of maps: the names of the equality function and of the hash function (keys of `Program.functions`, or
     external); a sketch has the latter; a double map those of its first key, then those of its second.
-    ``key_bytes``: where ``key`` is None, the offsets of the bytes that these functions read of a key (of a double map:
-    of either key).  ``equality``: when two such keys are equal, over `MemoryByte` ``a.N`` and ``b.N``; None if the
-    function is not followed.
+    ``shapes``: of a map or sketch whose ``key`` is None, what its keys are nevertheless known to be; of a double map
+    those of its first and of its second key.  ``key_offsets`` of double maps: where in a value its keys lie.
     ``key_vectors`` of maps: vectors that hold keys which set-up put; the map keeps pointers to them.
     """
 
@@ -76,8 +89,8 @@ class StateObject:
     filled: int = 0
     functions: tuple[str, ...] = ()
     key_vectors: tuple[int, ...] = ()
-    key_bytes: tuple[int, ...] = ()
-    equality: Expr | None = None
+    shapes: tuple[KeyShape, ...] = ()
+    key_offsets: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +101,11 @@ class Event:
     not ignore it.  ``key`` has one expression per `KeyField` of the map or sketch; in each the field's bytes are
     concatenated, first byte in the **most** significant place, so that a key field copied from a header equals the
     header field; a bit-field that is not of whole bytes is the number that it holds.  It is None where the object's
-    `StateObject.key` is; then ``raw`` has the bytes at `StateObject.key_bytes` of the key that was given.  Routes have
-    the prefix, and its length where it is put.  ``index``: of an entry (of variables: the offset).  ``value``: put,
-    found, counted, or a time.  ``span``: bytes of the entry that are read or written; ``stored``: (offset, value; first
-    byte most significant) of what is written.  ``operands`` of ``opaque``: what the function was given; of ``cht_find``:
-    height and number of backends.
+    `StateObject.key` is; then ``raw`` has the bytes of the key that was given, as its `KeyShape` lists them.
+    Routes have the prefix, and its length where it is put.  ``index``: of an entry (of variables: the offset).
+    ``value``: put, found, counted, or a time.  ``span``: bytes of the entry that are read or written; ``stored``: (offset, value; first
+    byte most significant) of what is written.  ``operands`` of ``opaque``: what the function was given; of
+    ``cht_find``: height and number of backends.
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
     ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
     vector's element (offset 0); None when it leads anywhere else.  ``key_home`` of map_erase: (vector, index) when the

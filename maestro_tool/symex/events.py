@@ -10,9 +10,9 @@ from maestro_tool.expr.nodes import sym
 from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations import operation
 from maestro_tool.symex.callpath import Event
-from maestro_tool.symex.keys import Key
+from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
-from maestro_tool.symex.values import memory_order, wire_order
+from maestro_tool.symex.values import Key, memory_order, wire_order
 
 
 def emit(state: State, name: str, objects: tuple[int, ...], loc: int, **members: Any) -> int:
@@ -21,6 +21,17 @@ def emit(state: State, name: str, objects: tuple[int, ...], loc: int, **members:
     assert members.keys() <= op.operands.keys() | {"result", "span"}, (name, members)
     state.events.append(Event(op, objects, loc, condition_length=len(state.conditions), **members))
     return len(state.events) - 1
+
+
+def asked(site: CallSite, name: str, objects: tuple[int, ...], **members: Any) -> Outcome:
+    """Record an operation that answers yes or no; an answer that the NF ignores is not worth a fork."""
+    if not site.result_used:
+        emit(site.state, name, objects, site.loc, **members)
+        return site.answer(0)
+    other = site.state.fork()
+    for state, answer in ((site.state, True), (other, False)):
+        emit(state, name, objects, site.loc, **members, result=answer)
+    return [(site.state, site.answer(1)), (other, site.answer(0))]
 
 
 def named(key: Key) -> dict[str, Any]:

@@ -19,9 +19,13 @@ import z3
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.evaluate import arguments_first, numbers
 from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.symbols import Placeholder, placeholder
 from maestro_tool.symex.limits import Limits
 
 Answer = Literal["yes", "no", "unknown"]
+
+#: Why a term is left open.
+_NONLINEAR_TERM = "nonlinear"
 
 _NONLINEAR = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
 
@@ -168,7 +172,7 @@ class Solver:
         if e.op in _NONLINEAR:
             dense = args[1].is_const and _is_dense(args[1].const)
             if not args[1].is_const or (dense and (e.op == "mul" or _is_open(args[0]))):
-                return nodes.sym(f"nonlinear.{len(self._open)}", e.width)
+                return placeholder(_NONLINEAR_TERM, len(self._open), e.width)
         return nodes.rebuild(e, args) if args != e.args else e
 
     def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness | None]:
@@ -189,7 +193,7 @@ class Solver:
 
 def _is_open(e: Expr) -> bool:
     """A term that was left open: anything at all, so its quotients may be, too."""
-    return e.op == "sym" and str(e.value).startswith("nonlinear.")
+    return isinstance(e.value, Placeholder) and e.value.what == _NONLINEAR_TERM
 
 
 def _is_dense(factor: int) -> bool:

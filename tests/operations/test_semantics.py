@@ -28,7 +28,7 @@ from maestro_tool.operations.semantics import (
     fields,
     fill_preferences,
 )
-from tests.operations.library import compile_all, compile_runtime, link
+from tests.operations.library import Compiler
 
 HERE = Path(__file__).parent
 KEY = 8  # bytes
@@ -40,8 +40,11 @@ M32, M64 = (1 << 32) - 1, (1 << 64) - 1
 @pytest.fixture(scope="session")
 def c(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     folder = tmp_path_factory.mktemp("operations")
-    objects = [*compile_all(folder, [HERE / "driver.c"]), *compile_runtime(folder, "sketch")]
-    library = ctypes.CDLL(str(link(folder / "driver.so", objects)))
+    compiler = Compiler(folder)
+    runtime = [o for o in compiler.runtime if o.name != "sketch.o"]  # the driver has it
+    library = ctypes.CDLL(
+        str(compiler.link(folder / "driver.so", [*compiler.objects(folder, [HERE / "driver.c"]), *runtime]))
+    )
     made = ("map", "vector", "dchain", "sketch", "lpm", "dmap")
     for name in (*(f"t_{kind}" for kind in made), "t_vector_element", "t_sketch_row"):
         getattr(library, name).restype = ctypes.c_void_p

@@ -12,7 +12,7 @@ from typing import Literal
 from maestro_tool.frontend import load_program
 from maestro_tool.frontend.ir import Program
 from maestro_tool.pipeline import Request, Stopwatch, generate_sequential
-from tests.operations.library import compile_all, compile_runtime, link
+from tests.operations.library import Compiler
 
 HERE = Path(__file__).parent
 _DROP, _FLOOD = 0xFFFE, 0xFFFF
@@ -29,17 +29,17 @@ class Sequential:
     ports: int
 
 
-def build(folder: Path, name: str, sources: tuple[Path, ...], runtime: list[Path], ports: int = 2) -> Sequential:
-    """``runtime``: as `compile_runtime` makes it."""
+def build(compiler: Compiler, name: str, sources: tuple[Path, ...], ports: int = 2) -> Sequential:
     request = Request(tuple(sorted(sources)), ports=ports)
-    generated = folder / name
+    folder = compiler.folder / name
     for file, text in generate_sequential(request, name, Stopwatch()).items():
-        (generated / file).parent.mkdir(parents=True, exist_ok=True)
-        (generated / file).write_text(text)
-    files = [f for f in sorted(generated.rglob("*.c")) if f.name != f"main_{name}.c"]
-    flags = [f"-DNF={name}_nf", f"-DN_PORTS={ports}", f"-I{generated / 'gen'}", "-w"]
-    objects = compile_all(generated, [*files, HERE / "driver.c"], *flags)
-    return Sequential(load_program(sorted(sources), [], []), link(folder / f"{name}.so", [*objects, *runtime]), ports)
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text)
+    files = [f for f in sorted(folder.rglob("*.c")) if f.name != f"main_{name}.c"]
+    flags = [f"-DNF={name}_nf", f"-DN_PORTS={ports}", f"-I{folder / 'gen'}", "-w"]
+    objects = compiler.objects(folder, [*files, HERE / "driver.c"], *flags)
+    library = compiler.link(compiler.folder / f"{name}.so", [*objects, *compiler.runtime])
+    return Sequential(load_program(sorted(sources), [], []), library, ports)
 
 
 class Run:
@@ -75,6 +75,3 @@ class Run:
         assert start.value is not None
         sent = ctypes.string_at(start.value, length.value)
         return "drop" if verdict == _DROP else "flood" if verdict == _FLOOD else verdict, sent
-
-
-__all__ = ["Run", "Sequential", "build", "compile_runtime"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import arguments_first, numbers
@@ -78,6 +78,6 @@ def evaluate(e: Expr, symbols: Mapping[Expr, int]) -> int:
     return numbers(_order(e), symbols)[e]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _order(e: Expr) -> tuple[Expr, ...]:
     return tuple(arguments_first([e]))
