@@ -21,10 +21,10 @@ class Contents:
 
     ``default``: the bytes of a vector's elements, of variables all.  ``elements``: index -> bytes, of those of a vector
     that set-up asked for, and of a double map's values.  ``preferences``: height and backends of the consistent hashing
-    table beneath a vector's elements.  ``entries``: of maps (key as in `Event.key` -> number) in the order in which they
-    were put, the second one of a key too; of routing tables ((length, prefix) -> number).  ``used``: index -> time, the
-    oldest first; ``free``: the other indices in the order in which they will be handed out.  ``threshold`` and
-    ``counts`` (name -> row, index in the row, count) of sketches; ``rows``: their allocators.
+    table beneath a vector's elements.  ``entries``: of maps (key as in `Event.key` -> number), in the order in which
+    they were put; of routing tables ((length, prefix) -> number).  ``used``: index -> time, the oldest first; ``free``:
+    the other indices, in the order in which they will be handed out.  ``threshold`` and ``counts`` (name, row, index in
+    the row, count) of sketches; ``rows``: their allocators.
     """
 
     default: bytes = b""
