@@ -11,7 +11,9 @@ from typing import Literal
 
 from maestro_tool.frontend import load_program
 from maestro_tool.frontend.ir import Program
+from maestro_tool.nf import NetworkFunction
 from maestro_tool.pipeline import Request, Stopwatch, generate_sequential
+from maestro_tool.symex import Limits
 from tests.operations.library import Compiler
 
 HERE = Path(__file__).parent
@@ -27,19 +29,31 @@ class Sequential:
     program: Program
     library: Path
     ports: int
+    limits: Limits = Limits()
+    pure: tuple[str, ...] = ()
 
 
-def build(compiler: Compiler, name: str, sources: tuple[Path, ...], ports: int = 2) -> Sequential:
-    request = Request(tuple(sorted(sources)), ports=ports)
-    folder = compiler.folder / name
-    for file, text in generate_sequential(request, name, Stopwatch()).items():
+def build(compiler: Compiler, nf: NetworkFunction) -> Sequential:
+    """The program in a folder of its own below the compiler's."""
+    request = Request(nf.sources, ports=nf.ports, include_dirs=(nf.root,), limits=nf.limits, pure=nf.pure)
+    folder = compiler.folder / nf.name
+    for file, text in generate_sequential(request, nf.name, Stopwatch()).items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(text)
-    files = [f for f in sorted(folder.rglob("*.c")) if f.name != f"main_{name}.c"]
-    flags = [f"-DNF={name}_nf", f"-DN_PORTS={ports}", f"-I{folder / 'gen'}", "-w"]
+    files = [f for f in sorted(folder.rglob("*.c")) if f.name != f"main_{nf.name}.c"]
+    flags = [f"-DNF={nf.name}_nf", f"-DN_PORTS={nf.ports}", f"-I{folder / 'gen'}", "-w"]
     objects = compiler.objects(folder, [*files, HERE / "driver.c"], *flags)
-    library = compiler.link(compiler.folder / f"{name}.so", [*objects, *compiler.runtime])
-    return Sequential(load_program(sorted(sources), [], []), library, ports)
+    library = compiler.link(compiler.folder / f"{nf.name}.so", [*objects, *compiler.runtime])
+    program = load_program(list(nf.sources), [nf.root], [])
+    return Sequential(program, library, nf.ports, Limits(**dict(nf.limits)), nf.pure)
+
+
+def build_file(compiler: Compiler, name: str, text: str, ports: int = 2) -> Sequential:
+    """An NF of one file."""
+    source = compiler.folder / "sources" / name / f"{name}.c"
+    source.parent.mkdir(parents=True)
+    source.write_text(text)
+    return build(compiler, NetworkFunction(name, (source,), (), ports=ports))
 
 
 class Run:
