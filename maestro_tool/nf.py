@@ -28,7 +28,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MEMBERS = ("sources", "arguments", "ports", "limits", "functions")
 
 #: Budgets that can be set, members of `symex.Limits`.
-LIMITS = ("unroll", "paths", "merge_after", "steps", "setup_steps", "call_depth", "values", "rlimit", "seconds")
+LIMITS = (
+    "unroll", "paths", "merge_after", "forks", "steps", "setup_steps", "call_depth", "values", "rlimit", "solver",
+    "seconds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from maestro_tool.explain.steps import Origin, origin_of
 from maestro_tool.explain.tree import conjuncts
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, compare, const, ite, lnot, substitute, symbols
+from maestro_tool.expr.operators import OPERATORS
 from maestro_tool.expr.symbols import (
     PACKET_LENGTH,
     InputPort,
@@ -28,7 +29,7 @@ from maestro_tool.expr.symbols import (
 from maestro_tool.expr.text import packet_span
 from maestro_tool.operations.row import Effect
 from maestro_tool.packet.classes import ETHERNET_LENGTH
-from maestro_tool.packet.terms import INFIX, Terms, swapped
+from maestro_tool.packet.terms import Terms, swapped
 from maestro_tool.symex.callpath import Analysis, StateObject
 
 #: Longer texts are said by what they depend on.
@@ -214,7 +215,7 @@ class Words:
 
     def _comparison(self, e: Expr, facts: Facts) -> str:
         left, right = self._terms(facts).equality(*e.args) if e.op == "eq" else e.args
-        sign = INFIX[e.op]
+        sign = OPERATORS[e.op].in_c
         if sign == "==":
             if (name := _kind(left, facts, right) or self._prefix(left, right, facts)) is not None:
                 return name

@@ -239,7 +239,8 @@ _ROWS: Final = (
     ),
     Operation(
         "dmap_put", Effect.PUT, (ObjectOperand("dmap", Entries.ANY, writes=True),),
-        {"value": _NAMES, "stored": _STORES}, ("value",), Wording("put", "a new entry into {objects}", "put a new entry"),
+        {"value": _NAMES, "stored": _STORES}, ("value",),
+        Wording("put", "a new entry into {objects}", "put a new entry"),
         answers=True, functions={"dmap_put": Arguments((1,))},
         semantics=pairs.dmap_put,
     ),

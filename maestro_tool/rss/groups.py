@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from maestro_tool.expr.evaluate import arguments_first, numbers
+from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import PACKETS, PacketByte, PacketLength
 from maestro_tool.packet.fields import FIELDS, Family
@@ -107,7 +107,7 @@ class _Pairs:
             _added(window_columns(solution.ports[p], w)) for p, w in zip(constraint.ports, self._windows, strict=True)
         )
         self._related = relation.related(constraint)
-        self._order = arguments_first([self._related])
+        self._calculate = Numbers([self._related])
         about = symbols(self._related)
         self._bytes = [
             (s, PACKETS.index(s.value.packet), s.value.offset) for s in about if isinstance(s.value, PacketByte)
@@ -132,7 +132,7 @@ class _Pairs:
         """Certainly related."""
         if not self._bytes_decide:
             return False
-        return bool(numbers(self._order, {s: pair[side][n] for s, side, n in self._bytes})[self._related])
+        return bool(self._calculate({s: pair[side][n] for s, side, n in self._bytes})[0])
 
     def moved(self, pair: Pair) -> Iterator[tuple[tuple[int, int], Pair]]:
         """The same distance at all other places of the window, with the indices that it meets there."""

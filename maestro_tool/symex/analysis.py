@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NoReturn
 
 from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr
@@ -100,12 +101,14 @@ class _TooManyPathsError(Exception):
 
 
 class _Budget:
-    """Paths and seconds that the analysis may take; ``progress`` is told the number of paths now and then."""
+    """What the analysis may take; ``progress`` is told the number of paths now and then, which decides nothing."""
 
     def __init__(self, limits: Limits, progress: Progress | None) -> None:
         self._limits, self._progress = limits, progress
-        self._start = self._told = time.monotonic()
-        self._forks = 0
+        self._start, self._told = time.process_time(), time.monotonic()
+        self._forks = 0  # since the last start
+        self._all_forks = 0
+        self._asked = 0  # queries when z3's work was looked at
 
     def begin(self) -> None:
         """Called where the analysis starts, again and again."""
@@ -113,25 +116,35 @@ class _Budget:
 
     def another_path(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
         if len(paths) >= self._limits.paths:
-            machine.fail(ResourceLimitError, f"more than {self._limits.paths} call paths", loc, _TOO_MANY)
+            self._over(machine, f"more than {self._limits.paths} call paths", loc, "paths")
 
     def tick(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
         """Called wherever a path forks: the next one may take long to end."""
         self._forks += 1
+        self._all_forks += 1
         if machine.merger is None and self._forks > _FORKS_PER_PATH * self._limits.merge_after:
             raise _TooManyPathsError
-        now = time.monotonic()
-        if self._limits.seconds and now - self._start > self._limits.seconds:
-            text = f"no end after {self._limits.seconds} s and {len(paths)} call paths"
-            machine.fail(ResourceLimitError, text, loc, _TOO_MANY)
-        if self._progress is not None and now - self._told > _TELL_EVERY:
+        limits, found = self._limits, f"and {len(paths)} call paths"
+        if self._all_forks > limits.forks:
+            self._over(machine, f"no end after {limits.forks} forks {found}", loc, "forks")
+        if machine.solver.queries >= self._asked + _LOOK_EVERY:
+            self._asked = machine.solver.queries
+            if machine.solver.work > limits.solver:
+                self._over(machine, f"no end after {limits.solver} units of the solver's work {found}", loc, "solver")
+        if limits.seconds and time.process_time() - self._start > limits.seconds:
+            self._over(machine, f"stopped after {limits.seconds} s of CPU time {found}", loc, "seconds")
+        if self._progress is not None and (now := time.monotonic()) - self._told > _TELL_EVERY:
             self._told = now
             self._progress(machine.port, len(paths))
+
+    def _over(self, machine: PacketMachine, text: str, loc: int, limit: str) -> NoReturn:
+        hint = f"decide less by the packet's bytes; or raise the limit '{limit}' (nf.yaml, --limit)"
+        machine.fail(ResourceLimitError, text, loc, hint)
 
 
 _TELL_EVERY = 0.5  # seconds
 _FORKS_PER_PATH = 4  # a path has about two; with many more, ways to the next end are many, too
-_TOO_MANY = "decide less by the packet's bytes; or raise the limits 'paths' and 'seconds' (nf.yaml, --limit)"
+_LOOK_EVERY = 16  # queries; z3's statistics take a tenth of a millisecond
 
 
 def _explore(

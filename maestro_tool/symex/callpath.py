@@ -97,16 +97,18 @@ class StateObject:
 class Event:
     """One operation on state, in the order the path performs them; its row says which members it has, and for what.
 
-    ``objects``: those that the row lists, in that order.  ``result``: the answer, where the row has one and the NF does
-    not ignore it.  ``key`` has one expression per `KeyField` of the map or sketch; in each the field's bytes are
-    concatenated, first byte in the **most** significant place, so that a key field copied from a header equals the
-    header field; a bit-field that is not of whole bytes is the number that it holds.  It is None where the object's
-    `StateObject.key` is; then ``raw`` has the bytes of the key that was given, as its `KeyShape` lists them.
-    Routes have the prefix, and its length where it is put.  ``index``: of an entry (of variables: the offset).
-    ``value``: put, found, counted, or a time.  ``span``: bytes of the entry that are read or written; ``stored``: (offset, value; first
-    byte most significant) of what is written.  ``operands`` of ``opaque``: what the function was given; of
-    ``cht_find``: height and number of backends.
+    ``objects``: those that the row lists, in that order.
+    ``key`` has one expression per `KeyField` of the map or sketch; in each the field's bytes are concatenated, first
+    byte in the **most** significant place, so that a key field copied from a header equals the header field; a
+    bit-field that is not of whole bytes is the number that it holds.  It is None where the object's `StateObject.key`
+    is; then ``raw`` has the bytes of the key that was given, as its `KeyShape` lists them.  Routes have the prefix, and
+    its length where it is put.
+    ``index``: of an entry (of variables: the offset).  ``value``: put, found, counted, or a time.
+    ``span``: bytes of the entry that are read or written; ``stored``: (offset, value; first byte most significant) of
+    what is written.
+    ``operands`` of ``opaque``: what the function was given; of ``cht_find``: height and number of backends.
     ``function`` of ``opaque``: what calculated the value, by name; "" for memory that was never written.
+    ``result``: the answer, where the row has one and the NF does not ignore it.
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
     ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
     vector's element (offset 0); None when it leads anywhere else.  ``key_home`` of map_erase: (vector, index) when the

@@ -29,8 +29,8 @@ class Sequential:
     program: Program
     library: Path
     ports: int
-    limits: Limits = Limits()
-    pure: tuple[str, ...] = ()
+    limits: Limits
+    pure: tuple[str, ...]
 
 
 def build(compiler: Compiler, nf: NetworkFunction) -> Sequential:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.evaluate import arguments_first, numbers
+from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.symbols import InputPort, MemoryByte, Now, Option, PacketByte, PacketLength, Produced
 
 
@@ -75,9 +75,9 @@ class Bytes:
 
 
 def evaluate(e: Expr, symbols: Mapping[Expr, int]) -> int:
-    return numbers(_order(e), symbols)[e]
+    return _numbers(e)(symbols)[0]
 
 
 @cache
-def _order(e: Expr) -> tuple[Expr, ...]:
-    return tuple(arguments_first([e]))
+def _numbers(e: Expr) -> Numbers:
+    return Numbers([e])

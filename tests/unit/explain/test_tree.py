@@ -19,10 +19,10 @@ from maestro_tool.explain.steps import Action, Edit, Route, Step, routes
 from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, children, grow, leaves
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, compare, concat, const, eq, lnot, substitute, sym
-from maestro_tool.expr.smt import Translator
 from maestro_tool.expr.symbols import PACKET_LENGTH, Produced, option, packet_byte
 from maestro_tool.frontend import load_program
 from maestro_tool.operations import OPERATIONS
+from maestro_tool.solver.translate import Translator
 from maestro_tool.symex import Limits, analyse
 
 ROOT = Path(__file__).resolve().parents[3]

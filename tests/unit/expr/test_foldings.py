@@ -9,9 +9,9 @@ import pytest
 import z3
 
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.expr.smt import Translator
 from maestro_tool.expr.symbols import option, packet_byte
 from maestro_tool.expr.text import from_json, show, to_json
+from maestro_tool.solver.translate import Translator
 
 ARITHMETIC = ("add", "sub", "mul", "udiv", "urem", "sdiv", "srem", "and", "or", "xor", "shl", "lshr", "ashr")
 COMPARISONS = ("eq", "ne", "ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import const, substitute, symbols
-from maestro_tool.expr.smt import Translator
 from maestro_tool.packet import classes
+from maestro_tool.solver.translate import Translator
 
 HEADER = Path(__file__).parents[3] / "maestro_tool" / "runtime" / "include" / "maestro.h"
 

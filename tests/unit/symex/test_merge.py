@@ -159,7 +159,7 @@ def test_options_whose_length_packets_say(tmp_path: Path, loop: str) -> None:
     def options(end: int, merge_after: int) -> Analysis:
         source = tmp_path / "nf.c"
         source.write_text(HEAD + OPTIONS.replace("LOOP", LOOPS[loop]).replace("END", str(end)))
-        return analyse(load_program([source]), limits=Limits(merge_after=merge_after, seconds=300))
+        return analyse(load_program([source]), limits=Limits(merge_after=merge_after))
 
     assert len(options(20, 100).paths) < 30
 
