@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from maestro_tool import runtime
@@ -48,6 +48,18 @@ class Compiler:
             made.append(folder / f"{source.stem}.o")
             self._run(*self._words, "-include", self._common, *flags, "-c", source, "-o", made[-1])
         return made
+
+    def reveal(self, objects: Iterable[Path], names: Container[str]) -> None:
+        """Make those static functions of ``names`` known outside that no two files have."""
+        static: dict[str, list[Path]] = {}
+        for path in objects:
+            listed = subprocess.run(["nm", str(path)], capture_output=True, text=True, check=True).stdout
+            for line in listed.splitlines():
+                if line[17:19] == "t " and line[19:] in names:
+                    static.setdefault(line[19:], []).append(path)
+        for name, places in static.items():
+            if len(places) == 1:
+                self._run("objcopy", f"--globalize-symbol={name}", places[0])
 
     def link(self, path: Path, objects: Iterable[Path]) -> Path:
         """A shared library with variables of its own, though others may have the same names; nothing is missing."""

@@ -43,8 +43,9 @@ def build(compiler: Compiler, nf: NetworkFunction) -> Sequential:
     files = [f for f in sorted(folder.rglob("*.c")) if f.name != f"main_{nf.name}.c"]
     flags = [f"-DNF={nf.name}_nf", f"-DN_PORTS={nf.ports}", f"-I{folder / 'gen'}", "-w"]
     objects = compiler.objects(folder, [*files, HERE / "driver.c"], *flags)
-    library = compiler.link(compiler.folder / f"{nf.name}.so", [*objects, *compiler.runtime])
     program = load_program(list(nf.sources), [nf.root], [])
+    compiler.reveal(objects, program.functions)
+    library = compiler.link(compiler.folder / f"{nf.name}.so", [*objects, *compiler.runtime])
     return Sequential(program, library, nf.ports, Limits(**dict(nf.limits)), nf.pure)
 
 

@@ -39,8 +39,9 @@ class Node:
 class Counts:
     """What the replay met.  ``paths``: how often each was taken; ``events`` by operation.
 
-    ``calculated``: functions that are not followed, calculated here; ``seen``: bytes of the compiled program's frame
-    that say what such a function gave; ``invented``: memory that was never written, which may hold anything.
+    ``calculated``: functions that are not followed, calculated here, by name; ``seen``: bytes of the compiled program's
+    frame that say what such a function gave; ``invented``: memory that was never written, which may hold anything (what
+    of it leaves in a frame, that frame says, too: ``seen`` under no name).
     """
 
     paths: Counter[int] = field(default_factory=Counter)
@@ -108,6 +109,8 @@ class Replay:
 
     def _identity(self, event: Event, values: Values) -> Any:
         """What an event does, in numbers: alike for events of which the packet does one."""
+        if event.op.semantics is None and event.function not in FUNCTIONS:
+            return event.function, event.operands  # they may be such results themselves
         slots = [slot for slot, role in event.op.operands.items() if role is not Role.PRODUCES]
         return (
             event.op.name, event.objects, event.span, event.function,
@@ -192,7 +195,7 @@ class Replay:
             if symbol.op != "sym" or not isinstance(symbol.value, Produced) or offset >= len(compiled):
                 continue
             event = path.events[symbol.value.event]
-            if event.op.semantics is None and event.operands and event.function not in FUNCTIONS:
+            if event.op.semantics is None and event.function not in FUNCTIONS:
                 bits.setdefault(symbol, {}).setdefault(low, compiled[offset])
                 self.counts.seen[event.function] += 1
         for symbol, found in bits.items():

@@ -52,7 +52,7 @@ def traffic(folder: Path, case: str, n: int | None = None) -> list[Packet]:
 
 
 #: Paths that the traffic takes at least, of all.
-LEAST = {"bridge": 12, "cl": 8, "fw": 12, "hhh": 11, "lb": 9, "nat": 28, "nop": 2, "pol": 8, "psd": 10, "sbridge": 3}
+LEAST = {"bridge": 11, "cl": 8, "fw": 12, "hhh": 8, "lb": 9, "nat": 28, "nop": 2, "pol": 8, "psd": 10, "sbridge": 3}
 
 #: From the LAN, or from the WAN; both have odd frames and pauses.
 SPECS = {
@@ -88,10 +88,18 @@ def foreign(compiler: Compiler) -> Nf:
     return cache(lambda name: build(compiler, load(ROOT / "tests" / "foreign" / name)))
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - {"liftednat"}))
+#: As `LEAST`.
+FOREIGN = {
+    "bitfields": 12, "ipoptions": 17, "oddities": 10, "pairs": 13, "resize": 7, "staticbridge": 5, "threeports": 17,
+    "vigfw": 12, "viglb": 15, "vignat": 16, "vigpol": 16, "wholeapi": 18,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOREIGN)
 def test_foreign_nfs(foreign: Nf, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # an NF reads a file by its relative path
     case = replace(CASES[name], traffic=small(CASES[name].traffic, 600))
     compared = Comparison(foreign(name), tuple(case.arguments.split()))
     compared.converse(packets(received(tmp_path / "in", case)))
-    print(name, compared.handled, len(compared.counts.paths), len(compared.analysis.paths), compared.counts)
+    assert len(compared.counts.paths) >= FOREIGN[name]
+    assert compared.counts.seen.keys() <= {"nf_set_rte_ipv4_udptcp_checksum"}

@@ -1,0 +1,331 @@
+"""Small NFs, each with something that is easily overlooked, on packets that meet in few values."""
+
+from __future__ import annotations
+
+import struct
+from random import Random
+
+import pytest
+
+from tests.operations.library import Compiler
+from tests.replay.compare import Comparison, Packet
+from tests.replay.program import build_file
+
+PRELUDE = """
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "nf.h"
+#include "nf-util.h"
+#include "lib/verified/map.h"
+#include "lib/verified/vector.h"
+#include "lib/verified/double-chain.h"
+#include "lib/verified/double-map.h"
+#include "lib/verified/expirator.h"
+#include "lib/verified/lpm-dir-24-8.h"
+
+struct nf_config { int unused; };
+struct nf_config config;
+void nf_config_init(int argc, char **argv) { (void)argc; (void)argv; }
+void nf_config_usage(void) {}
+void nf_config_print(void) {}
+
+struct ip { uint32_t addr; };
+bool ip_eq(void *a, void *b) { return ((struct ip *)a)->addr == ((struct ip *)b)->addr; }
+unsigned ip_hash(void *a) { return __builtin_ia32_crc32si(0, ((struct ip *)a)->addr); }
+/* Neighbours are one. */
+bool third_eq(void *a, void *b) { return ((struct ip *)a)->addr / 3 == ((struct ip *)b)->addr / 3; }
+unsigned third_hash(void *a) { return ((struct ip *)a)->addr / 3; }
+/* The hash tells keys apart that are equal. */
+unsigned low_hash(void *a) { return ((struct ip *)a)->addr & 1; }
+
+static struct Map *map;
+static struct Vector *keys, *values;
+static struct DoubleChain *chain;
+static bool make(map_keys_equality *eq, map_key_hash *hash, int size, unsigned capacity) {
+  return map_allocate(eq, hash, capacity, &map) && vector_allocate(size, capacity, NULL, &keys) &&
+         vector_allocate(8, capacity, NULL, &values) && dchain_allocate((int)capacity, &chain);
+}
+"""
+PROCESS = """
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {
+  (void)packet_length; (void)mbuf; (void)now;
+  struct rte_ether_hdr *ether = nf_then_get_rte_ether_header(buffer);
+  struct rte_ipv4_hdr *ip = nf_then_get_rte_ipv4_header(ether, buffer);
+  if (ip == NULL) return device;
+"""
+
+#: The part before nf_process, and its body.
+NFS = {
+    "neighbours": (
+        "bool nf_init(void) { return make(third_eq, third_hash, 4, 8); }",
+        """
+  struct ip key = { rte_be_to_cpu_32(ip->src_addr) }, *stored;
+  int index;
+  expire_items_single_map(chain, keys, map, now - 40);
+  if (map_get(map, &key, &index)) {
+    dchain_rejuvenate_index(chain, index, now);
+  } else {
+    if (!dchain_allocate_new_index(chain, &index, now)) return device;
+    vector_borrow(keys, index, (void **)&stored);
+    *stored = key;
+    map_put(map, stored, index);
+  }
+  ip->packet_id = index;
+  return 1 - device;
+""",
+    ),
+    "hash and equality disagree": (
+        "bool nf_init(void) { return make(third_eq, low_hash, 4, 8); }",
+        """
+  struct ip key = { rte_be_to_cpu_32(ip->src_addr) }, *stored;
+  int index;
+  if (!map_get(map, &key, &index)) {
+    if (!dchain_allocate_new_index(chain, &index, now)) return device;
+    vector_borrow(keys, index, (void **)&stored);
+    *stored = key;
+    map_put(map, stored, index);
+  }
+  ip->packet_id = index;
+  return 1 - device;
+""",
+    ),
+    "keys change under the map": (
+        "bool nf_init(void) { return make(ip_eq, ip_hash, 4, 4); }",
+        """
+  struct ip key = { ip->src_addr }, *stored;
+  int index;
+  if (map_get(map, &key, &index)) {
+    vector_borrow(keys, index, (void **)&stored);
+    if (ip->dst_addr & RTE_BE32(1)) stored->addr = ip->dst_addr;
+    if (map_get(map, &key, &index)) return device;
+    ip->packet_id = map_size(map);
+  } else if (dchain_allocate_new_index(chain, &index, now)) {
+    vector_borrow(keys, index, (void **)&stored);
+    *stored = key;
+    map_put(map, stored, index);
+  }
+  return 1 - device;
+""",
+    ),
+    "a key behind the element's start": (
+        "bool nf_init(void) { return make(ip_eq, ip_hash, 12, 4); }",
+        """
+  struct ip key = { ip->src_addr };
+  uint32_t *stored;
+  int index;
+  if (map_get(map, &key, &index)) {
+    vector_borrow(keys, index, (void **)&stored);
+    stored[1] = ip->src_addr ^ ip->dst_addr;
+  } else if (dchain_allocate_new_index(chain, &index, now)) {
+    vector_borrow(keys, index, (void **)&stored);
+    stored[1] = ip->src_addr;
+    map_put(map, &stored[1], index);
+  } else {
+    return device;
+  }
+  return 1 - device;
+""",
+    ),
+    "keys erased": (
+        "bool nf_init(void) { return make(ip_eq, ip_hash, 4, 4); }",
+        """
+  struct ip key = { ip->src_addr }, *stored;
+  int index;
+  void *trash;
+  expire_items_single_map(chain, keys, map, now - 60);
+  if (map_get(map, &key, &index)) {
+    vector_borrow(keys, index, (void **)&stored);
+    if (ip->dst_addr & RTE_BE32(1)) {
+      map_erase(map, stored, &trash);
+      ip->time_to_live = dchain_free_index(chain, index);
+    } else {
+      dchain_rejuvenate_index(chain, index, now);
+    }
+  } else {
+    if (!dchain_allocate_new_index(chain, &index, now)) return device;
+    vector_borrow(keys, index, (void **)&stored);
+    *stored = key;
+    map_put(map, stored, index);
+  }
+  ip->packet_id = index;
+  return 1 - device;
+""",
+    ),
+    "the oldest goes": (
+        "bool nf_init(void) { return make(ip_eq, ip_hash, 4, 4); }",
+        """
+  struct ip key = { ip->src_addr }, *stored;
+  int index;
+  void *trash;
+  if (map_get(map, &key, &index)) {
+    dchain_rejuvenate_index(chain, index, now);
+  } else {
+    if (!dchain_allocate_new_index(chain, &index, now)) {
+      if (!dchain_expire_one_index(chain, &index, now - 20)) return device;
+      vector_borrow(keys, index, (void **)&stored);
+      map_erase(map, stored, &trash);
+      dchain_allocate_new_index(chain, &index, now);
+    }
+    vector_borrow(keys, index, (void **)&stored);
+    *stored = key;
+    map_put(map, stored, index);
+  }
+  ip->packet_id = index;
+  return 1 - device;
+""",
+    ),
+    "pairs": (
+        """
+struct pair { uint16_t number; struct ip second, first; };
+static struct DoubleMap *pairs;
+static void pair_copy(char *to, void *from) { *(struct pair *)to = *(struct pair *)from; }
+static void pair_keys(void *value, void **a, void **b) {
+  *a = &((struct pair *)value)->first;
+  *b = &((struct pair *)value)->second;
+}
+bool nf_init(void) {
+  return dmap_allocate(ip_eq, ip_hash, third_eq, third_hash, sizeof(struct pair), pair_copy, NULL, pair_keys, NULL, 4, 4,
+                       &pairs) && dchain_allocate(4, &chain);
+}
+""",
+        """
+  struct ip key = { ip->src_addr };
+  struct pair found = { 0 };
+  int index;
+  ip->time_to_live = expire_items(chain, pairs, now - 60);
+  if (device == 0 ? dmap_get_a(pairs, &key, &index) : dmap_get_b(pairs, &key, &index)) {
+    dchain_rejuvenate_index(chain, index, now);
+    dmap_get_value(pairs, index, &found);
+    ip->packet_id = found.number;
+    ip->dst_addr = found.second.addr;
+    if (found.first.addr == ip->dst_addr) ip->type_of_service = dmap_erase(pairs, index) + dchain_free_index(chain, index);
+  } else {
+    if (!dchain_allocate_new_index(chain, &index, now)) return device;
+    found.number = packet_length;
+    found.first.addr = ip->src_addr;
+    found.second.addr = ip->dst_addr;
+    dmap_put(pairs, &found, index);
+    ip->packet_id = dmap_size(pairs);
+  }
+  return 1 - device;
+""",
+    ),
+    "routes": (
+        """
+static struct lpm *routes;
+bool nf_init(void) {
+  return lpm_allocate(&routes) && lpm_update_elem(routes, 0x0A000000, 8, 7) && lpm_update_elem(routes, 0x0A000002, 31, 9) &&
+         !lpm_update_elem(routes, 0, 0, 0x8000);
+}
+""",
+        """
+  const uint32_t prefix = rte_be_to_cpu_32(ip->src_addr);
+  if (device == 1) ip->time_to_live = lpm_update_elem(routes, prefix, ip->type_of_service, ip->packet_id);
+  ip->packet_id = lpm_lookup_elem(routes, rte_be_to_cpu_32(ip->dst_addr));
+  return 1 - device;
+""",
+    ),
+    "variables": (
+        """
+static uint32_t seen[4], total = 5;
+static struct { uint16_t last; uint8_t what[6]; } record;
+bool nf_init(void) { record.last = 3; total++; return true; }
+""",
+        """
+  const uint32_t which = ip->src_addr >> 24 & 3;
+  switch (which) {
+  case 0: seen[0]++; break;
+  case 1: seen[1] += packet_length; break;
+  default: seen[2] ^= ip->dst_addr;
+  }
+  if (memcmp(record.what, &ip->src_addr, 4) < 0) memcpy(record.what, &ip->src_addr, 4);
+  ip->packet_id = record.last;
+  record.last = (uint16_t)seen[which & 1];
+  ip->dst_addr = ++total;
+  return record.what[3] & 1 ? device : 1 - device;
+""",
+    ),
+    "padding": (
+        """
+struct flow { uint8_t kind; uint32_t addr; };
+bool flow_eq(void *a, void *b) {
+  struct flow *x = a, *y = b;
+  return x->kind == y->kind && x->addr == y->addr;
+}
+unsigned flow_hash(void *a) { return ((struct flow *)a)->addr + ((struct flow *)a)->kind; }
+bool nf_init(void) { return make(flow_eq, flow_hash, sizeof(struct flow), 4); }
+""",
+        """
+  struct flow key, *stored;
+  int index;
+  key.kind = ip->next_proto_id;
+  key.addr = ip->src_addr;
+  if (!map_get(map, &key, &index)) {
+    if (!dchain_allocate_new_index(chain, &index, now)) return device;
+    vector_borrow(keys, index, (void **)&stored);
+    memcpy(stored, &key, sizeof key);
+    map_put(map, stored, index);
+  }
+  ip->packet_id = index;
+  return 1 - device;
+""",
+    ),
+    "set-up filled all": (
+        """
+bool nf_init(void) {
+  int index;
+  if (!make(ip_eq, ip_hash, 4, 4)) return false;
+  for (uint32_t n = 0; n < 3; n++) {
+    struct ip *key;
+    if (!dchain_allocate_new_index(chain, &index, n)) return false;
+    vector_borrow(keys, index, (void **)&key);
+    key->addr = rte_cpu_to_be_32(0x0A000000 + n);
+    map_put(map, key, index);
+  }
+  dchain_free_index(chain, 0);
+  dchain_rejuvenate_index(chain, 1, 3);
+  return true;
+}
+""",
+        """
+  struct ip key = { ip->src_addr }, *stored;
+  int index;
+  if (map_get(map, &key, &index)) {
+    ip->time_to_live = dchain_rejuvenate_index(chain, index, now);
+  } else {
+    if (!dchain_allocate_new_index(chain, &index, now) && !dchain_expire_one_index(chain, &index, now - 50)) return device;
+    vector_borrow(keys, index, (void **)&stored);
+    ip->dst_addr = stored->addr;
+    ip->time_to_live = dchain_is_index_allocated(chain, index);
+  }
+  ip->packet_id = index;
+  return 1 - device;
+""",
+    ),
+}
+
+
+def packets(seed: int, n: int) -> list[Packet]:
+    rng, now, made = Random(seed), 1000, []
+    for _ in range(n):
+        now += rng.choice((0, 1, 5, 20))
+        src, dst = (0x0A000000 + rng.randrange(8) for _ in range(2))
+        length = rng.choice((0, 6, 30))
+        header = struct.pack(
+            ">BBHHHBBHII", 0x45, rng.choice((0, 8, 24, 31, 32, 33)), 20 + length, rng.choice((1, 2, 0x7FFF, 0x8000)), 0, 64,
+            rng.choice((6, 17)), 0, src, dst,
+        )  # fmt: skip
+        frame = bytes(12) + rng.choice((b"\x08\x00",) * 9 + (b"\x08\x06",)) + header + bytes(length)
+        made.append(Packet(now, rng.randrange(2), frame[: rng.choice((99, 99, 99, 99, 33))]))
+    return made
+
+
+@pytest.mark.parametrize("name", NFS)
+def test_small_nfs(compiler: Compiler, name: str) -> None:
+    before, body = NFS[name]
+    nf = build_file(compiler, f"small_{list(NFS).index(name)}", f"{PRELUDE}{before}{PROCESS}{body}}}\n")
+    compared = Comparison(nf)
+    for packet in packets(len(name), 400):
+        compared.send(packet)
+    print(name, len(compared.counts.paths), len(compared.analysis.paths), compared.counts, compared.trusting)
