@@ -90,6 +90,7 @@ class ObjectInfo:
     ``key_places`` of maps: where the keys of set-up lie, block -> bytes.  ``again`` of maps: keys that were put though
     they were there.  ``freed`` of index allocators: in the order in which they were freed.  ``pairs`` of double maps;
     ``preferences`` of vectors: the consistent hashing table that set-up made of one.  ``buckets`` of sketches.
+    ``blocks`` of routing tables: upper 24 bits of prefixes that are longer.
     """
 
     kind: ObjectKind
@@ -109,6 +110,7 @@ class ObjectInfo:
     pairs: PairFunctions | None = None
     preferences: Preferences | None = None
     buckets: Buckets | None = None
+    blocks: set[int] = field(default_factory=set)
 
     @property
     def filled(self) -> int:

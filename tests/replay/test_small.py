@@ -30,21 +30,21 @@ void nf_config_init(int argc, char **argv) { (void)argc; (void)argv; }
 void nf_config_usage(void) {}
 void nf_config_print(void) {}
 
-struct ip { uint32_t addr; };
-bool ip_eq(void *a, void *b) { return ((struct ip *)a)->addr == ((struct ip *)b)->addr; }
-unsigned ip_hash(void *a) { return __builtin_ia32_crc32si(0, ((struct ip *)a)->addr); }
+struct addr { uint32_t addr; };
+bool ip_eq(void *a, void *b) { return ((struct addr *)a)->addr == ((struct addr *)b)->addr; }
+unsigned ip_hash(void *a) { return __builtin_ia32_crc32si(0, ((struct addr *)a)->addr); }
 /* Neighbours are one. */
-bool third_eq(void *a, void *b) { return ((struct ip *)a)->addr / 3 == ((struct ip *)b)->addr / 3; }
-unsigned third_hash(void *a) { return ((struct ip *)a)->addr / 3; }
+bool third_eq(void *a, void *b) { return ((struct addr *)a)->addr / 3 == ((struct addr *)b)->addr / 3; }
+unsigned third_hash(void *a) { return ((struct addr *)a)->addr / 3; }
 /* The hash tells keys apart that are equal. */
-unsigned low_hash(void *a) { return ((struct ip *)a)->addr & 1; }
+unsigned low_hash(void *a) { return ((struct addr *)a)->addr & 1; }
 
 static struct Map *map;
 static struct Vector *keys, *values;
 static struct DoubleChain *chain;
 static bool make(map_keys_equality *eq, map_key_hash *hash, int size, unsigned capacity) {
-  return map_allocate(eq, hash, capacity, &map) && vector_allocate(size, capacity, NULL, &keys) &&
-         vector_allocate(8, capacity, NULL, &values) && dchain_allocate((int)capacity, &chain);
+  return map_allocate(eq, hash, capacity, &map) && vector_allocate(size, capacity, null_init, &keys) &&
+         vector_allocate(8, capacity, null_init, &values) && dchain_allocate((int)capacity, &chain);
 }
 """
 PROCESS = """
@@ -60,7 +60,7 @@ NFS = {
     "neighbours": (
         "bool nf_init(void) { return make(third_eq, third_hash, 4, 8); }",
         """
-  struct ip key = { rte_be_to_cpu_32(ip->src_addr) }, *stored;
+  struct addr key = { rte_be_to_cpu_32(ip->src_addr) }, *stored;
   int index;
   expire_items_single_map(chain, keys, map, now - 40);
   if (map_get(map, &key, &index)) {
@@ -78,7 +78,7 @@ NFS = {
     "hash and equality disagree": (
         "bool nf_init(void) { return make(third_eq, low_hash, 4, 8); }",
         """
-  struct ip key = { rte_be_to_cpu_32(ip->src_addr) }, *stored;
+  struct addr key = { rte_be_to_cpu_32(ip->src_addr) }, *stored;
   int index;
   if (!map_get(map, &key, &index)) {
     if (!dchain_allocate_new_index(chain, &index, now)) return device;
@@ -93,7 +93,7 @@ NFS = {
     "keys change under the map": (
         "bool nf_init(void) { return make(ip_eq, ip_hash, 4, 4); }",
         """
-  struct ip key = { ip->src_addr }, *stored;
+  struct addr key = { ip->src_addr }, *stored;
   int index;
   if (map_get(map, &key, &index)) {
     vector_borrow(keys, index, (void **)&stored);
@@ -111,7 +111,7 @@ NFS = {
     "a key behind the element's start": (
         "bool nf_init(void) { return make(ip_eq, ip_hash, 12, 4); }",
         """
-  struct ip key = { ip->src_addr };
+  struct addr key = { ip->src_addr };
   uint32_t *stored;
   int index;
   if (map_get(map, &key, &index)) {
@@ -130,7 +130,7 @@ NFS = {
     "keys erased": (
         "bool nf_init(void) { return make(ip_eq, ip_hash, 4, 4); }",
         """
-  struct ip key = { ip->src_addr }, *stored;
+  struct addr key = { ip->src_addr }, *stored;
   int index;
   void *trash;
   expire_items_single_map(chain, keys, map, now - 60);
@@ -155,7 +155,7 @@ NFS = {
     "the oldest goes": (
         "bool nf_init(void) { return make(ip_eq, ip_hash, 4, 4); }",
         """
-  struct ip key = { ip->src_addr }, *stored;
+  struct addr key = { ip->src_addr }, *stored;
   int index;
   void *trash;
   if (map_get(map, &key, &index)) {
@@ -177,7 +177,7 @@ NFS = {
     ),
     "pairs": (
         """
-struct pair { uint16_t number; struct ip second, first; };
+struct pair { uint16_t number; struct addr second, first; };
 static struct DoubleMap *pairs;
 static void pair_copy(char *to, void *from) { *(struct pair *)to = *(struct pair *)from; }
 static void pair_keys(void *value, void **a, void **b) {
@@ -190,17 +190,21 @@ bool nf_init(void) {
 }
 """,
         """
-  struct ip key = { ip->src_addr };
+  struct addr key = { ip->src_addr }, other = { ip->dst_addr };
   struct pair found = { 0 };
-  int index;
+  int index, which;
   ip->time_to_live = expire_items(chain, pairs, now - 60);
   if (device == 0 ? dmap_get_a(pairs, &key, &index) : dmap_get_b(pairs, &key, &index)) {
     dchain_rejuvenate_index(chain, index, now);
     dmap_get_value(pairs, index, &found);
     ip->packet_id = found.number;
     ip->dst_addr = found.second.addr;
-    if (found.first.addr == ip->dst_addr) ip->type_of_service = dmap_erase(pairs, index) + dchain_free_index(chain, index);
+    if (found.first.addr == ip->dst_addr) {
+      ip->type_of_service = dmap_erase(pairs, index);
+      dchain_free_index(chain, index);
+    }
   } else {
+    if (dmap_get_a(pairs, &key, &which) || dmap_get_b(pairs, &other, &which)) return device;
     if (!dchain_allocate_new_index(chain, &index, now)) return device;
     found.number = packet_length;
     found.first.addr = ip->src_addr;
@@ -213,10 +217,15 @@ bool nf_init(void) {
     ),
     "routes": (
         """
+#define PREFIX(n) (0x0B000000 + ((n) << 8))
 static struct lpm *routes;
+static bool fill(void) {
+  for (uint32_t n = 0; n < 255; n++) if (!lpm_update_elem(routes, PREFIX(n), 30, n)) return false;
+  return !lpm_update_elem(routes, PREFIX(255), 30, 1);
+}
 bool nf_init(void) {
   return lpm_allocate(&routes) && lpm_update_elem(routes, 0x0A000000, 8, 7) && lpm_update_elem(routes, 0x0A000002, 31, 9) &&
-         !lpm_update_elem(routes, 0, 0, 0x8000);
+         !lpm_update_elem(routes, 0, 0, 0x8000) && fill();
 }
 """,
         """
@@ -277,7 +286,7 @@ bool nf_init(void) {
   int index;
   if (!make(ip_eq, ip_hash, 4, 4)) return false;
   for (uint32_t n = 0; n < 3; n++) {
-    struct ip *key;
+    struct addr *key;
     if (!dchain_allocate_new_index(chain, &index, n)) return false;
     vector_borrow(keys, index, (void **)&key);
     key->addr = rte_cpu_to_be_32(0x0A000000 + n);
@@ -289,7 +298,7 @@ bool nf_init(void) {
 }
 """,
         """
-  struct ip key = { ip->src_addr }, *stored;
+  struct addr key = { ip->src_addr }, *stored;
   int index;
   if (map_get(map, &key, &index)) {
     ip->time_to_live = dchain_rejuvenate_index(chain, index, now);
