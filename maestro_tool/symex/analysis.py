@@ -178,8 +178,9 @@ def _explore(
             merging = True
             continue
         symbols = frozenset[Expr]().union(*(_symbols(path, solver) for path in paths))
-        if symbols.isdisjoint(findings.pinned):
-            break  # every path agrees on what is pinned
+        mistaken = findings.mistaken()
+        if symbols.isdisjoint(findings.pinned) and not mistaken:
+            break  # every path agrees on what is pinned, and on where keys lie
     if left is not None:
         left(initial_contents(program, result, sorted(findings.mutable), solver, limits))
     return Analysis(
