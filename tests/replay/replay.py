@@ -16,6 +16,7 @@ from typing import Any
 from maestro_tool.expr import Expr
 from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations import Role
+from maestro_tool.operations.row import Effect
 from maestro_tool.operations.semantics import Call, Map, Outcome
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 from tests.replay.program import Verdict
@@ -41,7 +42,8 @@ class Counts:
 
     ``calculated``: functions that are not followed, calculated here, by name; ``seen``: bytes of the compiled program's
     frame that say what such a function gave; ``invented``: memory that was never written, which may hold anything (what
-    of it leaves in a frame, that frame says, too: ``seen`` under no name).
+    of it leaves in a frame, that frame says, too: ``seen`` under no name).  ``unplaced``: keys put of which the event
+    does not say where they lie: the replay takes it that they do not change.
     """
 
     paths: Counter[int] = field(default_factory=Counter)
@@ -49,6 +51,7 @@ class Counts:
     calculated: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
     invented: int = 0
+    unplaced: int = 0
 
 
 class Replay:
@@ -155,6 +158,8 @@ class Replay:
             assert isinstance(table, Map)
             if table.view(vector.element(index)) != call.key:
                 raise ReplayError(f"another key lies at the place that {event} names")
+        if event.op.effect is Effect.PUT and event.op.objects[0].kind == "map" and home is None:
+            self.counts.unplaced += 1
         return event.op.semantics(call)
 
     def _calculate(self, event: Event, number: int, values: Values) -> Outcome:
