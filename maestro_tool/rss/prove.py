@@ -13,12 +13,12 @@ from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, binary, compare, concat, const, extract, ite, land, lor, sym
 from maestro_tool.expr.symbols import PACKETS, HashInput, Packet, packet_byte
-from maestro_tool.packet.classes import L3, L4, VIEWS, View, exact_view_predicate, predicate, view_predicate
+from maestro_tool.packet.classes import FAMILIES, L3, L4, VIEWS, View, exact_view_predicate, predicate, view_predicate
 from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS, PORTS_OF
 from maestro_tool.rss import relation
 from maestro_tool.rss.problem import HashSetup, reads
 from maestro_tool.rss.solution import RssSolution
-from maestro_tool.rss.steering import FAMILIES, Item, Layout, nic_inputs
+from maestro_tool.rss.steering import Item, Layout, nic_inputs
 from maestro_tool.rss.symmetric import is_source
 from maestro_tool.sharding.plan import Constraint
 from maestro_tool.solver import BUDGETS, Context
