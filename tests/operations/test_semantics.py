@@ -293,6 +293,15 @@ def test_sketches(c: ctypes.CDLL, seed: int) -> None:
             same_dchain(c, c.t_sketch_row(address(theirs), row), chain)
 
 
+def test_time_does_not_go_back() -> None:
+    chain = Dchain(2)
+    do("dchain_allocate", chain, value=7)
+    with pytest.raises(UndefinedError):
+        do("dchain_rejuvenate", chain, index=0, value=6)
+    with pytest.raises(UndefinedError):
+        do("dchain_allocate", chain, value=-1 & M64)
+
+
 def test_a_sketch_has_one_key_at_hand() -> None:
     sketch = Sketch(4, 0, lambda key: key[0])
     do("sketch_compute_hashes", sketch, key=(1,))

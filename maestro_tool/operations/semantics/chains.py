@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from maestro_tool.operations.semantics.call import Call, Outcome, pattern, signed
+from maestro_tool.operations.semantics.call import Call, Outcome, UndefinedError, pattern, signed
 
 
 class Dchain:
@@ -19,6 +19,13 @@ class Dchain:
         self.used = dict(used or {})
         ahead = [n for n in range(capacity) if n not in self.used] if free is None else list(free)
         self.free = ahead[::-1]  # the next one is the last
+        self._latest = max(self.used.values(), default=None)
+
+    def _use(self, index: int, time: int) -> None:
+        if self._latest is not None and time < self._latest:
+            raise UndefinedError(f"index {index} is used at {time}, before another was at {self._latest}")
+        self._latest = time
+        self.used[index] = time
 
     def is_allocated(self, index: int) -> bool:
         return index in self.used
@@ -27,14 +34,14 @@ class Dchain:
         if not self.free:
             return None
         index = self.free.pop()
-        self.used[index] = time
+        self._use(index, time)
         return index
 
     def refresh(self, index: int, time: int) -> bool:
         if index not in self.used:
             return False
         del self.used[index]
-        self.used[index] = time
+        self._use(index, time)
         return True
 
     def release(self, index: int) -> bool:
