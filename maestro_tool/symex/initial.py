@@ -60,8 +60,7 @@ def initial_contents(
                 preferences = None if beneath is None else (beneath.height, beneath.backends)
                 return Contents(default, elements, preferences)  # type: ignore[arg-type]
             case "map":
-                put = [*info.contents.items(), *((key, info.contents[key]) for key in info.again)]
-                return Contents(entries=tuple(put))  # type: ignore[arg-type]
+                return Contents(entries=(*info.contents.items(), *info.again))  # type: ignore[arg-type]
             case "lpm":
                 return Contents(entries=tuple(info.contents.items()))  # type: ignore[arg-type]
             case "dchain":

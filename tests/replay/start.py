@@ -81,8 +81,15 @@ def _sketch(o: StateObject, found: Contents, library: ctypes.CDLL) -> Sketch:
             content = bytes_of_fields(key, given)
             return of_bytes(tuple(content[n] for n in positions))
 
-    assert not found.entries, "sketches that set-up counts in"
-    return Sketch(o.capacity, found.threshold, hash_)
+    made = Sketch(o.capacity, found.threshold, hash_)
+    made.rows = tuple(_dchain(o.capacity, row) for row in found.rows)
+    made.owners = {name: (row, index) for name, row, index, _ in found.counts}
+    made.counts = {name: count for name, _, _, count in found.counts}
+    return made
+
+
+def _dchain(capacity: int, found: Contents) -> Dchain:
+    return Dchain(capacity, dict(found.used), found.free)
 
 
 _MAKE: dict[str, Callable[[StateObject, Contents, ctypes.CDLL], Any]] = {
@@ -91,7 +98,7 @@ _MAKE: dict[str, Callable[[StateObject, Contents, ctypes.CDLL], Any]] = {
     "map": _map,
     "dmap": _dmap,
     "sketch": _sketch,
-    "dchain": lambda o, found, library: Dchain(o.capacity or 0, dict(found.used), found.free),
+    "dchain": lambda o, found, library: _dchain(o.capacity or 0, found),
     "lpm": lambda o, found, library: Lpm({(length, prefix): value for (length, prefix), value in found.entries}),
     "global": lambda o, found, library: Global(found.default),
 }

@@ -70,7 +70,7 @@ def test_packets_follow_one_path(nf: Nf, tmp_path: Path, name: str) -> None:
     assert not compared.counts.seen and not compared.counts.invented
 
 
-@pytest.mark.parametrize("name", ["bridge", "nat"])
+@pytest.mark.parametrize("name", ["nat", "psd"])
 def test_merged_paths(nf: Nf, tmp_path: Path, name: str) -> None:
     compared = Comparison(nf(name), tuple(ARGUMENTS[name].split()), merge_after=1)
     compared.converse(traffic(tmp_path, SPECS[name], 300))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from maestro_tool.diagnostics import MaestroError
 from maestro_tool.operations.semantics import UndefinedError
 from tests.operations.library import Compiler
-from tests.oracle.generator import generate
-from tests.oracle.machine import Arrival, Verdict
-from tests.oracle.to_c import to_c
-from tests.oracle.traffic import traffic
 from tests.replay.compare import Comparison, Packet
 from tests.replay.program import build_file
+
+generator = pytest.importorskip("tests.oracle.generator")
+machine = pytest.importorskip("tests.oracle.machine")
+to_c = pytest.importorskip("tests.oracle.to_c").to_c
+traffic = pytest.importorskip("tests.oracle.traffic").traffic
 
 PACKETS = 200
 FEW = range(8)
@@ -23,18 +25,19 @@ MANY = range(100, 500)
 
 def follow(compiler: Compiler, seed: int) -> Comparison | None:
     """The NF of this seed on its traffic, as far as that has a meaning; None if the NF is refused."""
-    program = generate(seed)
+    program = generator.generate(seed)
     nf = build_file(compiler, f"random_{seed}", to_c(program), program.ports)
     try:
         compared = Comparison(nf)
     except MaestroError:
         return None
 
-    def send(arrival: Arrival) -> Verdict:
+    def send(arrival: Any) -> Any:
         left = compared.send(Packet(arrival.time, arrival.device, arrival.frame))
-        return Verdict(arrival.device, arrival.frame) if left is None else Verdict(*left)
+        return machine.Verdict(*(left or (arrival.device, arrival.frame)))
 
-    traffic(seed, program.ports, PACKETS, send, UndefinedError)
+    dual = program.guard.startswith("dual")
+    traffic(seed, ports=program.ports, dual=dual, n=PACKETS, send=send, stop=UndefinedError)
     return compared
 
 

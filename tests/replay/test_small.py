@@ -293,6 +293,53 @@ bool nf_init(void) {
   return 1 - device;
 """,
     ),
+    "a sketch that set-up counted in": (
+        """
+#include "lib/unverified/sketch.h"
+static struct Sketch *sketch;
+bool nf_init(void) {
+  if (!sketch_allocate(ip_hash, 64, 2, &sketch)) return false;
+  for (uint32_t n = 0; n < 12; n++) {
+    struct addr key = { rte_cpu_to_be_32(0x0A000000 + n % 5) };
+    sketch_compute_hashes(sketch, &key);
+    sketch_touch_buckets(sketch, 900 + n);
+  }
+  return true;
+}
+""",
+        """
+  struct addr key = { ip->src_addr };
+  sketch_expire(sketch, now - 150);
+  sketch_compute_hashes(sketch, &key);
+  if (ip->dst_addr & RTE_BE32(1)) sketch_refresh(sketch, now);
+  if (sketch_fetch(sketch)) return device;
+  ip->time_to_live = sketch_touch_buckets(sketch, now);
+  return 1 - device;
+""",
+    ),
+    "set-up put a key twice": (
+        """
+bool nf_init(void) {
+  struct addr *key;
+  if (!make(ip_eq, ip_hash, 4, 4)) return false;
+  for (int n = 0; n < 3; n++) {
+    vector_borrow(keys, n, (void **)&key);
+    key->addr = rte_cpu_to_be_32(0x0A000001 + n / 2);
+    map_put(map, key, 7 + n);
+  }
+  return true;
+}
+""",
+        """
+  struct addr key = { ip->src_addr };
+  int number = 0;
+  void *trash;
+  if (!map_get(map, &key, &number)) return device;
+  if (ip->dst_addr & RTE_BE32(1)) map_erase(map, &key, &trash);
+  ip->packet_id = number;
+  return 1 - device;
+""",
+    ),
 }
 
 

@@ -147,10 +147,10 @@ def map_get_setup(site: CallSite) -> Outcome:
 def map_put_setup(site: CallSite) -> Outcome:
     """map_put in set-up; a second put of a key does not hide the first."""
     info = site.machine.objects[site.machine.object_at(site.state, site.args[0], "map", site.loc)]
-    key = _concrete_key(site)
+    key, value = _concrete_key(site), site.number(2, "the value")
     if key in info.contents:
-        info.again.append(key)
-    info.contents.setdefault(key, site.number(2, "the value"))
+        info.again.append((key, value))
+    info.contents.setdefault(key, value)
     for f in info.key or ():
         address = site.pointer(1).plus(nodes.const(f.offset, 64))
         block, _, offset = site.machine.place(site.state, address, f.size, site.loc, "reads a key")
@@ -176,7 +176,7 @@ def map_size_setup(site: CallSite) -> Outcome:
 def erase_setup(site: CallSite, number: int, address: Value) -> None:
     """Take the key at ``address`` out of map ``number``."""
     info, key = site.machine.objects[number], _concrete(site, number, address)
-    if key in info.again:
+    if any(key == again for again, _ in info.again):
         site.fail(UnsupportedError, "erases a key that set-up put twice", "look it up before it is put")
     if info.contents.pop(key, None) is None:
         site.fail(InputError, "erases a key that is not in the map")
