@@ -13,6 +13,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.symbols import Option, packet_byte
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Analysis, CallPath, MemoryPointer, ObjectPointer, Pinned, uses
+from maestro_tool.symex.initial import Contents, initial_contents
 from maestro_tool.symex.key_facts import KeyAnalysis
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
@@ -32,6 +33,9 @@ _Note = tuple[int, str]
 #: Called with the port and the number of call paths so far.
 Progress = Callable[[int, int], None]
 
+#: Called with what set-up left in each of `Analysis.objects`.
+Left = Callable[[tuple[Contents, ...]], None]
+
 
 def analyse(
     program: ir.Program,
@@ -40,6 +44,8 @@ def analyse(
     limits: Limits = _DEFAULT_LIMITS,
     pure: tuple[str, ...] = (),
     progress: Progress | None = None,
+    *,
+    left: Left | None = None,
 ) -> Analysis:
     """All feasible call paths of ``nf_process`` after set-up with ``arguments`` (those behind ``--``).
 
@@ -48,7 +54,7 @@ def analyse(
 
     ``pure``: functions without a definition that only calculate: their results are taken as unknown.
     """
-    return _analyse(program, arguments, ports, limits, pure, progress, trusting=False)
+    return _analyse(program, arguments, ports, limits, pure, progress, left, trusting=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +74,16 @@ def conjecture(
     limits: Limits = _DEFAULT_LIMITS,
     pure: tuple[str, ...] = (),
     progress: Progress | None = None,
+    *,
+    left: Left | None = None,
 ) -> Conjecture:
     """As `analyse`, taking for granted that keys that packets erase lie where the map found them, once each."""
-    return Conjecture(_analyse(program, arguments, ports, limits, pure, progress, trusting=True))
+    return Conjecture(_analyse(program, arguments, ports, limits, pure, progress, left, trusting=True))
 
 
 def _analyse(
     program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, pure: tuple[str, ...],
-    progress: Progress | None, *, trusting: bool,
+    progress: Progress | None, left: Left | None, *, trusting: bool,
 ) -> Analysis:  # fmt: skip
     for name in pure:
         if name in SETUP or name in PACKET:
@@ -92,7 +100,7 @@ def _analyse(
     keys = KeyAnalysis(program, solver, limits)
     try:
         result = run_setup(program, arguments, ports, solver, limits, keys)
-        return _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting)
+        return _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting, left)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
 
@@ -170,7 +178,7 @@ _LOOK_EVERY = 16  # queries; z3's statistics take a tenth of a millisecond
 
 def _explore(
     program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, budget: _Budget, solver: Solver,
-    result: SetUpResult, notes: set[_Note], pure: tuple[str, ...], trusting: bool,
+    result: SetUpResult, notes: set[_Note], pure: tuple[str, ...], trusting: bool, left: Left | None,
 ) -> Analysis:  # fmt: skip
     notes |= _generated(program)
     places = Places(program, result)
@@ -199,8 +207,11 @@ def _explore(
             merging = True
             continue
         symbols = frozenset[Expr]().union(*(_symbols(path, solver) for path in paths))
-        if symbols.isdisjoint(findings.pinned):
-            break  # every path agrees on what is pinned
+        mistaken = findings.mistaken()
+        if symbols.isdisjoint(findings.pinned) and not mistaken:
+            break  # every path agrees on what is pinned, and on where keys lie
+    if left is not None:
+        left(initial_contents(program, result, sorted(findings.mutable), solver, limits))
     return Analysis(
         ports,
         arguments,

@@ -97,6 +97,8 @@ from maestro_tool.cache import NoCache
 from maestro_tool.explain import terminal
 from maestro_tool.frontend.library import OBJECTS, behaviour
 from maestro_tool.nic import load_profile
+from maestro_tool.operations import operation
+from maestro_tool.operations.semantics import Call, Dchain
 from maestro_tool.sharding import derive_plan
 from maestro_tool.symex import analysis_from_json, analysis_to_json
 
@@ -107,6 +109,8 @@ asked = [e for p in analysis.paths for e in p.events if e.op.name == "dchain_is_
 print("answers", *sorted({e.result for e in asked}))
 print("round trip", analysis_from_json(analysis_to_json(analysis)) == analysis)
 print("order", sorted(behaviour("dchain_is_full").uses) == [OBJECTS], sorted(behaviour("dchain_is_full").changes))
+chain, row = Dchain(1), operation("dchain_is_full")
+print("semantics", row.semantics(Call((chain,))).answer, chain.allocate(5), row.semantics(Call((chain,))).answer)
 plan = derive_plan(analysis)
 print("treatments", *sorted({d.treatment for d in plan.decisions if d.written}))
 card = load_profile(profiles.resolve("soft", Path("configs")), profiles.folders(Path("configs")))
@@ -137,6 +141,7 @@ def test_a_new_operation_is_followed_everywhere(tree: Path) -> None:
     assert "answers False True\n" in found
     assert "round trip True\n" in found
     assert "order True []\n" in found
+    assert "semantics False 0 True\n" in found
     assert "treatments shared\n" in found
     # The new words: what decides, and what is done to the object.
     assert "── chain is full -> drop\n" in found and "── chain has room\n" in found
