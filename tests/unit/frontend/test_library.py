@@ -11,7 +11,7 @@ import pytest
 from maestro_tool import frontend
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend import effects, load_program
-from maestro_tool.frontend.library import MEMORY, OBJECTS, behaviour
+from maestro_tool.frontend.library import ERRNO, MEMORY, OBJECTS, behaviour
 from maestro_tool.frontend.parse import c_ast, parse
 from maestro_tool.frontend.preprocess import preprocess
 from maestro_tool.operations import OPERATIONS
@@ -70,6 +70,85 @@ def test_the_effects_are_those_that_the_prototypes_allow(declared: dict[str, Any
             if not (pointer or listed or variadic or len(found.reads) > 50):
                 assert i not in found.reads and i not in found.writes, (name, i)
     assert followed > 60
+
+
+#: Pointers to what is not constant, and is read all the same; ``-``: not even read, as the frame, which the cursor has.
+NOT_WRITTEN = """
+    dmap_get_a 1  dmap_get_b 1  dmap_put 1  map_erase 1  map_get 1  map_put 1  sketch_compute_hashes 1
+    nf_has_rte_ipv4_header 0  nf_has_tcp_header 0  nf_has_tcpudp_header 0  nf_has_udp_header 0  nf_mac_to_str 0
+    nf_log_pkt 0  nf_log_pkt 1  nf_log_pkt 2  nf_then_get_rte_ipv4_header 0  nf_then_get_rte_ipv4_header_with_options 0
+    nf_then_get_tcp_header 0  nf_then_get_tcpudp_header 0  nf_then_get_udp_header 0  packet_state_total_length 1
+    nf_borrow_next_chunk -0  nf_return_all_chunks -0  nf_return_chunk -0  nf_set_rte_ipv4_udptcp_checksum -2
+    nf_then_get_rte_ether_header -0  nf_then_get_rte_ipv4_header -1  nf_then_get_rte_ipv4_header_with_options -1
+    nf_then_get_tcp_header -1  nf_then_get_tcpudp_header -1  nf_then_get_udp_header -1  packet_borrow_next_chunk -0
+    packet_get_chunk_length -0  packet_get_chunk_length -1  packet_get_unread_length -0  packet_return_chunk -0
+    packet_return_chunk -1  packet_state_total_length -0  vector_return -2
+"""
+#: Of opaque objects; what is done to them is no matter of memory.
+HANDLES = {"Map", "Vector", "DoubleChain", "DoubleMap", "Sketch", "lpm", "rte_mbuf", "FILE"}
+
+
+def test_other_pointers_are_written_through(declared: dict[str, Any]) -> None:
+    found = set()
+    for name, node in declared.items():
+        effect = behaviour(name)
+        for i, param in enumerate(node.type.args.params if effect and node.type.args is not None else []):
+            pointer = getattr(param, "type", None)
+            pointee = getattr(pointer, "type", None)
+            if not isinstance(pointer, c_ast.PtrDecl | c_ast.ArrayDecl) or isinstance(pointee, c_ast.FuncDecl):
+                continue
+            if isinstance(pointee, c_ast.TypeDecl):
+                type_ = getattr(pointee.type, "names", None) or [pointee.type.name]
+                function = re.search("equality|hash|init_elem|copy|keys", type_[0])
+                if "const" in pointee.quals or type_[0] in HANDLES or function:
+                    continue
+            if effect is not None and i not in effect.writes:
+                found.add(f"{name} {i}" if i in effect.reads else f"{name} -{i}")
+    assert found == {" ".join(words) for words in re.findall(r"(\w+) (-?\d)", NOT_WRITTEN)}
+
+
+#: Two calls may stand in any order; all others change an object, the cursor, a file, the heap, a clock ...
+COMMUTE = """
+    abort abs atof atoi atol atoll bzero ceil cht_find_preferred_available_backend concretize_devices current_time
+    dchain_is_index_allocated dmap_get_a dmap_get_b dmap_get_value dmap_size exp fabs floor fmax fmin fmod getenv
+    inet_addr inet_aton inet_pton isalnum isalpha isblank iscntrl isdigit isgraph islower isprint ispunct isspace isupper
+    isxdigit labs llabs log log10 log2 lpm_lookup_elem maestro_assert_failed map_get map_size memchr memcmp memcpy
+    memmove memset nf_get_borrowed_chunk nf_has_rte_ipv4_header nf_has_tcp_header nf_has_tcpudp_header nf_has_udp_header
+    nf_mac_to_str nf_parse_device nf_parse_etheraddr nf_parse_ipv4addr nf_parse_port nf_parse_proto nf_rte_ipv4_to_str
+    nf_set_rte_ipv4_udptcp_checksum packet_get_chunk_length packet_get_unread_length pow qsort recent_time round
+    rte_eth_dev_count_avail rte_eth_dev_is_valid_port rte_eth_macaddr_get rte_get_tsc_hz rte_ipv4_cksum
+    rte_ipv4_udptcp_cksum rte_lcore_id rte_memcpy rte_prefetch0 rte_prefetch1 rte_prefetch2 rte_prefetch_non_temporal
+    rte_raw_cksum rte_socket_id snprintf sprintf sqrt sscanf strcasecmp strcat strchr strcmp strcpy strcspn strerror
+    strlen strncasecmp strncat strncmp strncpy strnlen strpbrk strrchr strspn strstr strtod strtoimax strtol strtoll
+    strtoul strtoull strtoumax tolower toupper trunc vector_borrow vector_return vigor_note vsnprintf vsprintf
+"""
+KEEP = """
+    atexit fgets getopt getopt_long map_put memchr memcpy memmove memset packet_state_total_length realloc rte_memcpy
+    strcat strchr strcpy strncat strncpy strpbrk strrchr strstr strtod strtoimax strtok strtok_r strtol strtoll strtoul
+    strtoull strtoumax
+"""
+CALL_BACK = """
+    exit _exit rte_exit nf_util_parse_int qsort vector_allocate
+    dmap_erase dmap_get_a dmap_get_b dmap_get_value dmap_put expire_items expire_items_single_map
+    expire_items_single_map_iteratively map_erase map_get map_put sketch_compute_hashes sketch_expire sketch_fetch
+    sketch_refresh sketch_touch_buckets
+"""
+#: They reach memory that no argument points to itself.
+FURTHER = """
+    cht_fill_cht cht_find_preferred_available_backend expire_items_single_map expire_items_single_map_iteratively free
+    getline getopt getopt_long map_erase map_get map_put nf_insert_new_chunk nf_set_rte_ipv4_udptcp_checksum
+    nf_shrink_chunk nf_then_get_rte_ipv4_header_with_options packet_insert_new_chunk packet_shrink_chunk realloc rte_free
+    rte_ipv4_udptcp_cksum strtok strtok_r vector_allocate vfprintf vprintf vsnprintf vsprintf
+"""
+
+
+def test_each_effect_is_said_twice(declared: dict[str, Any]) -> None:
+    """What no prototype shows; to change the table takes a change here."""
+    known = {name: found for name in declared if (found := behaviour(name)) is not None}
+    assert {n for n, b in known.items() if b.changes <= {ERRNO}} == set(COMMUTE.split())
+    assert {n for n, b in known.items() if b.keeps} == set(KEEP.split())
+    assert {n for n, b in known.items() if b.calls != "none"} == set(CALL_BACK.split())
+    assert {n for n, b in known.items() if MEMORY in b.uses | b.changes} == set(FURTHER.split())
 
 
 def test_operations_follow_their_rows() -> None:
