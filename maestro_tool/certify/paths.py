@@ -1,0 +1,148 @@
+"""Paths and events of a certificate, and the names of the entries that events touch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from maestro_tool.certify.terms import Pool, Script
+
+#: Operation -> what it does to each of its objects: how the entry is named, and whether it is changed.
+OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
+    "map_get": (("key", False),), "map_put": (("key", True),), "map_erase": (("key", True),),
+    "vector_read": (("index", False),), "vector_write": (("index", True),),
+    "dchain_allocate": (("fresh", True),), "dchain_rejuvenate": (("index", True),), "dchain_free": (("index", True),),
+    "dchain_is_allocated": (("index", False),),
+    "sketch_compute_hashes": (("key", True),), "sketch_refresh": (("key", True),), "sketch_fetch": (("key", True),),
+    "sketch_touch_buckets": (("key", True),),
+    "global_read": (("whole", False),), "global_write": (("whole", True),),
+    "expire": (("old", True), ("old", False), ("old", True)), "sketch_expire": (("old", True),),
+    "expire_range": (("index", False), ("erased", True)),
+    "map_size": (("any", False),), "cht_find": (("any", False), ("any", False)), "lpm_lookup": (("any", False),),
+    "lpm_update": (("any", True),), "dchain_expire_one": (("any", True),), "dmap_expire": (("any", True), ("any", True)),
+    "dmap_get_a": (("any", False),), "dmap_get_b": (("any", False),), "dmap_read": (("any", False),),
+    "dmap_put": (("any", True),), "dmap_erase": (("any", True),), "dmap_size": (("any", False),), "opaque": (),
+}  # fmt: skip
+_OPERANDS: Final = ("key", "raw", "index", "value", "operands", "stored", "key_home")
+_PRODUCED: Final = re.compile(r"([a-z_]+)\.(\d+)\.(\w+)")
+
+
+@dataclass(frozen=True)
+class Path:
+    number: int
+    port: int
+    conditions: tuple[int, ...]
+    events: tuple[dict[str, Any], ...]
+    frame: tuple[tuple[int, int], ...]
+    verdict: Any
+    grown: int
+    location: str
+
+
+@dataclass(frozen=True)
+class Name:
+    """An entry: of map (or sketch) ``map`` under ``key``, or that an index found there leads to; ``map`` None: nobody
+    else can name it.  ``chain``: the allocator of that index.  ``block``: the index has several entries."""
+
+    map: int | None
+    key: tuple[int, ...] = ()
+    chain: int | None = None
+    block: bool = False
+
+
+class Certificate:
+    """What ``certificate.json`` says, read once."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document, self.pool = document, Pool(document["expressions"])
+        self.objects, self.ports = document["objects"], document["ports"]
+        events = document["events"]
+        for e in events:
+            if len(e["objects"]) != len(OPERATIONS[e["op"]]) or not all(0 <= o < len(self.objects) for o in e["objects"]):
+                raise ValueError(f"no operation {e['op']!r:.40} on such objects")
+        self.paths = [
+            Path(n, p["port"], tuple(p["conditions"]), tuple(events[e] for e in p["events"]),
+                 tuple((o, v) for o, v in p["frame"]), p["verdict"], p["grown"], p["location"])
+            for n, p in enumerate(document["paths"])
+        ]  # fmt: skip
+        for p in self.paths:
+            counts = [e["conditions"] for e in p.events]
+            if counts != sorted(counts) or any(n > len(p.conditions) for n in counts) or not 0 <= p.port < len(self.ports):
+                raise ValueError("a path whose events do not fit its conditions or ports")
+
+    def events(self, *operations: str) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+        """All events (of these operations): path, number on it, event."""
+        for path in self.paths:
+            for n, e in enumerate(path.events):
+                if not operations or e["op"] in operations:
+                    yield path, n, e
+
+    def treated(self, how: str) -> list[int]:
+        return [n for n, o in enumerate(self.objects) if o["treatment"] == how]
+
+    def label(self, obj: int) -> str:
+        return str(self.objects[obj]["name"])
+
+    def accesses(self, event: dict[str, Any]) -> Iterator[tuple[int, str, bool]]:
+        """(object, how its entry is named, whether it is changed) of an event; a key that lies in a vector is its
+        map's, too."""
+        for obj, (how, writes) in zip(event["objects"], OPERATIONS[event["op"]], strict=True):
+            yield obj, how, writes
+            if event["op"] == "vector_write":
+                yield from ((m, "any", True) for m, o in enumerate(self.objects) if obj in o["key_vectors"])
+
+    # ------------------------------------------------------------------- what symbols come from
+
+    def origin(self, path: Path, e: int) -> tuple[int, str] | None:
+        """The event of the path that produced a symbol, and the part: an index that went through wider types, too."""
+        match = _PRODUCED.fullmatch(self.pool.name(self.pool.base(e)))
+        if match is None or int(match[2]) >= len(path.events) or path.events[int(match[2])]["op"] != match[1]:
+            return None
+        return int(match[2]), match[3]
+
+    def index_of(self, path: Path, e: int) -> tuple[str, int] | None:
+        """("fresh", event) or ("found", event) for what an allocator gave, or a map holds."""
+        made = self.origin(path, e)
+        if made is None:
+            return None
+        return {"dchain_allocate": ("fresh", made[0]), "map_get": ("found", made[0])}.get(path.events[made[0]]["op"])
+
+    def about_frame(self, e: int) -> bool:
+        """Whether an expression is about the frame as it came, and options."""
+        names = map(self.pool.name, self.pool.symbols(e))
+        return all(n.startswith(("pkt.", "cfg.")) or n in ("pkt_len", "device") for n in names)
+
+    def frame_conditions(self, path: Path) -> frozenset[int]:
+        return frozenset(c for c in path.conditions if self.about_frame(c))
+
+    def operands(self, event: dict[str, Any]) -> Iterator[tuple[str, int]]:
+        """What an event is given: (member, expression)."""
+        for slot in _OPERANDS:
+            found = event.get(slot, [])
+            for e in [found] if type(found) is int else found[1:] if slot == "key_home" else found:
+                yield slot, e if type(e) is int else e[1]
+
+    def stored_bytes(self, write: dict[str, Any]) -> dict[int, tuple[int, int]]:
+        """Byte of an entry -> (expression, first bit of it) that a write leaves there."""
+        found = {}
+        for offset, value in write["stored"]:
+            size = self.pool.width[value] // 8
+            found |= {offset + i: (value, 8 * (size - 1 - i)) for i in range(size)}
+        return found
+
+    def same_bytes(self, held: list[tuple[int, int] | None], key: int, part: list[int]) -> bool:
+        """Whether the bytes of an entry have a part of a key: (first bit, how many) as a little-endian number, or all."""
+        script, bits = Script(self.pool, {"a": 0}), []
+        for at in held:
+            found = script.bits("a", at[0]) if at is not None else None
+            if at is None or found is None:
+                whole = held[0] is not None and held == [(held[0][0], held[0][1] - 8 * i) for i in range(len(held))]
+                return not part and whole and held[-1] == (key, 0) and self.pool.width[key] == 8 * len(held)
+            bits.append(found[len(found) - at[1] - 8 : len(found) - at[1]])
+        if part:
+            number = [bit for byte in reversed(bits) for bit in byte]
+            number = number[len(number) - sum(part) : len(number) - part[0]]
+            bits = [number] if part[1] % 8 else [number[n : n + 8] for n in range(len(number) - 8, -1, -8)]
+        return [bit for byte in bits for bit in byte] == script.bits("a", key)
