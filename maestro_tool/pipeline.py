@@ -171,7 +171,8 @@ def generate(
     ``nic``: the profile of all ports, or one for each.  ``traffic``: captures that the tables are balanced for.
     ``full_hash``: related packets agree in the whole hash, not only in the index.
     """
-    from maestro_tool import certificate, codegen, plan_json
+    from maestro_tool import codegen, plan_json
+    from maestro_tool.certificate import write as certificate
 
     # The sources once more: for line numbers, and because generated C mirrors them.
     program = load_again(analysed, watch)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maestro_tool.certify.obligations import Checker, Obligation
-from maestro_tool.certify.paths import Certificate
-from maestro_tool.solvers import solve
+from maestro_tool.certificate.read import Certificate
+from maestro_tool.smtlib.solvers import solve
 
 #: What a document that is none makes its reader raise.
 _DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError, RecursionError)
@@ -41,13 +41,13 @@ def prove(document: dict[str, Any], solver: str, keep: Callable[[str, str], None
         checker = Checker(certificate, lambda text: solve(text, solver)[0] == "unsat")
         for found in checker.obligations():
             where = {"objects": [certificate.label(o) for o in found.objects], "locations": list(found.locations)}
-            if not isinstance(found, Obligation):
+            if found.script is None:
                 report.failed.append({"kind": "refuted", "text": found.text, **where, "packets": []})
                 continue
             number = report.obligations.total()
-            report.obligations[found.kind] += 1
+            report.obligations[found.what] += 1
             text = found.script.text(found.claims)
-            keep(f"{number:04}-{found.kind}", text)
+            keep(f"{number:04}-{found.what}", text)
             answer, model = solve(text, solver)
             if answer != "unsat":
                 kind, packets = ("refuted", witness(found, model)) if answer == "sat" else ("undecided", [])
@@ -60,11 +60,12 @@ def prove(document: dict[str, Any], solver: str, keep: Callable[[str, str], None
 
 def witness(found: Obligation, model: dict[str, int]) -> list[dict[str, Any]]:
     """The packets that an obligation fails for: ports, classes, and the first bytes of their frames."""
-    classes, packets = dict(found.classes), []
-    for side, port in found.script.ports.items():
+    packets, script = [], found.script
+    assert script is not None
+    for n, (side, port) in enumerate(script.ports.items()):
         dot = f"{side}." if side else ""
         length = model.get(f"{dot}pkt_len", 14)
-        frame = bytes(found.script.number(model, side, f"pkt.{n}", 8) for n in range(min(length, 128)))
-        name = classes[side][model.get(f"{dot}class", 0)][0] if side in classes else None
+        frame = bytes(script.number(model, side, f"pkt.{b}", 8) for b in range(min(length, 128)))
+        name = found.kinds[n][model.get(f"{dot}class", 0)][0] if found.kinds else None
         packets.append({"port": port, "class": name, "length": length, "frame": frame.hex()})
     return packets

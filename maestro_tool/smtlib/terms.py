@@ -125,10 +125,24 @@ class Script:
                 return ["0"] * (width - len(found)) + found
         return None
 
-    def unify_sides(self, packet: str, e: int, f: int) -> bool:
-        """Make two expressions of a packet equal, if they are made of bits; False if they are different constants."""
-        first, second = self.bits(packet, e), self.bits(packet, f)
-        return first is None or second is None or self.unify(first, second)
+    def equate(self, pairs: Iterable[tuple[int, int]]) -> list[str] | None:
+        """Claims that expressions of packet a equal expressions of packet b; None if they never do.  What is made of
+        bits needs no claim: these become the same."""
+        rest, made = [], [(x, y, self.bits("a", x), self.bits("b", y)) for x, y in pairs]
+        for x, y, one, other in made:
+            if one is None or other is None:
+                rest.append((x, y))
+            elif not self.unify(one, other):
+                return None
+        return [f"(= {self.term('a', x)} {self.term('b', y)})" for x, y in rest]
+
+    def assume(self, packet: str, conditions: Iterable[int]) -> bool:
+        """Make the same what these equations say is equal, bit by bit; False if one is never true."""
+        for c in conditions:
+            sides = [self.bits(packet, a) for a in self.pool.args[c]] if self.pool.op[c] == "eq" else []
+            if sides and None not in sides and not self.unify(*sides):  # type: ignore[arg-type]
+                return False
+        return True
 
     # ------------------------------------------------------------------- terms
 
@@ -161,9 +175,6 @@ class Script:
             found = int(bit) if isinstance(bit, str) else model.get(f"{bit[0]}.{bit[1]}".lstrip("."), 0) >> bit[3] & 1
             value = 2 * value + found
         return value
-
-    def byte(self, packet: str, offset: int) -> str:
-        return self.symbol(packet, f"pkt.{offset}", 8)
 
     def term(self, packet: str, e: int) -> str:
         """An expression over one packet."""

@@ -1,4 +1,4 @@
-"""Paths and events of a certificate, and the names of the entries that events touch."""
+"""Paths and events of ``certificate.json``: what symbols come from, what operations do to their objects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from maestro_tool.certify.terms import Pool, Script
+from maestro_tool.smtlib.terms import Pool, Script
 
 #: Operation -> what it does to each of its objects: how the entry is named, and whether it is changed.
 OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
@@ -25,6 +25,8 @@ OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "dmap_get_a": (("any", False),), "dmap_get_b": (("any", False),), "dmap_read": (("any", False),),
     "dmap_put": (("any", True),), "dmap_erase": (("any", True),), "dmap_size": (("any", False),), "opaque": (),
 }  # fmt: skip
+#: An operation on a path: ``op``, ``objects``, ``location``, ``conditions`` (how many hold before it); operands by name.
+Event = dict[str, Any]
 _OPERANDS: Final = ("key", "raw", "index", "value", "operands", "stored", "key_home")
 _PRODUCED: Final = re.compile(r"([a-z_]+)\.(\d+)\.(\w+)")
 
@@ -34,22 +36,16 @@ class Path:
     number: int
     port: int
     conditions: tuple[int, ...]
-    events: tuple[dict[str, Any], ...]
+    events: tuple[Event, ...]
     frame: tuple[tuple[int, int], ...]
     verdict: Any
     grown: int
     location: str
 
-
-@dataclass(frozen=True)
-class Name:
-    """An entry: of map (or sketch) ``map`` under ``key``, or that an index found there leads to; ``map`` None: nobody
-    else can name it.  ``chain``: the allocator of that index.  ``block``: the index has several entries."""
-
-    map: int | None
-    key: tuple[int, ...] = ()
-    chain: int | None = None
-    block: bool = False
+    @property
+    def goes(self) -> list[int]:
+        """The verdict, where it is an expression."""
+        return self.verdict if isinstance(self.verdict, list) else []
 
 
 class Certificate:
@@ -72,7 +68,7 @@ class Certificate:
             if counts != sorted(counts) or any(n > len(p.conditions) for n in counts) or not 0 <= p.port < len(self.ports):
                 raise ValueError("a path whose events do not fit its conditions or ports")
 
-    def events(self, *operations: str) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+    def events(self, *operations: str) -> Iterator[tuple[Path, int, Event]]:
         """All events (of these operations): path, number on it, event."""
         for path in self.paths:
             for n, e in enumerate(path.events):
@@ -85,7 +81,7 @@ class Certificate:
     def label(self, obj: int) -> str:
         return str(self.objects[obj]["name"])
 
-    def accesses(self, event: dict[str, Any]) -> Iterator[tuple[int, str, bool]]:
+    def accesses(self, event: Event) -> Iterator[tuple[int, str, bool]]:
         """(object, how its entry is named, whether it is changed) of an event; a key that lies in a vector is its
         map's, too."""
         for obj, (how, writes) in zip(event["objects"], OPERATIONS[event["op"]], strict=True):
@@ -96,7 +92,7 @@ class Certificate:
     # ------------------------------------------------------------------- what symbols come from
 
     def origin(self, path: Path, e: int) -> tuple[int, str] | None:
-        """The event of the path that produced a symbol, and the part: an index that went through wider types, too."""
+        """The event of the path that produced a symbol, be it wider now, and the part."""
         match = _PRODUCED.fullmatch(self.pool.name(self.pool.base(e)))
         if match is None or int(match[2]) >= len(path.events) or path.events[int(match[2])]["op"] != match[1]:
             return None
@@ -109,6 +105,17 @@ class Certificate:
             return None
         return {"dchain_allocate": ("fresh", made[0]), "map_get": ("found", made[0])}.get(path.events[made[0]]["op"])
 
+    def roots(self, path: Path, e: int) -> Iterator[int]:
+        """The symbols that an expression is calculated from, also by functions that are not followed."""
+        for s in self.pool.symbols(e):
+            made = self.origin(path, s)
+            event = path.events[made[0]] if made is not None else {"op": ""}
+            if event["op"] != "opaque" or made is None:
+                yield s
+            else:
+                for operand in event.get("operands", ()):
+                    yield from self.roots(path, operand)
+
     def about_frame(self, e: int) -> bool:
         """Whether an expression is about the frame as it came, and options."""
         names = map(self.pool.name, self.pool.symbols(e))
@@ -117,14 +124,14 @@ class Certificate:
     def frame_conditions(self, path: Path) -> frozenset[int]:
         return frozenset(c for c in path.conditions if self.about_frame(c))
 
-    def operands(self, event: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    def operands(self, event: Event) -> Iterator[tuple[str, int]]:
         """What an event is given: (member, expression)."""
         for slot in _OPERANDS:
             found = event.get(slot, [])
             for e in [found] if type(found) is int else found[1:] if slot == "key_home" else found:
                 yield slot, e if type(e) is int else e[1]
 
-    def stored_bytes(self, write: dict[str, Any]) -> dict[int, tuple[int, int]]:
+    def stored_bytes(self, write: Event) -> dict[int, tuple[int, int]]:
         """Byte of an entry -> (expression, first bit of it) that a write leaves there."""
         found = {}
         for offset, value in write["stored"]:
