@@ -194,7 +194,7 @@ def generate(
     with watch.phase("certificate"):
         bound = {file: files[file] for file in ("plan.json", f"gen/{name}_parallel.c")}
         meaning, strategy = analysed.program, choice.strategy.name
-        proof = certificate.text(program, meaning, analysed.analysis, plan, solution, strategy, bound)
+        proof = certificate.text(name, program, meaning, analysed.analysis, plan, solution, strategy, bound)
     return {**files, "certificate.json": proof}
 
 

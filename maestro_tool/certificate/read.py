@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from maestro_tool.smtlib.terms import Pool, Script
+from maestro_tool.smtlib.terms import Pool
+
+SCHEMA: Final = "maestro-certificate/1"
 
 #: Operation -> what it does to each of its objects: how the entry is named, and whether it is changed.
 OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
@@ -138,18 +140,3 @@ class Certificate:
             size = self.pool.width[value] // 8
             found |= {offset + i: (value, 8 * (size - 1 - i)) for i in range(size)}
         return found
-
-    def same_bytes(self, held: list[tuple[int, int] | None], key: int, part: list[int]) -> bool:
-        """Whether the bytes of an entry have a part of a key: (first bit, how many) as a little-endian number, or all."""
-        script, bits = Script(self.pool, {"a": 0}), []
-        for at in held:
-            found = script.bits("a", at[0]) if at is not None else None
-            if at is None or found is None:
-                whole = held[0] is not None and held == [(held[0][0], held[0][1] - 8 * i) for i in range(len(held))]
-                return not part and whole and held[-1] == (key, 0) and self.pool.width[key] == 8 * len(held)
-            bits.append(found[len(found) - at[1] - 8 : len(found) - at[1]])
-        if part:
-            number = [bit for byte in reversed(bits) for bit in byte]
-            number = number[len(number) - sum(part) : len(number) - part[0]]
-            bits = [number] if part[1] % 8 else [number[n : n + 8] for n in range(len(number) - 8, -1, -8)]
-        return [bit for byte in bits for bit in byte] == script.bits("a", key)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical
+from maestro_tool.certificate.read import SCHEMA
 from maestro_tool.expr import Expr
 from maestro_tool.expr.text import Pool
 from maestro_tool.rss.steering import nic_inputs
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
     from maestro_tool.sharding.plan import ShardingPlan
     from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
-SCHEMA = "maestro-certificate/1"
-
 
 def text(
+    name: str,
     program: Program,
     meaning: str,
     analysis: Analysis,
@@ -44,7 +44,7 @@ def text(
     paths = [_path(p, program, pool, events) for p in analysis.paths]
     hints = sharing(analysis, plan) if shares(plan) else None
     document = {
-        "schema": SCHEMA,
+        "nf": name,
         "program": meaning,
         "strategy": strategy,
         "ports": [_port(p, solution) for p in solution.ports],
@@ -71,7 +71,9 @@ def text(
         "expressions": pool.entries,
         "digests": {name: hashlib.sha256(t.encode("utf-8", "surrogateescape")).hexdigest() for name, t in files.items()},
     }
-    return canonical.compact(document | {"digest": canonical.digest(document)}) + "\n"
+    content = canonical.compact(document)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return f'{{"certificate":{content},"digest":"{digest}","schema":"{SCHEMA}"}}\n'
 
 
 class _Events:

@@ -9,7 +9,7 @@ from typing import Any
 
 from maestro_tool.certificate.read import Certificate, Event, Path
 from maestro_tool.certify import frames
-from maestro_tool.certify.premises import Home, chain_of, homes, owned, premises, shown
+from maestro_tool.certify.premises import Home, answer, homes, kept, owned, premises, shown
 from maestro_tool.smtlib.terms import Script, conjunction, disjunction
 
 
@@ -70,6 +70,12 @@ class Checker:
             yield Obligation("table", "the tables of the ports have different sizes")
         for text, objects, places in (*self._homeless, *premises(self.c, self.homes)):
             yield Obligation("premise", text, objects, places)
+        for path, _, put in self.c.events("map_put"):
+            if put["objects"][0] in self.homes:
+                script, places = Script(self.c.pool, {"": path.port}), (put["location"],)
+                before = [script.term("", c) for c in sorted(self.c.frame_conditions(path))]
+                claims = (*before, disjunction(kept(self.c, path, put, script)))
+                yield Obligation("key", "the key that is put lies there, whole", tuple(put["objects"]), places, script, claims)
         yield from self._shown()
         yield from self._pairs()
 
@@ -89,7 +95,8 @@ class Checker:
             before = [script.term("", e) for e in (paths[0].conditions[:given] if paths else ())]
             claims = (*before, frames.long_enough(script, ""), disjunction([f"(not {disjunction(terms)})", *both]))
             places = tuple(dict.fromkeys(p.location for p in paths))
-            yield Obligation("cover", f"port {port}: each packet takes one way here", (), places, script, claims)
+            text = "each packet takes one way here" if len(ways) > 1 else "this holds, be it assumed (notes of plan.json)"
+            yield Obligation("cover", f"port {port}: {text}", (), places, script, claims)
         for way, mine in ways.items():
             ends = [p for p in mine if event == len(p.events)]
             asked = [{k: v for k, v in p.events[event].items() if k != "result"} for p in mine if p not in ends]
@@ -98,7 +105,7 @@ class Checker:
                 answers[p.events[event].get("result")].append(p)
             if any(a != asked[0] for a in asked) or (ends and len(mine) > 1):
                 yield Obligation("cover", "paths differ without a reason", (), tuple(p.location for p in mine))
-            elif answers and set(answers) not in ({None}, {True, False}):
+            elif answers and set(answers) not in ({None}, {True, False}, {answer(mine[0], asked[0], event)}):
                 text, e = f"not every answer of {asked[0]['op']} has a path", asked[0]
                 yield Obligation("cover", text, tuple(e["objects"]), (e["location"],))
             else:

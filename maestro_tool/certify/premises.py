@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from maestro_tool.certificate.read import Certificate, Event, Path
+from maestro_tool.smtlib.terms import Script, concat
 
 #: What is wrong, with which objects, and where.
 Wrong = tuple[str, tuple[int, ...], tuple[str, ...]]
@@ -30,7 +31,8 @@ def homes(c: Certificate) -> tuple[dict[int, Home], list[Wrong]]:
     for path, n, put in c.events("map_put"):
         if c.objects[put["objects"][0]]["treatment"] == "sharded":
             found[put["objects"][0]].add(_home(c, path, n, put))
-    wrong = [(str(h), (m,), ()) for m, places in found.items() for h in places if isinstance(h, str) or len(places) > 1]
+    wrong: list[Wrong] = [(h, (m,), ()) for m, places in found.items() for h in places if isinstance(h, str)]
+    wrong += [("its keys lie in several places", (m,), ()) for m, places in found.items() if len(places) > 1]
     return {m: h for m, places in found.items() for h in places if isinstance(h, Home) and len(places) == 1}, wrong
 
 
@@ -39,24 +41,45 @@ def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
         return f"the key that is put does not lie in a vector: {put['location']}"
     vector, index = put["key_home"]
     earlier = [e for e in path.events[:n] if e["objects"] == put["objects"]]
-    if {"op": "map_get", "key": put["key"], "result": False} not in [
-        {k: e.get(k) for k in ("op", "key", "result")} for e in earlier
-    ] or any(e["op"] != "map_get" for e in earlier):
+    asked = answer(path, {**put, "op": "map_get"}, n)
+    if asked is not False or any(e["op"] == "map_put" for e in earlier):
         return f"a key is put that was not looked up and absent, or is not the first: {put['location']}"
     owner, base = owned(c, path, index), c.pool.base(index)
     plain = c.index_of(path, index) is not None
     if owner is None or (plain and owner[0] != "fresh") or base != c.pool.base(put["value"]):
         return f"a key is put with another value than the fresh index, or entry, where it lies: {put['location']}"
-    held: dict[int, tuple[int, int]] = {}
-    writes = [e for e in path.events if e["op"] == "vector_write" and e["objects"] == [vector]]
-    for e in writes:
-        held |= c.stored_bytes(e)
-    whole = all(c.same_bytes([held.get(b) for b in range(f[0], f[0] + f[1])], key, f[2:])
-                for f, key in zip(c.objects[put["objects"][0]]["key"], put["key"], strict=True))  # fmt: skip
     chain = chain_of(c, path, owner)
-    if chain is None or not whole or any(c.pool.base(e["index"]) != base for e in writes):
-        return f"its entry does not hold the key that is put when the packet is done: {put['location']}"
+    writes = [e for e in path.events if e["op"] == "vector_write" and e["objects"] == [vector]]
+    if chain is None or any(c.pool.base(e["index"]) != base for e in writes):
+        return f"the entry where the key lies is not the only one that is written: {put['location']}"
     return Home(vector, chain, plain)
+
+
+def answer(path: Path, question: Event, n: int) -> bool | None:
+    """What a look-up before event ``n`` of a path must find: what the last operation on the map and this key says."""
+    for e in reversed(path.events[:n]) if question["op"] == "map_get" else ():
+        if e["objects"] == question["objects"] and e.get("key") == question["key"]:
+            return {"map_put": True, "map_erase": False}.get(e["op"], e.get("result"))
+        if question["objects"][0] in e["objects"] and e["op"] != "map_get":
+            break
+    return None
+
+
+def kept(c: Certificate, path: Path, put: Event, script: Script) -> list[str]:
+    """For each part of a key that is put, that its home does not hold it when the packet is done."""
+    (vector, _), held, claims = put["key_home"], dict[int, str](), []
+    for e in path.events:
+        if e["op"] == "vector_write" and e["objects"] == [vector]:
+            terms = c.stored_bytes(e).items()
+            held |= {b: f"((_ extract {low + 7} {low}) {script.term('', v)})" for b, (v, low) in terms}
+    for (offset, size, *bits), key in zip(c.objects[put["objects"][0]]["key"], put["key"], strict=True):
+        value = concat([held.get(b, script.constant(f"?{b}", 8)) for b in range(offset, offset + size)])
+        if bits:  # some bits of a little-endian number; whole bytes of it are in the order of memory
+            number = concat([held.get(b, script.constant(f"?{b}", 8)) for b in reversed(range(offset, offset + size))])
+            parts = range(bits[0], sum(bits), 8 if bits[1] % 8 == 0 else bits[1])
+            value = concat([f"((_ extract {low + parts.step - 1} {low}) {number})" for low in parts])
+        claims.append(f"(distinct {value} {script.term('', key)})")
+    return claims
 
 
 def owned(c: Certificate, path: Path, index: int) -> tuple[str, int] | None:
