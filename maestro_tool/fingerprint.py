@@ -19,8 +19,10 @@ PACKAGE = Path(__file__).parent
 ANALYSIS_PHASES = ("frontend", "symex", "sharding", "expr", "packet", "canonical.py")
 #: What an RSS solution depends on, besides constraints and profile.
 RSS_PHASES = ("rss", "expr", "packet", "nic", "sharding/plan.py", "canonical.py")
-#: What turns them into plan.json and C.
-GENERATION_PHASES = ("sharding", "rss", "nic", "codegen", "strategies.py", "pipeline.py", "plan_json.py")
+#: What turns them into plan.json, certificate.json and C.
+GENERATION_PHASES = (
+    "sharding", "rss", "nic", "codegen", "certificate/write.py", "strategies.py", "pipeline.py", "plan_json.py",
+)  # fmt: skip
 
 _SUFFIXES = (".py", ".h", ".c", ".in", ".j2", ".json")
 _PACKAGES = ("pycparser", "z3-solver")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from maestro_tool import canonical
-from maestro_tool.certificate.read import SCHEMA, Certificate
+from maestro_tool.certificate.read import CLASSES, FIELDS, SCHEMA, Certificate
 
 _KEY: Final = re.compile(r"static const uint8_t key_(\d+)\[\] = \{([^}]*)\};")
 _GROUPS: Final = re.compile(r"static const uint16_t groups\[\] = \{([^}]*)\};")
@@ -106,8 +106,6 @@ def _as_named(items: list[str]) -> list[str]:
 
 def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
     """(what, as the generated C says it, as the certificate does)."""
-    from maestro_tool.certify.frames import CLASSES, FIELDS
-
     members = ("kind", "treatment", "split", "ranged", "guarded", "ages_per_worker")
     said = [tuple(x.lower().replace("_", "-") for x in found) for found in _OBJECT.findall(text)]
     yield "the program: objects", said, [

@@ -10,6 +10,16 @@ from typing import Any, Final
 from maestro_tool.smtlib.terms import Pool
 
 SCHEMA: Final = "maestro-certificate/1"
+#: In the order of the program's bits (``software_classes``).
+CLASSES: Final = (
+    "tcp4", "udp4", "sctp4", "ipv4_other", "tcp4_options", "udp4_options", "sctp4_options", "ipv4_options_other",
+    "ipv4_fragment", "tcp6", "udp6", "sctp6", "ipv6_other", "ipv6_fragment", "vlan", "non_ip", "malformed",
+)  # fmt: skip
+#: Header field -> offset in the frame (None: only cards know) and size, in bytes.
+FIELDS: Final = {
+    "src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2), "src_ip6": (22, 16),
+    "dst_ip6": (38, 16), "src_port6": (54, 2), "dst_port6": (56, 2), "sctp_tag": (None, 4), "ip_id": (None, 2),
+}  # fmt: skip
 
 #: Operation -> what it does to each of its objects: how the entry is named, and whether it is changed.
 OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {

@@ -7,20 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
+from maestro_tool.certificate.read import CLASSES, FIELDS
 from maestro_tool.smtlib.terms import Bit, Script, concat, conjunction, disjunction
 
-#: In the order of the program's bits (``software_classes``).
-CLASSES: Final = (
-    "tcp4", "udp4", "sctp4", "ipv4_other", "tcp4_options", "udp4_options", "sctp4_options", "ipv4_options_other",
-    "ipv4_fragment", "tcp6", "udp6", "sctp6", "ipv6_other", "ipv6_fragment", "vlan", "non_ip", "malformed",
-)  # fmt: skip
 #: Protocol -> its number, and the bytes of its shortest header.
 _L4: Final = {"tcp": (6, 20), "udp": (17, 8), "sctp": (132, 12)}
-#: Header field -> offset in the frame (None: only cards know) and size, in bytes.
-FIELDS: Final = {
-    "src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2), "src_ip6": (22, 16),
-    "dst_ip6": (38, 16), "src_port6": (54, 2), "dst_port6": (56, 2), "sctp_tag": (None, 4), "ip_id": (None, 2),
-}  # fmt: skip
 #: The fields that are hashed: ``?field`` if a card reads it elsewhere than NFs do, ``0field`` for zeros in its place.
 Items = tuple[str, ...]
 #: A class, and of frames that software hashes the NF's view.
