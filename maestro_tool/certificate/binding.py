@@ -109,8 +109,8 @@ def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
     members = ("kind", "treatment", "split", "ranged", "guarded", "ages_per_worker")
     said = [tuple(x.lower().replace("_", "-") for x in found) for found in _OBJECT.findall(text)]
     yield "the program: objects", said, [
-        tuple(str(o[m]).lower().replace("_", "-") for m in members) for o in c.objects
-    ]
+        tuple(str(o[m]).lower().replace("_", "-") for m in members) for o in c.objects if o["kind"] != "global"
+    ]  # variables are no objects that the runtime allocates
     keys = {int(n): bytes(int(b, 16) for b in re.findall(r"0x([0-9a-f]{2})", body)) for n, body in _KEY.findall(text)}
     yield "the program: keys", [keys[n].hex() if n in keys else "" for n in range(len(c.ports))], [
         p["key"] if keys else "" for p in c.ports

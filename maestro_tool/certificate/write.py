@@ -14,6 +14,7 @@ from maestro_tool import canonical
 from maestro_tool.certificate.read import SCHEMA
 from maestro_tool.expr import Expr
 from maestro_tool.expr.text import Pool
+from maestro_tool.operations import Role
 from maestro_tool.rss.steering import nic_inputs
 from maestro_tool.sharding.sharing import shares, sharing
 
@@ -102,14 +103,11 @@ class _Events:
 def _event(event: Event, pool: Pool) -> dict[str, Any]:
     """The operation, its objects, and those of its operands that there are, by name; ``conditions``: how many of the
     path's hold before it."""
-    entry: dict[str, Any] = {"op": event.op, "objects": list(event.objects), "conditions": event.condition_length}
-    produced = {"map_get": "value", "dchain_allocate": "index", "cht_find": "index", "opaque": "value", "lpm_lookup": "value", "map_size": "value"}.get(event.op)
-    for slot in ("key", "index", "value"):
-        found = getattr(event, slot)
-        if found is None or slot == produced:
-            continue
-        name = "operands" if event.op == "opaque" and slot == "key" else slot
-        entry[name] = pool.add(found) if slot != "key" else list(map(pool.add, found))
+    entry: dict[str, Any] = {"op": event.op.name, "objects": list(event.objects), "conditions": event.condition_length}
+    for slot, role in event.op.operands.items():
+        found = event.expressions(slot)
+        if found and role is not Role.PRODUCES and slot not in ("stored", "key_home"):
+            entry[slot] = pool.add(found[0]) if slot in ("index", "value") else list(map(pool.add, found))
     if event.key_home is not None:
         entry["key_home"] = [event.key_home[0], pool.add(event.key_home[1])]
     if event.stored:
