@@ -1,1 +1,1 @@
-"""``certificate.json``: written from what a build found and decided, read by who proves it again (docs/certificate.md)."""
+"""``certificate.json``: what a build found and decided, for who proves it again (docs/certificate.md)."""

@@ -27,7 +27,7 @@ _PORT: Final = {
 
 
 class BindingError(Exception):
-    """What is missing, damaged or does not belong together; ``kind`` says which: ``missing``, ``damaged``, ``mismatch``."""
+    """``kind``: ``missing``, ``damaged``, or ``mismatch`` (files that do not belong together)."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -115,11 +115,13 @@ def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
     yield "the program: keys", [keys[n].hex() if n in keys else "" for n in range(len(c.ports))], [
         p["key"] if keys else "" for p in c.ports
     ]
-    yield "the program: table sizes", [int(n) for n in _PORT["table_size"].findall(text)], [len(p["parts"]) for p in c.ports]
+    sizes = [int(n) for n in _PORT["table_size"].findall(text)]
+    yield "the program: table sizes", sizes, [len(p["parts"]) for p in c.ports]
     groups = [[int(n) for n in body.split(",") if n.strip()] for body in _GROUPS.findall(text)]
     parts = c.ports[0]["parts"]
     yield "the program: groups", groups, [] if parts == list(range(len(parts))) else [parts]
-    yield "the program: functions", [f.lower() for f in _PORT["function"].findall(text)], [p["function"] for p in c.ports]
+    functions = [f.lower() for f in _PORT["function"].findall(text)]
+    yield "the program: functions", functions, [p["function"] for p in c.ports]
     software = [[n for n in CLASSES if p["classes"][n][0] == "software"] for p in c.ports]
     yield "the program: software_classes", [int(m, 16) for m in _PORT["software"].findall(text)], [
         sum(1 << CLASSES.index(n) for n in names) for names in software

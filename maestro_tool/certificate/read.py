@@ -33,11 +33,11 @@ OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "expire": (("old", True), ("old", False), ("old", True)), "sketch_expire": (("old", True),),
     "expire_range": (("index", False), ("erased", True)),
     "map_size": (("any", False),), "cht_find": (("any", False), ("any", False)), "lpm_lookup": (("any", False),),
-    "lpm_update": (("any", True),), "dchain_expire_one": (("any", True),), "dmap_expire": (("any", True), ("any", True)),
-    "dmap_get_a": (("any", False),), "dmap_get_b": (("any", False),), "dmap_read": (("any", False),),
+    "lpm_update": (("any", True),), "dchain_expire_one": (("any", True),),
+    "dmap_expire": (("any", True), ("any", True)), "dmap_get_a": (("any", False),), "dmap_get_b": (("any", False),), "dmap_read": (("any", False),),
     "dmap_put": (("any", True),), "dmap_erase": (("any", True),), "dmap_size": (("any", False),), "opaque": (),
 }  # fmt: skip
-#: An operation on a path: ``op``, ``objects``, ``location``, ``conditions`` (how many hold before it); operands by name.
+#: An operation on a path: ``op``, ``objects``, ``location``, ``conditions`` (how many hold before it); and operands.
 Event = dict[str, Any]
 _OPERANDS: Final = ("key", "raw", "index", "value", "operands", "stored", "key_home")
 _PRODUCED: Final = re.compile(r"([a-z_]+)\.(\d+)\.(\w+)")
@@ -68,7 +68,8 @@ class Certificate:
         self.objects, self.ports = document["objects"], document["ports"]
         events = document["events"]
         for e in events:
-            if len(e["objects"]) != len(OPERATIONS[e["op"]]) or not all(0 <= o < len(self.objects) for o in e["objects"]):
+            known = all(0 <= o < len(self.objects) for o in e["objects"])
+            if not known or len(e["objects"]) != len(OPERATIONS[e["op"]]):
                 raise ValueError(f"no operation {e['op']!r:.40} on such objects")
         self.paths = [
             Path(n, p["port"], tuple(p["conditions"]), tuple(events[e] for e in p["events"]),
@@ -77,7 +78,8 @@ class Certificate:
         ]  # fmt: skip
         for p in self.paths:
             counts = [e["conditions"] for e in p.events]
-            if counts != sorted(counts) or any(n > len(p.conditions) for n in counts) or not 0 <= p.port < len(self.ports):
+            fits = counts == sorted(counts) and all(n <= len(p.conditions) for n in counts)
+            if not fits or not 0 <= p.port < len(self.ports):
                 raise ValueError("a path whose events do not fit its conditions or ports")
 
     def events(self, *operations: str) -> Iterator[tuple[Path, int, Event]]:
@@ -121,12 +123,11 @@ class Certificate:
         """The symbols that an expression is calculated from, also by functions that are not followed."""
         for s in self.pool.symbols(e):
             made = self.origin(path, s)
-            event = path.events[made[0]] if made is not None else {"op": ""}
-            if event["op"] != "opaque" or made is None:
+            if made is None or path.events[made[0]]["op"] != "opaque":
                 yield s
-            else:
-                for operand in event.get("operands", ()):
-                    yield from self.roots(path, operand)
+                continue
+            for operand in path.events[made[0]].get("operands", ()):
+                yield from self.roots(path, operand)
 
     def about_frame(self, e: int) -> bool:
         """Whether an expression is about the frame as it came, and options."""
@@ -139,13 +140,13 @@ class Certificate:
     def operands(self, event: Event) -> Iterator[tuple[str, int]]:
         """What an event is given: (member, expression)."""
         for slot in _OPERANDS:
-            found = event.get(slot, [])
+            found: Any = event.get(slot, [])
             for e in [found] if type(found) is int else found[1:] if slot == "key_home" else found:
                 yield slot, e if type(e) is int else e[1]
 
     def stored_bytes(self, write: Event) -> dict[int, tuple[int, int]]:
         """Byte of an entry -> (expression, first bit of it) that a write leaves there."""
-        found = {}
+        found: dict[int, tuple[int, int]] = {}
         for offset, value in write["stored"]:
             size = self.pool.width[value] // 8
             found |= {offset + i: (value, 8 * (size - 1 - i)) for i in range(size)}

@@ -7,7 +7,7 @@ It says what symbolic execution found and what was decided.  That the one makes 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical
@@ -70,11 +70,15 @@ def text(
         "events": events.entries,
         "accesses": events.accesses(len(analysis.objects)),
         "expressions": pool.entries,
-        "digests": {name: hashlib.sha256(t.encode("utf-8", "surrogateescape")).hexdigest() for name, t in files.items()},
+        "digests": {file: _sha256(t.encode("utf-8", "surrogateescape")) for file, t in files.items()},
     }
     content = canonical.compact(document)
-    digest = hashlib.sha256(content.encode()).hexdigest()
+    digest = _sha256(content.encode())
     return f'{{"certificate":{content},"digest":"{digest}","schema":"{SCHEMA}"}}\n'
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 class _Events:

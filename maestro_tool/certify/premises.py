@@ -132,7 +132,7 @@ def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: di
     if op == "vector_write" and any(h.vector == first for h in home.values()):
         mine = c.index_of(path, e["index"])
         put = any(x.get("key_home") == [first, e["index"]] for x in path.events if x["op"] == "map_put")
-        if mine is not None and mine[0] != "fresh" or mine is None and not put:
+        if (mine is not None and mine[0] != "fresh") or (mine is None and not put):
             yield "a key is changed while its map may hold it"
     pairs = [(x, f) for x in path.events if x["op"] == "map_erase" for f in path.events if f["op"] == "dchain_free"]
     if op == "map_erase" and first in home and not any(x is e and _is_of(c, path, f, first, e["key"]) for x, f in pairs):

@@ -135,8 +135,7 @@ def _writer(folder: Path) -> Callable[[str, str], None]:
 
 def _show(folder: Path, report: Report, seconds: float) -> None:
     said = [] if report.shared == 0 else [f"{report.shared} object{'s' * (report.shared > 1)}, all serialised"]
-    proved = {what: n for what, n in sorted(report.obligations.items()) if what != "cover" or len(report.obligations) > 1}
-    if proved or not said:
+    if not said or set(report.obligations) - {"cover"}:
         said.insert(0, f"{report.obligations.total()} obligations proved")
     verdict = "; ".join(said) if report.verdict == "proved" else report.verdict
     print(f"{folder}: {verdict} ({seconds:.2f} s)")

@@ -105,38 +105,35 @@ def evaluate(c: Certificate, e: int, p: Packet, known: dict[int, int]) -> int:
     def signed(n: int) -> int:
         return a[n] - (1 << widths[n]) if a[n] >> (widths[n] - 1) else a[n]
 
-    match pool.op[e]:
-        case "const": r = int(pool.value[e])
-        case "sym": r = p.value(pool.name(e), width)
-        case "add": r = a[0] + a[1]
-        case "sub": r = a[0] - a[1]
-        case "mul": r = a[0] * a[1]
-        case "udiv": r = a[0] // a[1] if a[1] else mask
-        case "urem": r = a[0] % a[1] if a[1] else a[0]
-        case "and": r = a[0] & a[1]
-        case "or": r = a[0] | a[1]
-        case "xor": r = a[0] ^ a[1]
-        case "shl": r = a[0] << a[1] if a[1] < width else 0
-        case "lshr": r = a[0] >> a[1]
-        case "ashr": r = signed(0) >> a[1]
-        case "not": r = ~a[0]
-        case "concat":
-            r = 0
-            for value, w in zip(a, widths, strict=True):
-                r = r << w | value
-        case "extract": r = a[0] >> pool.value[e][1]
-        case "zext": r = a[0]
-        case "sext": r = signed(0)
-        case "ite": r = a[1] if a[0] else a[2]
-        case "eq": r = int(a[0] == a[1])
-        case "ult": r = int(a[0] < a[1])
-        case "ule": r = int(a[0] <= a[1])
-        case "slt": r = int(signed(0) < signed(1))
-        case "sle": r = int(signed(0) <= signed(1))
-        case "lnot": r = 1 - a[0]
-        case "land": r = a[0] & a[1]
-        case "lor": r = a[0] | a[1]
-        case other: raise AssertionError(other)
+    r: int = {
+        "const": lambda: int(pool.value[e]),
+        "sym": lambda: p.value(pool.name(e), width),
+        "add": lambda: a[0] + a[1],
+        "sub": lambda: a[0] - a[1],
+        "mul": lambda: a[0] * a[1],
+        "udiv": lambda: a[0] // a[1] if a[1] else mask,
+        "urem": lambda: a[0] % a[1] if a[1] else a[0],
+        "and": lambda: a[0] & a[1],
+        "or": lambda: a[0] | a[1],
+        "xor": lambda: a[0] ^ a[1],
+        "shl": lambda: a[0] << a[1] if a[1] < width else 0,
+        "lshr": lambda: a[0] >> a[1],
+        "ashr": lambda: signed(0) >> a[1],
+        "not": lambda: ~a[0],
+        "concat": lambda: int("".join(f"{value:0{w}b}" for value, w in zip(a, widths, strict=True)), 2),
+        "extract": lambda: a[0] >> pool.value[e][1],
+        "zext": lambda: a[0],
+        "sext": lambda: signed(0),
+        "ite": lambda: a[1] if a[0] else a[2],
+        "eq": lambda: int(a[0] == a[1]),
+        "ult": lambda: int(a[0] < a[1]),
+        "ule": lambda: int(a[0] <= a[1]),
+        "slt": lambda: int(signed(0) < signed(1)),
+        "sle": lambda: int(signed(0) <= signed(1)),
+        "lnot": lambda: 1 - a[0],
+        "land": lambda: a[0] & a[1],
+        "lor": lambda: a[0] | a[1],
+    }[pool.op[e]]()
     known[e] = r & mask
     return known[e]
 
