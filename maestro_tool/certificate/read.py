@@ -34,7 +34,8 @@ OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "expire_range": (("index", False), ("erased", True)),
     "map_size": (("any", False),), "cht_find": (("any", False), ("any", False)), "lpm_lookup": (("any", False),),
     "lpm_update": (("any", True),), "dchain_expire_one": (("any", True),),
-    "dmap_expire": (("any", True), ("any", True)), "dmap_get_a": (("any", False),), "dmap_get_b": (("any", False),), "dmap_read": (("any", False),),
+    "dmap_expire": (("any", True), ("any", True)),
+    "dmap_get_a": (("any", False),), "dmap_get_b": (("any", False),), "dmap_read": (("any", False),),
     "dmap_put": (("any", True),), "dmap_erase": (("any", True),), "dmap_size": (("any", False),), "opaque": (),
 }  # fmt: skip
 #: An operation on a path: ``op``, ``objects``, ``location``, ``conditions`` (how many hold before it); and operands.
@@ -67,6 +68,9 @@ class Certificate:
         self.document, self.pool = document, Pool(document["expressions"])
         self.objects, self.ports = document["objects"], document["ports"]
         events = document["events"]
+        sizes = [len(p["parts"]) for p in self.ports]
+        if any(n < 1 or n & (n - 1) for n in sizes) or any(not 0 <= x < 1 << 16 for p in self.ports for x in p["parts"]):
+            raise ValueError("a table that is none")
         for e in events:
             known = all(0 <= o < len(self.objects) for o in e["objects"])
             if not known or len(e["objects"]) != len(OPERATIONS[e["op"]]):
@@ -141,8 +145,8 @@ class Certificate:
         """What an event is given: (member, expression)."""
         for slot in _OPERANDS:
             found: Any = event.get(slot, [])
-            for e in [found] if type(found) is int else found[1:] if slot == "key_home" else found:
-                yield slot, e if type(e) is int else e[1]
+            for e in [found] if isinstance(found, int) else found[1:] if slot == "key_home" else found:
+                yield slot, e[1] if isinstance(e, list) else e
 
     def stored_bytes(self, write: Event) -> dict[int, tuple[int, int]]:
         """Byte of an entry -> (expression, first bit of it) that a write leaves there."""
