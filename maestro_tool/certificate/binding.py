@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from maestro_tool import canonical
-from maestro_tool.certificate.read import CLASSES, FIELDS, SCHEMA, Certificate
+from maestro_tool.certificate.read import SCHEMA, Certificate
+from maestro_tool.smtlib.frames import CLASSES, FIELDS
 
 _KEY: Final = re.compile(r"static const uint8_t key_(\d+)\[\] = \{([^}]*)\};")
 _GROUPS: Final = re.compile(r"static const uint16_t groups\[\] = \{([^}]*)\};")
@@ -78,9 +79,11 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
     yield "plan.json: the strategy", plan["strategy"], c.document["strategy"]
     written = {o for _, _, e in c.events() for o, _, writes in c.accesses(e) if writes}
     members = ("name", "kind", "treatment", "split", "ranged")
-    yield "plan.json: objects", [[*(o[m] for m in members), o["written"]] for o in plan["objects"]], [
-        [*(o[m] for m in members), n in written] for n, o in enumerate(c.objects)
-    ]
+    yield (
+        "plan.json: objects",
+        [[*(o[m] for m in members), o["written"]] for o in plan["objects"]],
+        [[*(o[m] for m in members), n in written] for n, o in enumerate(c.objects)],
+    )
     touching: list[list[int]] = [[] for _ in c.objects]
     for number, e in enumerate(c.document["events"]):
         for obj in e["objects"]:
@@ -108,13 +111,17 @@ def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
     """(what, as the generated C says it, as the certificate does)."""
     members = ("kind", "treatment", "split", "ranged", "guarded", "ages_per_worker")
     said = [tuple(x.lower().replace("_", "-") for x in found) for found in _OBJECT.findall(text)]
-    yield "the program: objects", said, [
-        tuple(str(o[m]).lower().replace("_", "-") for m in members) for o in c.objects if o["kind"] != "global"
-    ]  # variables are no objects that the runtime allocates
+    yield (
+        "the program: objects",
+        said,
+        [tuple(str(o[m]).lower().replace("_", "-") for m in members) for o in c.objects if o["kind"] != "global"],
+    )  # variables are no objects that the runtime allocates
     keys = {int(n): bytes(int(b, 16) for b in re.findall(r"0x([0-9a-f]{2})", body)) for n, body in _KEY.findall(text)}
-    yield "the program: keys", [keys[n].hex() if n in keys else "" for n in range(len(c.ports))], [
-        p["key"] if keys else "" for p in c.ports
-    ]
+    yield (
+        "the program: keys",
+        [keys[n].hex() if n in keys else "" for n in range(len(c.ports))],
+        [p["key"] if keys else "" for p in c.ports],
+    )
     sizes = [int(n) for n in _PORT["table_size"].findall(text)]
     yield "the program: table sizes", sizes, [len(p["parts"]) for p in c.ports]
     groups = [[int(n) for n in body.split(",") if n.strip()] for body in _GROUPS.findall(text)]
@@ -123,9 +130,11 @@ def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
     functions = [f.lower() for f in _PORT["function"].findall(text)]
     yield "the program: functions", functions, [p["function"] for p in c.ports]
     software = [[n for n in CLASSES if p["classes"][n][0] == "software"] for p in c.ports]
-    yield "the program: software_classes", [int(m, 16) for m in _PORT["software"].findall(text)], [
-        sum(1 << CLASSES.index(n) for n in names) for names in software
-    ]
+    yield (
+        "the program: software_classes",
+        [int(m, 16) for m in _PORT["software"].findall(text)],
+        [sum(1 << CLASSES.index(n) for n in names) for names in software],
+    )
     for view in ("l4", "l3", "l4v6", "l3v6"):
         inputs = [[(int(a), int(b)) for a, b in re.findall(r"\{(\d+), (\d+)\}", m)] for m in _PORT[view].findall(text)]
         yield f"the program: {view}", inputs, [[FIELDS[f] for f in p["software"][view]] for p in c.ports]

@@ -10,17 +10,6 @@ from typing import Any, Final
 from maestro_tool.smtlib.terms import Pool
 
 SCHEMA: Final = "maestro-certificate/1"
-#: In the order of the program's bits (``software_classes``).
-CLASSES: Final = (
-    "tcp4", "udp4", "sctp4", "ipv4_other", "tcp4_options", "udp4_options", "sctp4_options", "ipv4_options_other",
-    "ipv4_fragment", "tcp6", "udp6", "sctp6", "ipv6_other", "ipv6_fragment", "vlan", "non_ip", "malformed",
-)  # fmt: skip
-#: Header field -> offset in the frame (None: only cards know) and size, in bytes.
-FIELDS: Final = {
-    "src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2), "src_ip6": (22, 16),
-    "dst_ip6": (38, 16), "src_port6": (54, 2), "dst_port6": (56, 2), "sctp_tag": (None, 4), "ip_id": (None, 2),
-}  # fmt: skip
-
 #: Operation -> what it does to each of its objects: how the entry is named, and whether it is changed.
 OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "map_get": (("key", False),), "map_put": (("key", True),), "map_erase": (("key", True),),
@@ -61,6 +50,16 @@ class Path:
         return self.verdict if isinstance(self.verdict, list) else []
 
 
+def answer(path: Path, question: Event, n: int) -> bool | None:
+    """What a look-up before event ``n`` of a path must find: what the last operation on the map and this key says."""
+    for e in reversed(path.events[:n]) if question["op"] == "map_get" else ():
+        if e["objects"] == question["objects"] and e.get("key") == question["key"]:
+            return {"map_put": True, "map_erase": False}.get(e["op"], e.get("result"))
+        if question["objects"][0] in e["objects"] and e["op"] != "map_get":
+            break
+    return None
+
+
 class Certificate:
     """What ``certificate.json`` says, read once."""
 
@@ -69,7 +68,9 @@ class Certificate:
         self.objects, self.ports = document["objects"], document["ports"]
         events = document["events"]
         sizes = [len(p["parts"]) for p in self.ports]
-        if any(n < 1 or n & (n - 1) for n in sizes) or any(not 0 <= x < 1 << 16 for p in self.ports for x in p["parts"]):
+        if any(n < 1 or n & (n - 1) for n in sizes) or any(
+            not 0 <= x < 1 << 16 for p in self.ports for x in p["parts"]
+        ):
             raise ValueError("a table that is none")
         for e in events:
             known = all(0 <= o < len(self.objects) for o in e["objects"])
@@ -122,6 +123,20 @@ class Certificate:
         if made is None:
             return None
         return {"dchain_allocate": ("fresh", made[0]), "map_get": ("found", made[0])}.get(path.events[made[0]]["op"])
+
+    def owned(self, path: Path, index: int) -> tuple[str, int] | None:
+        """The index (as of `index_of`) that an entry's number is, or is calculated from."""
+        inside = {m for s in self.pool.symbols(index) if (m := self.index_of(path, s)) is not None}
+        return inside.pop() if len(inside) == 1 else None
+
+    def chain_of(self, path: Path, owner: tuple[str, int]) -> int | None:
+        """The allocator of an index: of one that is found, that of all indices put into that map."""
+        obj: int = path.events[owner[1]]["objects"][0]
+        if owner[0] == "fresh":
+            return obj
+        made = [(p, self.index_of(p, e["value"])) for p, _, e in self.events("map_put") if e["objects"] == [obj]]
+        chains = {p.events[x[1]]["objects"][0] if x is not None and x[0] == "fresh" else None for p, x in made}
+        return chains.pop() if len(chains) == 1 else None
 
     def roots(self, path: Path, e: int) -> Iterator[int]:
         """The symbols that an expression is calculated from, also by functions that are not followed."""

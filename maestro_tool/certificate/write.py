@@ -161,5 +161,3 @@ def _steered(name: str, how: str, setup: HashSetup) -> list[Any]:
 
 def _marked(item: Any) -> str:
     return f"0{item.field}" if item.gap else item.field if item.aligned else f"?{item.field}"
-
-

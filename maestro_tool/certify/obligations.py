@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from maestro_tool.certificate.read import Certificate, Event, Path
-from maestro_tool.certify import frames
-from maestro_tool.certify.premises import Home, answer, homes, kept, owned, premises, shown
+from maestro_tool.certificate.read import Certificate, Event, Path, answer
+from maestro_tool.certify.premises import Home, homes, kept, premises, shown
+from maestro_tool.smtlib import frames
 from maestro_tool.smtlib.terms import Script, conjunction, disjunction
 
 
@@ -75,14 +75,15 @@ class Checker:
                 script, places = Script(self.c.pool, {"": path.port}), (put["location"],)
                 before = [script.term("", c) for c in sorted(self.c.frame_conditions(path))]
                 claims = (*before, disjunction(kept(self.c, path, put, script)))
-                yield Obligation("key", "the key that is put lies there, whole", tuple(put["objects"]), places, script, claims)
+                text, objects = "the key that is put lies there, whole", tuple(put["objects"])
+                yield Obligation("key", text, objects, places, script, claims)
         yield from self._shown()
         yield from self._pairs()
 
     # ------------------------------------------------------------------- the paths are all there are
 
     def _cover(self, paths: list[Path], script: Script, event: int, given: int) -> Iterator[Obligation]:
-        """``paths`` are one up to ``event``, and in their first ``given`` conditions.  Where they part, their conditions
+        """``paths`` are one up to ``event``, and in their first ``given`` conditions.  Where they part, their next ones
         cover all packets and exclude each other; then they do the same, or part by its answer."""
         ways: dict[tuple[int, ...], list[Path]] = defaultdict(list)
         for p in paths:
@@ -95,8 +96,8 @@ class Checker:
             before = [script.term("", e) for e in (paths[0].conditions[:given] if paths else ())]
             claims = (*before, frames.long_enough(script, ""), disjunction([f"(not {disjunction(terms)})", *both]))
             places = tuple(dict.fromkeys(p.location for p in paths))
-            text = "each packet takes one way here" if len(ways) > 1 else "this holds, be it assumed (notes of plan.json)"
-            yield Obligation("cover", f"port {port}: {text}", (), places, script, claims)
+            text = "takes one way here" if len(ways) > 1 else "is as assumed (notes of plan.json)"
+            yield Obligation("cover", f"port {port}: each packet {text}", (), places, script, claims)
         for way, mine in ways.items():
             ends = [p for p in mine if event == len(p.events)]
             asked = [{k: v for k, v in p.events[event].items() if k != "result"} for p in mine if p not in ends]
@@ -112,8 +113,6 @@ class Checker:
                 for same in answers.values():
                     yield from self._cover(same, script, event + 1, given + len(way))
 
-    # ------------------------------------------------------------------- objects that are not sharded
-
     def _mistreated(self, path: Path, event: int, obj: int, writes: bool) -> str | None:
         """What is wrong with an access, if its object's treatment does not allow it."""
         o, e = self.c.objects[obj], path.events[event]
@@ -122,7 +121,8 @@ class Checker:
                 return "packets change what is taken to be only read"
             case "shared" if writes and not (o["guarded"] or self.c.document["always_write"]):
                 own_age = e["op"] == "dchain_rejuvenate" and o["ages_per_worker"]
-                if not own_age and not any(map(self._announces, path.events[: event + 1])) and e.get("result") is not False:
+                waits = own_age or e.get("result") is False or any(map(self._announces, path.events[: event + 1]))
+                if not waits:
                     return "a packet changes what is shared, but does not wait for its turn"
             case "per-core":
                 read, leaving = f"{e['op']}.{event}.", [*path.conditions, *(v for _, v in path.frame), *path.goes]
@@ -144,8 +144,6 @@ class Checker:
             return e.get("result") is True
         return e["op"] in ("map_put", "map_erase") or (e["op"].startswith("sketch_") and e["op"] != "sketch_expire")
 
-    # ------------------------------------------------------------------- names of entries
-
     def _named(self, path: Path, event: int, how: str) -> list[Name] | str:
         """The names of the entry that an event touches, none if it is this worker's own affair; or why it has none."""
         e = path.events[event]
@@ -153,16 +151,16 @@ class Checker:
             return [Name(e["objects"][0], tuple(e["key"]))] if "key" in e else "it is not known which keys are equal"
         if how in ("old", "erased", "whole"):
             return [Name(-1)] if how == "whole" else []
-        owner = ("fresh", event) if how == "fresh" else owned(self.c, path, e["index"]) if how == "index" else None
+        owner = ("fresh", event) if how == "fresh" else self.c.owned(path, e["index"]) if how == "index" else None
         if owner is None:
             return "no index of its own names it"
         block = how == "index" and (e["op"] == "expire_range" or self.c.index_of(path, e["index"]) is None)
         made = path.events[owner[1]]
         if owner[0] == "found":
             home = self.homes.get(made["objects"][0], Home(-1, -1, False))
-            known = home.plain and "key" in made
-            return [Name(made["objects"][0], tuple(made["key"]), home.chain, block)] if known else (
-                f"{self.c.label(made['objects'][0])}, where the index is found, holds no fresh indices of one allocator")
+            if not home.plain or "key" not in made:
+                return f"{self.c.label(made['objects'][0])}, where its index is found, holds not just fresh ones"
+            return [Name(made["objects"][0], tuple(made["key"]), home.chain, block)]
         puts = [x for x in path.events if x["op"] == "map_put" and self.c.index_of(path, x["value"]) == owner]
         named = [Name(x["objects"][0], tuple(x["key"]), made["objects"][0], block) for x in puts if "key" in x]
         return named or [Name(None, (), made["objects"][0], block)]
@@ -172,7 +170,8 @@ class Checker:
         vector, script, pool = e["objects"][0], Script(self.c.pool, {"": path.port}), self.c.pool
         each, text = self.c.objects[vector]["capacity"] // self.c.objects[chain]["capacity"], "a block for each index"
         owner = next(s for s in pool.symbols(e["index"]) if self.c.index_of(path, s) is not None)
-        if {pool.width[owner], pool.width[e["index"]]} != {32} or not 0 < each <= 4096 or not self.c.objects[chain]["ranged"]:
+        own = 0 < each <= 4096 and self.c.objects[chain]["ranged"]
+        if not own or {pool.width[owner], pool.width[e["index"]]} != {32}:
             yield Obligation("block", f"not {text} of this worker", (vector, chain), (e["location"],))
             return
         start, claims = f"(bvmul {script.term('', owner)} (_ bv{each} 32))", []
@@ -183,7 +182,7 @@ class Checker:
         yield Obligation("block", text, (vector,), (e["location"],), script, (*before, disjunction(claims)))
 
     def _shown(self) -> Iterator[Obligation]:
-        """No packet can tell which index was chosen, but for what leaves in frames: then no two workers have the same."""
+        """No packet can tell which index was chosen, but by frames that leave: then no two workers have the same."""
         for path in self.c.paths:
             for where, e, symbol, chain in shown(self.c, path, self.homes):
                 if where == "frame" and self.c.objects[chain]["ranged"]:
@@ -193,8 +192,6 @@ class Checker:
                     claims = [f"(bvsge {script.term('', symbol)} #x00000000)", f"(not {script.term('', e)})"]
                 text = f"an index decides more than which entry is meant: {where}"
                 yield Obligation("index", text, (chain,), (path.location,), script if claims else None, tuple(claims))
-
-    # ------------------------------------------------------------------- pairs of accesses
 
     def _pairs(self) -> Iterator[Obligation]:
         """Two accesses to one sharded object, of which one writes: equal names and different workers."""
@@ -243,7 +240,7 @@ class Checker:
                 equal = script.equate(zip(a.key, b.key, strict=True))
                 if equal is not None:
                     claims = [*equal, *(_any_of(script, side, w) for side, w in zip("ab", ways, strict=True))]
-                    text, places = f"port {a.port}, port {b.port}: equal names, one worker", {**a.locations, **b.locations}
+                    text, places = f"port {a.port}, port {b.port}: equal names, one worker", a.locations | b.locations
                     yield self._apart("pair", text, objects, tuple(places), script, claims, (x, y))
 
     def _apart(self, what: str, text: str, objects: tuple[int, ...], places: tuple[str, ...], script: Script,
@@ -269,8 +266,8 @@ class Checker:
     # ------------------------------------------------------------------- entries that packets name by an index (R5)
 
     def _interchanged(self, chain: int, path: Path, events: list[int]) -> Iterator[Obligation]:
-        """A packet with an index of its own asks first whether it is in use; then it meets where the index was allocated,
-        or does the same as if it were not in use."""
+        """A packet with an index of its own asks first whether it is in use; then it meets where that was allocated, or
+        does the same as if it were not in use."""
         first, asked = min(events), path.events[min(events)]
         places = (asked["location"],)
         if not self.c.objects[chain]["ranged"]:
@@ -279,9 +276,9 @@ class Checker:
         if asked["op"] != "dchain_is_allocated" or asked["objects"] != [chain] or "result" not in asked or not same:
             yield Obligation("match", "it is not asked first whether the index is in use", (chain,), places)
             return
-        before, absent = asked["conditions"], {**asked, "result": False}
-        twins = [p for p in self.c.paths if p.port == path.port and p.events[:first] == path.events[:first]
-                 and p.conditions[:before] == path.conditions[:before] and absent in p.events[first : first + 1]]  # fmt: skip
+        before = (path.port, path.conditions[: asked["conditions"]], (*path.events[:first], {**asked, "result": False}))
+        found = [(p.port, p.conditions[: asked["conditions"]], p.events[: first + 1]) for p in self.c.paths]
+        twins = [p for p, same in zip(self.c.paths, found, strict=True) if same == before]
         outcomes = {self._outcome(p, first) for p in (*twins, path)}
         if not twins or not all(self._only_looks(p, first) for p in twins):
             yield Obligation("match", "more is done where an index is not in use", (chain,), places)
@@ -305,8 +302,12 @@ class Checker:
         for writer, n, allocation in self.c.events("dchain_allocate"):
             if allocation["objects"] != [chain] or allocation.get("result") is False:
                 continue
-            held = {(e["objects"][0], b): at for e in writer.events if e["op"] == "vector_write"
-                    and self.c.index_of(writer, e["index"]) == ("fresh", n) for b, at in self.c.stored_bytes(e).items()}
+            held = {
+                (e["objects"][0], b): at
+                for e in writer.events
+                if e["op"] == "vector_write" and self.c.index_of(writer, e["index"]) == ("fresh", n)
+                for b, at in self.c.stored_bytes(e).items()
+            }
             for x in self._modes(writer.port, frozenset([self.c.frame_conditions(writer)])):
                 for y in self._modes(path.port, frozenset([self.c.frame_conditions(path)])):
                     script = Script(self.c.pool, {"a": writer.port, "b": path.port})

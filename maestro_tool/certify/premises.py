@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from maestro_tool.certificate.read import Certificate, Event, Path
+from maestro_tool.certificate.read import Certificate, Event, Path, answer
 from maestro_tool.smtlib.terms import Script, concat
 
 #: What is wrong, with which objects, and where.
@@ -44,25 +44,15 @@ def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
     asked = answer(path, {**put, "op": "map_get"}, n)
     if asked is not False or any(e["op"] == "map_put" for e in earlier):
         return f"a key is put that was not looked up and absent, or is not the first: {put['location']}"
-    owner, base = owned(c, path, index), c.pool.base(index)
+    owner, base = c.owned(path, index), c.pool.base(index)
     plain = c.index_of(path, index) is not None
     if owner is None or (plain and owner[0] != "fresh") or base != c.pool.base(put["value"]):
         return f"a key is put with another value than the fresh index, or entry, where it lies: {put['location']}"
-    chain = chain_of(c, path, owner)
+    chain = c.chain_of(path, owner)
     writes = [e for e in path.events if e["op"] == "vector_write" and e["objects"] == [vector]]
     if chain is None or any(c.pool.base(e["index"]) != base for e in writes):
         return f"the entry where the key lies is not the only one that is written: {put['location']}"
     return Home(vector, chain, plain)
-
-
-def answer(path: Path, question: Event, n: int) -> bool | None:
-    """What a look-up before event ``n`` of a path must find: what the last operation on the map and this key says."""
-    for e in reversed(path.events[:n]) if question["op"] == "map_get" else ():
-        if e["objects"] == question["objects"] and e.get("key") == question["key"]:
-            return {"map_put": True, "map_erase": False}.get(e["op"], e.get("result"))
-        if question["objects"][0] in e["objects"] and e["op"] != "map_get":
-            break
-    return None
 
 
 def kept(c: Certificate, path: Path, put: Event, script: Script) -> list[str]:
@@ -80,22 +70,6 @@ def kept(c: Certificate, path: Path, put: Event, script: Script) -> list[str]:
             value = concat([f"((_ extract {low + parts.step - 1} {low}) {number})" for low in parts])
         claims.append(f"(distinct {value} {script.term('', key)})")
     return claims
-
-
-def owned(c: Certificate, path: Path, index: int) -> tuple[str, int] | None:
-    """The index that an entry's number is, or is calculated from: ("fresh" or "found", event)."""
-    inside = {m for s in c.pool.symbols(index) if (m := c.index_of(path, s)) is not None}
-    return inside.pop() if len(inside) == 1 else None
-
-
-def chain_of(c: Certificate, path: Path, owner: tuple[str, int]) -> int | None:
-    """The allocator of an index: of one that is found, that of all indices put into that map."""
-    obj: int = path.events[owner[1]]["objects"][0]
-    if owner[0] == "fresh":
-        return obj
-    made = [(p, c.index_of(p, e["value"])) for p, _, e in c.events("map_put") if e["objects"] == [obj]]
-    chains = {p.events[x[1]]["objects"][0] if x is not None and x[0] == "fresh" else None for p, x in made}
-    return chains.pop() if len(chains) == 1 else None
 
 
 def premises(c: Certificate, home: dict[int, Home]) -> Iterator[Wrong]:
@@ -125,8 +99,8 @@ def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: di
         yield "expiry leaves a key behind, or looks for it in another place"
     if op in _USES and first in limits and c.pool.name(e["value"]) != "now":
         yield "an entry is given another age than the packet's time"
-    owner = owned(c, path, e["index"]) if "index" in e else None
-    used = {first, *(home[o].chain for o in e["objects"] if o in home), owner and chain_of(c, path, owner)}
+    owner = c.owned(path, e["index"]) if "index" in e else None
+    used = {first, *(home[o].chain for o in e["objects"] if o in home), owner and c.chain_of(path, owner)}
     if op not in _EXPIRY and not (used & set(limits)) <= {x["objects"][0] for x in before if x["op"] in _EXPIRY}:
         yield "an entry is used before old ones are expired"
     if op == "vector_write" and any(h.vector == first for h in home.values()):
@@ -135,12 +109,15 @@ def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: di
         if (mine is not None and mine[0] != "fresh") or (mine is None and not put):
             yield "a key is changed while its map may hold it"
     pairs = [(x, f) for x in path.events if x["op"] == "map_erase" for f in path.events if f["op"] == "dchain_free"]
-    if op == "map_erase" and first in home and not any(x is e and _is_of(c, path, f, first, e["key"]) for x, f in pairs):
+    freed = any(x is e and _is_of(c, path, f, first, e["key"]) for x, f in pairs)
+    if op == "map_erase" and first in home and not freed:
         yield "a key is erased, but its index not freed"
     gone = {x["objects"][0] for x, f in pairs if f is e and _is_of(c, path, e, x["objects"][0], x["key"])}
     if op == "dchain_free" and not set(keyed) <= gone:
         yield "an index is freed, but its key stays"
-    if op == "expire_range" and Home(first, (owner and chain_of(c, path, owner)) or 0, False) != home.get(e["objects"][1]):
+    if op == "expire_range" and home.get(e["objects"][1]) != Home(
+        first, (owner and c.chain_of(path, owner)) or 0, False
+    ):
         yield "keys are erased that may be another map's"
     if op == "dchain_allocate" and any(x["op"] == op and x["objects"] == [first] for x in before):
         yield "a packet allocates more than one index"

@@ -70,5 +70,3 @@ def solve(text: str, solver: str) -> Answer:
         if isinstance(error, ImportError):
             raise
         return "unknown", {}
-
-

@@ -7,9 +7,9 @@ import random
 import pytest
 from builds import CARDS, document, frames, part_of
 
-from maestro_tool.certificate.read import CLASSES
-from maestro_tool.certify import frames as checked
 from maestro_tool.packet.classes import classify, view
+from maestro_tool.smtlib import frames as checked
+from maestro_tool.smtlib.frames import CLASSES
 from maestro_tool.smtlib.solvers import solve
 from maestro_tool.smtlib.terms import Pool, Script
 

@@ -1,5 +1,5 @@
-"""Packet classes, what a port hashes of each, and the part of the table that a frame meets: docs/architecture.md, again,
-as SMT-LIB text over the bytes of a frame."""
+"""Packet classes, what a port hashes of each, and the part of the table that a frame meets, as SMT-LIB text over the
+bytes of a frame: docs/architecture.md again, and nothing of what the tool has for it elsewhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from maestro_tool.certificate.read import CLASSES, FIELDS
 from maestro_tool.smtlib.terms import Bit, Script, concat, conjunction, disjunction
 
+#: In the order of the program's bits (``software_classes``).
+CLASSES: Final = (
+    "tcp4", "udp4", "sctp4", "ipv4_other", "tcp4_options", "udp4_options", "sctp4_options", "ipv4_options_other",
+    "ipv4_fragment", "tcp6", "udp6", "sctp6", "ipv6_other", "ipv6_fragment", "vlan", "non_ip", "malformed",
+)  # fmt: skip
+#: Header field -> offset in the frame (None: only cards know) and size, in bytes.
+FIELDS: Final = {
+    "src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2), "src_ip6": (22, 16),
+    "dst_ip6": (38, 16), "src_port6": (54, 2), "dst_port6": (56, 2), "sctp_tag": (None, 4), "ip_id": (None, 2),
+}  # fmt: skip
 #: Protocol -> its number, and the bytes of its shortest header.
 _L4: Final = {"tcp": (6, 20), "udp": (17, 8), "sctp": (132, 12)}
 #: The fields that are hashed: ``?field`` if a card reads it elsewhere than NFs do, ``0field`` for zeros in its place.
@@ -67,13 +76,15 @@ def _predicates(script: Script, packet: str) -> dict[str, str]:
         "non_ip": f"(and {long_enough(script, packet)} {none_of([ipv4, ipv6, *vlans])})",
     }
     for name, (number, least) in _L4.items():
-        l4 = conjunction([sane4, whole, equal(byte(23), number), f"(bvuge {word(16)} (bvadd {header} (_ bv{least} 16)))"])
+        room = f"(bvuge {word(16)} (bvadd {header} (_ bv{least} 16)))"
+        l4 = conjunction([sane4, whole, equal(byte(23), number), room])
         found |= {f"{name}4": f"(and {l4} {plain})", f"{name}4_options": f"(and {l4} (not {plain}))"}
         found[f"{name}6"] = conjunction([sane6, equal(byte(20), number), f"(bvuge {word(18)} (_ bv{least} 16))"])
     found["malformed"] = none_of(list(found.values()))
     views = {}
     for v, ip, at, l3, l4_length in (("", ipv4, 23, 34, 38), ("v6", ipv6, 20, 54, 58)):
-        ports = f"(and {long_enough(script, packet, l4_length)} {disjunction([equal(byte(at), 6), equal(byte(at), 17)])})"
+        tcp_or_udp = disjunction([equal(byte(at), 6), equal(byte(at), 17)])
+        ports = f"(and {long_enough(script, packet, l4_length)} {tcp_or_udp})"
         views[f"l3{v}"] = conjunction([ip, long_enough(script, packet, l3), f"(not {ports})"])
         views[f"l4{v}"] = conjunction([ip, long_enough(script, packet, l3), ports])
     return found | views | {"none": none_of(list(views.values()))}
@@ -94,8 +105,11 @@ def modes(port: dict[str, Any]) -> dict[Items | None, list[Kind]]:
 def is_one_of(script: Script, packet: str, kinds: Sequence[Kind]) -> str:
     """Whether the packet's frame is of one of these kinds; the constant ``class`` says which."""
     which = script.constant(f"{packet}.class", 8)
-    known = ([f"(= {which} (_ bv{n} 8))", *(predicate(script, packet, x) for x in kind)] for n, kind in enumerate(kinds))
-    return f"(and {long_enough(script, packet)} {disjunction(map(conjunction, known))})"
+    known = [
+        conjunction([f"(= {which} (_ bv{n} 8))", *(predicate(script, packet, x) for x in kind)])
+        for n, kind in enumerate(kinds)
+    ]
+    return f"(and {long_enough(script, packet)} {disjunction(known)})"
 
 
 def part(script: Script, packet: str, port: dict[str, Any], items: Items | None) -> str:
