@@ -1,5 +1,3 @@
-"""Proves a build from its certificate, without the analyses that made it; docs/certificate.md.
+"""Proves a build from its certificate: obligations are derived here and refuted by a solver; docs/certificate.md.
 
-Obligations are derived here from paths, keys and tables, and refuted by a solver.  Imported: JSON readers
-(``certificate.read``) and solvers (``smtlib``); nothing of symex, sharding, rss.
-"""
+Imported are the reader of certificates and solvers (``smtlib``), nothing of symex, sharding, rss."""

@@ -80,8 +80,6 @@ class Checker:
         yield from self._shown()
         yield from self._pairs()
 
-    # ------------------------------------------------------------------- the paths are all there are
-
     def _cover(self, paths: list[Path], script: Script, event: int, given: int) -> Iterator[Obligation]:
         """``paths`` are one up to ``event``, and in their first ``given`` conditions.  Where they part, their next ones
         cover all packets and exclude each other; then they do the same, or part by its answer."""
@@ -198,14 +196,20 @@ class Checker:
         groups: dict[tuple[int, int, tuple[int, ...]], _Group] = {}
         brought: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         chains = self._chains()
+        for obj, ways in chains.items():
+            if len(ways) > 1 or (self.c.objects[obj]["kind"] == "dchain" and ways != {(obj, False)}):
+                yield Obligation("name", "its entries are named by indices that are not related", (obj,))
         for path, n, e in self.c.events():
             for obj, how, writes in self.c.accesses(e):
                 names = self._named(path, n, how) if obj in self.sharded else []
-                if isinstance(names, str) and how == "index" and obj in chains and self.c.about_frame(e["index"]):
-                    brought[chains[obj]][path.number].append(n)
-                elif isinstance(names, str):
+                if isinstance(names, str) and how == "index" and self.c.about_frame(e["index"]):
+                    for chain, _ in chains.get(obj, ()):
+                        brought[chain][path.number].append(n)
+                    names = [] if obj in chains else [Name(obj, (e["index"],))]
+                if isinstance(names, str):
                     yield Obligation("name", f"no name for an entry: {names}", (obj,), (e["location"],))
-                for name in names if not isinstance(names, str) else ():
+                    continue
+                for name in names:
                     if name.block and name.chain is not None:
                         yield from self._block(path, e, name.chain)
                     if name.map is not None:
@@ -223,14 +227,15 @@ class Checker:
             for number, mine in sorted(events.items()):
                 yield from self._interchanged(chain, self.c.paths[number], mine)
 
-    def _chains(self) -> dict[int, int]:
-        """Sharded objects whose entries are reached by indices of one allocator -> it."""
-        found: dict[int, set[int]] = defaultdict(set)
+    def _chains(self) -> dict[int, set[tuple[int, bool]]]:
+        """Sharded objects whose entries are reached by indices -> allocators, and whether each index has a block."""
+        found: dict[int, set[tuple[int, bool]]] = defaultdict(set)
         for path, n, e in self.c.events():
             for obj, how, _ in self.c.accesses(e):
                 names = self._named(path, n, how) if obj in self.sharded and how in ("index", "fresh") else []
-                found[obj] |= {x.chain for x in names if not isinstance(x, str) and x.chain is not None}
-        return {obj: min(chains) for obj, chains in found.items() if len(chains) == 1}
+                for name in (x for x in names if isinstance(x, Name) and x.chain is not None):
+                    found[obj].add((name.chain or 0, name.block))
+        return dict(found)
 
     def _pair(self, a: _Group, b: _Group, objects: tuple[int, ...]) -> Iterator[Obligation]:
         ways = [frozenset(map(self.c.frame_conditions, g.paths.values())) for g in (a, b)]
@@ -262,8 +267,6 @@ class Checker:
                 if not self._refuted(script.text([frames.is_one_of(script, "a", kinds), _any_of(script, "a", ways)])):
                     self._reached[port, ways].append(items)
         return self._reached[port, ways]
-
-    # ------------------------------------------------------------------- entries that packets name by an index (R5)
 
     def _interchanged(self, chain: int, path: Path, events: list[int]) -> Iterator[Obligation]:
         """A packet with an index of its own asks first whether it is in use; then it meets where that was allocated, or

@@ -91,7 +91,7 @@ def premises(c: Certificate, home: dict[int, Home]) -> Iterator[Wrong]:
 
 def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: dict[int, set[int]]) -> Iterator[str]:
     e, before = path.events[n], path.events[:n]
-    first, op = (e["objects"][0], e["op"])
+    first, op = e["objects"][0], e["op"]
     keyed = {m: h.vector for m, h in home.items() if h.chain == first and h.plain}
     if op in _EXPIRY and (len(limits[first]) > 1 or not _is_age(c, e["value"])):
         yield "what is too old is not the packet's time less an option, the same for all"
@@ -158,9 +158,12 @@ def shown(c: Certificate, path: Path, home: dict[int, Home]) -> Iterator[tuple[s
             made = c.index_of(path, s)
             obj = path.events[made[1]]["objects"][0] if made is not None else -1
             chain = obj if made is not None and made[0] == "fresh" else home[obj].chain if obj in home else None
+            event = path.events[n] if n >= 0 else {"op": "", "objects": []}
+            origin = c.origin(path, s)
+            if origin is not None and path.events[origin[0]]["op"] in ("expire", "expire_range"):
+                chain, where = path.events[origin[0]]["objects"][0], "how many entries expired"
             if chain is None or c.objects[chain]["treatment"] != "sharded":
                 continue
-            event = path.events[n] if n >= 0 else {"op": "", "objects": []}
             own = where == "index" and (event["op"].startswith("vector_") or event["objects"] == [chain])
             put = where == "value" and event["op"] == "map_put" and event["objects"][0] in home
             if not (own or put or event["op"] == "expire_range"):
