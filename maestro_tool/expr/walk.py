@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -16,11 +15,12 @@ def bottom_up(
     e: Expr,
     visit: Callable[[Expr, list[T]], T],
     done: dict[Expr, T],
-    into: Callable[[Expr], tuple[Expr, ...]] = attrgetter("args"),
+    into: Callable[[Expr], tuple[Expr, ...]] | None = None,
 ) -> T:
     """What ``visit`` makes of ``e`` and of what it made of the arguments.
 
-    ``done`` remembers; what is in it already is not visited.  ``into``: the subterms to look at first.
+    ``done`` remembers; what is in it already is not visited.  ``into``: the subterms to look at first, if not
+    all arguments.
     """
     stack = [e]
     while stack:
@@ -28,7 +28,7 @@ def bottom_up(
         if x in done:
             stack.pop()
             continue
-        args = into(x)
+        args = x.args if into is None else into(x)
         missing = [a for a in args if a not in done]
         if missing:
             stack.extend(missing)

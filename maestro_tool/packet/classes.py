@@ -1,7 +1,7 @@
 """Packet classes: an ordered partition of all frames by how NICs tell them apart, and the NF's view.
 
 `CLASSES` and `FIELDS_OF_VIEW` are the only lists of either: the enum of the runtime (``maestro_classes.h``), what
-profiles may name and the tables of the documentation come from them (tests/tables/generated.py).  A class is what its
+profiles may name and the tables of the documentation come from them (tests/vocabulary/tables.py).  A class is what its
 ``predicate`` says; `classify` and ``maestro_classify`` of the runtime are the same for frames that are there, which the
 tests compare.
 docs/architecture.md defines both notions, docs/maintaining.md says how to add a class.
@@ -130,7 +130,8 @@ def exact_view_predicate(name: View | None, packet: Packet = "") -> Expr:
 class _IpHeader:
     """Conditions and values of a frame's IP header.
 
-    ``sane``: there is one, and its lengths fit the frame.  ``plain``: L4 is where the NF reads it, if anywhere.
+    ``sane``: there is one, and its lengths fit the frame.  ``whole``: no fragment.  ``plain``: L4 is where the NF reads
+    it, if anywhere.
     ``start`` and ``end``: of the bytes behind the header, counted from the same place.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Literal
 
 import z3
@@ -19,8 +19,12 @@ class Context:
     """Terms and answers that questions have in common; z3's contexts are not for several threads."""
 
     def __init__(self) -> None:
-        self.translate = Translator()
         self._refuted: dict[tuple[tuple[Expr, ...], Expr, bool, int], bool] = {}
+
+    @cached_property
+    def translate(self) -> Translator:
+        """Made when it is needed: a context of z3's takes some milliseconds."""
+        return Translator()
 
     def session(self, budget: int, conditions: Iterable[Expr] = ()) -> Session:
         """Questions about values for which all ``conditions`` hold."""

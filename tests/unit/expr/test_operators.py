@@ -20,6 +20,7 @@ from maestro_tool.expr.operators import (
     PART,
     Operator,
 )
+from maestro_tool.expr.symbols import option
 from maestro_tool.expr.text import from_json, show, to_json
 from maestro_tool.packet.terms import Terms
 from maestro_tool.solver.translate import Translator
@@ -53,7 +54,7 @@ def check(op: str, rounds: int = 120) -> None:
     r, translate, widths_seen = random.Random(op), Translator(), set()
     for _ in range(rounds):
         widths, width, value = drawn(r, op)
-        symbols = [nodes.sym(f"argument{n}", w) for n, w in enumerate(widths)]
+        symbols = [option(f"argument{n}", w) for n, w in enumerate(widths)]
         term = nodes._make(op, width, tuple(symbols), value)  # as it is, nothing folded
         numbers = [number(r, w) for w in widths]
         constants = [constant(n, w) for n, w in zip(numbers, widths, strict=True)]
@@ -81,7 +82,7 @@ def test_laws_hold(op: str) -> None:
     """What a row says of the order of arguments, and of parts of them, is proved or refuted for all values."""
     row, translate = OPERATORS[op], Translator()
     size = 0 if row.form in (CONNECTIVE, NEGATION) else 4
-    a, b, c = (nodes.sym(name, size) for name in "abc")
+    a, b, c = (option(name, size) for name in "abc")
 
     def apply(*args: Expr) -> Expr:
         return nodes._make(op, args[0].width if row.form in (ARITHMETIC, BITS) else 0, args)
@@ -117,8 +118,8 @@ def test_an_operator_more_is_a_row_more(monkeypatch: pytest.MonkeyPatch) -> None
     for op in ("nand", "above"):
         check(op)
         test_laws_hold(op)
-    x, y = nodes.sym("x", 8), nodes.sym("y", 8)
+    x, y = option("x", 8), option("y", 8)
     assert nodes.build("nand", [y, x]) is nodes.build("nand", [x, y])
-    assert show(nodes.build("nand", [x, y])) == "(x ~& y)"
-    assert Terms({}).value(nodes.build("above", [nodes.build("nand", [x, y]), x])) == "(x ~& y) > x"
+    assert show(nodes.build("nand", [x, y])) == "(cfg.x ~& cfg.y)"
+    assert Terms({}).value(nodes.build("above", [nodes.build("nand", [x, y]), x])) == "(cfg.x ~& cfg.y) > cfg.x"
     assert nodes.substitute(nodes.build("nand", [x, y]), {x: nodes.const(5, 8), y: nodes.const(6, 8)}).const == 0xFB

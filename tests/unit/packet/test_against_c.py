@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 import z3
-from maestro_tool.expr.smt import Translator
 
-from maestro_tool.expr.evaluate import arguments_first, numbers
-from maestro_tool.expr.nodes import sym
+from maestro_tool.expr.evaluate import Numbers
+from maestro_tool.expr.nodes import sym, symbols
 from maestro_tool.packet.classes import CLASSES, classify, predicate
 from maestro_tool.runtime import INCLUDE, SOURCE
+from maestro_tool.solver.translate import Translator
 from maestro_tool.traffic.odd import KINDS
 
 Oracle = Callable[[list[bytes]], list[str]]
@@ -90,12 +90,12 @@ def _edges() -> Iterator[bytes]:
 def test_evaluated_predicates_and_classify(c: Oracle) -> None:
     frames = [*_odd_frames(), *_edges(), *_random_frames(2000)]
     predicates = [predicate(name) for name in CLASSES]
-    order = arguments_first(predicates)
+    calculate = Numbers(predicates)
     found = []
-    symbols = {x: str(x.value) for x in order if x.op == "sym"}
+    names = {x: str(x.value) for p in predicates for x in symbols(p)}
     for frame in frames:
-        values = {x: _value(frame, name) for x, name in symbols.items()}
-        truth = numbers(order, values)
+        values = {x: _value(frame, name) for x, name in names.items()}
+        truth = dict(zip(predicates, calculate(values), strict=True))
         holding = [name for name, p in zip(CLASSES, predicates, strict=True) if truth[p]]
         assert len(holding) == 1, frame.hex()
         found += holding
