@@ -40,9 +40,8 @@ def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
     if "key_home" not in put or "key" not in put:
         return f"the key that is put does not lie in a vector: {put['location']}"
     vector, index = put["key_home"]
-    earlier = [e for e in path.events[:n] if e["objects"] == put["objects"]]
-    asked = answer(path, {**put, "op": "map_get"}, n)
-    if asked is not False or any(e["op"] == "map_put" for e in earlier):
+    second = any(e["op"] == "map_put" and e["objects"] == put["objects"] for e in path.events[:n])
+    if second or answer(path, {**put, "op": "map_get"}, n) is not False:
         return f"a key is put that was not looked up and absent, or is not the first: {put['location']}"
     owner, base = c.owned(path, index), c.pool.base(index)
     plain = c.index_of(path, index) is not None
@@ -74,8 +73,7 @@ def kept(c: Certificate, path: Path, put: Event, script: Script) -> list[str]:
 
 def premises(c: Certificate, home: dict[int, Home]) -> Iterator[Wrong]:
     """What could put keys, indices and entries out of step on one of several workers."""
-    sharded = set(c.treated("sharded"))
-    for obj in sorted(sharded):
+    for obj in (sharded := c.treated("sharded")):
         o = c.objects[obj]
         if o["kind"] in ("map", "dchain", "sketch") and o["filled"]:
             yield "filled in set-up, on every worker, and changed by packets", (obj,), ()
@@ -85,7 +83,7 @@ def premises(c: Certificate, home: dict[int, Home]) -> Iterator[Wrong]:
     for _, _, e in c.events(*_EXPIRY):
         limits[e["objects"][0]].add(e["value"])
     for path, n, e in c.events():
-        for text in _wrong(c, path, n, home, limits) if not sharded.isdisjoint(e["objects"]) else ():
+        for text in _wrong(c, path, n, home, limits) if set(sharded) & set(e["objects"]) else ():
             yield text, tuple(e["objects"]), (e["location"],)
 
 
@@ -115,9 +113,8 @@ def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: di
     gone = {x["objects"][0] for x, f in pairs if f is e and _is_of(c, path, e, x["objects"][0], x["key"])}
     if op == "dchain_free" and not set(keyed) <= gone:
         yield "an index is freed, but its key stays"
-    if op == "expire_range" and home.get(e["objects"][1]) != Home(
-        first, (owner and c.chain_of(path, owner)) or 0, False
-    ):
+    block = Home(first, (owner and c.chain_of(path, owner)) or 0, False)
+    if op == "expire_range" and home.get(e["objects"][1]) != block:
         yield "keys are erased that may be another map's"
     if op == "dchain_allocate" and any(x["op"] == op and x["objects"] == [first] for x in before):
         yield "a packet allocates more than one index"

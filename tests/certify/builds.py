@@ -29,7 +29,8 @@ CARDS = tuple(sorted(p.stem for p in (ROOT / "configs").glob("*.yaml")))
 
 @cache
 def analysed(name: str) -> pipeline.Analysed:
-    function = nf.load(ROOT / "nfs" / name)
+    """An NF of the tree, or one of the foreign ones."""
+    function = nf.load(ROOT / ("nfs" if name in NFS else "tests/foreign") / name)
     limits, root = function.limits, (function.root,)
     request = pipeline.Request(function.sources, function.arguments, function.ports, root, (), limits, function.pure)
     return pipeline.analyse(request, NoCache(), pipeline.Stopwatch())

@@ -12,9 +12,9 @@ from builds import NFS, Packet, document, files, frames, taken, unmatched, viola
 from maestro_tool.certificate.read import Certificate
 from maestro_tool.cli.certify import prove
 
-#: Mutants of each kind, per NF.
-MUTANTS = 8
-TRIES = 300
+#: Mutants of each kind, per NF; packets, or pairs of them, that the referee tries.
+MUTANTS = 5
+TRIES = 200
 
 
 def _verdict(mutant: dict[str, Any]) -> str:
@@ -57,12 +57,26 @@ def _hash_less(d: dict[str, Any], rng: random.Random) -> None:
     fields.pop(rng.randrange(len(fields)))
 
 
-@pytest.mark.parametrize("kind", [_flip_key, _move_entry, _swap_entries, _steer_otherwise, _hash_less])
+KINDS = (_flip_key, _move_entry, _swap_entries, _steer_otherwise, _hash_less)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["fw", "nat", "pol", "psd"])
 def test_set_up(name: str, kind: Any) -> None:
+    _set_up(name, kind, MUTANTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["fw", "nat", "pol", "psd", "cl", "lb", "hhh"])
+def test_many_set_ups(name: str, kind: Any) -> None:
+    _set_up(name, kind, 10 * MUTANTS)
+
+
+def _set_up(name: str, kind: Any, mutants: int) -> None:
     rng = random.Random(f"{name} {kind.__name__}")
     refused = 0
-    for _ in range(MUTANTS):
+    for _ in range(mutants):
         mutant = document(name, "e810")
         kind(mutant, rng)
         verdict = _verdict(mutant)
@@ -86,7 +100,7 @@ def test_right_mutants_are_accepted(name: str) -> None:
 # --------------------------------------------------------------------------- treatments
 
 
-@pytest.mark.parametrize("name", [n for n in NFS if n != "hhh"])
+@pytest.mark.parametrize("name", [*(n for n in NFS if n != "hhh"), "oddities", "pairs", "resize"])
 def test_less_sharing(name: str, card: str = "e810") -> None:
     """Of objects that packets write, none may be treated as if less were shared.  (hhh: as pol, thrice.)"""
     original = document(name, card)
