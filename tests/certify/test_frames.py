@@ -7,7 +7,9 @@ import random
 import pytest
 from builds import CARDS, document, frames, part_of
 
+from maestro_tool.packet.classes import CLASSES as TABLE
 from maestro_tool.packet.classes import classify, view
+from maestro_tool.packet.fields import ALL_FIELDS, INPUT_BITS
 from maestro_tool.smtlib import frames as checked
 from maestro_tool.smtlib.frames import CLASSES
 from maestro_tool.smtlib.solvers import solve
@@ -18,6 +20,14 @@ def _of(frame: bytes, script: Script) -> list[str]:
     """Claims that packet a is this frame."""
     claims = [f"(= {script.symbol('a', 'pkt_len', 16)} (_ bv{len(frame)} 16))"]
     return claims + [f"(= {script.symbol('a', f'pkt.{n}', 8)} (_ bv{b} 8))" for n, b in enumerate(frame)]
+
+
+def test_all_classes_and_fields() -> None:
+    """In the order of the program's bits."""
+    assert tuple(TABLE) == CLASSES
+    for name, (offset, size) in checked.FIELDS.items():
+        assert (8 * size == INPUT_BITS[name]) and (offset is None or offset == ALL_FIELDS[name].offset)
+    assert set(checked.FIELDS) == set(INPUT_BITS)
 
 
 def test_classes_and_views() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from builds import CARDS, NFS, document, files
+from builds import write as write_files
 
 from maestro_tool.certificate import write
+from maestro_tool.certificate.binding import load
 from maestro_tool.cli.certify import Report, prove
 from maestro_tool.smtlib.solvers import SOLVERS, solve
 
@@ -38,8 +41,9 @@ def test_is_proved(name: str, card: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("card", [*CARDS, "x710+82599"])
 @pytest.mark.parametrize("name", NFS)
-def test_is_proved_on_every_card(name: str, card: str) -> None:
+def test_is_proved_on_every_card(tmp_path: Path, name: str, card: str) -> None:
     _proved(name, card)
+    assert load(write_files(tmp_path, name, card)) == document(name, card)
 
 
 @pytest.mark.parametrize(

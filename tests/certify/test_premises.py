@@ -39,7 +39,7 @@ def passed_off(folder: Path, body: str, like: str | None = None) -> dict[str, An
     text = write.text("nf", program, "", analysis, plan, solve(constraints, SOFT, 2), "shared-nothing", {})
     document: dict[str, Any] = json.loads(text)["certificate"]
     for port in document["ports"]:  # where nothing is hashed, all frames have index 0
-        port |= {"classes": dict.fromkeys(CLASSES, ["software"]), "software": port["software"] if like else {}}
+        port |= {"classes": {name: ["software"] for name in CLASSES}, "software": port["software"] if like else {}}
     return document
 
 
