@@ -136,7 +136,8 @@ def _writer(folder: Path) -> Callable[[str, str], None]:
 def _show(folder: Path, report: Report, seconds: float) -> None:
     said = [] if report.shared == 0 else [f"{report.shared} object{'s' * (report.shared > 1)}, all serialised"]
     if not said or set(report.obligations) - {"cover"}:
-        said.insert(0, f"{report.obligations.total()} obligations proved")
+        n = report.obligations.total()
+        said.insert(0, f"{n} obligation{'s' * (n != 1)} proved")
     verdict = "; ".join(said) if report.verdict == "proved" else report.verdict
     print(f"{folder}: {verdict} ({seconds:.2f} s)")
     for f in report.failed:

@@ -88,7 +88,9 @@ class Packet:
             return self.port
         owner = 0 if name.startswith("cfg.") else self.seed  # options are the same for all packets
         rng = random.Random(f"{owner} {name}")
-        return self.values.setdefault(name, rng.choice((rng.getrandbits(width or 1), rng.randrange(0, 4) % (1 << (width or 1)))))
+        return self.values.setdefault(
+            name, rng.choice((rng.getrandbits(width or 1), rng.randrange(0, 4) % (1 << (width or 1))))
+        )
 
     def answer(self, history: tuple[Any, ...]) -> bool:
         return random.Random(f"{self.seed} {history}").random() < 0.5
@@ -160,7 +162,9 @@ def frames(rng: random.Random) -> Iterator[bytearray]:
     """Frames of all classes, most of them ordinary."""
     while True:
         frame = bytearray(rng.randbytes(rng.choice((60, 60, 74, 90, 38, 34, 20))))
-        kind = rng.choice(("tcp4", "udp4", "tcp4", "udp4", "sctp4", "icmp", "options", "fragment", "tcp6", "vlan", "any"))
+        kind = rng.choice(
+            ("tcp4", "udp4", "tcp4", "udp4", "sctp4", "icmp", "options", "fragment", "tcp6", "vlan", "any")
+        )
         if kind in ("tcp4", "udp4", "sctp4", "icmp", "options", "fragment"):
             frame[12:15] = b"\x08\x00" + (b"\x46" if kind == "options" else b"\x45")
             frame[16:18] = (len(frame) - 14).to_bytes(2, "big")

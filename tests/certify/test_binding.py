@@ -34,8 +34,19 @@ def _places(file: str, text: str) -> list[tuple[int, int]]:
     if file == "certificate.json":
         return [(0, len(text))]
     patterns = {
-        "plan.json": (r'"key": "[^"]*"', r'"table_size": \d+', r'"treatment": "[^"]*"', r'"steering": \{[^}]*\}', r'"groups": \[\]'),
-        "gen/fw_parallel.c": (r"key_\d\[\] = \{[^}]*\}", r"\.table_size = \d+", r"\.treatment = \w+", r"\.software_classes = \w+"),
+        "plan.json": (
+            r'"key": "[^"]*"',
+            r'"table_size": \d+',
+            r'"treatment": "[^"]*"',
+            r'"steering": \{[^}]*\}',
+            r'"groups": \[\]',
+        ),
+        "gen/fw_parallel.c": (
+            r"key_\d\[\] = \{[^}]*\}",
+            r"\.table_size = \d+",
+            r"\.treatment = \w+",
+            r"\.software_classes = \w+",
+        ),
     }
     return [m.span() for p in patterns[file] for m in re.finditer(p, text)]
 

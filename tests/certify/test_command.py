@@ -72,7 +72,14 @@ def test_missing_and_damaged(tmp_path: Path) -> None:
     done = _run("nowhere", "--json", cwd=tmp_path)
     assert (done.returncode, json.loads(done.stdout)["verdict"]) == (1, "missing")
     folder = write(tmp_path / "fw", "fw", "e810")
-    for damage in ("", "{}", "[]", '{"schema": "maestro-certificate/1"}', "null", '{"certificate": {}, "digest": "", "schema": 1}'):
+    for damage in (
+        "",
+        "{}",
+        "[]",
+        '{"schema": "maestro-certificate/1"}',
+        "null",
+        '{"certificate": {}, "digest": "", "schema": 1}',
+    ):
         (folder / "certificate.json").write_text(damage)
         done = _run("fw", cwd=tmp_path)
         assert (done.returncode, done.stderr) == (1, "")

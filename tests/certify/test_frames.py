@@ -73,7 +73,9 @@ def test_functions(function: str) -> None:
     source = frames(rng)
     for _ in range(15):
         frame = next(source).ljust(60, b"\1")
-        items = rng.choice((("src_ip", "dst_ip", "src_port", "dst_port"), ("src_ip", "dst_ip", "dst_port"), ("dst_port", "src_port")))
+        items = rng.choice(
+            (("src_ip", "dst_ip", "src_port", "dst_port"), ("src_ip", "dst_ip", "dst_port"), ("dst_port", "src_port"))
+        )
         script = Script(Pool([]), {"a": 0})
         port["classes"] = {classify(bytes(frame)): ["nic", list(items)]}
         claim = f"(distinct {checked.part(script, 'a', port, items)} (_ bv{part_of(port, bytes(frame), rng)} 16))"

@@ -48,7 +48,9 @@ def _swap_entries(d: dict[str, Any], rng: random.Random) -> None:
 
 def _steer_otherwise(d: dict[str, Any], rng: random.Random) -> None:
     classes = rng.choice(d["ports"])["classes"]
-    classes[rng.choice(list(classes))] = rng.choice((["any"], ["software"], ["nic", ["src_ip"]], ["nic", ["?src_ip", "?dst_ip"]]))
+    classes[rng.choice(list(classes))] = rng.choice(
+        (["any"], ["software"], ["nic", ["src_ip"]], ["nic", ["?src_ip", "?dst_ip"]])
+    )
 
 
 def _hash_less(d: dict[str, Any], rng: random.Random) -> None:

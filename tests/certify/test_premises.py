@@ -51,7 +51,9 @@ def _analysed(folder: Path, body: str) -> tuple[Program, Analysis]:
 
 
 def _cases(test: Any) -> list[Any]:
-    return [pytest.param(change, said, id=f"{'-'.join(change)}: {said}"[:60]) for change, said in test.pytestmark[0].args[1]]
+    return [
+        pytest.param(change, said, id=f"{'-'.join(change)}: {said}"[:60]) for change, said in test.pytestmark[0].args[1]
+    ]
 
 
 def test_the_nf_itself_is_proved(tmp_path: Path) -> None:
