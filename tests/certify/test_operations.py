@@ -9,6 +9,6 @@ from maestro_tool.operations.row import Entries
 
 def test_operations() -> None:
     named = {Entries.RANGE: "index"} | {e: e.value for e in Entries if e is not Entries.RANGE}
-    assert OPERATIONS == {
+    assert {
         name: tuple((named[o.entries], o.writes) for o in row.objects) for name, row in ROWS.items()
-    }  # fmt: skip
+    } == OPERATIONS  # fmt: skip
