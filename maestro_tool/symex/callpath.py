@@ -51,17 +51,28 @@ class KeyField:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyDoubt:
+    """Why it is not known which keys are equal: ``equality`` is no conjunction of field equalities; or ``hash`` reads
+    ``field``, which ``equality`` does not compare."""
+
+    equality: str
+    hash: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyShape:
     """What is known of a key whose equality is no conjunction of field equalities.
 
     ``offsets``: of the bytes that its functions read, in order; `Event.raw` has one expression for each.  None where
     the equality is not defined by the NF: then `Event.raw` has all from the key's first byte to the end of the memory
     that it lies in.  ``equality``: when two keys are equal, over the symbols `MemoryByte` ``a.N`` and ``b.N``; None
-    where that is not known, and for sketches, which have none.
+    where that is not known, and for sketches, which have none.  ``doubt``: of maps.
     """
 
     offsets: tuple[int, ...] | None
     equality: Expr | None = None
+    doubt: KeyDoubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,7 @@ class Event:
     ``span``: bytes of the entry that are read or written; ``stored``: (offset, value; first byte most significant) of
     what is written.
     ``operands`` of ``opaque``: what the function was given; of ``cht_find``: height and number of backends.
+    ``function`` of ``opaque``: what calculated the value, by name; "" for memory that was never written.
     ``result``: the answer, where the row has one and the NF does not ignore it.
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
     ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
@@ -127,6 +139,7 @@ class Event:
     stored: tuple[tuple[int, Expr], ...] = ()
     condition_length: int = 0
     key_home: tuple[int, Expr] | None = None
+    function: str = ""
 
     def expressions(self, slot: str) -> tuple[Expr, ...]:
         """What the member ``slot`` holds."""

@@ -68,7 +68,7 @@ def test_set_up(name: str, kind: Any) -> None:
     _set_up(name, kind, MUTANTS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["fw", "nat", "pol", "psd", "cl", "lb", "hhh"])
 def test_many_set_ups(name: str, kind: Any) -> None:

@@ -38,7 +38,7 @@ def test_is_proved(name: str, card: str) -> None:
     _proved(name, card)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("card", [*CARDS, "x710+82599"])
 @pytest.mark.parametrize("name", NFS)
 def test_is_proved_on_every_card(tmp_path: Path, name: str, card: str) -> None:

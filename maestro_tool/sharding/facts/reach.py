@@ -1,0 +1,166 @@
+"""Which packet classes reach an access, and whether the NF's view covers the fields it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import FALSE, TRUE, compare, concat, const, eq, land, lor, substitute, symbols
+from maestro_tool.expr.symbols import is_of_frame, packet_byte
+from maestro_tool.packet import classes
+from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, HASHABLE_OF, Family
+from maestro_tool.solver import BUDGETS, Context, connected
+from maestro_tool.symex import ASSUMPTIONS
+from maestro_tool.symex.callpath import Analysis
+
+#: Ways in which frames come to one place that are told apart (`Reach.known_of_fields`).
+_MOST_WAYS = 64
+
+
+def bytes_of(names: Iterable[str]) -> frozenset[Expr]:
+    """The symbols of header fields' bytes."""
+    fields = (ALL_FIELDS[name] for name in names)
+    return frozenset(packet_byte(f.offset + i) for f in fields for i in range(f.size))
+
+
+#: Bytes of the EtherType: a path that does not test them may have any version of IP.
+_ETHER_TYPE = frozenset((packet_byte(12), packet_byte(13)))
+
+
+def _value(name: str) -> Expr:
+    f = ALL_FIELDS[name]
+    return concat(*(packet_byte(f.offset + i) for i in range(f.size)))
+
+
+class Reach:
+    """Answers for the paths of one analysis; remembers answers per packet condition."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self._context = Context()
+        self._conditions = [_packet_condition(p.condition) for p in analysis.paths]
+        self._classes: dict[frozenset[Expr], frozenset[str]] = {}
+        self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
+        self._answers: dict[tuple[frozenset[Expr], Expr, bool], bool] = {}
+        self._families: dict[frozenset[Expr], Family] = {}
+        self._ipv6 = classes.view_predicate(classes.L3[6])
+
+    def classes(self, paths: Iterable[int]) -> tuple[str, ...]:
+        """Classes of which some frame takes one of ``paths``, in the order of `packet.classes.CLASSES`."""
+        found: set[str] = set()
+        for condition in {self._conditions[p] for p in paths}:
+            if condition not in self._classes:
+                self._classes[condition] = frozenset(
+                    name for name in classes.CLASSES if self._possible(condition, classes.predicate(name))
+                )
+            found |= self._classes[condition]
+        return tuple(name for name in classes.CLASSES if name in found)
+
+    def always(self, paths: Iterable[int], predicate: Expr) -> bool:
+        """True if every frame that takes one of ``paths`` satisfies ``predicate`` (proved)."""
+        for condition in {self._conditions[p] for p in paths}:
+            key = (condition, predicate)
+            if key not in self._implied:
+                self._implied[key] = not self._possible(condition, predicate, negate=True)
+            if not self._implied[key]:
+                return False
+        return True
+
+    def family(self, path: int) -> Family:
+        """6 if every frame that takes ``path`` is IPv6 with a whole header (proved); else 4, which proves nothing."""
+        condition = self._conditions[path]
+        if condition not in self._families:
+            tested = any(_ETHER_TYPE & symbols(c) for c in condition)
+            another = not tested or substitute(self._ipv6, _known_values(condition)) is FALSE
+            self._families[condition] = 6 if not another and self.always([path], self._ipv6) else 4
+        return self._families[condition]
+
+    def known_of_fields(self, paths: Iterable[int], family: Family) -> Expr:
+        """What the paths' conditions say of hashable fields: true of every frame that takes one of ``paths``.
+
+        Nothing is said of fields that such a frame may not have.
+        """
+        paths = set(paths)
+        names: Iterable[str] = ()
+        if self.always(paths, classes.view_predicate(classes.L4[family])):
+            names = HASHABLE_OF[family]
+        elif self.always(paths, classes.view_predicate(classes.L3[family])):
+            names = ADDRESSES_OF[family]
+        known = bytes_of(names)
+        found = {frozenset(c for c in self._conditions[p] if symbols(c) <= known) for p in paths}
+        if len(found) > _MOST_WAYS or frozenset() in found:
+            return TRUE
+        ways = (reduce(land, sorted(conditions, key=repr)) for conditions in found)
+        return reduce(lor, sorted(ways, key=repr))
+
+    def ties(self, paths: Iterable[int], family: Family) -> tuple[tuple[str, str], ...]:
+        """Source and destination, where they are the same in every frame that takes one of ``paths``: an NF that sorts
+        them finds that out."""
+        paths = set(paths)
+        return tuple(
+            (x, y)
+            for x, y in (HASHABLE_OF[family][:2], HASHABLE_OF[family][2:])
+            if all(self._compares(p, x, y) for p in paths) and self.always(paths, eq(_value(x), _value(y)))
+        )
+
+    def _compares(self, path: int, x: str, y: str) -> bool:
+        """Whether any condition is about both fields: else nothing ties them."""
+        both = bytes_of([x]), bytes_of([y])
+        return any(all(symbols(c) & field for field in both) for c in self._conditions[path])
+
+    def _possible(self, condition: frozenset[Expr], predicate: Expr, *, negate: bool = False) -> bool:
+        condition = frozenset(connected(condition, predicate))
+        key = (condition, predicate, negate)
+        if key not in self._answers:
+            self._answers[key] = self._asked(condition, predicate, negate)
+        return self._answers[key]
+
+    def _asked(self, condition: frozenset[Expr], predicate: Expr, negate: bool) -> bool:
+        known = _known_values(condition)
+        folded = substitute(predicate, known)
+        if folded is (TRUE if negate else FALSE):
+            return False
+        if not folded.is_const and not known and not condition:
+            return True
+        given = (*_packet_condition(ASSUMPTIONS), *sorted(condition, key=repr))
+        refuted = self._context.follows if negate else self._context.impossible
+        return not refuted(given, predicate, BUDGETS.frames)
+
+
+def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
+    """The conjuncts that speak of the frame only; leaving the others out admits more frames: sound."""
+    return frozenset(
+        c for c in condition if (s := symbols(c)) and all(map(is_of_frame, s))
+    )
+
+
+def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:
+    """Symbols that the condition fixes to constants (EtherType, protocol ...)."""
+    known: dict[Expr, Expr] = {}
+    for c in condition:
+        if c.op == "eq" and c.args[1].is_const:
+            value, bits = c.args[1].const, c.args[1].width
+            for part in c.args[0].args if c.args[0].op == "concat" else (c.args[0],):
+                bits -= part.width
+                if part.op == "sym":
+                    known[part] = const(value >> bits, part.width)
+    return known
+
+
+class IndexConditions:
+    """Conditions on indices, all of which are at least 0 (as signed numbers)."""
+
+    def __init__(self) -> None:
+        self._context = Context()
+
+    def impossible(self, condition: Expr, indices: list[Expr]) -> bool:
+        """True if the condition holds for no index (proved)."""
+        return bool(indices) and self._context.impossible(_at_least_0(indices), condition, BUDGETS.frames)
+
+    def certain(self, condition: Expr, indices: list[Expr]) -> bool:
+        """True if the condition holds for every index, whatever else it says (proved)."""
+        return bool(indices) and self._context.follows(_at_least_0(indices), condition, BUDGETS.frames)
+
+
+def _at_least_0(indices: list[Expr]) -> tuple[Expr, ...]:
+    return tuple(compare("sge", s, const(0, s.width)) for s in indices)

@@ -1,0 +1,38 @@
+"""What is looked at together: the objects that shall be sharded, and how packets touch them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maestro_tool.operations.row import Effect, ObjectKind
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.key_places import KeyPlaces
+from maestro_tool.symex.callpath import Analysis, CallPath, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``objects``: those that packets write and that shall be sharded; ``touched``: the accesses to them.
+
+    Of objects that belong together (`groups.py`) either all are in a scope or none is.
+    """
+
+    analysis: Analysis
+    places: KeyPlaces
+    objects: frozenset[int]
+    touched: tuple[Access, ...]
+
+    def name(self, obj: int) -> str:
+        return self.analysis.objects[obj].name
+
+    def event(self, a: Access) -> Event:
+        return self.analysis.paths[a.path].events[a.event]
+
+    def events(self, *effects: Effect, kind: ObjectKind | None = None) -> list[tuple[CallPath, Event]]:
+        """The events that do so to objects of the scope, or to those of one kind."""
+        return [
+            (path, e)
+            for path in self.analysis.paths
+            for e in path.events
+            if e.op.effect in effects and e.objects[0] in self.objects and kind in (None, e.op.objects[0].kind)
+        ]
