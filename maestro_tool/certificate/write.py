@@ -16,7 +16,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.text import Pool
 from maestro_tool.operations import Role
 from maestro_tool.rss.steering import nic_inputs
-from maestro_tool.sharding.sharing import shares, sharing
+from maestro_tool.sharding.outcome.sharing import shares, sharing
 
 if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program

@@ -64,7 +64,7 @@ def test_what_is_proved(name: str, kinds: set[str]) -> None:
 
 
 @pytest.mark.parametrize("card", ["e810", "soft"])
-@pytest.mark.parametrize("name", NFS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "hhh" else n for n in NFS])
 def test_solvers_agree(name: str, card: str) -> None:
     """On every obligation; and on its opposite, in which the last claim (what must not be) is denied."""
     texts: dict[str, str] = {}
