@@ -63,7 +63,7 @@ KINDS = (_flip_key, _move_entry, _swap_entries, _steer_otherwise, _hash_less)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["fw", "nat", "pol", "psd"])
+@pytest.mark.parametrize("name", ["fw", "nat", "psd"])
 def test_set_up(name: str, kind: Any) -> None:
     _set_up(name, kind, MUTANTS)
 
@@ -162,7 +162,7 @@ def _other_constant(d: dict[str, Any], rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("kind", [_drop_path, _drop_condition, _other_condition])
-@pytest.mark.parametrize("name", ["fw", "nat", "pol", "cl", "lb"])
+@pytest.mark.parametrize("name", ["fw", "nat", "pol", "lb"])
 def test_paths(name: str, kind: Any) -> None:
     """A concrete packet, with answers and state as they may be, takes one path: else the mutant must be refused."""
     rng = random.Random(f"{name} {kind.__name__}")
