@@ -97,9 +97,19 @@ def modes(port: dict[str, Any]) -> dict[Items | None, list[Kind]]:
         how, *inputs = port["classes"][name]
         for view in ("l4", "l3", "l4v6", "l3v6", "none") if how == "software" else ():
             found.setdefault(tuple(port["software"].get(view, ())), []).append((name, view))
-        for items in (inputs or [None]) if how != "software" else ():
-            found.setdefault(None if how != "nic" or items is None else tuple(items), []).append((name,))
+        for items in inputs if how == "nic" else ():
+            found.setdefault(tuple(_read(name, i) for i in items), []).append((name,))
+        if how != "software" and not (how == "nic" and inputs):
+            found.setdefault(None, []).append((name,))
     return found
+
+
+def _read(name: str, item: str) -> str:
+    """A hashed field of a class, marked if cards, which follow options and extension headers, read it elsewhere."""
+    field, family = item.lstrip("?0"), "6" if item.endswith("6") else "4"
+    plain = name in (f"tcp{family}", f"udp{family}", f"sctp{family}")
+    alike = plain or (field in ("src_ip", "dst_ip") and "4" in name)
+    return item if item[0] in "?0" or alike else f"?{item}"
 
 
 def is_one_of(script: Script, packet: str, kinds: Sequence[Kind]) -> str:

@@ -80,3 +80,14 @@ def test_functions(function: str) -> None:
         port["classes"] = {classify(bytes(frame)): ["nic", list(items)]}
         claim = f"(distinct {checked.part(script, 'a', port, items)} (_ bv{part_of(port, bytes(frame), rng)} 16))"
         assert solve(script.text([*_of(frame, script), claim]), "bitwuzla")[0] == "unsat"
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_where_cards_read(card: str) -> None:
+    """That a card reads a field elsewhere than NFs do follows from its class: the certificate need not say it."""
+    for port in document("fw", card)["ports"]:
+        unmarked = {
+            name: [how, *([i.lstrip("?") for i in items] for items in inputs)]
+            for name, (how, *inputs) in port["classes"].items()
+        }
+        assert checked.modes({**port, "classes": unmarked}) == checked.modes(port)
