@@ -108,7 +108,7 @@ def _read(name: str, item: str) -> str:
     """A hashed field of a class, marked if cards, which follow options and extension headers, read it elsewhere."""
     field, family = item.lstrip("?0"), "6" if item.endswith("6") else "4"
     plain = name in (f"tcp{family}", f"udp{family}", f"sctp{family}")
-    alike = plain or (field in ("src_ip", "dst_ip") and "4" in name)
+    alike = FIELDS[field][0] is not None and (plain or (field in ("src_ip", "dst_ip") and "4" in name))
     return item if item[0] in "?0" or alike else f"?{item}"
 
 

@@ -85,7 +85,7 @@ def test_functions(function: str) -> None:
 @pytest.mark.parametrize("card", CARDS)
 def test_where_cards_read(card: str) -> None:
     """That a card reads a field elsewhere than NFs do follows from its class: the certificate need not say it."""
-    for port in document("fw", card)["ports"]:
+    for port in document("pol", card)["ports"]:
         unmarked = {
             name: [how, *([i.lstrip("?") for i in items] for items in inputs)]
             for name, (how, *inputs) in port["classes"].items()
