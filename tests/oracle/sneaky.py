@@ -1,0 +1,311 @@
+"""Changes of a random NF that an unsound analysis would overlook: each is one edit at a random place.
+
+An edit needs what the NF has (a table, an index); where that is missing, `changed` draws another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any, TypeVar
+
+from program import (
+    Allocate, Block, Borrow, Chain, Choose, Dmap, DmapErase, DmapGet, DmapPut, DmapValue, Erase, Expire, Expr, Field, Free, Get,
+    Glob, Global, If, IsAllocated, KeyMember, MakeKey, Map, Member, Now, Num, Op, Program, Put, Rejuvenate, Return,
+    SetField, SetGlobal, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector, parts, rewritten, statements,
+)  # fmt: skip
+
+T = TypeVar("T")
+
+
+class NotHere(Exception):
+    """The NF lacks what the edit needs."""
+
+
+def changed(program: Program, rng: Random) -> Program:
+    """The NF after one edit, or as it was if none of a few draws applies."""
+    for _ in range(8):
+        try:
+            return rng.choices(list(EDITS), list(EDITS.values()))[0](program, rng)
+        except NotHere:
+            continue
+    return program
+
+
+def condition(rng: Random) -> Expr:
+    """What some packets of any header satisfy."""
+    return rng.choice([
+        Op("==", Field("proto"), Num(rng.choice((6, 17)))), Op("==", Op("&", Field("ttl"), Num(1)), Num(0)),
+        Op("==", Field("device"), Num(rng.randrange(2))), Op("<", Field("length"), Num(70)),
+        Op("==", Op("&", Field(rng.choice(("src_ip", "dst_ip"))), Num(0x01000000)), Num(0)),
+        Op("==", Field("src_ip"), Field("dst_ip")), Op("==", Field("src_port"), Field("dst_port")),
+        Op("<", Swap(32, Field("src_ip")), Swap(32, Field("dst_ip"))), Op("==", Op("&", Now(8), Num(3)), Num(0)),
+        Op("!=", Op("&", Field("fragment"), Num(0xFF3F)), Num(0)), Op("<", Swap(16, Field("dst_port")), Num(1024)),
+    ])  # fmt: skip
+
+
+def _some(rng: Random, found: list[T]) -> T:
+    if not found:
+        raise NotHere
+    return rng.choice(found)
+
+
+def _all(program: Program, *kinds: type) -> list[Any]:
+    return [s for s in statements(program.body) if isinstance(s, kinds)]
+
+
+def _objects(program: Program, kind: type[T]) -> list[T]:
+    return [o for o in program.objects if isinstance(o, kind)]
+
+
+def _fresh(program: Program, prefix: str) -> str:
+    taken = {x for x in parts(program) if isinstance(x, str)}
+    return next(name for n in range(1000) if (name := f"{prefix}{n}") not in taken)
+
+
+def _edited(block: Block, at: Stmt, new: Block) -> Block:
+    """The block with the statement ``at`` (this very one) replaced."""
+    made: list[Stmt] = []
+    for s in block:
+        if s is at:
+            made += new
+        elif isinstance(s, If):
+            made.append(replace(s, then=_edited(s.then, at, new), otherwise=_edited(s.otherwise, at, new)))
+        else:
+            made.append(s)
+    return tuple(made)
+
+
+def _replaced(program: Program, at: Stmt, *new: Stmt) -> Program:
+    return replace(program, body=_edited(program.body, at, new))
+
+
+def _inserted(program: Program, rng: Random, *new: Stmt) -> Program:
+    """The statements before or behind a random one, or first of all."""
+    at = _some(rng, list(statements(program.body)))
+    return _replaced(program, at, *new, at) if rng.random() < 0.5 or isinstance(at, Return) else _replaced(program, at, at, *new)
+
+
+def _after(program: Program, at: Stmt, *new: Stmt) -> Program:
+    return _replaced(program, at, at, *new)
+
+
+def _index(program: Program, rng: Random) -> tuple[str, str, Any]:
+    """(index variable, what it is an index of, the statement that sets it)"""
+    s = _some(rng, _all(program, Get, Allocate, DmapGet))
+    return s.index, s.map if isinstance(s, Get) else s.chain if isinstance(s, Allocate) else s.dmap, s
+
+
+def _number(program: Program, rng: Random) -> Expr:
+    """Something of state, or of the packet."""
+    found: list[Expr] = [Field(f) for f in ("src_ip", "dst_ip", "length", "ttl")]
+    found += [Var(s.index) for s in _all(program, Get, Allocate)] * 2 + [Glob(o.name) for o in _objects(program, Global)] * 3
+    found += [Member(s.pointer, s.member) for s in _all(program, Store)]
+    return rng.choice(found)
+
+
+# The edits
+
+
+def key_of_something_else(program: Program, rng: Random) -> Program:
+    """A counter, an index, or what is stored as a part of a key."""
+    s = _some(rng, _all(program, MakeKey))
+    n = rng.randrange(len(s.values))
+    value = _number(program, rng)
+    return _replaced(program, s, replace(s, values=(*s.values[:n], value, *s.values[n + 1 :])))
+
+
+def flipped_key(program: Program, rng: Random) -> Program:
+    """Source and destination swapped, for one port or all."""
+    other = {"src_ip": "dst_ip", "dst_ip": "src_ip", "src_port": "dst_port", "dst_port": "src_port"}
+    s = _some(rng, _all(program, MakeKey))
+    return _replaced(program, s, rewritten(s, lambda x: Field(other.get(x.name, x.name)) if isinstance(x, Field) else x))
+
+
+def sorted_key(program: Program, rng: Random) -> Program:
+    """The smaller address first."""
+    s = _some(rng, [s for s in _all(program, MakeKey) if Field("src_ip") in s.values and Field("dst_ip") in s.values])
+    less = Op("<", Field("src_ip"), Field("dst_ip"))
+    low, high = Choose(less, Field("src_ip"), Field("dst_ip")), Choose(less, Field("dst_ip"), Field("src_ip"))
+    values = tuple(low if v == Field("src_ip") else high if v == Field("dst_ip") else v for v in s.values)
+    return _replaced(program, s, replace(s, values=values))
+
+
+def shown_index(program: Program, rng: Random) -> Program:
+    index, _, s = _index(program, rng)
+    test = If(Op("&", Var(index), Num(1)), (Return(Field("device")),))
+    then = rng.choice((SetField("packet_id", Var(index)), test, SetField("src_port", Op("+", Var(index), Num(7)))))
+    return _after(program, s, then) if rng.random() < 0.5 else _inserted(program, rng, then)
+
+
+def filled_by_counter(program: Program, rng: Random) -> Program:
+    """A map that others ask is filled by the number of the packet, or by a fresh index: nothing says who must meet."""
+    struct = Struct(_fresh(program, "O"), (("m0", 32),), (rng.choice((Op("/", Member("k", "m0"), Num(3)), Member("k", "m0"))),))
+    keys = Vector(_fresh(program, "keys"), struct.name, 64, ("m0", rng.choice((1, 3, 0x01000000)), rng.choice((0, 0x0A000001, 0x0100000A))))
+    table, total = Map(_fresh(program, "map"), struct.name, 64), Global(_fresh(program, "total"))
+    p, k, x, i, y = (_fresh(program, z) for z in ("p", "k", "xs", "is", "xt"))
+    allocations = _all(program, Allocate)
+    program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, keys, table, total))
+    put: Block = (Put(table.name, p, Num(1)),)
+    if rng.random() < 0.5:
+        put = (MakeKey(k, struct.name, (Member(p, "m0"),)), Get(y, table.name, k, i), If(Op("==", Var(y), Num(0)), put))
+    if allocations and rng.random() < 0.5:
+        s = rng.choice(allocations)
+        then = If(Var(s.done), (Borrow(p, keys.name, Op("&", Var(s.index), Num(63))), *put))
+        program = _after(program, s, then)
+    else:
+        count = SetGlobal(total.name, Op("+", Glob(total.name), Num(1)))
+        program = _inserted(program, rng, Borrow(p, keys.name, Op("&", Glob(total.name), Num(63))), *put, count)
+    f = Field(rng.choice(("src_ip", "dst_ip")))
+    asked = rng.choice((f, Swap(32, f), Op("&", f, Num(63)), Op(">>", f, Num(24))))
+    probe = (MakeKey(k, struct.name, (asked,)), Get(x, table.name, k, i), If(Var(x), (Return(Field("device")),)))
+    return replace(program, body=(*program.body[:-1], *probe, program.body[-1]))
+
+
+def pair_by_counter(program: Program, rng: Random) -> Program:
+    """A value of a double map is put, read back and erased: what packets counted decides."""
+    struct = Struct(_fresh(program, "D"), (("m0", 32), ("m1", 32)), (Member("k", "m0"), Member("k", "m1")))
+    pair, total = Dmap(_fresh(program, "pairs"), struct.name, 64), Global(_fresh(program, "total"))
+    a, b, x = _fresh(program, "k"), _fresh(program, "kk"), _fresh(program, "xs")
+    f = Field(rng.choice(("src_ip", "dst_ip")))
+    places = [Num(0), Op("&", f, Num(63))] + [Op("&", Var(s.index), Num(63)) for s in _all(program, Allocate, Get)]
+    at = rng.choice(places)
+    count = SetGlobal(total.name, Op("+", Glob(total.name), Num(1)))
+    make = (MakeKey(a, struct.name, (Glob(total.name), f)), MakeKey(b, struct.name, (f, Glob(total.name))))
+    use: tuple[Stmt, ...] = (DmapPut(pair.name, a, b, Num(1), at), DmapValue(pair.name, a, b, x, at), DmapErase(pair.name, at))
+    test = If(Op("&", KeyMember(a, "m0"), Num(1)), (Return(Field("device")),))
+    program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, pair, total))
+    return _inserted(program, rng, count, *make, *use, test)
+
+
+def second_way(program: Program, rng: Random) -> Program:
+    """Another map to the same entries, under another key."""
+    s = _some(rng, _all(program, Put))
+    index = s.value
+    struct = Struct(_fresh(program, "S"), (("m0", 32),), (Member("k", "m0"),))
+    keys, table = Vector(_fresh(program, "keys"), struct.name, 64), Map(_fresh(program, "map"), struct.name, 64)
+    p, k, x, i, q = (_fresh(program, z) for z in ("p", "k", "xs", "is", "q"))
+    f = Field(rng.choice(("src_ip", "dst_ip", "src_port", "dst_port")))
+    new = (Borrow(p, keys.name, index), MakeKey(k, struct.name, (f,)), StoreKey(p, k), Put(table.name, p, index))
+    values = [v for v in _objects(program, Vector) if v.struct.startswith("V")]
+    program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, keys, table))
+    program = _after(program, s, *new)
+    then: Block = (SetField("tos", Num(2)),)
+    if values:
+        v = rng.choice(values)
+        then = (Borrow(q, v.name, Op("&", Var(i), Num(v.capacity - 1))), SetField("packet_id", Member(q, "v")))
+    return _inserted(program, rng, MakeKey(k, struct.name, (f,)), Get(x, table.name, k, i), If(Var(x), then))
+
+
+def erased(program: Program, rng: Random) -> Program:
+    """An entry is erased, freed, or both, and used on."""
+    s = _some(rng, [s for s in _all(program, Get)])
+    tables = {e.map: e for e in _all(program, Expire)}
+    chain = tables[s.map].chain if s.map in tables else _some(rng, _objects(program, Chain)).name
+    erase, free = Erase(s.map, s.key), Free(chain, Var(s.index))
+    what = rng.choice(((erase, free), (free, erase), (erase,), (free,), (erase, free, Rejuvenate(chain, Var(s.index)))))
+    test = Op("&&", Var(s.found), condition(rng)) if rng.random() < 0.7 else Var(s.found)
+    leave = (Return(Field("device")),) if rng.random() < 0.5 else ()
+    return _after(program, s, If(test, (*what, *leave)))
+
+
+def early_return(program: Program, rng: Random) -> Program:
+    leave = If(condition(rng), (Return(rng.choice((Field("device"), Num(1)))),))
+    return replace(program, body=(leave, *program.body)) if rng.random() < 0.5 else _inserted(program, rng, leave)
+
+
+def other_limit(program: Program, rng: Random) -> Program:
+    s = _some(rng, _all(program, Expire))
+    plus = rng.choice((None, None, Field("length"), Field("ttl")))
+    second = replace(s, count=_fresh(program, "x"), before=Time(rng.choice((0, 300, 700, 1000, 3000)), plus))
+    return rng.choice((lambda: _inserted(program, rng, second), lambda: _replaced(program, s, If(condition(rng), (s,), (second,)))))()
+
+
+def counted_expiry(program: Program, rng: Random) -> Program:
+    s = _some(rng, _all(program, Expire))
+    then = rng.choice((SetField("tos", Var(s.count)), If(Var(s.count), (Return(Field("device")),))))
+    return _inserted(program, rng, then)
+
+
+def other_age(program: Program, rng: Random) -> Program:
+    s = _some(rng, _all(program, Allocate, Rejuvenate))
+    return _replaced(program, s, replace(s, at=rng.choice((Time(500), Time(0, Field("ttl")), Time(0, Field("length"))))))
+
+
+def moved(program: Program, rng: Random) -> Program:
+    """A statement is taken away, doubled, put elsewhere, or done by some packets only."""
+    s = _some(rng, [s for s in statements(program.body) if not isinstance(s, If | Return)])
+    match rng.randrange(4):
+        case 0:
+            return _replaced(program, s)
+        case 1:
+            return _replaced(program, s, s, s)
+        case 2:
+            return _replaced(program, s, If(condition(rng), (s,)))
+    return _inserted(_replaced(program, s), rng, s)
+
+
+def rewritten_field(program: Program, rng: Random) -> Program:
+    """A header is changed, perhaps before keys are made of it."""
+    field = rng.choice(("src_ip", "dst_ip", "src_port", "dst_port", "ttl"))
+    value = rng.choice((_number(program, rng), Field("dst_ip"), Field("src_port"), Op("&", Field(field), Num(0xFFFF00))))
+    return _inserted(program, rng, SetField(field, value))
+
+
+def other_table(program: Program, rng: Random) -> Program:
+    """One table's index, or key, in another."""
+    match rng.randrange(3):
+        case 0:
+            s = _some(rng, _all(program, Get))
+            kinds = {o.name: o.struct for o in _objects(program, Map)}
+            return _replaced(program, s, replace(s, map=_some(rng, [m for m in kinds if kinds[m] == kinds[s.map] and m != s.map])))
+        case 1:
+            index, _, s = _index(program, rng)
+            v, p = _some(rng, _objects(program, Vector)), _fresh(program, "p")
+            member = program.struct(v.struct).members[0][0]
+            at = Op("&", Var(index), Num(v.capacity - 1))
+            use = rng.choice((Store(p, member, Op("+", Member(p, member), Num(1))), SetField("packet_id", Member(p, member)), Store(p, member, Num(0))))
+            return _inserted(program, rng, Borrow(p, v.name, at), use)
+    index, _, s = _index(program, rng)
+    chain, x = _some(rng, _objects(program, Chain)), _fresh(program, "x")
+    ask = IsAllocated(x, chain.name, Op("&", Var(index), Num(chain.capacity - 1)))
+    return _after(program, s, ask, If(Var(x), (SetField("tos", Num(5)),)))
+
+
+def stored_elsewhere(program: Program, rng: Random) -> Program:
+    """What an entry holds is something else."""
+    s = _some(rng, _all(program, Store))
+    return _replaced(program, s, replace(s, value=_number(program, rng)))
+
+
+def changed_key(program: Program, rng: Random) -> Program:
+    """A key is changed where it lies, before or after it is put."""
+    s = _some(rng, _all(program, StoreKey, Put))
+    vectors = [b.vector for b in _all(program, Borrow) if b.pointer == s.pointer]
+    member = _some(rng, list(program.struct(program.object(_some(rng, vectors)).struct).members))[0]
+    return _after(program, s, Store(s.pointer, member, rng.choice((Num(0), _number(program, rng)))))
+
+
+def wild_entry(program: Program, rng: Random) -> Program:
+    """An element that the packet chooses, of any vector, is read or written."""
+    v, p = _some(rng, _objects(program, Vector)), _fresh(program, "p")
+    member = program.struct(v.struct).members[0][0]
+    at = Op("&", rng.choice((Field("src_ip"), Field("dst_ip"), Field("ttl"), Op(">>", Field("src_ip"), Num(24)))), Num(v.capacity - 1))
+    use = rng.choice((Store(p, member, Op("+", Member(p, member), Num(1))), SetField("packet_id", Member(p, member))))
+    return _inserted(program, rng, Borrow(p, v.name, at), use)
+
+
+def some_only(program: Program, rng: Random) -> Program:
+    """An If asks something else, or more."""
+    s = _some(rng, [s for s in statements(program.body) if isinstance(s, If)])
+    other = rng.choice((Op("&&", s.condition, condition(rng)), Op("||", s.condition, condition(rng)), Op("==", s.condition, Num(0))))
+    return _replaced(program, s, replace(s, condition=other))
+
+
+Edit = Callable[[Program, Random], Program]
+EDITS: dict[Edit, int] = {
+    key_of_something_else: 3, flipped_key: 2, sorted_key: 1, shown_index: 3, filled_by_counter: 3, pair_by_counter: 1,
+    second_way: 3, erased: 4, early_return: 2, other_limit: 2, counted_expiry: 1, other_age: 1, moved: 4,
+    rewritten_field: 2, other_table: 3, stored_elsewhere: 2, changed_key: 1, wild_entry: 2, some_only: 2,
+}  # fmt: skip
