@@ -29,8 +29,8 @@ class Diverged(Exception):
 class MapState:
     """Entries with one hash lie in order of their puts; equality is asked of what the elements hold now."""
 
-    def __init__(self, o: Map, same: Normal) -> None:
-        self.same, self.capacity, self.size = same, o.capacity, 0
+    def __init__(self, o: Map, same: Normal, spare: int = 0) -> None:
+        self.same, self.capacity, self.size = same, o.capacity + spare, 0
         self.entries: dict[tuple[int, ...], list[tuple[Sequence[int], int]]] = {}
 
     def get(self, key: Sequence[int], index: int) -> tuple[int, int]:
@@ -278,7 +278,7 @@ class Model:
     def _made(self, o: Object, spare: int) -> Any:
         match o:
             case Map():
-                return MapState(o, self.same[o.struct])
+                return MapState(o, self.same[o.struct], spare)
             case Vector():
                 struct = self.program.struct(o.struct)
                 member = struct.position(o.first[0]) if o.first else 0
@@ -348,10 +348,10 @@ class Parted:
             return ChainState(range(c.capacity), c.capacity)
         return RecordedChain(mine, c.capacity, c.name, self.record)
 
-    def handled(self, core: int, arrival: Arrival) -> tuple[Verdict, list[tuple[str, int | None]]]:
-        """The verdict, and what the packet allocated of allocators that are split."""
+    def handled(self, core: int, arrival: Arrival) -> Verdict:
+        """``record`` is then what the packet allocated of allocators that are split."""
         self.record.clear()
-        return self.model.handled(self.sets[core], arrival), list(self.record)
+        return self.model.handled(self.sets[core], arrival)
 
 
 def guided(model: Model, fates: dict[str, Fate], cores: int, guide: Iterator[tuple[str, int | None]]) -> dict[str, Any]:
