@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +14,58 @@ from program import Global, Program, Vector
 from to_c import to_c
 from traffic import traffic
 
-from maestro_tool.frontend import load_program
-from maestro_tool.sharding import derive_plan
-from maestro_tool.sharding.plan import ShardingPlan
-from maestro_tool.symex import Limits, analyse
-from maestro_tool.symex.callpath import Analysis
+from maestro_tool import pipeline
+from maestro_tool.cache import NoCache
+from maestro_tool.nic import load_profile
+from maestro_tool.nic.profile import NicProfile
+from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
+from maestro_tool.strategies import Choice
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Planned:
-    """An NF with what the tool makes of it."""
+    """An NF with what the tool makes of it for `nic=soft`; ``found``: the plan before a strategy was chosen."""
 
     program: Program
-    analysis: Analysis
-    plan: ShardingPlan
+    analysed: pipeline.Analysed
+    found: ShardingPlan
+    choice: Choice
+
+    @property
+    def plan(self) -> ShardingPlan:
+        return self.choice.plan
 
     @property
     def fates(self) -> dict[str, Fate]:
-        names = {o.id: o.name for o in self.analysis.objects}
-        return {names[d.object]: Fate(d.treatment, d.split, d.ranged) for d in self.plan.decisions}
+        return {name: Fate(d.treatment, d.split, d.ranged) for name, d in self._decisions()}
+
+    @property
+    def treatments(self) -> list[tuple[str, str]]:
+        """(kind, treatment) of each object that packets write."""
+        kinds = {o.name: o.kind for o in self.analysed.analysis.objects}
+        return [(kinds[name], d.treatment) for name, d in self._decisions() if d.written]
+
+    def _decisions(self) -> list[tuple[str, ObjectDecision]]:
+        names = {o.id: o.name for o in self.analysed.analysis.objects}
+        return [(names[d.object], d) for d in self.plan.decisions]
+
+
+@cache
+def soft() -> NicProfile:
+    return load_profile(ROOT / "configs" / "soft.yaml")
 
 
 def planned(program: Program, folder: Path) -> Planned:
-    """MaestroError if the tool refuses the NF."""
-    source = folder / "nf.c"
+    """What a build for `nic=soft` would decide.  MaestroError if the tool refuses the NF."""
+    source, watch = folder / "nf.c", pipeline.Stopwatch()
     source.write_text(to_c(program))
-    analysis = analyse(load_program([source], [], []), (), program.ports, Limits())
-    return Planned(program, analysis, derive_plan(analysis))
+    analysed = pipeline.analyse(pipeline.Request((source,), ports=program.ports), NoCache(), watch)
+    assert analysed.loaded is not None
+    found = pipeline.derive(analysed, watch)
+    profiles = pipeline.per_port([soft()], program.ports)
+    return Planned(program, analysed, found, pipeline.decide(analysed, analysed.loaded, profiles, "auto", NoCache(), watch, found))
 
 
 @dataclass(frozen=True)
