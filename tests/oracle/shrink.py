@@ -24,8 +24,6 @@ def shrunk(program: Program, fails: Callable[[Program], bool], tries: int = 200)
 
 
 def _candidates(program: Program) -> Iterator[Program]:
-    size = sum(1 for _ in statements(program.body))
-    yield from (replace(program, body=body) for body in _fewer(program.body) if sum(1 for _ in statements(body)) < size)
     named = {x for s in statements(program.body) for x in parts(s) if isinstance(x, str)}
     named |= {o.filled[0] for o in program.objects if getattr(o, "filled", None)}
     unused = [o for o in program.objects if o.name not in named]
@@ -34,6 +32,8 @@ def _candidates(program: Program) -> Iterator[Program]:
     for s in program.structs:
         if s.name not in named and all(getattr(o, "struct", "") != s.name for o in program.objects):
             yield replace(program, structs=tuple(x for x in program.structs if x is not s))
+    size = sum(1 for _ in statements(program.body))
+    yield from (replace(program, body=body) for body in _fewer(program.body) if sum(1 for _ in statements(body)) < size)
 
 
 def _fewer(block: Block) -> Iterator[Block]:
