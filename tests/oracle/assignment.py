@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
-from machine import Arrival
-
 from maestro_tool.expr.evaluate import arguments_first, numbers
 from maestro_tool.rss.solution import RssSolution
 from maestro_tool.sharding.plan import Constraint, FieldBits
+
+from .machine import Arrival
 
 #: offset and size of the fields that RSS hashes, where the NF's view has them
 PLACES = {"src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2)}

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import Arrival
-from oracle import Planned, soft
-
 from maestro_tool import codegen, dpdk, pipeline, runtime
+
+from .machine import Arrival
+from .oracle import Planned, soft
 
 HERE = Path(__file__).parent
 #: DPDK's and the C library's headers that the API's headers include; none depends on what a generated file defines.

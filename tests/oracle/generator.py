@@ -6,12 +6,58 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
-import sneaky
-from program import (
-    Allocate, Block, Borrow, Chain, Choose, Cht, ChtFind, Dmap, DmapExpire, DmapGet, DmapPut, DmapValue, Expire,
-    ExpireRange, Expr, Field, Get, Glob, Global, If, IsAllocated, KeyMember, Lpm, LpmLookup, MakeKey, Map, Member, Num,
-    Object, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Sketch, SketchDo, SketchKey, Stmt, Store,
-    StoreKey, Struct, Swap, Time, Var, Vector, parts, rewritten,
+from . import sneaky
+from .program import (
+    Allocate,
+    Block,
+    Borrow,
+    Chain,
+    Choose,
+    Cht,
+    ChtFind,
+    Dmap,
+    DmapExpire,
+    DmapGet,
+    DmapPut,
+    DmapValue,
+    Expire,
+    ExpireRange,
+    Expr,
+    Field,
+    Get,
+    Glob,
+    Global,
+    If,
+    IsAllocated,
+    KeyMember,
+    Lpm,
+    LpmLookup,
+    MakeKey,
+    Map,
+    Member,
+    Num,
+    Object,
+    Op,
+    Program,
+    Put,
+    Rejuvenate,
+    Return,
+    Set,
+    SetField,
+    SetGlobal,
+    Sketch,
+    SketchDo,
+    SketchKey,
+    Stmt,
+    Store,
+    StoreKey,
+    Struct,
+    Swap,
+    Time,
+    Var,
+    Vector,
+    parts,
+    rewritten,
 )  # fmt: skip
 
 #: What names the entries of an NF's objects: one of these, and perhaps more fields.
@@ -268,7 +314,7 @@ def blocks(d: Draft) -> list[Stmt]:
     map1, keys1, chain = d.add(Map(d.name("map"), s, n)), d.add(Vector(d.name("keys"), s, n)), d.add(Chain(d.name("chain"), n))
     map2, keys2 = d.add(Map(d.name("map"), t, 4 * n)), d.add(Vector(d.name("keys"), t, 4 * n))
     values = d.add(Vector(d.name("values"), d.values(), n))
-    k, l, i, j, x, y, p, q, r, c = (d.name(z) for z in ("k", "k", "i", "i", "x", "x", "p", "p", "p", "x"))
+    k, k2, i, j, x, y, p, q, r, c = (d.name(z) for z in ("k", "k", "i", "i", "x", "x", "p", "p", "p", "x"))
     d.first.append(Expire(d.name("x"), chain, keys1, map1, Time(AGE)))
     base, used = Op("*", Var(i), Num(4)), Member(q, "v")
     clean: Block = (
@@ -282,9 +328,9 @@ def blocks(d: Draft) -> list[Stmt]:
            (Allocate(x, chain, i), If(Op("==", Var(x), Num(0)), (dropped(),)),
             Borrow(q, values, Var(i)), *clean, Store(q, "v", Num(0)),
             Borrow(p, keys1, Var(i)), StoreKey(p, k), Put(map1, p, Var(i)))),
-        Borrow(q, values, Var(i)), MakeKey(l, t, inner), Get(y, map2, l, j),
+        Borrow(q, values, Var(i)), MakeKey(k2, t, inner), Get(y, map2, k2, j),
         If(Op("==", Var(y), Num(0)),
-           (If(Op("<", Num(3), used), (dropped(),)), Set(j, Op("+", base, used)), Borrow(r, keys2, Var(j)), StoreKey(r, l),
+           (If(Op("<", Num(3), used), (dropped(),)), Set(j, Op("+", base, used)), Borrow(r, keys2, Var(j)), StoreKey(r, k2),
             Put(map2, r, Var(j)), Store(q, "v", Op("+", used, Num(1)))),
            (SetField("packet_id", Var(j)),) if d.chance(0.2) else ()),
     ]  # fmt: skip

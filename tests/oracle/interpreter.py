@@ -9,11 +9,54 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from program import (
-    FIELDS, Allocate, Block, Borrow, Choose, ChtFind, DmapErase, DmapExpire, DmapGet, DmapPut, DmapValue, Erase,
-    Expire, ExpireRange, Expr, Field, Free, Get, Glob, HasPorts, If, IsAllocated, KeyMember, LpmLookup, MakeKey,
-    Member, Now, Num, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, SketchDo, SketchKey, Stmt, Store,
-    StoreKey, Struct, Swap, Time, Var, parts, statements,
+from .program import (
+    FIELDS,
+    Allocate,
+    Block,
+    Borrow,
+    Choose,
+    ChtFind,
+    DmapErase,
+    DmapExpire,
+    DmapGet,
+    DmapPut,
+    DmapValue,
+    Erase,
+    Expire,
+    ExpireRange,
+    Expr,
+    Field,
+    Free,
+    Get,
+    Glob,
+    HasPorts,
+    If,
+    IsAllocated,
+    KeyMember,
+    LpmLookup,
+    MakeKey,
+    Member,
+    Now,
+    Num,
+    Op,
+    Program,
+    Put,
+    Rejuvenate,
+    Return,
+    Set,
+    SetField,
+    SetGlobal,
+    SketchDo,
+    SketchKey,
+    Stmt,
+    Store,
+    StoreKey,
+    Struct,
+    Swap,
+    Time,
+    Var,
+    parts,
+    statements,
 )  # fmt: skip
 
 #: (objects by name, input port, frame, time) -> what nf_process returns, as 16 bits; the frame is changed in place.
@@ -97,7 +140,7 @@ class _Emitter:
     def key(self, name: str) -> str:
         return f"k_{name}"
 
-    def statement(self, s: Stmt) -> list[str]:  # noqa: C901 - one case per kind
+    def statement(self, s: Stmt) -> list[str]:
         e, t = self.expr, self.time
         match s:
             case Set(name, value):

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from program import (
-    Allocate, Block, Borrow, Chain, Dmap, DmapErase, DmapPut, DmapValue, Field, Get, Glob, Global, If, KeyMember,
-    MakeKey, Map, Member, Num, Object, Op, Program, Put, Rejuvenate, Return, SetGlobal, StoreKey, Struct, Var, Vector,
+from .program import (
+    Allocate,
+    Block,
+    Borrow,
+    Chain,
+    Dmap,
+    DmapErase,
+    DmapPut,
+    DmapValue,
+    Field,
+    Get,
+    Glob,
+    Global,
+    If,
+    KeyMember,
+    MakeKey,
+    Map,
+    Member,
+    Num,
+    Object,
+    Op,
+    Program,
+    Put,
+    Rejuvenate,
+    Return,
+    SetGlobal,
+    StoreKey,
+    Struct,
+    Var,
+    Vector,
 )  # fmt: skip
 
 IP = Struct("Ip", (("addr", 32),), (Member("k", "addr"),))

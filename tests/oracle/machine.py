@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from interpreter import Normal, Process, normal, process
-from program import Chain, Cht, Dmap, Global, Lpm, Map, Object, Program, Sketch, Vector
+from .interpreter import Normal, Process, normal, process
+from .program import Chain, Cht, Dmap, Global, Lpm, Map, Object, Program, Sketch, Vector
 
 Treatment = Literal["read-only", "sharded", "shared", "per-core"]
 

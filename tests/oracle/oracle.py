@@ -8,18 +8,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from assignment import Assignment
-from machine import Arrival, Diverged, Fate, Model, Parted, Undefined, Verdict, guided
-from program import Global, Program, Vector
-from to_c import to_c
-from traffic import traffic
-
 from maestro_tool import pipeline
 from maestro_tool.cache import NoCache
 from maestro_tool.nic import load_profile
 from maestro_tool.nic.profile import NicProfile
 from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
 from maestro_tool.strategies import Choice
+
+from .assignment import Assignment
+from .machine import Arrival, Diverged, Fate, Model, Parted, Undefined, Verdict, guided
+from .program import Global, Program, Vector
+from .to_c import to_c
+from .traffic import traffic
 
 ROOT = Path(__file__).resolve().parents[2]
 

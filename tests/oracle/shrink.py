@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 
-from program import Block, If, Program, parts, statements
+from .program import Block, If, Program, parts, statements
 
 
 def shrunk(program: Program, fails: Callable[[Program], bool], tries: int = 200) -> Program:

@@ -10,10 +10,51 @@ from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
-from program import (
-    Allocate, Block, Borrow, Chain, Choose, Dmap, DmapErase, DmapGet, DmapPut, DmapValue, Erase, Expire, Expr, Field, Free, Get,
-    Glob, Global, If, IsAllocated, KeyMember, MakeKey, Map, Member, Now, Num, Op, Program, Put, Rejuvenate, Return,
-    SetField, SetGlobal, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector, parts, rewritten, statements,
+from .program import (
+    Allocate,
+    Block,
+    Borrow,
+    Chain,
+    Choose,
+    Dmap,
+    DmapErase,
+    DmapGet,
+    DmapPut,
+    DmapValue,
+    Erase,
+    Expire,
+    Expr,
+    Field,
+    Free,
+    Get,
+    Glob,
+    Global,
+    If,
+    IsAllocated,
+    KeyMember,
+    MakeKey,
+    Map,
+    Member,
+    Now,
+    Num,
+    Op,
+    Program,
+    Put,
+    Rejuvenate,
+    Return,
+    SetField,
+    SetGlobal,
+    Stmt,
+    Store,
+    StoreKey,
+    Struct,
+    Swap,
+    Time,
+    Var,
+    Vector,
+    parts,
+    rewritten,
+    statements,
 )  # fmt: skip
 
 T = TypeVar("T")
@@ -200,7 +241,7 @@ def second_way(program: Program, rng: Random) -> Program:
 
 def erased(program: Program, rng: Random) -> Program:
     """An entry is erased, freed, or both, and used on."""
-    s = _some(rng, [s for s in _all(program, Get)])
+    s = _some(rng, _all(program, Get))
     tables = {e.map: e for e in _all(program, Expire)}
     chain = tables[s.map].chain if s.map in tables else _some(rng, _objects(program, Chain)).name
     erase, free = Erase(s.map, s.key), Free(chain, Var(s.index))

@@ -2,11 +2,63 @@
 
 from __future__ import annotations
 
-from program import (
-    FIELDS, Allocate, Block, Borrow, Chain, Choose, Cht, ChtFind, Dmap, DmapErase, DmapExpire, DmapGet, DmapPut,
-    DmapValue, Erase, Expire, ExpireRange, Expr, Field, Free, Get, Glob, Global, HasPorts, If, IsAllocated, KeyMember,
-    Lpm, LpmLookup, MakeKey, Map, Member, Now, Num, Object, Op, Program, Put, Rejuvenate, Return, Set, SetField,
-    SetGlobal, Sketch, SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector, parts, statements,
+from .program import (
+    FIELDS,
+    Allocate,
+    Block,
+    Borrow,
+    Chain,
+    Choose,
+    Cht,
+    ChtFind,
+    Dmap,
+    DmapErase,
+    DmapExpire,
+    DmapGet,
+    DmapPut,
+    DmapValue,
+    Erase,
+    Expire,
+    ExpireRange,
+    Expr,
+    Field,
+    Free,
+    Get,
+    Glob,
+    Global,
+    HasPorts,
+    If,
+    IsAllocated,
+    KeyMember,
+    Lpm,
+    LpmLookup,
+    MakeKey,
+    Map,
+    Member,
+    Now,
+    Num,
+    Object,
+    Op,
+    Program,
+    Put,
+    Rejuvenate,
+    Return,
+    Set,
+    SetField,
+    SetGlobal,
+    Sketch,
+    SketchDo,
+    SketchKey,
+    Stmt,
+    Store,
+    StoreKey,
+    Struct,
+    Swap,
+    Time,
+    Var,
+    Vector,
+    parts,
+    statements,
 )  # fmt: skip
 
 HEAD = """#include <stdint.h>
@@ -188,7 +240,7 @@ def _block(block: Block, indent: str) -> list[str]:
     return lines
 
 
-def _statement(s: Stmt) -> str:  # noqa: C901 - one line per kind
+def _statement(s: Stmt) -> str:
     match s:
         case Set(name, value):
             return f"{name} = {f'(int){_expr(value)}' if name.startswith('i') else _expr(value)};"

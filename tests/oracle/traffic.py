@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from machine import Arrival, Verdict
+from .machine import Arrival, Verdict
 
 #: What generated NFs keep entries for, in ns.
 AGE = 1000
