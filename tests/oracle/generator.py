@@ -1,5 +1,6 @@
 """Random NFs: features of the kinds that real NFs have, of shapes that can be sharded; then some sneaky change (`sneaky`)."""
 
+# ruff: noqa: I001  (imports of many names are read as blocks)
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,56 +9,10 @@ from random import Random
 
 from . import sneaky
 from .program import (
-    Allocate,
-    Block,
-    Borrow,
-    Chain,
-    Choose,
-    Cht,
-    ChtFind,
-    Dmap,
-    DmapExpire,
-    DmapGet,
-    DmapPut,
-    DmapValue,
-    Expire,
-    ExpireRange,
-    Expr,
-    Field,
-    Get,
-    Glob,
-    Global,
-    If,
-    IsAllocated,
-    KeyMember,
-    Lpm,
-    LpmLookup,
-    MakeKey,
-    Map,
-    Member,
-    Num,
-    Object,
-    Op,
-    Program,
-    Put,
-    Rejuvenate,
-    Return,
-    Set,
-    SetField,
-    SetGlobal,
-    Sketch,
-    SketchDo,
-    SketchKey,
-    Stmt,
-    Store,
-    StoreKey,
-    Struct,
-    Swap,
-    Time,
-    Var,
-    Vector,
-    parts,
-    rewritten,
+    Allocate, Block, Borrow, Chain, Choose, Cht, ChtFind, Dmap, DmapExpire, DmapGet, DmapPut, DmapValue, Expire,
+    ExpireRange, Expr, Field, Get, Glob, Global, HasPorts, If, IsAllocated, KeyMember, Lpm, LpmLookup, MakeKey, Map,
+    Member, Now, Num, Object, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Sketch, SketchDo,
+    SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector, parts, rewritten,
 )  # fmt: skip
 
 #: What names the entries of an NF's objects: one of these, and perhaps more fields.
@@ -77,6 +32,14 @@ def flip(e: Expr) -> Expr:
     return rewritten(e, lambda x: Field(FLIPPED.get(x.name, x.name)) if isinstance(x, Field) else x)
 
 
+def reads_ports(x: object) -> bool:
+    return any(isinstance(y, Field) and y.name.endswith("_port") for y in parts(x))
+
+
+def without_ports(e: Expr) -> Expr:
+    return Num(0) if isinstance(e, Field) and e.name.endswith("_port") else e
+
+
 def is_port(n: int) -> Expr:
     return Op("==", DEVICE, Num(n))
 
@@ -87,7 +50,8 @@ def dropped() -> Stmt:
 
 @dataclass
 class Draft:
-    """An NF in the making.  ``key``: what most of its state is keyed by; ``mirrored``: flipped on ports but 0."""
+    """An NF in the making.  ``key``: what most of its state is keyed by; ``mirrored``: flipped on ports but 0.  ``l3``: frames
+    without ports have keys, too."""
 
     rng: Random
     key: tuple[Expr, ...]
@@ -96,6 +60,7 @@ class Draft:
     objects: list[Object] = field(default_factory=list)
     first: list[Stmt] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
+    l3: bool = False
 
     def name(self, prefix: str) -> str:
         self.names[prefix] = self.names.get(prefix, -1) + 1
@@ -107,7 +72,8 @@ class Draft:
     def struct(self, values: tuple[Expr, ...], looser: float = 0.15) -> str:
         """A key struct for these values; with some probability its equality is looser than its members'."""
         names = [f"m{n}" for n in range(len(values))]
-        members = [(name, self.rng.choice((32, width(v)))) for name, v in zip(names, values, strict=True)]
+        wide = self.chance(0.95)
+        members = [(name, self.rng.choice((32, width(v))) if wide else 16) for name, v in zip(names, values, strict=True)]
         same: list[Expr] = [Member("k", name) for name in names]
         if self.chance(looser):
             n = self.rng.randrange(len(same))
@@ -137,10 +103,10 @@ class Draft:
         return self.key + tuple(f for f in more if f not in self.key)
 
     def make(self, key: str, struct: str, values: tuple[Expr, ...], mirrored: bool) -> list[Stmt]:
-        if not mirrored:
-            return [MakeKey(key, struct, values)]
-        flipped = tuple(map(flip, values))
-        return [If(is_port(0), (MakeKey(key, struct, values),), (MakeKey(key, struct, flipped),))]
+        own, flipped = MakeKey(key, struct, values), MakeKey(key, struct, tuple(map(flip, values)))
+        if self.l3 and any(reads_ports(v) for v in values):
+            own, flipped = (If(HasPorts(), (k,), (rewritten(k, without_ports),)) for k in (own, flipped))
+        return [If(is_port(0), (own,), (flipped,))] if mirrored else [own]
 
 
 def width(e: Expr) -> int:
@@ -172,6 +138,7 @@ def update(d: Draft, pointer: str) -> list[Stmt]:
         [*more, SetField("packet_id", v)],
         [SetField("ttl", v), Store(pointer, "v", Op("^", v, Field(d.rng.choice(("length", "packet_id", "dst_port")))))],
         [If(Op("==", Op("&", v, Num(3)), Num(2)), (SetField("tos", Num(9)), *more), more)],
+        [If(Op("<", Op("-", Now(0), v), Num(50)), (dropped(),)), Store(pointer, "v", Now(0))],
         [Store(pointer, "w", Field("packet_id")), *more, If(Op("==", Op("%", v, Num(3)), Num(0)), (SetField("packet_id", Member(pointer, "w")),))],
     ])  # fmt: skip
 
@@ -201,6 +168,23 @@ def flow(d: Draft) -> list[Stmt]:
     return [*lookup, If(Var(found), tuple(hit), tuple(miss))]
 
 
+def either_way(d: Draft) -> list[Stmt]:
+    """A table of connections, asked for in both directions before an entry is made."""
+    values = d.key
+    struct, capacity = d.struct(values), d.rng.choice((4, 16, 64))
+    table, keys = d.add(Map(d.name("map"), struct, capacity)), d.add(Vector(d.name("keys"), struct, capacity))
+    chain, entries = d.add(Chain(d.name("chain"), capacity)), d.add(Vector(d.name("values"), d.values(), capacity))
+    k, back, i, x, p, q = (d.name(n) for n in ("k", "k", "i", "x", "p", "p"))
+    d.first.append(Expire(d.name("x"), chain, keys, table, Time(AGE)))
+    made: Block = (Borrow(p, keys, Var(i)), StoreKey(p, k), Put(table, p, Var(i)), Borrow(q, entries, Var(i)), Store(q, "v", Num(0)), Store(q, "w", Num(0)))
+    return [
+        MakeKey(k, struct, values), MakeKey(back, struct, tuple(map(flip, values))), Get(x, table, k, i),
+        If(Op("==", Var(x), Num(0)), (Get(x, table, back, i),)),
+        If(Var(x), (Rejuvenate(chain, Var(i)), Borrow(q, entries, Var(i)), *update(d, q)),
+           (Allocate(x, chain, i), If(Var(x), made, (dropped(),)))),
+    ]  # fmt: skip
+
+
 def counters(d: Draft) -> list[Stmt]:
     """A vector at a place that packets choose; some only count."""
     size = d.rng.choice((8, 16, 256))
@@ -209,7 +193,8 @@ def counters(d: Draft) -> list[Stmt]:
     at = Op("&", Op("^", part, Op(">>", part, Num(16))) if d.chance(0.1) else part, Num(size - 1))
     borrow = [Borrow(p, vector, at)]
     if d.mirrored:
-        borrow = [If(is_port(0), (borrow[0],), (Borrow(p, vector, flip(at)),))]
+        other = flip(at) if d.chance(0.9) else Op("&", Op(">>", flip(part), Num(8)), Num(size - 1))
+        borrow = [If(is_port(0), (borrow[0],), (Borrow(p, vector, other),))]
     if d.chance(0.5):
         return [*borrow, *update(d, p)]
     return [*borrow, Store(p, "v", Op("+", Member(p, "v"), d.rng.choice((Num(1), Field("length")))))]
@@ -338,14 +323,14 @@ def blocks(d: Draft) -> list[Stmt]:
 
 Feature = Callable[[Draft], list[Stmt]]
 FEATURES: dict[Feature, int] = {
-    flow: 12, counters: 5, variable: 4, sketch: 3, routes: 1, backends: 2, pairs: 3, known: 3, nat: 2, blocks: 1,
+    flow: 12, either_way: 2, counters: 5, variable: 4, sketch: 3, routes: 1, backends: 2, pairs: 3, known: 3, nat: 2, blocks: 1,
 }  # fmt: skip
 
 
 def generate(seed: int) -> Program:
     """The NF of this seed."""
     rng = Random(seed)
-    d = Draft(rng, draw_key(rng), mirrored=rng.random() < 0.6)
+    d = Draft(rng, draw_key(rng), mirrored=rng.random() < 0.6, l3=rng.random() < 0.2)
     body: list[Stmt] = []
     for feature in rng.choices(list(FEATURES), list(FEATURES.values()), k=rng.choice((1, 1, 2, 2, 3))):
         made = feature(d)
@@ -361,5 +346,11 @@ def generate(seed: int) -> Program:
 
 
 def _guard(program: Program, rng: Random) -> str:
-    named = (x.name if isinstance(x, Field) else x.field for x in parts(program.body) if isinstance(x, Field | SetField))
-    return "l4" if any(name.endswith("_port") for name in named) or rng.random() < 0.2 else "ip"
+    """Ports may be read where the NF asks for them, or of all frames if there are no others."""
+
+    def asked(s: Stmt) -> Stmt:
+        return replace(s, then=()) if isinstance(s, If) and s.condition == HasPorts() else s
+
+    body = rewritten(program.body, asked)
+    ports = reads_ports(body) or any(isinstance(x, SetField) and x.field.endswith("_port") for x in parts(body))
+    return "l4" if ports or rng.random() < 0.2 else "ip"

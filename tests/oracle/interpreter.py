@@ -4,59 +4,17 @@ A key is a tuple of its members' values, an element of a vector a list of them; 
 holds the pointer.
 """
 
+# ruff: noqa: I001  (imports of many names are read as blocks)
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 from .program import (
-    FIELDS,
-    Allocate,
-    Block,
-    Borrow,
-    Choose,
-    ChtFind,
-    DmapErase,
-    DmapExpire,
-    DmapGet,
-    DmapPut,
-    DmapValue,
-    Erase,
-    Expire,
-    ExpireRange,
-    Expr,
-    Field,
-    Free,
-    Get,
-    Glob,
-    HasPorts,
-    If,
-    IsAllocated,
-    KeyMember,
-    LpmLookup,
-    MakeKey,
-    Member,
-    Now,
-    Num,
-    Op,
-    Program,
-    Put,
-    Rejuvenate,
-    Return,
-    Set,
-    SetField,
-    SetGlobal,
-    SketchDo,
-    SketchKey,
-    Stmt,
-    Store,
-    StoreKey,
-    Struct,
-    Swap,
-    Time,
-    Var,
-    parts,
-    statements,
+    FIELDS, Allocate, Block, Borrow, Choose, ChtFind, DmapErase, DmapExpire, DmapGet, DmapPut, DmapValue, Erase,
+    Expire, ExpireOne, ExpireRange, Expr, Field, Free, Get, Glob, HasPorts, If, IsAllocated, KeyMember, LpmLookup,
+    MakeKey, Member, Now, Num, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Size, SketchDo,
+    SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, parts, statements,
 )  # fmt: skip
 
 #: (objects by name, input port, frame, time) -> what nf_process returns, as 16 bits; the frame is changed in place.
@@ -184,6 +142,10 @@ class _Emitter:
                 return [f"v_{count} = 0", *lines]
             case ExpireRange(vector, map_, first, end):
                 return [f"for gone in range({e(first)}, {e(end)}): {map_}.erase({vector}.borrow(gone))"]
+            case ExpireOne(done, chain, index, before):
+                return [f"v_{done}, v_{index} = {chain}.expire_one(v_{index}, {t(before)})"]
+            case Size(result, map_):
+                return [f"v_{result} = {map_}.size"]
             case SketchKey(sketch, key):
                 return [f"{sketch}.compute(k_{key})"]
             case SketchDo(result, sketch, "fetch"):
@@ -257,10 +219,10 @@ class _Emitter:
 
 def _assigned(s: Stmt) -> list[str]:
     match s:
-        case Set(name) | IsAllocated(name) | Expire(name) | LpmLookup(name) | SketchDo(name) | DmapValue(_, _, _, name):
+        case Set(name) | Size(name) | IsAllocated(name) | Expire(name) | LpmLookup(name) | SketchDo(name) | DmapValue(_, _, _, name):
             return [name]
         case Get(found, _, _, index) | DmapGet(found, _, _, _, index) | ChtFind(found, _, _, _, index):
             return [found, index]
-        case Allocate(done, _, index):
+        case Allocate(done, _, index) | ExpireOne(done, _, index):
             return [done, index]
     return []

@@ -1,36 +1,11 @@
 """NFs whose plans were unsound once: the oracle must see it if they are sharded so again."""
 
+# ruff: noqa: I001  (imports of many names are read as blocks)
 from __future__ import annotations
 
 from .program import (
-    Allocate,
-    Block,
-    Borrow,
-    Chain,
-    Dmap,
-    DmapErase,
-    DmapPut,
-    DmapValue,
-    Field,
-    Get,
-    Glob,
-    Global,
-    If,
-    KeyMember,
-    MakeKey,
-    Map,
-    Member,
-    Num,
-    Object,
-    Op,
-    Program,
-    Put,
-    Rejuvenate,
-    Return,
-    SetGlobal,
-    StoreKey,
-    Struct,
-    Var,
+    Allocate, Block, Borrow, Chain, Dmap, DmapErase, DmapPut, DmapValue, Field, Get, Glob, Global, If, KeyMember,
+    MakeKey, Map, Member, Num, Object, Op, Program, Put, Rejuvenate, Return, SetGlobal, StoreKey, Struct, Var,
     Vector,
 )  # fmt: skip
 

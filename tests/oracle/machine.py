@@ -5,6 +5,7 @@ fails, which index of its own range a core hands out); the sequential machine is
 (`Guide`), and must send the very same frames.  So relaxations hide nothing else.
 """
 
+# ruff: noqa: I001  (imports of many names are read as blocks)
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -13,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .interpreter import Normal, Process, normal, process
-from .program import Chain, Cht, Dmap, Global, Lpm, Map, Object, Program, Sketch, Vector
+from .program import (
+    Chain, Cht, Dmap, Global, Lpm, Map, Object, Program, Sketch, Vector,
+)  # fmt: skip
 
 Treatment = Literal["read-only", "sharded", "shared", "per-core"]
 
@@ -108,6 +111,11 @@ class ChainState:
                 return
             self.free_index(index)
             yield index
+
+    def expire_one(self, index: int, before: int) -> tuple[int, int]:
+        for gone in self.expire(before):
+            return 1, gone
+        return 0, index
 
 
 class RecordedChain(ChainState):

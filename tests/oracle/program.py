@@ -337,6 +337,24 @@ class ExpireRange:
 
 
 @dataclass(frozen=True)
+class ExpireOne:
+    """One index at most, whose keys stay where they are."""
+
+    done: str
+    chain: str
+    index: str
+    before: Time
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many keys are in a map."""
+
+    result: str
+    map: str
+
+
+@dataclass(frozen=True)
 class SketchKey:
     sketch: str
     key: str
@@ -414,7 +432,7 @@ class DmapExpire:
 
 Stmt = (
     If | Set | SetGlobal | SetField | Return | MakeKey | Get | Put | Erase | Borrow | Store | StoreKey | Allocate
-    | Rejuvenate | IsAllocated | Free | Expire | ExpireRange | SketchKey | SketchDo | LpmLookup | ChtFind | DmapGet
+    | Rejuvenate | IsAllocated | Free | Expire | ExpireRange | ExpireOne | Size | SketchKey | SketchDo | LpmLookup | ChtFind | DmapGet
     | DmapPut | DmapValue | DmapErase | DmapExpire
 )  # fmt: skip
 Block = tuple[Stmt, ...]

@@ -3,6 +3,7 @@
 An edit needs what the NF has (a table, an index); where that is missing, `changed` draws another one.
 """
 
+# ruff: noqa: I001  (imports of many names are read as blocks)
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,50 +12,10 @@ from random import Random
 from typing import Any, TypeVar
 
 from .program import (
-    Allocate,
-    Block,
-    Borrow,
-    Chain,
-    Choose,
-    Dmap,
-    DmapErase,
-    DmapGet,
-    DmapPut,
-    DmapValue,
-    Erase,
-    Expire,
-    Expr,
-    Field,
-    Free,
-    Get,
-    Glob,
-    Global,
-    If,
-    IsAllocated,
-    KeyMember,
-    MakeKey,
-    Map,
-    Member,
-    Now,
-    Num,
-    Op,
-    Program,
-    Put,
-    Rejuvenate,
-    Return,
-    SetField,
-    SetGlobal,
-    Stmt,
-    Store,
-    StoreKey,
-    Struct,
-    Swap,
-    Time,
-    Var,
-    Vector,
-    parts,
-    rewritten,
-    statements,
+    Allocate, Block, Borrow, Chain, Choose, Dmap, DmapErase, DmapGet, DmapPut, DmapValue, Erase, Expire, ExpireOne,
+    Expr, Field, Free, Get, Glob, Global, If, IsAllocated, KeyMember, MakeKey, Map, Member, Now, Num, Op, Program,
+    Put, Rejuvenate, Return, SetField, SetGlobal, Size, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector,
+    parts, rewritten, statements,
 )  # fmt: skip
 
 T = TypeVar("T")
@@ -337,6 +298,31 @@ def wild_entry(program: Program, rng: Random) -> Program:
     return _inserted(program, rng, Borrow(p, v.name, at), use)
 
 
+def other_value(program: Program, rng: Random) -> Program:
+    """A map says something else than the index."""
+    s = _some(rng, _all(program, Put))
+    return _replaced(program, s, replace(s, value=rng.choice((_number(program, rng), Num(0), Op("^", s.value, Num(1))))))
+
+
+def wild_index(program: Program, rng: Random) -> Program:
+    """An index that the packet chooses, or another table's, is asked about, refreshed, freed or expired."""
+    chain, x, i = _some(rng, _objects(program, Chain)), _fresh(program, "x"), _fresh(program, "i")
+    at = Op("&", rng.choice((Field("src_ip"), Field("dst_ip"), Field("ttl"), _number(program, rng))), Num(chain.capacity - 1))
+    test = If(Var(x), (SetField("tos", Num(6)),))
+    choices: list[Block] = [
+        (IsAllocated(x, chain.name, at), test), (Rejuvenate(chain.name, at),), (Free(chain.name, at),),
+        (Allocate(x, chain.name, i), test), (ExpireOne(x, chain.name, i, Time(1000)), test), (ExpireOne(x, chain.name, i, Time(1000)),),
+    ]  # fmt: skip
+    return _inserted(program, rng, *rng.choice(choices))
+
+
+def shown_size(program: Program, rng: Random) -> Program:
+    """How full a table is decides something."""
+    table, x = _some(rng, _objects(program, Map)), _fresh(program, "x")
+    then = rng.choice((SetField("tos", Var(x)), If(Op("<", Num(3), Var(x)), (Return(Field("device")),))))
+    return _inserted(program, rng, Size(x, table.name), then)
+
+
 def some_only(program: Program, rng: Random) -> Program:
     """An If asks something else, or more."""
     s = _some(rng, [s for s in statements(program.body) if isinstance(s, If)])
@@ -348,5 +334,5 @@ Edit = Callable[[Program, Random], Program]
 EDITS: dict[Edit, int] = {
     key_of_something_else: 3, flipped_key: 2, sorted_key: 1, shown_index: 3, filled_by_counter: 3, pair_by_counter: 1,
     second_way: 3, erased: 4, early_return: 2, other_limit: 2, counted_expiry: 1, other_age: 1, moved: 4,
-    rewritten_field: 2, other_table: 3, stored_elsewhere: 2, changed_key: 1, wild_entry: 2, some_only: 2,
+    rewritten_field: 2, other_table: 3, stored_elsewhere: 2, changed_key: 1, wild_entry: 2, some_only: 2, other_value: 2, wild_index: 3, shown_size: 1,
 }  # fmt: skip

@@ -1,64 +1,14 @@
 """Prints random NFs as C against the libVig API."""
 
+# ruff: noqa: I001  (imports of many names are read as blocks)
 from __future__ import annotations
 
 from .program import (
-    FIELDS,
-    Allocate,
-    Block,
-    Borrow,
-    Chain,
-    Choose,
-    Cht,
-    ChtFind,
-    Dmap,
-    DmapErase,
-    DmapExpire,
-    DmapGet,
-    DmapPut,
-    DmapValue,
-    Erase,
-    Expire,
-    ExpireRange,
-    Expr,
-    Field,
-    Free,
-    Get,
-    Glob,
-    Global,
-    HasPorts,
-    If,
-    IsAllocated,
-    KeyMember,
-    Lpm,
-    LpmLookup,
-    MakeKey,
-    Map,
-    Member,
-    Now,
-    Num,
-    Object,
-    Op,
-    Program,
-    Put,
-    Rejuvenate,
-    Return,
-    Set,
-    SetField,
-    SetGlobal,
-    Sketch,
-    SketchDo,
-    SketchKey,
-    Stmt,
-    Store,
-    StoreKey,
-    Struct,
-    Swap,
-    Time,
-    Var,
-    Vector,
-    parts,
-    statements,
+    FIELDS, Allocate, Block, Borrow, Chain, Choose, Cht, ChtFind, Dmap, DmapErase, DmapExpire, DmapGet, DmapPut,
+    DmapValue, Erase, Expire, ExpireOne, ExpireRange, Expr, Field, Free, Get, Glob, Global, HasPorts, If,
+    IsAllocated, KeyMember, Lpm, LpmLookup, MakeKey, Map, Member, Now, Num, Object, Op, Program, Put, Rejuvenate,
+    Return, Set, SetField, SetGlobal, Size, Sketch, SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time,
+    Var, Vector, parts, statements,
 )  # fmt: skip
 
 HEAD = """#include <stdint.h>
@@ -220,9 +170,9 @@ def _variables(s: Stmt) -> list[str]:
             return [name]
         case Get(found, _, _, index) | DmapGet(found, _, _, _, index) | ChtFind(found, _, _, _, index):
             return [found, index]
-        case Allocate(done, _, index):
+        case Allocate(done, _, index) | ExpireOne(done, _, index):
             return [done, index]
-        case IsAllocated(name) | Expire(name) | LpmLookup(name) | SketchDo(name):
+        case Size(name) | IsAllocated(name) | Expire(name) | LpmLookup(name) | SketchDo(name):
             return [name]
     return []
 
@@ -277,6 +227,10 @@ def _statement(s: Stmt) -> str:
             return f"{count} = (uint32_t)expire_items_single_map({chain}, {vector}, {map_}, {_time(before)});"
         case ExpireRange(vector, map_, first, end):
             return f"expire_items_single_map_iteratively({vector}, {map_}, (int){_expr(first)}, (int){_expr(end)});"
+        case ExpireOne(done, chain, index, before):
+            return f"{done} = (uint32_t)dchain_expire_one_index({chain}, &{index}, {_time(before)});"
+        case Size(result, map_):
+            return f"{result} = (uint32_t)map_size({map_});"
         case SketchKey(sketch, key):
             return f"sketch_compute_hashes({sketch}, &{key});"
         case SketchDo(result, sketch, what, at):
