@@ -3,6 +3,9 @@
 # ruff: noqa: I001  (imports of many names are read as blocks)
 from __future__ import annotations
 
+from maestro_tool.sharding.plan import Constraint, FieldBits
+
+from .machine import Fate
 from .program import (
     Allocate, Block, Borrow, Chain, Dmap, DmapErase, DmapPut, DmapValue, Field, Get, Glob, Global, If, KeyMember,
     MakeKey, Map, Member, Num, Object, Op, Program, Put, Rejuvenate, Return, SetGlobal, StoreKey, Struct, Var,
@@ -47,3 +50,16 @@ THROUGH_A_DOUBLE_MAP = Program(
      If(Op("&", KeyMember("ra", "a"), Num(1)), (DROP,)), LAST),
 )  # fmt: skip
 KNOWN_BAD = {"by a counter": BY_COUNTER, "by a fresh index": BY_FRESH_INDEX, "through a double map": THROUGH_A_DOUBLE_MAP}
+
+#: Their plans before the tool was mended: (fates, constraints).  Packets of one source meet.
+SHARDED = {"map": Fate("sharded"), "keys": Fate("sharded"), "chain": Fate("sharded", split=True)}
+SOURCE = FieldBits("src_ip", 31, 0)
+FRAMES = ("tcp4", "udp4", "sctp4", "ipv4_other", "tcp4_options", "udp4_options", "sctp4_options", "ipv4_options_other", "ipv4_fragment", "malformed")
+MEET = tuple(
+    Constraint(ports, ((SOURCE, SOURCE),), (FRAMES, FRAMES), "R1", (), ()) for ports in ((0, 0), (0, 1), (1, 1))
+)
+FATES = {
+    "by a counter": ({**SHARDED, "odd": Fate("shared"), "n": Fate("per-core")}, MEET),
+    "by a fresh index": ({**SHARDED, "odd": Fate("shared")}, MEET),
+    "through a double map": ({**SHARDED, "pairs": Fate("shared"), "n": Fate("per-core")}, MEET),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -58,9 +59,13 @@ def soft() -> NicProfile:
 
 
 def planned(program: Program, folder: Path) -> Planned:
-    """What a build for `nic=soft` would decide.  MaestroError if the tool refuses the NF."""
-    source, watch = folder / "nf.c", pipeline.Stopwatch()
-    source.write_text(to_c(program))
+    """What a build for `nic=soft` would decide.  MaestroError if the tool refuses the NF.
+
+    Its source stays in ``folder``, since code generation reads it again.
+    """
+    text, watch = to_c(program), pipeline.Stopwatch()
+    source = folder / f"nf{zlib.crc32(text.encode()):08x}.c"
+    source.write_text(text)
     analysed = pipeline.analyse(pipeline.Request((source,), ports=program.ports), NoCache(), watch)
     assert analysed.loaded is not None
     found = pipeline.derive(analysed, watch)
