@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
-from maestro_tool.expr.evaluate import arguments_first, numbers
 from maestro_tool.rss.solution import RssSolution
 from maestro_tool.sharding.plan import Constraint, FieldBits
 
 from .machine import Arrival
+from .relations import holds, symbols_of
 
 #: offset and size of the fields that RSS hashes, where the NF's view has them
 PLACES = {"src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2)}
@@ -107,11 +107,10 @@ def by_classes(constraints: Sequence[Constraint], cores: int, seed: int) -> Assi
 def _related(c: Constraint, arrivals: Sequence[Arrival], sides: tuple[list[int], list[int]]) -> Iterable[tuple[int, int]]:
     """Pairs of which the relation says that they must meet; of frames with the same fields one speaks for all."""
     assert c.relation is not None
-    order = arguments_first([c.relation])
-    symbols = [(x, *str(x.value).split(".pkt.")) for x in order if x.op == "sym"]
+    named = {text: text.split(".pkt.") for text in symbols_of(c.relation)}
     firsts: list[dict[bytes, int]] = []
     for name, mine in zip("ab", sides, strict=True):
-        ports = any(side == name and int(n) >= 34 for _, side, n in symbols)
+        ports = any(side == name and int(n) >= 34 for side, n in named.values())
         first: dict[bytes, int] = {}
         for i in mine:
             if ports and view_of(arrivals[i].frame) != "l4":
@@ -122,7 +121,7 @@ def _related(c: Constraint, arrivals: Sequence[Arrival], sides: tuple[list[int],
     for i in firsts[0].values():
         for j in firsts[1].values():
             frames = {"a": arrivals[i].frame, "b": arrivals[j].frame}
-            if numbers(order, {x: frames[side][int(n)] for x, side, n in symbols})[c.relation]:
+            if holds(c.relation, {text: frames[side][int(n)] for text, (side, n) in named.items()}):
                 yield i, j
 
 
