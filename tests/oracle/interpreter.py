@@ -74,6 +74,8 @@ class _Emitter:
                     self.keys[key] = program.struct(struct)
                 case Borrow(pointer, vector):
                     self.pointers[pointer] = program.struct(program.object(vector).struct)
+                case Erase(map_, _, pointer) if pointer:
+                    self.pointers[pointer] = program.struct(program.object(map_).struct)
                 case DmapValue(dmap, a, b):
                     self.keys[a] = self.keys[b] = program.struct(program.object(dmap).struct)
 
@@ -119,8 +121,8 @@ class _Emitter:
                 return [f"v_{found}, v_{index} = {map_}.get(k_{key}, v_{index})"]
             case Put(map_, pointer, value):
                 return [f"{map_}.put(p_{pointer}, {e(value)})"]
-            case Erase(map_, key):
-                return [f"{map_}.erase(k_{key})"]
+            case Erase(map_, key, pointer):
+                return [f"{f'p_{pointer} = ' if pointer else ''}{map_}.erase(k_{key})"]
             case Borrow(pointer, vector, index):
                 return [f"p_{pointer} = {vector}.borrow({e(index)})"]
             case Store(pointer, member, value):

@@ -49,14 +49,15 @@ class MapState:
         self.size += 1
         self.entries.setdefault(self.same(element), []).append((element, value))
 
-    def erase(self, key: Sequence[int]) -> None:
+    def erase(self, key: Sequence[int]) -> Sequence[int]:
+        """Where the key lay."""
         name = self.same(key)
         found = self.entries.get(name, [])
         for n, (stored, _) in enumerate(found):
             if self.same(stored) == name:
                 del found[n]
                 self.size -= 1
-                return
+                return stored
         raise Undefined("an absent key is erased")
 
 

@@ -267,8 +267,11 @@ class Put:
 
 @dataclass(frozen=True)
 class Erase:
+    """``pointer``: gets where the key lay."""
+
     map: str
     key: str
+    pointer: str = ""
 
 
 @dataclass(frozen=True)

@@ -205,8 +205,15 @@ def erased(program: Program, rng: Random) -> Program:
     s = _some(rng, _all(program, Get))
     tables = {e.map: e for e in _all(program, Expire)}
     chain = tables[s.map].chain if s.map in tables else _some(rng, _objects(program, Chain)).name
-    erase, free = Erase(s.map, s.key), Free(chain, Var(s.index))
-    what = rng.choice(((erase, free), (free, erase), (erase,), (free,), (erase, free, Rejuvenate(chain, Var(s.index)))))
+    p = _fresh(program, "p")
+    erase, free = Erase(s.map, s.key, p), Free(chain, Var(s.index))
+    struct = program.struct(program.object(s.map).struct)
+    member = rng.choice(struct.members)[0]
+    show, again, change = SetField("packet_id", Member(p, member)), Put(s.map, p, Var(s.index)), Store(p, member, Field("ttl"))
+    what = rng.choice((
+        (erase, free), (free, erase), (erase,), (free,), (erase, free, Rejuvenate(chain, Var(s.index))),
+        (erase, free, show), (erase, again), (erase, free, again), (erase, change, again), (erase, free, change),
+    ))  # fmt: skip
     test = Op("&&", Var(s.found), condition(rng)) if rng.random() < 0.7 else Var(s.found)
     leave = (Return(Field("device")),) if rng.random() < 0.5 else ()
     return _after(program, s, If(test, (*what, *leave)))
@@ -289,6 +296,24 @@ def changed_key(program: Program, rng: Random) -> Program:
     return _after(program, s, Store(s.pointer, member, rng.choice((Num(0), _number(program, rng)))))
 
 
+def shown_key(program: Program, rng: Random) -> Program:
+    """What is read is the key as it is stored, not as it was asked for: more than equality compares, perhaps."""
+    s = _some(rng, _all(program, Get))
+    pointers = {x.pointer for x in _all(program, Put) if x.map == s.map}
+    vector = program.object(_some(rng, [b.vector for b in _all(program, Borrow) if b.pointer in pointers]))
+    p, (member, _) = _fresh(program, "p"), rng.choice(program.struct(vector.struct).members)
+    struct, total = Struct(_fresh(program, "R"), (("m0", 32),), (Member("k", "m0"),)), _fresh(program, "map")
+    k, x, i, chain, keys, q = (_fresh(program, z) for z in ("kr", "xr", "ir", "chain", "keys", "q"))
+    objects = (Map(total, struct.name, 16), Vector(keys, struct.name, 16), Chain(chain, 16))
+    use: Block = (rng.choice((SetField("packet_id", Member(p, member)), If(Op("&", Member(p, member), Num(1)), (Return(Field("device")),)))),)
+    if rng.random() < 0.5:
+        program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, *objects))
+        made: Block = (Borrow(q, keys, Var(i)), StoreKey(q, k), Put(total, q, Var(i)), SetField("tos", Num(8)))
+        use = (MakeKey(k, struct.name, (Member(p, member),)), Get(x, total, k, i),
+               If(Op("==", Var(x), Num(0)), (Allocate(x, chain, i), If(Var(x), made))))  # fmt: skip
+    return _after(program, s, If(Var(s.found), (Borrow(p, vector.name, Var(s.index)), *use)))
+
+
 def wild_entry(program: Program, rng: Random) -> Program:
     """An element that the packet chooses, of any vector, is read or written."""
     v, p = _some(rng, _objects(program, Vector)), _fresh(program, "p")
@@ -333,6 +358,6 @@ def some_only(program: Program, rng: Random) -> Program:
 Edit = Callable[[Program, Random], Program]
 EDITS: dict[Edit, int] = {
     key_of_something_else: 3, flipped_key: 2, sorted_key: 1, shown_index: 3, filled_by_counter: 3, pair_by_counter: 1,
-    second_way: 3, erased: 4, early_return: 2, other_limit: 2, counted_expiry: 1, other_age: 1, moved: 4,
+    second_way: 3, erased: 4, shown_key: 3, early_return: 2, other_limit: 2, counted_expiry: 1, other_age: 1, moved: 4,
     rewritten_field: 2, other_table: 3, stored_elsewhere: 2, changed_key: 1, wild_entry: 2, some_only: 2, other_value: 2, wild_index: 3, shown_size: 1,
 }  # fmt: skip

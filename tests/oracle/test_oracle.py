@@ -27,7 +27,7 @@ from .to_c import to_c
 
 SEED = int(os.environ.get("MAESTRO_ORACLE_SEED", "1"))
 #: NFs and runs of each in the gate, and in `./test --long`.
-GATE, LONG = (25, 50), (3000, 60)
+GATE, LONG = (100, 50), (3000, 60)
 #: NFs that are compiled, and the workers that they run on.
 COMPILED, WORKERS = int(os.environ.get("MAESTRO_ORACLE_COMPILED", "200")), (2, 3, 5)
 

@@ -155,6 +155,8 @@ def _locals(program: Program) -> list[str]:
                 found[key] = f"struct {struct} {key} = {{0}};"
             case Borrow(pointer, vector):
                 found[pointer] = f"struct {program.object(vector).struct} *{pointer} = NULL;"
+            case Erase(map_, _, pointer) if pointer:
+                found[pointer] = f"struct {program.object(map_).struct} *{pointer} = NULL;"
             case DmapValue(dmap, a, b, number):
                 for key in (a, b):
                     found[key] = f"struct {program.object(dmap).struct} {key} = {{0}};"
@@ -207,8 +209,9 @@ def _statement(s: Stmt) -> str:
             return f"{found} = (uint32_t)map_get({map_}, &{key}, &{index});"
         case Put(map_, pointer, value):
             return f"map_put({map_}, {pointer}, (int){_expr(value)});"
-        case Erase(map_, key):
-            return f"{{ void *trash; map_erase({map_}, &{key}, &trash); }}"
+        case Erase(map_, key, pointer):
+            taken = f" {pointer} = trash;" if pointer else ""
+            return f"{{ void *trash; map_erase({map_}, &{key}, &trash);{taken} }}"
         case Borrow(pointer, vector, index):
             return f"vector_borrow({vector}, (int){_expr(index)}, (void **)&{pointer});"
         case Store(pointer, member, value):
