@@ -16,27 +16,36 @@ from .machine import Arrival
 from .relations import holds, symbols_of
 
 #: offset and size of the fields that RSS hashes, where the NF's view has them
-PLACES = {"src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2)}
-VIEWS = {"l4": ("src_ip", "dst_ip", "src_port", "dst_port"), "l3": ("src_ip", "dst_ip")}
-#: Views that frames of a class may have, for the classes of IPv4.
+PLACES = {"src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2),
+          "src_ip6": (22, 16), "dst_ip6": (38, 16), "src_port6": (54, 2), "dst_port6": (56, 2)}  # fmt: skip
+VIEWS = {
+    "l4": ("src_ip", "dst_ip", "src_port", "dst_port"), "l3": ("src_ip", "dst_ip"),
+    "l4v6": ("src_ip6", "dst_ip6", "src_port6", "dst_port6"), "l3v6": ("src_ip6", "dst_ip6"),
+}  # fmt: skip
+#: Views that frames of a class may have.
 VIEWS_OF = {
     **dict.fromkeys(("tcp4", "udp4", "tcp4_options", "udp4_options"), ("l4",)),
     **dict.fromkeys(("sctp4", "ipv4_other", "sctp4_options", "ipv4_options_other"), ("l3",)),
-    **dict.fromkeys(("ipv4_fragment", "malformed"), ("l4", "l3")),
+    "ipv4_fragment": ("l4", "l3"), "malformed": tuple(VIEWS),
+    **dict.fromkeys(("tcp6", "udp6"), ("l4v6",)), **dict.fromkeys(("sctp6", "ipv6_other", "ipv6_fragment"), ("l3v6",)),
 }
 
 
 def view_of(frame: bytes) -> str | None:
+    if frame[12:14] == b"\x86\xdd" and len(frame) >= 54:
+        return "l4v6" if frame[20] in (6, 17) and len(frame) >= 58 else "l3v6"
     if frame[12:14] != b"\x08\x00" or len(frame) < 34:
         return None
     return "l4" if frame[23] in (6, 17) and len(frame) >= 38 else "l3"
 
 
 def class_of(frame: bytes) -> str:
-    """The packet class; `non_ip` stands for IPv6, too, which no generated NF reads."""
+    """The packet class."""
     ether_type = frame[12:14]
     if ether_type in (b"\x81\x00", b"\x88\xa8", b"\x91\x00"):
         return "vlan"
+    if ether_type == b"\x86\xdd":
+        return _class_of_ipv6(frame)
     if ether_type != b"\x08\x00":
         return "non_ip"
     header, total = 4 * (frame[14] & 15) if len(frame) > 14 else 0, int.from_bytes(frame[16:18], "big")
@@ -50,6 +59,16 @@ def class_of(frame: bytes) -> str:
     if header == 20:
         return name or "ipv4_other"
     return f"{name}_options" if name else "ipv4_options_other"
+
+
+def _class_of_ipv6(frame: bytes) -> str:
+    payload = int.from_bytes(frame[18:20], "big")
+    if len(frame) < 54 or frame[14] >> 4 != 6 or payload > len(frame) - 54:
+        return "malformed"
+    if frame[20] == 44:
+        return "ipv6_fragment"
+    name, shortest = {6: ("tcp6", 20), 17: ("udp6", 8), 132: ("sctp6", 12)}.get(frame[20], ("ipv6_other", 0))
+    return name if payload >= shortest else "malformed"
 
 
 def field_of(frame: bytes, name: str) -> int:

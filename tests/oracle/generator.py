@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import TypeVar
 
 from . import sneaky
 from .program import (
     Allocate, Block, Borrow, Chain, Choose, Cht, ChtFind, Dmap, DmapExpire, DmapGet, DmapPut, DmapValue, Expire,
-    ExpireRange, Expr, Field, Get, Glob, Global, HasPorts, If, IsAllocated, KeyMember, Lpm, LpmLookup, MakeKey, Map,
-    Member, Now, Num, Object, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Sketch, SketchDo,
-    SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector, parts, rewritten,
+    ExpireRange, Expr, Field, Get, Glob, Global, HasPorts, If, IsAllocated, IsIpv6, KeyMember, Lpm, LpmLookup,
+    MakeKey, Map, Member, Now, Num, Object, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Sketch,
+    SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector, parts, rewritten,
 )  # fmt: skip
 
 #: What names the entries of an NF's objects: one of these, and perhaps more fields.
@@ -21,6 +22,11 @@ BASES = (
     ("dst_port",), ("src_ip", "dst_ip", "src_port", "dst_port"), ("src_ip", "dst_ip", "src_port", "dst_port", "proto"),
 )  # fmt: skip
 FLIPPED = {"src_ip": "dst_ip", "dst_ip": "src_ip", "src_port": "dst_port", "dst_port": "src_port"}
+#: Where IPv6 has them: words of the addresses.
+IPV6 = {"src_ip": ("src6_0", "src6_3"), "dst_ip": ("dst6_0", "dst6_3"), "src_port": ("src6_port",), "dst_port": ("dst6_port",),
+        "proto": ("next6",)}  # fmt: skip
+FLIPPED |= {"src6_0": "dst6_0", "dst6_0": "src6_0", "src6_3": "dst6_3", "dst6_3": "src6_3",
+            "src6_port": "dst6_port", "dst6_port": "src6_port"}  # fmt: skip
 BITS = {"src_ip": 32, "dst_ip": 32, "src_port": 16, "dst_port": 16, "proto": 8}
 #: Time limit in ns, and what traffic moves around.
 AGE = 1000
@@ -51,7 +57,7 @@ def dropped() -> Stmt:
 @dataclass
 class Draft:
     """An NF in the making.  ``key``: what most of its state is keyed by; ``mirrored``: flipped on ports but 0.  ``l3``: frames
-    without ports have keys, too."""
+    without ports have keys, too.  ``ipv6``: so have those of IPv6; which words of their addresses."""
 
     rng: Random
     key: tuple[Expr, ...]
@@ -61,6 +67,7 @@ class Draft:
     first: list[Stmt] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
     l3: bool = False
+    ipv6: int | None = None
 
     def name(self, prefix: str) -> str:
         self.names[prefix] = self.names.get(prefix, -1) + 1
@@ -102,9 +109,20 @@ class Draft:
         more = [Field(f) for f in ("proto", "src_port", "dst_port", "src_ip") if self.chance(0.12)]
         return self.key + tuple(f for f in more if f not in self.key)
 
+    def of_ipv6(self, x: T) -> T:
+        """The same of IPv6."""
+
+        def other(e: object) -> object:
+            words = IPV6.get(e.name, (e.name,)) if isinstance(e, Field) else ()
+            return Field(words[(self.ipv6 or 0) % len(words)]) if words else e
+
+        return rewritten(x, other)
+
     def make(self, key: str, struct: str, values: tuple[Expr, ...], mirrored: bool) -> list[Stmt]:
         own, flipped = MakeKey(key, struct, values), MakeKey(key, struct, tuple(map(flip, values)))
-        if self.l3 and any(reads_ports(v) for v in values):
+        if self.ipv6 is not None:
+            own, flipped = (If(IsIpv6(), (self.of_ipv6(k),), (k,)) for k in (own, flipped))
+        elif self.l3 and any(reads_ports(v) for v in values):
             own, flipped = (If(HasPorts(), (k,), (rewritten(k, without_ports),)) for k in (own, flipped))
         return [If(is_port(0), (own,), (flipped,))] if mirrored else [own]
 
@@ -195,6 +213,8 @@ def counters(d: Draft) -> list[Stmt]:
     if d.mirrored:
         other = flip(at) if d.chance(0.9) else Op("&", Op(">>", flip(part), Num(8)), Num(size - 1))
         borrow = [If(is_port(0), (borrow[0],), (Borrow(p, vector, other),))]
+    if d.ipv6 is not None:
+        borrow = [If(IsIpv6(), tuple(map(d.of_ipv6, borrow)), tuple(borrow))]
     if d.chance(0.5):
         return [*borrow, *update(d, p)]
     return [*borrow, Store(p, "v", Op("+", Member(p, "v"), d.rng.choice((Num(1), Field("length")))))]
@@ -321,6 +341,7 @@ def blocks(d: Draft) -> list[Stmt]:
     ]  # fmt: skip
 
 
+T = TypeVar("T")
 Feature = Callable[[Draft], list[Stmt]]
 FEATURES: dict[Feature, int] = {
     flow: 12, either_way: 2, counters: 5, variable: 4, sketch: 3, routes: 1, backends: 2, pairs: 3, known: 3, nat: 2, blocks: 1,
@@ -331,6 +352,7 @@ def generate(seed: int) -> Program:
     """The NF of this seed."""
     rng = Random(seed)
     d = Draft(rng, draw_key(rng), mirrored=rng.random() < 0.6, l3=rng.random() < 0.2)
+    d.ipv6 = rng.randrange(2) if rng.random() < 0.12 else None
     body: list[Stmt] = []
     for feature in rng.choices(list(FEATURES), list(FEATURES.values()), k=rng.choice((1, 1, 2, 2, 3))):
         made = feature(d)
@@ -353,4 +375,6 @@ def _guard(program: Program, rng: Random) -> str:
 
     body = rewritten(program.body, asked)
     ports = reads_ports(body) or any(isinstance(x, SetField) and x.field.endswith("_port") for x in parts(body))
+    if any(isinstance(x, IsIpv6) for x in parts(program.body)):
+        return "dual4" if ports else "dual3"
     return "l4" if ports or rng.random() < 0.2 else "ip"

@@ -12,9 +12,9 @@ from typing import Any
 
 from .program import (
     FIELDS, Allocate, Block, Borrow, Choose, ChtFind, DmapErase, DmapExpire, DmapGet, DmapPut, DmapValue, Erase,
-    Expire, ExpireOne, ExpireRange, Expr, Field, Free, Get, Glob, HasPorts, If, IsAllocated, KeyMember, LpmLookup,
-    MakeKey, Member, Now, Num, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Size, SketchDo,
-    SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, parts, statements,
+    Expire, ExpireOne, ExpireRange, Expr, Field, Free, Get, Glob, HasPorts, If, IsAllocated, IsIpv6, KeyMember,
+    LpmLookup, MakeKey, Member, Now, Num, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Size,
+    SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, parts, statements,
 )  # fmt: skip
 
 #: (objects by name, input port, frame, time) -> what nf_process returns, as 16 bits; the frame is changed in place.
@@ -36,10 +36,14 @@ def process(program: Program) -> Process:
     emit = _Emitter(program)
     lines = ["def made(objects, device, frame, now):", " packet_length = len(frame)"]
     lines += [f" {o.name} = objects[{o.name!r}]" for o in program.objects]
-    if program.guard != "ether":
+    if program.guard.startswith("dual"):
+        lines.append(" if frame[12:14] not in (b'\\x08\\x00', b'\\x86\\xdd') or packet_length < 58: return device")
+        lines.append(" is_ipv6 = 1 if frame[12] == 0x86 else 0")
+        lines.append(" has_ports = 1 if frame[20 if is_ipv6 else 23] in (6, 17) else 0")
+    else:
         lines.append(" if frame[12:14] != b'\\x08\\x00' or packet_length < 34: return device")
         lines.append(" has_ports = frame[23] in (6, 17) and packet_length >= 38")
-    if program.guard == "l4":
+    if program.guard in ("l4", "dual4"):
         lines.append(" if not has_ports: return device")
     lines += emit.start()
     lines += emit.block(program.body, " ")
@@ -216,6 +220,8 @@ class _Emitter:
                 return f"(now >> {shift} & {M})"
             case HasPorts():
                 return "has_ports"
+            case IsIpv6():
+                return "is_ipv6"
         raise AssertionError(e)
 
 

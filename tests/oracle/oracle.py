@@ -103,7 +103,7 @@ def arrivals_of(model: Model, seed: int, n: int) -> list[Arrival]:
         except Undefined:
             raise _Stopped from None
 
-    return traffic(seed, model.program.ports, n, send, _Stopped)
+    return traffic(seed, model.program.ports, model.program.guard.startswith("dual"), n, send, _Stopped)
 
 
 class _Stopped(Exception):

@@ -88,7 +88,12 @@ class HasPorts:
     """Whether the frame has the header of TCP or UDP."""
 
 
-Expr = Num | Field | Var | Member | KeyMember | Glob | Op | Swap | Choose | Now | HasPorts
+@dataclass(frozen=True)
+class IsIpv6:
+    """Whether the frame is IPv6; programs with the guards dual3 and dual4 ask for that."""
+
+
+Expr = Num | Field | Var | Member | KeyMember | Glob | Op | Swap | Choose | Now | HasPorts | IsIpv6
 
 
 @dataclass(frozen=True)
@@ -103,23 +108,30 @@ class Place(NamedTuple):
     lvalue: str
     offset: int
     size: int
-    header: str  # that must be there: ether, ip or l4
 
 
 FIELDS: dict[str, Place] = {
-    "dst_mac5": Place("ether->dst_addr.addr_bytes[5]", 5, 1, "ether"),
-    "src_mac5": Place("ether->src_addr.addr_bytes[5]", 11, 1, "ether"),
-    "tos": Place("ip->type_of_service", 15, 1, "ip"),
-    "packet_id": Place("ip->packet_id", 18, 2, "ip"),
-    "fragment": Place("ip->fragment_offset", 20, 2, "ip"),
-    "ttl": Place("ip->time_to_live", 22, 1, "ip"),
-    "proto": Place("ip->next_proto_id", 23, 1, "ip"),
-    "src_ip": Place("ip->src_addr", 26, 4, "ip"),
-    "dst_ip": Place("ip->dst_addr", 30, 4, "ip"),
-    "src_port": Place("ports->src_port", 34, 2, "l4"),
-    "dst_port": Place("ports->dst_port", 36, 2, "l4"),
-    "device": Place("device", -1, 2, "ether"),
-    "length": Place("packet_length", -1, 2, "ether"),
+    "dst_mac5": Place("ether->dst_addr.addr_bytes[5]", 5, 1),
+    "src_mac5": Place("ether->src_addr.addr_bytes[5]", 11, 1),
+    "tos": Place("ip->type_of_service", 15, 1),
+    "packet_id": Place("ip->packet_id", 18, 2),
+    "fragment": Place("ip->fragment_offset", 20, 2),
+    "ttl": Place("ip->time_to_live", 22, 1),
+    "proto": Place("ip->next_proto_id", 23, 1),
+    "src_ip": Place("ip->src_addr", 26, 4),
+    "dst_ip": Place("ip->dst_addr", 30, 4),
+    "src_port": Place("ports->src_port", 34, 2),
+    "dst_port": Place("ports->dst_port", 36, 2),
+    "device": Place("device", -1, 2),
+    "length": Place("packet_length", -1, 2),
+    # Of IPv6: words of its addresses, and what else keys name.
+    "next6": Place("frame[20]", 20, 1),
+    "src6_0": Place("((struct word *)(frame + 22))->bits", 22, 4),
+    "src6_3": Place("((struct word *)(frame + 34))->bits", 34, 4),
+    "dst6_0": Place("((struct word *)(frame + 38))->bits", 38, 4),
+    "dst6_3": Place("((struct word *)(frame + 50))->bits", 50, 4),
+    "src6_port": Place("((struct half *)(frame + 54))->bits", 54, 2),
+    "dst6_port": Place("((struct half *)(frame + 56))->bits", 56, 2),
 }
 
 # Objects
@@ -443,7 +455,8 @@ Block = tuple[Stmt, ...]
 
 @dataclass(frozen=True)
 class Program:
-    """``guard``: the header without which frames are dropped: ether (none is), ip or l4."""
+    """``guard``: the header without which frames are dropped: ip or l4 (of IPv4), dual3 or dual4 (of either version; the
+    latter with ports)."""
 
     structs: tuple[Struct, ...]
     objects: tuple[Object, ...]

@@ -120,7 +120,7 @@ def key_of_something_else(program: Program, rng: Random) -> Program:
 
 def flipped_key(program: Program, rng: Random) -> Program:
     """Source and destination swapped, for one port or all."""
-    other = {"src_ip": "dst_ip", "dst_ip": "src_ip", "src_port": "dst_port", "dst_port": "src_port"}
+    other = {"src_ip": "dst_ip", "dst_ip": "src_ip", "src_port": "dst_port", "dst_port": "src_port", "src6_0": "dst6_0", "src6_3": "src6_0"}
     s = _some(rng, _all(program, MakeKey))
     return _replaced(program, s, rewritten(s, lambda x: Field(other.get(x.name, x.name)) if isinstance(x, Field) else x))
 

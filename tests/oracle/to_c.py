@@ -6,9 +6,9 @@ from __future__ import annotations
 from .program import (
     FIELDS, Allocate, Block, Borrow, Chain, Choose, Cht, ChtFind, Dmap, DmapErase, DmapExpire, DmapGet, DmapPut,
     DmapValue, Erase, Expire, ExpireOne, ExpireRange, Expr, Field, Free, Get, Glob, Global, HasPorts, If,
-    IsAllocated, KeyMember, Lpm, LpmLookup, MakeKey, Map, Member, Now, Num, Object, Op, Program, Put, Rejuvenate,
-    Return, Set, SetField, SetGlobal, Size, Sketch, SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time,
-    Var, Vector, parts, statements,
+    IsAllocated, IsIpv6, KeyMember, Lpm, LpmLookup, MakeKey, Map, Member, Now, Num, Object, Op, Program, Put,
+    Rejuvenate, Return, Set, SetField, SetGlobal, Size, Sketch, SketchDo, SketchKey, Stmt, Store, StoreKey, Struct,
+    Swap, Time, Var, Vector, parts, statements,
 )  # fmt: skip
 
 HEAD = """#include <stdint.h>
@@ -24,15 +24,25 @@ HEAD = """#include <stdint.h>
 #include "lib/verified/lpm-dir-24-8.h"
 #include "lib/unverified/sketch.h"
 
+struct __attribute__((packed)) word { uint32_t bits; };
+struct __attribute__((packed)) half { uint16_t bits; };
+
 struct nf_config { int unused; };
 struct nf_config config;
 void nf_config_init(int argc, char **argv) { (void)argc; (void)argv; }
 void nf_config_usage(void) {}
 void nf_config_print(void) {}
 """
-GUARDS = {"ether": "ether", "ip": "ip", "l4": "ports"}
+DUAL = """const bool is6 = ether->ether_type == rte_cpu_to_be_16(0x86DD);
+  if (!is6 && ether->ether_type != rte_cpu_to_be_16(0x0800)) return device;
+  if (packet_get_unread_length(buffer) < 44) return device;
+  uint8_t *frame = (uint8_t *)nf_borrow_next_chunk(buffer, 44) - 14;
+  struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + 14); (void)ip;
+  struct tcpudp_hdr *ports = (struct tcpudp_hdr *)(frame + 34); (void)ports;"""
 PARSE = {
-    "ether": "struct rte_ipv4_hdr *ip = nf_then_get_rte_ipv4_header(ether, buffer); (void)ip;",
+    "dual3": DUAL,
+    "dual4": DUAL + "\n  const uint8_t protocol = is6 ? frame[20] : frame[23];\n"
+    "  if (protocol != 6 && protocol != 17) return device;",
     "ip": "struct rte_ipv4_hdr *ip = nf_then_get_rte_ipv4_header(ether, buffer);\n"
     "  if (ip == NULL) return device;\n"
     "  struct tcpudp_hdr *ports = nf_then_get_tcpudp_header(ip, buffer); (void)ports;",
@@ -293,4 +303,6 @@ def _expr(e: Expr, key: str = "k->") -> str:
             return f"(uint32_t)(now >> {shift})"
         case HasPorts():
             return "(ports != NULL)"
+        case IsIpv6():
+            return "is6"
     raise AssertionError(e)

@@ -46,7 +46,19 @@ def ipv4(src: int, dst: int, ports: tuple[int, int], proto: int, rng: Random, **
     return macs + struct.pack(">H", odd.get("ether_type", 0x0800)) + header + l4
 
 
-def first_frame(p: Pools, rng: Random) -> bytes:
+def ipv6(src: int, dst: int, ports: tuple[int, int], proto: int, rng: Random) -> bytes:
+    """Addresses whose words are the numbers, or 0 or 1."""
+    l4 = struct.pack(">HH", *ports) + bytes(rng.choice((16, 16, 8, 0)))
+    shape = rng.choice((0, 0, 1))
+    addresses = [struct.pack(">IIII", a, shape, 0, b) for a, b in ((src, rng.choice((src, 7))), (dst, rng.choice((dst, 7))))]
+    header = struct.pack(">IHBB", 6 << 28, len(l4), rng.choice((proto, proto, proto, 58, 44)), 64)
+    macs = bytes((2, 0, 0, 0, 0, rng.randrange(2), 2, 0, 0, 0, 0, rng.randrange(3)))
+    return macs + b"\x86\xdd" + header + addresses[0] + addresses[1] + l4
+
+
+def first_frame(p: Pools, rng: Random, six: float) -> bytes:
+    if rng.random() < six:
+        return ipv6(rng.choice(p.addresses), rng.choice(p.addresses), (rng.choice(p.ports), rng.choice(p.ports)), rng.choice((6, 17)), rng)
     src, dst = rng.choice(p.addresses), rng.choice(p.addresses)
     ports = rng.choice(p.ports), rng.choice(p.ports)
     proto = rng.choice((6, 6, 6, 17, 17, 17, 1, 132))
@@ -62,18 +74,21 @@ def reply(frame: bytes) -> bytes:
     """The frame with addresses and ports swapped."""
     if len(frame) < 38:
         return frame
+    if frame[12:14] == b"\x86\xdd" and len(frame) >= 58:
+        return frame[:22] + frame[38:54] + frame[22:38] + frame[56:58] + frame[54:56] + frame[58:]
     return frame[:26] + frame[30:34] + frame[26:30] + frame[36:38] + frame[34:36] + frame[38:]
 
 
 def traffic(
-    seed: int, ports: int, n: int, send: Callable[[Arrival], Verdict], stop: type[Exception]
+    seed: int, ports: int, dual: bool, n: int, send: Callable[[Arrival], Verdict], stop: type[Exception]
 ) -> list[Arrival]:
     """``n`` arrivals, or as many as there are before ``send``, the sequential NF whose frames are replied to, raises ``stop``.
 
-    Times fall at, before and behind limits.
+    ``dual``: much of it is IPv6.  Times fall at, before and behind limits.
     """
     rng = Random(seed)
     pool, arrivals, sent = pools(rng), [], []
+    six = rng.choice((0, 0.3, 0.6)) if dual else 0.02
     busy, new = rng.choice((0.02, 0.1, 0.3)), rng.choice((0.3, 0.6, 0.9))
     seen: list[tuple[int, bytes]] = []
     now, stamps = 10_000, [10_000]
@@ -87,7 +102,7 @@ def traffic(
         device = rng.randrange(ports)
         draw = rng.random()
         if draw < new or not seen:
-            frame = first_frame(pool, rng)
+            frame = first_frame(pool, rng, six)
         elif draw < new + 0.3 * (1 - new) or not sent:
             device, frame = rng.choice(seen)
             if rng.random() < 0.3:
