@@ -14,9 +14,8 @@ functions:                      # functions without a definition that the NF cal
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from maestro_tool import own_files
 from maestro_tool.diagnostics import InputError, SourceLocation
@@ -24,11 +23,13 @@ from maestro_tool.diagnostics import InputError, SourceLocation
 #: DPDK's compile-time limit is 32 (RTE_MAX_ETHPORTS); so is MAESTRO_MAX_PORTS.
 MAX_PORTS = 32
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MEMBERS = ("sources", "arguments", "ports", "limits", "functions")
+C_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: Budgets that can be set, members of `symex.Limits`.
-LIMITS = ("unroll", "paths", "merge_after", "steps", "setup_steps", "call_depth", "values", "rlimit", "seconds")
+LIMITS = (
+    "unroll", "paths", "merge_after", "forks", "steps", "setup_steps", "call_depth", "values", "rlimit", "solver",
+    "seconds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def folder_of(name: str, nfs: Path) -> Path:
 
 def check_name(name: str) -> None:
     """Raise unless ``name`` can be part of C identifiers and file names."""
-    if not _NAME.fullmatch(name):
+    if not C_NAME.fullmatch(name):
         raise InputError(
             f"{name!r} cannot name an NF",
             hint="begin with a letter, and use letters, digits and _: it becomes part of C names",
@@ -93,29 +94,36 @@ def load(folder: Path, name: str | None = None) -> NetworkFunction:
     name = name or name_of(folder)
     check_name(name)
     description = folder / "nf.yaml"
-    values = _read(description) if description.is_file() else {}
-    sources = _sources(folder, values, description)
-    own = own_files.find(sources)
-    return NetworkFunction(
-        name=name,
-        sources=sources,
-        headers=own.headers,
-        generated=own.generated,
-        arguments=values.get("arguments", (None, ()))[1],
-        ports=values.get("ports", (None, 2))[1],
-        limits=values.get("limits", (None, ()))[1],
-        pure=values.get("functions", (None, ()))[1],
-        description=description if values else None,
+    if not description.is_file():
+        return _function(name, _sources(folder))
+    from maestro_tool import nf_yaml  # most NFs have none
+
+    said, place = nf_yaml.read(description)
+    sources = _sources(folder) if said.sources is None else _named(folder, said.sources, place)
+    return replace(
+        _function(name, sources),
+        arguments=said.arguments,
+        ports=said.ports,
+        limits=tuple(sorted(said.limits.items())),
+        pure=tuple(sorted(said.functions)),
+        description=description,
     )
 
 
-def _sources(folder: Path, values: dict[str, Any], description: Path) -> tuple[Path, ...]:
-    if "sources" not in values:
-        found = tuple(sorted(p for p in folder.rglob("*.c") if not _elsewhere(p.relative_to(folder))))
-        if not found:
-            raise InputError(f"no C sources in {folder}")
-        return found
-    place, names = values["sources"]
+def _function(name: str, sources: tuple[Path, ...]) -> NetworkFunction:
+    own = own_files.find(sources)
+    return NetworkFunction(name, sources, own.headers, own.generated)
+
+
+def _sources(folder: Path) -> tuple[Path, ...]:
+    """All .c files below the folder."""
+    found = tuple(sorted(p for p in folder.rglob("*.c") if not _elsewhere(p.relative_to(folder))))
+    if not found:
+        raise InputError(f"no C sources in {folder}")
+    return found
+
+
+def _named(folder: Path, names: tuple[str, ...], place: SourceLocation) -> tuple[Path, ...]:
     if not names:
         raise InputError("'sources' names no file", place, hint="leave it out: then all .c files of the folder count")
     for name in names:
@@ -127,88 +135,3 @@ def _sources(folder: Path, values: dict[str, Any], description: Path) -> tuple[P
 def _elsewhere(path: Path) -> bool:
     """Whether a file of the folder is what a build made, or a tool that keeps its files in ``.venv`` or so."""
     return any(part == "build" or part.startswith(".") for part in path.parts[:-1])
-
-
-def _read(path: Path) -> dict[str, tuple[SourceLocation, Any]]:
-    """Members of nf.yaml with where they are, checked."""
-    import yaml  # most NFs have no nf.yaml
-
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = SourceLocation(str(path), mark.line + 1, mark.column + 1) if mark else None
-        raise InputError(f"not YAML: {error.problem}", place) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"not YAML: {error}", SourceLocation(str(path), 1)) from error
-    if root is None:
-        return {}
-    if not isinstance(root, yaml.MappingNode) or root.tag != "tag:yaml.org,2002:map":
-        raise InputError("expected a mapping", _place(path, root), hint=f"members: {', '.join(_MEMBERS)}")
-    result: dict[str, tuple[SourceLocation, Any]] = {}
-    for key, value in root.value:
-        if key.value not in _MEMBERS:
-            raise InputError(f"unknown member '{key.value}'", _place(path, key), hint=f"known: {', '.join(_MEMBERS)}")
-        if key.value in result:
-            raise InputError(f"'{key.value}' is given twice", _place(path, key))
-        result[key.value] = (_place(path, value), _value(path, key.value, value))
-    return result
-
-
-def _value(path: Path, member: str, node: Any) -> Any:
-    import yaml
-
-    if member in ("limits", "functions"):
-        return _limits(path, node) if member == "limits" else _pure(path, node)
-    if member == "ports":
-        if node.tag == "tag:yaml.org,2002:int" and node.value.isdecimal() and 1 <= int(node.value) <= MAX_PORTS:
-            return int(node.value)
-        raise InputError(f"'ports' must be a number from 1 to {MAX_PORTS}", _place(path, node))
-    if not isinstance(node, yaml.SequenceNode):
-        raise InputError(f"'{member}' must be a list", _place(path, node))
-    for item in node.value:
-        if not isinstance(item, yaml.ScalarNode):
-            raise InputError(f"'{member}' must be a list of strings", _place(path, item))
-    return tuple(str(item.value) for item in node.value)
-
-
-def _entries(path: Path, node: Any, what: str) -> list[tuple[Any, Any]]:
-    """Keys and values of a mapping, each key once."""
-    import yaml
-
-    if not isinstance(node, yaml.MappingNode):
-        raise InputError(f"'{what}' must be a mapping", _place(path, node))
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if key.value in seen:
-            raise InputError(f"'{key.value}' is given twice", _place(path, key))
-        seen.add(key.value)
-    return list(node.value)
-
-
-def _limits(path: Path, node: Any) -> tuple[tuple[str, int], ...]:
-    found: dict[str, int] = {}
-    for key, value in _entries(path, node, "limits"):
-        if key.value not in LIMITS:
-            raise InputError(f"unknown limit '{key.value}'", _place(path, key), hint=f"known: {', '.join(LIMITS)}")
-        if value.tag != "tag:yaml.org,2002:int" or not value.value.isdecimal():
-            raise InputError(f"the limit '{key.value}' must be a number", _place(path, value))
-        found[key.value] = int(value.value)
-    return tuple(sorted(found.items()))
-
-
-def _pure(path: Path, node: Any) -> tuple[str, ...]:
-    names = []
-    for key, value in _entries(path, node, "functions"):
-        said = [(k.value, v.value) for k, v in _entries(path, value, key.value)]
-        if not _NAME.fullmatch(key.value) or said != [("pure", "true")]:
-            hint = "functions that change state cannot be declared: add their sources"
-            raise InputError(
-                f"'{key.value}' must be a function's name with {{pure: true}}", _place(path, key), hint=hint
-            )
-        names.append(key.value)
-    return tuple(sorted(names))
-
-
-def _place(path: Path, node: Any) -> SourceLocation:
-    return SourceLocation(str(path), node.start_mark.line + 1, node.start_mark.column + 1)

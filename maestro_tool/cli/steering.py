@@ -13,12 +13,6 @@ from maestro_tool.diagnostics import InputError
 TABLE_SCHEMA = "maestro-table/1"
 QUEUE_SCHEMA = "maestro-queue/1"
 
-#: IANA protocol numbers that may be named.
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "sctp": 132}
-
-#: Bytes of the L4 header that follows; the ports are its first four (RFC 9293, 768, 9260).
-_L4_SIZE = {6: 20, 17: 8, 132: 12}
-
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = subparsers.add_parser("table", help="the indirection table of each port for N workers")
@@ -83,6 +77,10 @@ def frame(text: str) -> bytes:
 
     `InputError` says what is wrong with it.
     """
+    from maestro_tool.packet.classes import SCTP, TCP, UDP  # not needed by other commands
+
+    named = {t.name: t.number for t in (TCP, UDP, SCTP)} | {"icmp": 1}
+    sizes = {t.number: t.header for t in (TCP, UDP, SCTP)}  # the ports are the first four bytes
     values: dict[str, str] = {"proto": "tcp", "src_port": "0", "dst_port": "0"}
     given: set[str] = set()
     for item in text.split(","):
@@ -98,11 +96,11 @@ def frame(text: str) -> bytes:
     if len(src) != len(dst):
         raise InputError(f"--packet {text!r}: one address is IPv4, the other IPv6")
     ports = [_number(values[name], name, 0xFFFF) for name in ("src_port", "dst_port")]
-    protocol = PROTOCOLS.get(values["proto"]) or _number(values["proto"], "proto", 255)
-    l4 = struct.pack("!HH", *ports).ljust(_L4_SIZE[protocol], b"\0") if protocol in _L4_SIZE else bytes(8)
-    if protocol == PROTOCOLS["tcp"]:
+    protocol = named.get(values["proto"]) or _number(values["proto"], "proto", 255)
+    l4 = struct.pack("!HH", *ports).ljust(sizes[protocol], b"\0") if protocol in sizes else bytes(8)
+    if protocol == TCP.number:
         l4 = l4[:12] + b"\x50" + l4[13:]  # data offset: 5 words
-    if protocol == PROTOCOLS["udp"]:
+    if protocol == UDP.number:
         l4 = l4[:4] + struct.pack("!H", len(l4)) + l4[6:]
     if len(src) == 16:
         ipv6 = struct.pack("!IHBB", 6 << 28, len(l4), protocol, 64) + src + dst

@@ -20,7 +20,7 @@ from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_glo
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Global, Program
 from maestro_tool.nic.profile import NicProfile, label
-from maestro_tool.packet.classes import CLASSES
+from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
 from maestro_tool.packet.fields import ALL_FIELDS
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.plan import ShardingPlan
@@ -118,7 +118,7 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
                 "max_queues": 0,
                 "rss_hf": 0,
                 "software_classes": 0,
-                **dict.fromkeys(("l4", "l3", "l4v6", "l3v6"), "{0}"),
+                "inputs": dict.fromkeys(FIELDS_OF_VIEW, "{0}"),
                 "rules": [],
             }
         ]
@@ -350,12 +350,12 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "key_fixed": _c_bool(p.key_fixed),
         "function": "MAESTRO_" + "_".join(dict.fromkeys(("TOEPLITZ", p.function.upper()))),
         "rss_hf": " | ".join(p.rss_hf) or "0",
-        "rules": [(f"MAESTRO_{c.upper()}", " | ".join(types)) for c, types in p.rules],
+        "rules": [(CLASSES[c].c_name, " | ".join(types)) for c, types in p.rules],
         "table_size": p.table_size,
         "table_selectable": _c_bool(profile.rss.tables.selectable),
         "max_queues": (profile.rss.max_queues or 0) if p.rss_hf else 0,
         "software_classes": f"0x{software:x}",
-        **{view: _hash_input(fields) for view, fields in p.software},
+        "inputs": {view: _hash_input(fields) for view, fields in p.software},
     }
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from maestro_tool.explain.steps import Operation, Route, Step
+from maestro_tool.explain.steps import Action, Route, Step
 from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, children, grow, leaves, unite
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import land, lnot, lor, symbols
+from maestro_tool.expr.symbols import INPUT_PORT, is_of_frame, is_option
 
 #: A tree with more ends is told without tests of values.
 _LARGE = 32
@@ -90,7 +91,7 @@ def _fold_values(node: Node) -> Node:
         return node
     inputs: set[Expr] = set()
     ways = list(_ways(node, (), inputs))
-    folded: list[tuple[frozenset[Operation], tuple[Operation, ...], Node]] = []
+    folded: list[tuple[frozenset[Action], tuple[Action, ...], Node]] = []
     for operations, last in ways:
         done = frozenset(operations)
         for n, (others, order, known) in enumerate(folded):
@@ -109,7 +110,7 @@ def _fold_values(node: Node) -> Node:
     return Node(shared, Choice(frozenset(inputs), own))
 
 
-def _ways(node: Node, before: tuple[Operation, ...], inputs: set[Expr]) -> Iterable[tuple[tuple[Operation, ...], Node]]:
+def _ways(node: Node, before: tuple[Action, ...], inputs: set[Expr]) -> Iterable[tuple[tuple[Action, ...], Node]]:
     """The ends below tests of values, with the operations on the way; collects what is tested."""
     operations, end = before + node.operations, node.end
     if isinstance(end, Choice):
@@ -123,15 +124,15 @@ def _ways(node: Node, before: tuple[Operation, ...], inputs: set[Expr]) -> Itera
         yield from _ways(child, operations, inputs)
 
 
-def _once(operations: Iterable[Operation]) -> tuple[Operation, ...]:
+def _once(operations: Iterable[Action]) -> tuple[Action, ...]:
     return tuple(dict.fromkeys(operations))
 
 
 def _of_state(condition: Expr) -> bool:
     """It depends on what the state holds, or on the time."""
-    return _of_values(condition) and not all(str(s.value).startswith(("pkt", "cfg.")) for s in symbols(condition))
+    return _of_values(condition) and not all(is_of_frame(s) or is_option(s) for s in symbols(condition))
 
 
 def _of_values(condition: Expr) -> bool:
     """It is no question about the frame alone."""
-    return any(str(s.value).split(".")[0] not in ("pkt", "pkt_len", "device") for s in symbols(condition))
+    return not all(is_of_frame(s) or s is INPUT_PORT for s in symbols(condition))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from maestro_tool.explain.condense import decision_tree
-from maestro_tool.explain.steps import Operation, Route, routes
-from maestro_tool.explain.story import Passage, action, tell
+from maestro_tool.explain.steps import Action, Route, routes
+from maestro_tool.explain.story import Passage, briefly, tell
 from maestro_tool.explain.words import Words
 from maestro_tool.expr import Expr
 from maestro_tool.sharding import wording
@@ -148,8 +148,8 @@ def explain(
     """
     from maestro_tool.nic.profile import label
 
-    by_port, names = routes(analysis)
-    words = Words(analysis, names)
+    by_port = routes(analysis)
+    words = Words(analysis)
     object_names = {o.id: o.name for o in analysis.objects}
     done = decided.plan if decided else plan
 
@@ -215,33 +215,11 @@ def _accesses(by_port: dict[int, list[Route]], words: Words) -> dict[int, dict[t
         for route in port_routes:
             known: list[Expr] = [s for s in route.steps if isinstance(s, Expr)]
             for operation in route.steps:
-                if isinstance(operation, Operation):
-                    what = _access(operation, words, known)
+                if isinstance(operation, Action):
+                    what = briefly(operation, words, known)
                     for obj in operation.objects:
                         found.setdefault(obj, {}).setdefault((port, what), set()).update(operation.locs)
     return found
-
-
-def _access(operation: Operation, words: Words, known: Sequence[Expr]) -> str:
-    """What is done to an object, which is not named again."""
-    verb, _ = action(operation, words, known)
-    match operation.op:
-        case "lpm_update":
-            return "set a route"
-        case "map_get" | "map_put" | "map_erase" | "lpm_lookup":
-            return f"{verb} {words.key(operation.key, known)}"
-        case "sketch_compute_hashes" | "sketch_refresh" | "sketch_fetch" | "sketch_touch_buckets":
-            return f"{verb} {words.key(operation.key, known)}"
-        case "expire" | "expire_range" | "sketch_expire":
-            return "forget old entries"
-        case "map_size":
-            return "count all entries"
-        case "cht_find":
-            return "choose an entry"
-        case "dchain_allocate":
-            return "take a new index"
-    entry = words.entry(operation.index, known)
-    return f"{verb} {entry}" if entry else f"{verb} an entry" if operation.op.startswith("dmap") else verb
 
 
 def _quality(p: PortSolution, nic: str) -> Quality:

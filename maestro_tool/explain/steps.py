@@ -2,7 +2,7 @@
 
 An event's symbols carry its number (``map_get.3.value``), which differs between paths that do the same at different
 places.  Here they are named by what they are: the entry found under this key, the new index of that chain, the byte
-at this offset of that entry.  `Names` says what each name stands for.
+at this offset of that entry.
 """
 
 from __future__ import annotations
@@ -11,57 +11,57 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import substitute, sym, symbols
+from maestro_tool.expr.nodes import concat, substitute, sym, symbols
+from maestro_tool.expr.symbols import Produced, Symbol, packet_byte
+from maestro_tool.operations.row import Effect, Operation, Role
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
-#: Operations after which reading the object again gives the same.
-_READS = frozenset(
-    {"map_get", "map_size", "vector_read", "dchain_is_allocated", "global_read", "cht_find", "lpm_lookup", "dmap_get"}
-)
+#: What ends entries that were last used before a time.
+_AGED = (Effect.EXPIRE, Effect.FREE)
+
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a symbol stands for: ``what`` of operation ``op``; the fields are those of `Event`.
+    """What a symbol stands for: ``part`` of what operation ``op`` produces; the other members are those of `Event`.
 
     ``version`` counts the writes to the object before, so that a value read again after a write is another one.
     """
 
-    op: str
+    op: Operation
     objects: tuple[int, ...]
     key: tuple[Expr, ...] | None
     index: Expr | None
     version: int
-    what: str
-
-
-class Names:
-    """Names of symbols, and what each stands for."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Origin, int] = {}
-        self._origins: dict[str, Origin] = {}
-
-    def name(self, origin: Origin) -> str:
-        number = self._numbers.setdefault(origin, len(self._numbers))
-        name = f"{origin.op}.{number}.{origin.what}"
-        self._origins[name] = origin
-        return name
-
-    def origin(self, symbol: Expr) -> Origin | None:
-        """None for what comes from the packet, the time or the configuration."""
-        return self._origins.get(str(symbol.value))
+    part: str | int
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Named(Symbol):
+    """A symbol named by its origin; ``number`` orders them."""
+
+    origin: Origin
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.origin.op.name}.{self.number}.{self.origin.part}"
+
+
+def origin_of(symbol: Expr) -> Origin | None:
+    """None for what comes from the packet, the time or the configuration."""
+    return symbol.value.origin if isinstance(symbol.value, Named) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
     """An operation on state as it is told: without the values that it stores.
 
-    Operations are equal when they do the same to the same entries; ``locs``, where the source does so, do not count.
-    ``before``: of expiry, the time before which entries go.
+    Actions are equal when they do the same to the same entries; ``locs``, where the source does so, do not count.
+    ``key``: as in `Event`, or the bytes of one that is not known.  ``before``: of expiry, the time before which entries
+    go.
     """
 
-    op: str
+    op: Operation
     objects: tuple[int, ...]
     key: tuple[Expr, ...] | None = None
     index: Expr | None = None
@@ -71,7 +71,7 @@ class Operation:
 
 
 #: What a path does next: a condition that holds on it, or an operation.
-Step = Expr | Operation
+Step = Expr | Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Edit:
 
 def _came(offset: int) -> Expr:
     """The byte of the frame as it came."""
-    return sym(f"pkt.{offset}", 8)
+    return packet_byte(offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +120,26 @@ class Route:
     hidden: tuple[tuple[int, Expr], ...] = ()
 
 
-def routes(analysis: Analysis) -> tuple[dict[int, list[Route]], Names]:
-    """The routes of each port, and what their symbols stand for."""
-    names = Names()
+def routes(analysis: Analysis) -> dict[int, list[Route]]:
+    """The routes of each port."""
+    numbers: dict[Origin, int] = {}
     result: dict[int, list[Route]] = {port: [] for port in range(analysis.ports)}
     for number, path in enumerate(analysis.paths):
-        result[path.port].append(_Path(path, names).route(number))
-    return result, names
+        result[path.port].append(_Path(path, numbers).route(number))
+    return result
+
+
+def _together(raw: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The bytes of a key as one value."""
+    return (concat(*raw),) if raw else ()
 
 
 class _Path:
     """One call path, whose symbols are being renamed."""
 
-    def __init__(self, path: CallPath, names: Names) -> None:
+    def __init__(self, path: CallPath, numbers: dict[Origin, int]) -> None:
         self._path = path
-        self._names = names
+        self._numbers = numbers
         self._known: dict[Expr, Expr] = {}
 
     def route(self, number: int) -> Route:
@@ -152,17 +157,18 @@ class _Path:
         for event in self._path.events:
             yield from conditions[told : event.condition_length]
             told = max(told, event.condition_length)
-            if event.op != "opaque":  # it calculates; what it gives says so where it is used
-                yield self._operation(event)
+            if event.op.effect is not Effect.CALCULATE:  # it calculates; what it gives says so where it is used
+                yield self._action(event)
         yield from conditions[told:]
 
-    def _operation(self, e: Event) -> Operation:
-        return Operation(
+    def _action(self, e: Event) -> Action:
+        given = set(e.op.slots(Role.NAMES, Role.DECIDES))
+        return Action(
             e.op,
             e.objects,
-            self._renamed(e.key),
-            None if e.index is None or self._gives_index(e) else self._rename(e.index),
-            self._rename(e.value) if e.op == "expire" and e.value is not None else None,
+            self._renamed(e.key if e.key is not None else _together(e.raw) or e.operands or None),
+            self._rename(e.index) if e.index is not None and "index" in given else None,
+            self._rename(e.value) if e.value is not None and e.op.effect in _AGED and "value" in given else None,
             e.result,
             frozenset((e.loc,)),
         )
@@ -180,27 +186,14 @@ class _Path:
         return self._known[s]
 
     def _new_name(self, s: Expr) -> Expr:
-        event = self._producer(s)
-        if event is None:
+        event, made = self._path.producer(s), s.value
+        if event is None or not isinstance(made, Produced):
             return s
-        op, number, what = str(s.value).split(".", 2)
-        before = self._path.events[: int(number)]
+        before = self._path.events[: made.event]
         if event.objects:
-            version = sum(e.op not in _READS and not set(e.objects).isdisjoint(event.objects) for e in before)
+            version = sum(e.op.writes and not set(e.objects).isdisjoint(event.objects) for e in before)
         else:
-            version = sum(e.op == op for e in before)
-        operation = self._operation(event)
-        return sym(self._names.name(Origin(op, event.objects, operation.key, operation.index, version, what)), s.width)
-
-    def _gives_index(self, e: Event) -> bool:
-        """The index is not the operation's operand but what it gives."""
-        assert e.index is not None
-        return any(self._producer(s) is e for s in symbols(e.index))
-
-    def _producer(self, s: Expr) -> Event | None:
-        op, _, rest = str(s.value).partition(".")
-        number, _, what = rest.partition(".")
-        events = self._path.events
-        if what and number.isdecimal() and int(number) < len(events) and events[int(number)].op == op:
-            return events[int(number)]
-        return None
+            version = sum(e.op is event.op for e in before)
+        action = self._action(event)
+        origin = Origin(event.op, event.objects, action.key, action.index, version, made.part)
+        return sym(Named(origin, self._numbers.setdefault(origin, len(self._numbers))), s.width)

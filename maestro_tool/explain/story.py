@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from maestro_tool.explain.steps import Edit, Operation
+from maestro_tool.explain.steps import Action, Edit
 from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, conjuncts, leaves
 from maestro_tool.explain.words import Facts, Words, place, rewritten
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import lnot
+from maestro_tool.expr.symbols import NOW
 
 OTHERWISE = "otherwise"
 
@@ -132,7 +133,7 @@ def _bytes(count: int) -> str:
 # --------------------------------------------------------------------------- operations
 
 
-def actions_of(operations: Sequence[Operation], words: Words, known: Sequence[Expr]) -> list[str]:
+def actions_of(operations: Sequence[Action], words: Words, known: Sequence[Expr]) -> list[str]:
     """What operations do, each once; reading and writing one entry is one action."""
     actions: dict[str, str] = {}  # what is done it to -> what is done
     for o in operations:
@@ -144,71 +145,51 @@ def actions_of(operations: Sequence[Operation], words: Words, known: Sequence[Ex
     return [f"{verb} {what}".strip() for what, verb in actions.items()]
 
 
-def action(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, str]:
+def action(o: Action, words: Words, known: Sequence[Expr]) -> tuple[str, str]:
     """A verb, and what it is done to."""
-    names = ", ".join(words.object(n).name for n in o.objects)
+    return o.op.wording.verb, _fill(o.op.wording.what, o, words, known)
+
+
+def briefly(o: Action, words: Words, known: Sequence[Expr]) -> str:
+    """What is done to an object, which is not named again."""
+    return _fill(o.op.wording.brief, o, words, known).strip()
+
+
+def _outcomes(o: Action, words: Words, known: Sequence[Expr]) -> tuple[str, str]:
+    """The conditions of both sides of a lookup."""
+    wording = o.op.wording
+    return _fill(wording.yes, o, words, known), _fill(wording.no, o, words, known)
+
+
+def _fill(template: str, o: Action, words: Words, known: Sequence[Expr]) -> str:
+    """See `operations.row.Wording`."""
+    names = [words.object(n).name for n in o.objects]
     entry = words.entry(o.index, known)
-    of_entry = f" ({entry})" if entry else ""
-    match o.op:
-        case "map_get" | "lpm_lookup":
-            return "look up", f"{words.key(o.key, known)} in {names}"
-        case "map_put":
-            return "put", f"{words.key(o.key, known)} into {names}"
-        case "map_erase":
-            return "erase", f"{words.key(o.key, known)} from {names}"
-        case "lpm_update":
-            prefix, length = o.key or (None, None)
-            if prefix is not None and length is not None:
-                return "set", f"the route {words.key((prefix,), known)}/{words.key((length,), known)} in {names}"
-        case "dmap_get":
-            return "read", names + of_entry
-        case "dmap_put":
-            return "put", f"a new entry into {names}"
-        case "dmap_erase":
-            return "erase", f"an entry from {names}" if not entry else f"{entry} from {names}"
-        case "map_size":
-            return "count", f"all entries of {names}"
-        case "vector_read" | "global_read":
-            return "read", names + of_entry
-        case "vector_write" | "global_write":
-            return "write", names + of_entry
-        case "dchain_allocate":
-            return "take", f"a new index from {names}"
-        case "dchain_rejuvenate":
-            return "refresh", f"the age in {names}{of_entry}"
-        case "dchain_free":
-            return "free", f"the index in {names}{of_entry}"
-        case "dchain_is_allocated":
-            return "check", f"the index in {names}{of_entry}"
-        case "expire":
-            return "forget", f"what is older than {_age(o.before, words, known)} in {names}"
-        case "expire_range":
-            vector, index_map = (words.object(n).name for n in o.objects)
-            start = "" if o.index is None else f" from {words.value(o.index, Facts.of(known))} on"
-            return "erase", f"the keys in {vector}{start} from {index_map}"
-        case "sketch_compute_hashes":
-            return "hash", f"{words.key(o.key, known)} for {names}"
-        case "sketch_refresh":
-            return "refresh", f"the counters of {words.key(o.key, known)} in {names}"
-        case "sketch_fetch":
-            return "read", f"the counters of {words.key(o.key, known)} in {names}"
-        case "sketch_touch_buckets":
-            return "count", f"{words.key(o.key, known)} in {names}"
-        case "sketch_expire":
-            return "forget", f"old counts in {names}"
-        case "cht_find":
-            return "choose", f"an entry of {words.object(o.objects[1]).name} by {words.object(o.objects[0]).name}"
-    by = f" by {words.key(o.key, known)}" if o.key else ""
-    return o.op.replace("_", " "), names + by + of_entry
+    prefix, length = o.key if o.key is not None and len(o.key) == 2 else (None, None)
+    return template.format(
+        verb=o.op.wording.verb,
+        objects=", ".join(names),
+        first=names[0],
+        second=names[-1],
+        key=words.key(o.key, known),
+        prefix=words.key((prefix,), known) if prefix is not None else "",
+        length=words.key((length,), known) if length is not None else "",
+        entry=entry,
+        the_entry=entry or "the index",
+        some=entry or "an entry",
+        of=f" ({entry})" if entry else "",
+        from_on="" if o.index is None else f" from {words.value(o.index, Facts.of(known))} on",
+        age=_age(o.before, words, known),
+    )
 
 
 def _age(before: Expr | None, words: Words, known: Sequence[Expr]) -> str:
     """``now - limit`` is an age of ``limit``."""
     if before is None:
         return "the time limit"
-    if before.op == "add" and _is_now(before.args[0]) and before.args[1].is_const:
+    if before.op == "add" and before.args[0] is NOW and before.args[1].is_const:
         return _duration((1 << before.width) - before.args[1].const)
-    if before.op == "sub" and _is_now(before.args[0]):
+    if before.op == "sub" and before.args[0] is NOW:
         return words.value(before.args[1], Facts())
     return words.value(before, Facts.of(known))
 
@@ -218,31 +199,3 @@ def _duration(nanoseconds: int) -> str:
         if nanoseconds % size == 0:
             return f"{nanoseconds // size} {unit}"
     return f"{nanoseconds} ns"
-
-
-def _is_now(e: Expr) -> bool:
-    return e.op == "sym" and e.value == "now"
-
-
-def _outcomes(o: Operation, words: Words, known: Sequence[Expr]) -> tuple[str, str]:
-    """The conditions of both sides of a lookup."""
-    names = ", ".join(words.object(n).name for n in o.objects)
-    entry = words.entry(o.index, known)
-    match o.op:
-        case "map_get":
-            return f"{words.key(o.key, known)} found in {names}", f"not in {names}"
-        case "dmap_get":
-            return f"found in {names}", f"not in {names}"
-        case "dchain_allocate":
-            return f"{names} has room: take a new index", f"{names} is full"
-        case "dchain_is_allocated" | "dchain_rejuvenate" | "dchain_free":
-            return f"{entry or 'the index'} in use in {names}", f"not in use in {names}"
-        case "sketch_fetch":
-            return f"counters of {words.key(o.key, known)} in {names} above the threshold", "not above the threshold"
-        case "sketch_touch_buckets":
-            return f"{words.key(o.key, known)} counted in {names}", f"no room to count in {names}"
-        case "cht_find":
-            table, chain = (words.object(n).name for n in o.objects)
-            return f"an entry in use in {chain} is chosen by {table}", f"none is in use in {chain}"
-    verb, what = action(o, words, known)
-    return f"{verb} {what}: yes", f"{verb} {what}: no"

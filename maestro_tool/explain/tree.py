@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from maestro_tool.explain.steps import Edit, Operation, Route, Step
+from maestro_tool.explain.steps import Action, Edit, Route, Step
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, land, lnot, symbols
 
@@ -37,7 +37,7 @@ class Test:
 class Lookup:
     """``yes`` where ``operation`` finds, or gets, what it asks for; else ``no``."""
 
-    operation: Operation
+    operation: Action
     yes: Node
     no: Node
 
@@ -55,7 +55,7 @@ End = Leaf | Test | Lookup | Choice
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    operations: tuple[Operation, ...]
+    operations: tuple[Action, ...]
     end: End
 
 
@@ -100,7 +100,7 @@ def unite(a: Node, b: Node) -> Node:
 
 def grow(routes: Sequence[Route], at: int = 0, forked: int = 0) -> Node:
     """The tree of ``routes``, which agree in the steps before ``at`` and were parted last at ``forked``."""
-    operations: list[Operation] = []
+    operations: list[Action] = []
     while True:
         ways = _ways(routes, at)
         if len(ways) > 1:
@@ -108,7 +108,7 @@ def grow(routes: Sequence[Route], at: int = 0, forked: int = 0) -> Node:
         step = next(iter(ways))
         if step is None:
             return Node(tuple(operations), _leaf(routes, forked))
-        if isinstance(step, Operation):
+        if isinstance(step, Action):
             locs = frozenset[int]().union(*(_operation(r, at).locs for r in routes))
             operations.append(replace(step, locs=locs))
         # A condition that all share leaves no choice: nothing else is possible, or permitted, here.
@@ -123,9 +123,9 @@ def _ways(routes: Sequence[Route], at: int) -> dict[Step | None, list[Route]]:
     return ways
 
 
-def _operation(route: Route, at: int) -> Operation:
+def _operation(route: Route, at: int) -> Action:
     step = route.steps[at]
-    assert isinstance(step, Operation)
+    assert isinstance(step, Action)
     return step
 
 
@@ -141,7 +141,7 @@ def _leaf(routes: Sequence[Route], forked: int) -> End:
 
 
 def _fork(ways: dict[Step | None, list[Route]], at: int, forked: int) -> End:
-    operations = [s for s in ways if isinstance(s, Operation)]
+    operations = [s for s in ways if isinstance(s, Action)]
     if len(operations) == len(ways) == 2 and len({replace(s, result=None) for s in operations}) == 1:
         found = {s.result: rs for s, rs in zip(operations, ways.values(), strict=True)}
         if found.keys() == {True, False}:
@@ -153,7 +153,7 @@ def _fork(ways: dict[Step | None, list[Route]], at: int, forked: int) -> End:
             )
     together: dict[Step | None, list[Route]] = {}
     for step, routes in ways.items():
-        asked = replace(step, result=None) if isinstance(step, Operation) else step
+        asked = replace(step, result=None) if isinstance(step, Action) else step
         together.setdefault(asked, []).extend(routes)
     groups = list(together.values())
     inputs = frozenset[Expr]().union(*(symbols(_guard(rs, at)) for rs in groups))

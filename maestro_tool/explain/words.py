@@ -11,13 +11,25 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
-from maestro_tool.explain.steps import Names, Origin
+from maestro_tool.explain.steps import Origin, origin_of
 from maestro_tool.explain.tree import conjuncts
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, compare, const, ite, lnot, substitute, sym, symbols
+from maestro_tool.expr.nodes import FALSE, TRUE, compare, const, ite, lnot, substitute, symbols
+from maestro_tool.expr.operators import OPERATORS
+from maestro_tool.expr.symbols import (
+    PACKET_LENGTH,
+    InputPort,
+    Now,
+    Option,
+    PacketByte,
+    PacketLength,
+    is_packet_byte,
+    packet_byte,
+)
 from maestro_tool.expr.text import packet_span
+from maestro_tool.operations.row import Effect
 from maestro_tool.packet.classes import ETHERNET_LENGTH
-from maestro_tool.packet.terms import INFIX, Terms, swapped
+from maestro_tool.packet.terms import Terms, swapped
 from maestro_tool.symex.callpath import Analysis, StateObject
 
 #: Longer texts are said by what they depend on.
@@ -49,7 +61,6 @@ _ICMP = {(34, 1): "ICMP type", (35, 1): "ICMP code", (36, 2): "ICMP checksum"}
 
 #: Bits of byte 14.
 _NIBBLES = {(7, 4): "IP version", (3, 0): "IHL"}
-_LENGTH = sym("pkt_len", 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,7 @@ def _facts(conditions: tuple[Expr, ...]) -> Facts:
 
 
 #: Where the protocol is, in IPv4 and in IPv6.
-_PROTOCOL = (sym("pkt.23", 8), sym("pkt.20", 8))
+_PROTOCOL = (packet_byte(23), packet_byte(20))
 
 
 @lru_cache(maxsize=256)
@@ -122,7 +133,7 @@ _BARE = Terms({})
 class Words:
     """Says expressions of one analysis."""
 
-    def __init__(self, analysis: Analysis, names: Names) -> None:
+    def __init__(self, analysis: Analysis) -> None:
         self._objects = {o.id: o for o in analysis.objects}
         self._stored = {
             event.key_home[0]: self._objects[event.objects[0]].key or ()
@@ -130,7 +141,6 @@ class Words:
             for event in path.events
             if event.key_home is not None
         }
-        self._names = names
 
     def object(self, number: int) -> StateObject:
         return self._objects[number]
@@ -158,20 +168,19 @@ class Words:
         work = list(inputs)
         while work:
             s = work.pop()
-            origin = self._names.origin(s)
-            if origin is not None and origin.op == "opaque" and origin.key:
+            origin = origin_of(s)
+            if origin is not None and not origin.objects and origin.key:
                 work += [x for k in origin.key for x in symbols(k)]
             else:
                 found.add(s)
         return found
 
     def _input(self, s: Expr, facts: Facts) -> str:
-        origin = self._names.origin(s)
+        origin = origin_of(s)
         if origin is not None:
             return self._objects[origin.objects[0]].name if origin.objects else "a function that is not followed"
-        name = str(s.value)
-        if name.startswith("pkt."):
-            return _field_of(int(name[4:]), facts)
+        if isinstance(s.value, PacketByte):
+            return _field_of(s.value.offset, facts)
         return self._symbol(s)
 
     def _atom(self, e: Expr, facts: Facts) -> str:
@@ -206,7 +215,7 @@ class Words:
 
     def _comparison(self, e: Expr, facts: Facts) -> str:
         left, right = self._terms(facts).equality(*e.args) if e.op == "eq" else e.args
-        sign = INFIX[e.op]
+        sign = OPERATORS[e.op].in_c
         if sign == "==":
             if (name := _kind(left, facts, right) or self._prefix(left, right, facts)) is not None:
                 return name
@@ -249,7 +258,7 @@ class Words:
     def _named(self, e: Expr, facts: Facts) -> str | None:
         """What is no field of the frame: its byte order is not known."""
         if e.op == "sym":
-            return None if str(e.value).startswith("pkt.") else self._symbol(e)
+            return None if is_packet_byte(e) else self._symbol(e)
         if facts.ipv4 and e.op == "extract" and packet_span(e.args[0]) == (14, 15):
             return _NIBBLES.get(e.bounds)
         if e.op != "concat" or _begins_with_frame(e):
@@ -274,12 +283,12 @@ class Words:
 
     def _run(self, e: Expr) -> str | None:
         """Consecutive bytes of one entry."""
-        origins = [self._names.origin(a) for a in e.args if a.op == "sym" and a.width == 8]
+        origins = [origin_of(a) for a in e.args if a.op == "sym" and a.width == 8]
         first = origins[0] if origins else None
-        if first is None or len(origins) != len(e.args) or not first.what.isdecimal():
+        if first is None or len(origins) != len(e.args) or not isinstance(first.part, int):
             return None
-        offset = int(first.what)
-        if origins != [replace(first, what=str(offset + n)) for n in range(len(origins))]:
+        offset = first.part
+        if origins != [replace(first, part=offset + n) for n in range(len(origins))]:
             return None
         return self._bytes(first, offset, len(origins))
 
@@ -293,27 +302,25 @@ class Words:
         return f"{obj.name}[{first}..{first + count - 1}]" if count > 1 else f"{obj.name}[{first}]"
 
     def _symbol(self, s: Expr) -> str:
-        name = str(s.value)
-        if name.startswith("cfg."):
-            return name[4:]
-        origin = self._names.origin(s)
+        match s.value:
+            case Option(where):
+                return where
+            case PacketLength():
+                return "frame length"
+            case Now():
+                return "time"
+            case InputPort():
+                return "port"
+        origin = origin_of(s)
         if origin is None:
-            return {"pkt_len": "frame length", "now": "time", "device": "port"}.get(name, name)
+            return str(s.value)
         if not origin.objects:
             return f"a value of ({self.inputs([s])})" if origin.key else "an unknown value"
+        if isinstance(origin.part, int):
+            return self._bytes(origin, origin.part, 1)
         obj = self._objects[origin.objects[0]].name
-        match origin.op:
-            case "map_get" | "dmap_get" | "lpm_lookup":
-                return f"number found in {obj}"
-            case "map_size":
-                return f"number of entries of {obj}"
-            case "dchain_allocate":
-                return f"new index of {obj}"
-            case "expire" | "expire_range":
-                return f"number of entries expired in {obj}"
-        if origin.what.isdecimal():
-            return self._bytes(origin, int(origin.what), 1)
-        return f"{origin.what} of {obj}"
+        gives = origin.op.wording.gives
+        return gives.format(first=obj) if gives else f"{origin.part} of {obj}"
 
     # ----------------------------------------------------------------- entries
 
@@ -330,7 +337,7 @@ class Words:
         while e.op in ("zext", "sext") or (e.op == "extract" and e.bounds[1] == 0):
             e = e.args[0]
         text = self.value(e, facts)
-        origins = {self._names.origin(s) for s in symbols(e)}
+        origins = {origin_of(s) for s in symbols(e)}
         if None in origins or any(e.op not in ("sym", "concat") for _ in origins):
             return f"port {text}"
         return f"the port {text.removeprefix('number ')}" if text.startswith("number") else f"the port stored in {text}"
@@ -350,16 +357,19 @@ class Words:
         inner = index
         while inner.op in ("zext", "sext"):
             inner = inner.args[0]
-        origin = self._names.origin(inner) if inner.op == "sym" else None
+        origin = origin_of(inner) if inner.op == "sym" else None
         if origin is not None and origin.objects:
-            if origin.op == "map_get" and origin.key is not None and len(origin.key) == 1:
-                return f"entry of {self.key(origin.key, known)}"
-            if origin.op in ("map_get", "dmap_get"):
-                return f"entry found in {self._objects[origin.objects[0]].name}"
-            if origin.op in ("dchain_allocate", "cht_find"):
-                return "new entry" if origin.op == "dchain_allocate" else "chosen entry"
-        if origin is not None and (origin.op, origin.what) == ("opaque", "expired"):
-            return "expired entry"
+            match origin.op.effect:
+                case Effect.GET if origin.key is not None and len(origin.key) == 1:
+                    return f"entry of {self.key(origin.key, known)}"
+                case Effect.GET:
+                    return f"entry found in {self._objects[origin.objects[0]].name}"
+                case Effect.ALLOCATE:
+                    return "new entry"
+                case Effect.CHOOSE:
+                    return "chosen entry"
+                case Effect.FREE:
+                    return "expired entry"
         return f"entry {self.value(index, Facts.of(known))}"
 
 
@@ -386,7 +396,7 @@ def _field_of(offset: int, facts: Facts) -> str:
 
 
 def _begins_with_frame(e: Expr) -> bool:
-    return e.args[0].op == "sym" and str(e.args[0].value).startswith("pkt.")
+    return is_packet_byte(e.args[0])
 
 
 #: Bytes whose lowest bit says that the address is a group's (IEEE 802).
@@ -417,7 +427,7 @@ def _names(left: Expr, value: int, facts: Facts) -> tuple[str, str] | None:
         field, mask = masked
         if packet_span(field) == (20, 22) and mask in (0x3FFF, 0x1FFF):
             return ("no fragment", "fragment") if mask == 0x3FFF else ("fragment offset 0", "fragment offset not 0")
-    if value == 0 and left.op == "sym" and str(left.value).startswith("opaque.") and str(left.value).endswith(".room"):
+    if value == 0 and (origin := origin_of(left)) is not None and origin.part == "room":
         return "no room in front of the frame", "room in front of the frame"
     if left.op == "extract" and left.bounds == (0, 0) and (byte := packet_span(left.args[0])) is not None:
         name = _GROUP_BITS.get(byte[0], "") if byte[1] == byte[0] + 1 else ""
@@ -446,7 +456,7 @@ def _about_frame(e: Expr) -> bool:
     """A header field, or part of one."""
     while e.op in ("extract", "zext", "sext"):
         e = e.args[0]
-    return _span_any_order(e) is not None or e is _LENGTH
+    return _span_any_order(e) is not None or e is PACKET_LENGTH
 
 
 def _alternatives(e: Expr) -> list[Expr]:
@@ -461,9 +471,9 @@ def _length_bound(e: Expr, least: int) -> tuple[bool, int] | None:
         return None
     (left, less_left), (right, less_right) = (_less_header(a, least) for a in e.args)
     strict = e.op.endswith("lt")
-    if left.is_const and right is _LENGTH:
+    if left.is_const and right is PACKET_LENGTH:
         return True, left.const + strict + less_right
-    if right.is_const and left is _LENGTH:
+    if right.is_const and left is PACKET_LENGTH:
         return False, right.const + (not strict) + less_left
     return None
 
@@ -475,7 +485,7 @@ def _less_header(e: Expr, least: int) -> tuple[Expr, int]:
     if e.op == "add" and e.args[1].is_const:
         inner = e.args[0].args[0] if e.args[0].op == "zext" else e.args[0]
         less = (1 << e.width) - e.args[1].const
-        if inner is _LENGTH and less <= max(least, ETHERNET_LENGTH):
+        if inner is PACKET_LENGTH and less <= max(least, ETHERNET_LENGTH):
             return inner, less
     return e, 0
 
@@ -506,8 +516,7 @@ def _without_weaker_lengths(parts: list[Expr], known: int) -> list[Expr]:
 
 def _order(s: Expr) -> tuple[object, ...]:
     """The packet first, then the state, the configuration, the time."""
-    name = str(s.value)
-    return name.split(".")[0] in ("now", "cfg"), _natural(name)
+    return isinstance(s.value, Now | Option), _natural(str(s.value))
 
 
 def _natural(name: str) -> tuple[object, ...]:

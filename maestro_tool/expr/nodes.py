@@ -8,15 +8,19 @@ which is how C spells a Boolean.  z3 is not needed for any of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final
 from weakref import WeakValueDictionary
+
+from maestro_tool.expr.operators import ARITHMETIC, OPERATORS
+from maestro_tool.expr.operators import signed as signed
+from maestro_tool.expr.walk import bottom_up
 
 _TABLE: WeakValueDictionary[tuple[object, ...], Expr] = WeakValueDictionary()
 
 
 class Expr:
-    """``op`` with ``args``; ``value`` holds a constant, a symbol's name, or extract bounds (hi, lo).
+    """``op`` with ``args``; ``value`` holds a constant, a symbol (`expr.symbols`), or extract bounds (hi, lo).
 
     ``depth`` is the longest way to a leaf: foldings that descend into arguments stop at deep terms, so that
     building an expression stays cheap (subterms are shared; descending is not).
@@ -26,7 +30,7 @@ class Expr:
     op: str
     width: int
     args: tuple[Expr, ...]
-    value: int | str | tuple[int, int] | None
+    value: Hashable
     depth: int
     _hash: int
     _symbols: frozenset[Expr] | None
@@ -59,7 +63,7 @@ class Expr:
         return (_make, (self.op, self.width, self.args, self.value))
 
 
-def _make(op: str, width: int, args: tuple[Expr, ...] = (), value: int | str | tuple[int, int] | None = None) -> Expr:
+def _make(op: str, width: int, args: tuple[Expr, ...] = (), value: Hashable = None) -> Expr:
     key = (op, width, value, *map(id, args))
     found = _TABLE.get(key)
     if found is not None:
@@ -77,8 +81,9 @@ def const(value: int, width: int) -> Expr:
     return _make("const", width, (), value & ((1 << width) - 1))
 
 
-def sym(name: str, width: int) -> Expr:
-    return _make("sym", width, (), name)
+def sym(symbol: Hashable, width: int) -> Expr:
+    """A free variable; ``symbol`` says what it stands for (`expr.symbols`), its text orders expressions."""
+    return _make("sym", width, (), symbol)
 
 
 TRUE: Final = _make("const", 0, (), 1)
@@ -89,55 +94,23 @@ def boolean(value: bool) -> Expr:
     return TRUE if value else FALSE
 
 
-def signed(value: int, width: int) -> int:
-    return value - (1 << width) if value >> (width - 1) else value
-
-
-FOLD: Final[dict[str, Callable[[int, int, int], int]]] = {
-    "add": lambda a, b, w: a + b,
-    "sub": lambda a, b, w: a - b,
-    "mul": lambda a, b, w: a * b,
-    # SMT-LIB semantics for division by zero; the executor reports the C error before it gets here.
-    "udiv": lambda a, b, w: a // b if b else -1,
-    "urem": lambda a, b, w: a % b if b else a,
-    "sdiv": lambda a, b, w: _sdiv(signed(a, w), signed(b, w)),
-    "srem": lambda a, b, w: _srem(signed(a, w), signed(b, w)),
-    "and": lambda a, b, w: a & b,
-    "or": lambda a, b, w: a | b,
-    "xor": lambda a, b, w: a ^ b,
-    "shl": lambda a, b, w: a << b if b < w else 0,
-    "lshr": lambda a, b, w: a >> b if b < w else 0,
-    "ashr": lambda a, b, w: signed(a, w) >> min(b, w - 1),
-}
-
-
-def _sdiv(a: int, b: int) -> int:
-    if b == 0:
-        return 1 if a < 0 else -1
-    q = abs(a) // abs(b)
-    return q if (a < 0) == (b < 0) else -q
-
-
-def _srem(a: int, b: int) -> int:
-    if b == 0:
-        return a
-    r = abs(a) % abs(b)
-    return -r if a < 0 else r
-
-
 #: Foldings do not descend into terms deeper than this (2**depth visits at worst).
 MAX_DESCENT: Final = 8
 
-COMMUTATIVE: Final = frozenset({"add", "mul", "and", "or", "xor"})
+
+def _constant(op: str, width: int, shape: object, *args: Expr) -> Expr:
+    """What ``op`` makes of constants."""
+    return const(OPERATORS[op].fold(shape, *(a.const for a in args)), width)
 
 
 def binary(op: str, a: Expr, b: Expr) -> Expr:
-    """``a op b`` for the arithmetic operations of the table above; both have one width."""
+    """``a op b`` for the operators of the form `operators.ARITHMETIC`; both have one width."""
     w = a.width
     assert w == b.width and w > 0, (op, a, b)
+    operator = OPERATORS[op]
     if a.is_const and b.is_const:
-        return const(FOLD[op](a.const, b.const, w), w)
-    if op in COMMUTATIVE and a.is_const:
+        return const(operator.fold(w, a.const, b.const), w)
+    if operator.commutative and a.is_const:
         a, b = b, a
     if b.is_const:
         c = b.const
@@ -162,7 +135,7 @@ def binary(op: str, a: Expr, b: Expr) -> Expr:
         if op == "sub":
             return binary("add", a, const(-c, w))
         if op in ("add", "xor", "or") and a.op == op and a.args[1].is_const:
-            return binary(op, a.args[0], const(FOLD[op](a.args[1].const, c, w), w))
+            return binary(op, a.args[0], binary(op, a.args[1], b))
         if op in ("shl", "lshr") and c >= w:
             return const(0, w)
         if op == "shl":
@@ -178,7 +151,7 @@ def binary(op: str, a: Expr, b: Expr) -> Expr:
         merged = _merge_disjoint(a, b)
         if merged is not None:
             return merged
-    if op in COMMUTATIVE and not b.is_const and repr_key(b) < repr_key(a):
+    if operator.commutative and not b.is_const and repr_key(b) < repr_key(a):
         a, b = b, a
     return _make(op, w, (a, b))
 
@@ -264,7 +237,7 @@ def concat(*parts: Expr) -> Expr:
 
 def _join(a: Expr, b: Expr) -> Expr | None:
     if a.is_const and b.is_const:
-        return const(a.const << b.width | b.const, a.width + b.width)
+        return _constant("concat", a.width + b.width, (a.width, b.width), a, b)
     if a.op == "extract" and b.op == "extract" and a.args[0] is b.args[0]:
         (ah, al), (bh, bl) = a.bounds, b.bounds
         if al == bh + 1:
@@ -280,7 +253,7 @@ def extract(e: Expr, high: int, low: int) -> Expr:
     if width == e.width:
         return e
     if e.is_const:
-        return const(e.const >> low, width)
+        return _constant("extract", width, (high, low), e)
     if e.op == "extract":
         base = e.bounds[1]
         return extract(e.args[0], base + high, base + low)
@@ -325,7 +298,7 @@ def zext(e: Expr, width: int) -> Expr:
     if width == e.width:
         return e
     if e.is_const:
-        return const(e.const, width)
+        return _constant("zext", width, e.width, e)
     if e.op == "zext":
         return zext(e.args[0], width)
     if e.op == "ite" and e.args[1].is_const and e.args[2].is_const:
@@ -340,7 +313,7 @@ def sext(e: Expr, width: int) -> Expr:
     if width == e.width:
         return e
     if e.is_const:
-        return const(signed(e.const, e.width), width)
+        return _constant("sext", width, e.width, e)
     if e.op == "zext":
         return zext(e.args[0], width)
     if e.op == "ite" and e.args[1].is_const and e.args[2].is_const:
@@ -354,7 +327,7 @@ def neg(e: Expr) -> Expr:
 
 def bv_not(e: Expr) -> Expr:
     if e.is_const:
-        return const(~e.const, e.width)
+        return _constant("not", e.width, e.width, e)
     if e.op == "not":
         return e.args[0]
     return _make("not", e.width, (e,))
@@ -404,7 +377,7 @@ def eq(a: Expr, b: Expr) -> Expr:
         if a.op == "concat" and any(p.is_const for p in a.args):
             return _eq_parts(a, c)
         if a.op in ("add", "xor") and a.args[1].is_const:
-            return eq(a.args[0], const(FOLD["sub" if a.op == "add" else "xor"](c, a.args[1].const, a.width), a.width))
+            return eq(a.args[0], binary("sub" if a.op == "add" else "xor", b, a.args[1]))
     else:
         if a.op == "zext" and b.op == "zext":
             n = max(a.args[0].width, b.args[0].width)
@@ -434,14 +407,6 @@ def _eq_parts(a: Expr, value: int) -> Expr:
     return conjunction
 
 
-_COMPARE: Final[dict[str, Callable[[int, int, int], bool]]] = {
-    "ult": lambda a, b, w: a < b,
-    "ule": lambda a, b, w: a <= b,
-    "slt": lambda a, b, w: signed(a, w) < signed(b, w),
-    "sle": lambda a, b, w: signed(a, w) <= signed(b, w),
-}
-
-
 def compare(op: str, a: Expr, b: Expr) -> Expr:
     """eq ne ult ule ugt uge slt sle sgt sge -> Boolean."""
     if op == "eq":
@@ -453,7 +418,7 @@ def compare(op: str, a: Expr, b: Expr) -> Expr:
     w = a.width
     assert w == b.width and w > 0
     if a.is_const and b.is_const:
-        return boolean(_COMPARE[op](a.const, b.const, w))
+        return boolean(bool(OPERATORS[op].fold(w, a.const, b.const)))
     if a is b:
         return boolean(op in ("ule", "sle"))
     if op[0] == "s" and _non_negative(a) and _non_negative(b):
@@ -501,7 +466,7 @@ def lnot(e: Expr) -> Expr:
         return FALSE if e is TRUE else TRUE
     if e.op == "lnot":
         return e.args[0]
-    if e.op in _COMPARE:
+    if e.op in ("ult", "ule", "slt", "sle"):
         return compare(e.op[0] + ("lt" if e.op[1:] == "le" else "le"), e.args[1], e.args[0])
     return _make("lnot", 0, (e,))
 
@@ -532,75 +497,47 @@ def lor(a: Expr, b: Expr) -> Expr:
 
 def symbols(e: Expr) -> frozenset[Expr]:
     """All symbols that occur in ``e``; found once."""
+    if e.op == "sym":
+        return frozenset((e,))  # not kept: an expression that knows itself would never be freed
     if e._symbols is None:
         found: set[Expr] = set()
-        seen: set[Expr] = set()
-        work = [e]
-        while work:
-            x = work.pop()
-            if x in seen:
-                continue
-            seen.add(x)
-            if x.op == "sym":
-                found.add(x)
-            elif x._symbols is not None:
-                found |= x._symbols
-            else:
-                work.extend(x.args)
-        if e.op == "sym":
-            return frozenset(found)  # not kept: an expression that knows itself would never be freed
+
+        def collect(x: Expr, _: list[None]) -> None:
+            found.update(symbols(x) if x.op == "sym" else x._symbols or ())
+
+        bottom_up(e, collect, {}, lambda x: x.args if x._symbols is None else ())
         e._symbols = frozenset(found)
     return e._symbols
 
 
-def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
+_CONSTRUCTORS: Final[dict[str, Callable[[Sequence[Expr], int, Any], Expr]]] = {
+    "eq": lambda a, width, value: eq(*a),
+    "land": lambda a, width, value: land(*a),
+    "lor": lambda a, width, value: lor(*a),
+    "lnot": lambda a, width, value: lnot(*a),
+    "not": lambda a, width, value: bv_not(*a),
+    "ite": lambda a, width, value: ite(*a),
+    "concat": lambda a, width, value: concat(*a),
+    "extract": lambda a, width, value: extract(a[0], *value),
+    "zext": lambda a, width, value: zext(a[0], width),
+    "sext": lambda a, width, value: sext(a[0], width),
+}
+
+
+def build(op: str, args: Sequence[Expr], width: int = 0, value: Any = None) -> Expr:
+    """The term of any operator, folded.  ``width``, ``value``: where arguments do not say everything (extensions and
+    extracts).  KeyError if the operator is unknown."""
+    constructor = _CONSTRUCTORS.get(op)
+    if constructor is not None:
+        return constructor(args, width, value)
+    return binary(op, *args) if OPERATORS[op].form is ARITHMETIC else compare(op, *args)
+
+
+def rebuild(e: Expr, args: Sequence[Expr]) -> Expr:
     """``e`` with other arguments (of the same widths), folded again."""
-    match e.op:
-        case "const" | "sym":
-            return e
-        case "extract":
-            return extract(args[0], *e.bounds)
-        case "zext":
-            return zext(args[0], e.width)
-        case "sext":
-            return sext(args[0], e.width)
-    return build(e.op, args)
-
-
-def build(op: str, args: tuple[Expr, ...]) -> Expr:
-    """``op`` applied to ``args``, for operations whose arguments say everything; KeyError if unknown."""
-    match op:
-        case "concat":
-            return concat(*args)
-        case "not":
-            return bv_not(args[0])
-        case "ite":
-            return ite(*args)
-        case "lnot":
-            return lnot(args[0])
-        case "land":
-            return land(*args)
-        case "lor":
-            return lor(*args)
-        case "eq" | "ult" | "ule" | "slt" | "sle":
-            return compare(op, *args)
-        case _:
-            return binary(op, *args)
+    return build(e.op, args, e.width, e.value) if args else e
 
 
 def substitute(e: Expr, values: dict[Expr, Expr]) -> Expr:
-    """``e`` with symbols replaced, folded again.  Iterative: expressions may be deep."""
-    done: dict[Expr, Expr] = dict(values)
-    stack = [e]
-    while stack:
-        x = stack[-1]
-        if x in done:
-            stack.pop()
-            continue
-        missing = [a for a in x.args if a not in done]
-        if missing:
-            stack.extend(missing)
-            continue
-        done[x] = rebuild(x, tuple(done[a] for a in x.args)) if x.args else x
-        stack.pop()
-    return done[e]
+    """``e`` with symbols replaced, folded again."""
+    return bottom_up(e, rebuild, dict(values))

@@ -7,18 +7,12 @@ from typing import Any
 
 from maestro_tool.expr import nodes
 from maestro_tool.expr.nodes import Expr
+from maestro_tool.expr.operators import OPERATORS, PART
+from maestro_tool.expr.symbols import PacketByte, Produced, parse
+from maestro_tool.expr.walk import bottom_up
 
-_INFIX = {
-    "add": "+", "sub": "-", "mul": "*", "udiv": "/", "urem": "%", "sdiv": "/s", "srem": "%s", "and": "&",
-    "or": "|", "xor": "^", "shl": "<<", "lshr": ">>", "ashr": ">>s", "eq": "==", "ult": "<", "ule": "<=",
-    "slt": "<s", "sle": "<=s", "land": "&&", "lor": "||",
-}  # fmt: skip
-
-#: Number of arguments of every operation (None: one or more); also the list of what JSON may hold.
-_ARITY: dict[str, int | None] = {
-    **dict.fromkeys(_INFIX, 2), "const": 0, "sym": 0, "extract": 1, "zext": 1, "sext": 1, "not": 1, "lnot": 1,
-    "ite": 3, "concat": None,
-}  # fmt: skip
+#: What JSON holds beside the operators.
+_LEAVES = ("const", "sym")
 
 #: Widest bit-vector accepted from JSON: a whole frame.
 _MAX_WIDTH = 1 << 19
@@ -44,8 +38,7 @@ def _show(e: Expr, room: list[int]) -> str:
                 return "true" if e.const else "false"
             return _number(e.const, e.width)
         case "sym":
-            name = str(e.value)
-            return f"pkt[{name[4:]}]" if name.startswith("pkt.") else name
+            return f"pkt[{e.value.offset}]" if isinstance(e.value, PacketByte) and not e.value.packet else str(e.value)
         case "concat":
             span = packet_span(e)
             if span:
@@ -72,7 +65,7 @@ def _show(e: Expr, room: list[int]) -> str:
             return _show_eq(e, "==", room)
         case "ite":
             return f"({args[0]} ? {args[1]} : {args[2]})"
-    return f"({args[0]} {_INFIX[e.op]} {args[1]})"
+    return f"({args[0]} {OPERATORS[e.op].text} {args[1]})"
 
 
 def _number(value: int, width: int) -> str:
@@ -99,17 +92,20 @@ def _reversed(e: Expr) -> Expr:
 
 def _byte_run(e: Expr) -> str | None:
     """``vector_read.5[0..7]`` for the bytes that one event read, in memory (``le``) or in wire order."""
-    names = [str(a.value).rpartition(".") for a in e.args]
-    if any(a.op != "sym" or a.width != 8 or not n[2].isdigit() for a, n in zip(e.args, names, strict=True)):
+    numbers: list[int] = []
+    read: set[str] = set()
+    for a in e.args:
+        if not isinstance(a.value, Produced) or not isinstance(a.value.part, int):
+            return None
+        numbers.append(a.value.part)
+        read.add(f"{a.value.operation}.{a.value.event}")
+    if len(read) != 1:
         return None
-    if len({n[0] for n in names}) != 1 or not names[0][0]:
-        return None
-    numbers = [int(n[2]) for n in names]
-    count = len(numbers)
+    name, count = read.pop(), len(numbers)
     if numbers == list(range(numbers[0], numbers[0] + count)):
-        return f"{names[0][0]}[{numbers[0]}..{numbers[-1]}]"
+        return f"{name}[{numbers[0]}..{numbers[-1]}]"
     if numbers == list(range(numbers[0], numbers[0] - count, -1)):
-        return f"le({names[0][0]}[{numbers[-1]}..{numbers[0]}])"
+        return f"le({name}[{numbers[-1]}..{numbers[0]}])"
     return None
 
 
@@ -118,9 +114,9 @@ def packet_span(e: Expr) -> tuple[int, int] | None:
     parts = e.args if e.op == "concat" else (e,)
     first = end = None
     for p in parts:
-        if p.op != "sym" or not str(p.value).startswith("pkt."):
+        if not isinstance(p.value, PacketByte) or p.value.packet:
             return None
-        n = int(str(p.value)[4:])
+        n = p.value.offset
         if end is None:
             first = n
         elif n != end:
@@ -141,21 +137,19 @@ class Pool:
 
     def add(self, e: Expr) -> int:
         """Index of ``e`` in the table."""
-        stack = [e]
-        while stack:
-            x = stack[-1]
-            if x in self._index:
-                stack.pop()
-                continue
-            missing = [a for a in x.args if a not in self._index]
-            if missing:
-                stack.extend(missing)
-                continue
-            value = list(x.value) if isinstance(x.value, tuple) else x.value
-            self._index[x] = len(self.entries)
-            self.entries.append([x.op, x.width, value, *(self._index[a] for a in x.args)])
-            stack.pop()
-        return self._index[e]
+        return bottom_up(e, self._append, self._index)
+
+    def _append(self, e: Expr, args: list[int]) -> int:
+        self.entries.append([e.op, e.width, _value_to_json(e), *args])
+        return len(self.entries) - 1
+
+
+def _value_to_json(e: Expr) -> int | str | list[int] | None:
+    if e.op == "sym":
+        return str(e.value)
+    if e.op == "extract":
+        return list(e.bounds)
+    return e.const if e.is_const else None
 
 
 def read_pool(entries: Any) -> list[Expr]:
@@ -170,59 +164,40 @@ def _read_node(entry: Any, known: Sequence[Expr]) -> Expr:
     if not isinstance(entry, list) or len(entry) < 3:
         raise ValueError(f"not an expression node: {entry!r:.80}")
     op, width, value, *rest = entry
-    if not isinstance(op, str) or op not in _ARITY:
+    if not isinstance(op, str) or op not in (*_LEAVES, *OPERATORS):
         raise ValueError(f"unknown operation {op!r:.80}")
     if type(width) is not int or not 0 <= width <= _MAX_WIDTH:
         raise ValueError(f"bad width {width!r:.80}")
     if any(type(i) is not int or not 0 <= i < len(known) for i in rest):
         raise ValueError(f"bad argument in {op}")
     args = tuple(known[i] for i in rest)
-    if len(args) != _ARITY[op] and not (_ARITY[op] is None and args):
+    if op in OPERATORS:
+        return _read_operation(op, width, value, args)
+    if args:
         raise ValueError(f"wrong number of arguments for {op}")
     if op == "const":
         if type(value) is not int or not 0 <= value < 1 << max(width, 1):
             raise ValueError(f"bad constant {value!r:.80}")
         return nodes.const(value, width) if width else nodes.boolean(bool(value))
-    if op == "sym":
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"bad symbol {value!r:.80}")
-        return nodes.sym(value, width)
-    _check_widths(op, width, value, args)
-    if op == "extract":
-        result = nodes.extract(args[0], value[0], value[1])
-    elif op in ("zext", "sext"):
-        result = nodes.zext(args[0], width) if op == "zext" else nodes.sext(args[0], width)
-    else:
-        result = nodes.build(op, args)
-    if result.width != width:
-        raise ValueError(f"width of {op} does not match")
-    return result
+    if not isinstance(value, str):
+        raise ValueError(f"bad symbol {value!r:.80}")
+    return nodes.sym(parse(value, width), width)
 
 
-def _check_widths(op: str, width: int, value: Any, args: tuple[Expr, ...]) -> None:
-    widths = [a.width for a in args]
-    if op == "extract":
+def _read_operation(op: str, width: int, value: Any, args: tuple[Expr, ...]) -> Expr:
+    form = OPERATORS[op].form
+    if len(args) != form.arity and not (form.arity is None and args):
+        raise ValueError(f"wrong number of arguments for {op}")
+    if form is PART:
         if not (isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)):
-            raise ValueError("bad bounds of extract")
-        if not 0 <= value[1] <= value[0] < widths[0]:
-            raise ValueError("bounds of extract outside of its argument")
-        return
-    if value is not None:
+            raise ValueError(f"bad bounds of {op}")
+        if not 0 <= value[1] <= value[0] < args[0].width or width != value[0] - value[1] + 1:
+            raise ValueError(f"bounds of {op} outside of its argument")
+    elif value is not None:
         raise ValueError(f"{op} has no value")
-    if op in ("land", "lor", "lnot"):
-        fine = not any(widths)
-    elif op == "ite":
-        fine = widths[0] == 0 and widths[1] == widths[2]
-    elif op in ("zext", "sext"):
-        fine = 0 < widths[0] <= width
-    elif op == "eq":
-        fine = widths[0] == widths[1]
-    elif op in ("concat", "not"):
-        fine = all(widths)
-    else:
-        fine = widths[0] == widths[1] > 0
-    if not fine:
+    if form.width(tuple(a.width for a in args), width) != width:
         raise ValueError(f"widths of {op} do not fit")
+    return nodes.build(op, args, width, value)
 
 
 def to_json(e: Expr) -> list[Any]:

@@ -1,6 +1,5 @@
 """YAML -> NicProfile.  Every mistake becomes an `InputError` at its line and column.
 
-YAML is read as nodes, never as Python objects, so nothing is executed and each value keeps its place.
 ``extends: NAME`` takes another profile's values first: mappings merge by key, all else is replaced, and a
 key set to null is taken away.
 """
@@ -8,31 +7,15 @@ key set to null is taken away.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
-
-from maestro_tool.diagnostics import InputError, SourceLocation
+from maestro_tool import located_yaml
+from maestro_tool.diagnostics import InputError
+from maestro_tool.located_yaml import Located
 from maestro_tool.nic.profile import NicProfile
-
-MAX_BYTES = 256 * 1024
-#: Bounds what aliases can unfold to; the largest profile of ours has some 300 values.
-MAX_VALUES = 10_000
-MAX_DEPTH = 20
-_SCALARS = {f"tag:yaml.org,2002:{t}" for t in ("str", "int", "float", "bool", "null")}
-
-
-@dataclass(frozen=True, slots=True)
-class _Located:
-    """A YAML value with its place; mappings keep the place of each key too."""
-
-    value: Any  # scalar, list[_Located] or dict[str, tuple[SourceLocation, _Located]]
-    location: SourceLocation
 
 
 def find_profiles(directories: Iterable[Path]) -> dict[str, Path]:
@@ -57,21 +40,15 @@ def select_profile(name: str, directories: Sequence[Path]) -> NicProfile:
 def load_profile(path: Path, directories: Sequence[Path] = ()) -> NicProfile:
     """Reads and checks one profile; what it extends is sought beside it, then in ``directories``."""
     tree = _resolve(path, (path.parent, *directories), ())
-    try:
-        profile = NicProfile.model_validate(_plain(tree))
-    except ValidationError as error:
-        raise _located_error(tree, error) from None
+    profile = located_yaml.checked(NicProfile, tree)
     if profile.name != path.stem:
         location = tree.value["name"][1].location
         raise InputError(f"name is {profile.name!r}, but the file is {path.name}", location, hint="make them equal")
     return profile
 
 
-# --------------------------------------------------------------------------- YAML
-
-
-def _resolve(path: Path, directories: Sequence[Path], seen: tuple[Path, ...]) -> _Located:
-    tree = _read(path)
+def _resolve(path: Path, directories: Sequence[Path], seen: tuple[Path, ...]) -> Located:
+    tree = located_yaml.read(path, "profile", NicProfile)
     if "extends" not in tree.value:
         return tree
     own = dict(tree.value)
@@ -89,7 +66,7 @@ def _resolve(path: Path, directories: Sequence[Path], seen: tuple[Path, ...]) ->
     return _merge(inherited, replace(tree, value=own))
 
 
-def _merge(base: _Located, own: _Located) -> _Located:
+def _merge(base: Located, own: Located) -> Located:
     if not (isinstance(base.value, dict) and isinstance(own.value, dict)):
         return own
     merged = dict(base.value)
@@ -99,147 +76,6 @@ def _merge(base: _Located, own: _Located) -> _Located:
         else:
             merged[key] = (location, _merge(merged[key][1], value) if key in merged else value)
     return replace(own, value=merged)
-
-
-def _read(path: Path) -> _Located:
-    name = str(path)
-    try:
-        with path.open("rb") as f:
-            data = f.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read profile {name}: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"a profile has at most {MAX_BYTES} bytes", SourceLocation(name, 1))
-    try:
-        text = data.decode()
-        loader = yaml.SafeLoader(text)
-        try:
-            node = loader.get_single_node()
-            tree = _Converter(name, loader).convert(node) if node is not None else None
-        finally:
-            loader.dispose()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError("a profile is UTF-8 text", SourceLocation(name, line)) from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        location = SourceLocation(name, mark.line + 1, mark.column + 1) if mark else SourceLocation(name, 1)
-        raise InputError(f"not YAML: {error.problem or error.context}", location) from None
-    except yaml.YAMLError as error:  # characters that YAML forbids
-        raise InputError(f"not YAML: {str(error).splitlines()[0]}", SourceLocation(name, 1)) from None
-    except RecursionError:
-        raise InputError("nested too deeply", SourceLocation(name, 1)) from None
-    if tree is None or not isinstance(tree.value, dict):
-        raise InputError("a profile is a mapping (key: value)", tree.location if tree else SourceLocation(name, 1))
-    return tree
-
-
-class _Converter:
-    """YAML nodes -> `_Located`, with bounds on what aliases unfold to."""
-
-    def __init__(self, file: str, loader: yaml.SafeLoader) -> None:
-        self._file = file
-        self._loader = loader
-        self._values = 0
-
-    def convert(self, node: yaml.Node, depth: int = 0) -> _Located:
-        location = SourceLocation(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
-        self._values += 1
-        if self._values > MAX_VALUES or depth > MAX_DEPTH:
-            raise InputError("too many or too deeply nested values (aliases unfold too far?)", location)
-        if isinstance(node, yaml.SequenceNode):
-            return _Located([self.convert(child, depth + 1) for child in node.value], location)
-        if isinstance(node, yaml.MappingNode):
-            return _Located(self._mapping(node, depth), location)
-        if node.tag not in _SCALARS:
-            raise InputError(f"{node.tag.rsplit(':', 1)[-1]} values are not allowed here", location)
-        try:
-            return _Located(self._loader.construct_object(node), location)
-        except ValueError as error:
-            raise InputError(f"not a value: {error}", location) from None
-
-    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, tuple[SourceLocation, _Located]]:
-        result: dict[str, tuple[SourceLocation, _Located]] = {}
-        for key_node, value_node in node.value:
-            key = self.convert(key_node, depth + 1)
-            if not isinstance(key.value, str):
-                raise InputError("keys are plain words", key.location)
-            if key.value in result:
-                first = result[key.value][0].line
-                raise InputError(f"{key.value!r} is given twice", key.location, hint=f"first on line {first}")
-            result[key.value] = (key.location, self.convert(value_node, depth + 1))
-        return result
-
-
-def _plain(tree: _Located) -> Any:
-    if isinstance(tree.value, dict):
-        return {key: _plain(value) for key, (_, value) in tree.value.items()}
-    if isinstance(tree.value, list):
-        return tuple(_plain(value) for value in tree.value)
-    return tree.value
-
-
-# --------------------------------------------------------------------------- errors
-
-
-_FIRST = {"extra_forbidden": 0, "literal_error": 1}
-
-
-def _located_error(tree: _Located, error: ValidationError) -> InputError:
-    """The most telling finding of pydantic, in the words and at the place of the user's file."""
-    findings = error.errors(include_url=False)
-    # A misspelt field is also a missing one, and other findings may come of an unknown word: spelling comes first.
-    finding = min(findings, key=lambda f: _FIRST.get(f["type"], len(_FIRST)))
-    path = [p for p in finding["loc"] if p != "[key]"]
-    location, key_location = tree.location, tree.location
-    for part in path:
-        if isinstance(tree.value, dict) and part in tree.value:
-            key_location, tree = tree.value[str(part)]
-        elif isinstance(tree.value, list) and isinstance(part, int) and part < len(tree.value):
-            tree = tree.value[part]
-            key_location = tree.location
-        else:
-            break
-        location = tree.location
-    dotted = ".".join(str(p) for p in path)
-    hint = None
-    match finding["type"]:
-        case "extra_forbidden":
-            known = _fields_of(path[:-1])
-            close = difflib.get_close_matches(str(path[-1]), known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-            return InputError(f"unknown field {dotted!r}", key_location, hint=hint)
-        case "missing":
-            return InputError(f"{dotted} is missing", location)
-        case "value_error":
-            message = str(finding["ctx"]["error"])
-        case "literal_error":
-            message = f"unknown value {finding['input']!r}"
-            words = re.findall(r"'([^']*)'", finding["ctx"]["expected"])
-            close = difflib.get_close_matches(str(finding["input"]), words, 1)
-            hint = (f"did you mean {close[0]}? " if close else "") + f"one of: {', '.join(words)}"
-            location = key_location if "[key]" in finding["loc"] else location
-        case _:
-            message = finding["msg"]
-    return InputError(f"{dotted}: {message}" if dotted else message, location, hint=hint)
-
-
-def _fields_of(path: Sequence[int | str]) -> list[str]:
-    """Names of the fields of the model at ``path`` of a profile."""
-    model: type[BaseModel] | None = NicProfile
-    for part in path:
-        if model is None:
-            return []
-        if isinstance(part, int) or part not in model.model_fields:
-            continue  # an element of a list, or a key of a mapping of models
-        model = _model_in(model.model_fields[part].annotation)
-    return list(model.model_fields) if model else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for m in map(_model_in, get_args(annotation)) if m is not None), None)
 
 
 def to_json(profile: NicProfile) -> Mapping[str, Any]:

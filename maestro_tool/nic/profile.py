@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from maestro_tool.packet.classes import CLASSES
-from maestro_tool.packet.fields import INPUT_BITS
+from maestro_tool.packet.fields import INPUT_BITS, PORTS_OF
 
-InputField = Literal["src_ip", "dst_ip", "src_port", "dst_port", "src_ip6", "dst_ip6", "sctp_tag", "ip_id"]
-#: Classes whose headers a NIC may parse; what it makes of the others (vlan, non_ip, malformed) is not relied on.
-HashedClass = Literal[
-    "tcp4", "udp4", "sctp4", "ipv4_other",
-    "tcp4_options", "udp4_options", "sctp4_options", "ipv4_options_other",
-    "ipv4_fragment",
-    "tcp6", "udp6", "sctp6", "ipv6_other", "ipv6_fragment",
-]  # fmt: skip
+#: What profiles can list of classes and fields.  What a NIC makes of classes without headers (vlan, non_ip, malformed)
+#: is not relied on; ports have one name for both versions of IP.
+HASHED_CLASSES: tuple[str, ...] = tuple(c.name for c in CLASSES.values() if c.family is not None)
+INPUT_FIELDS: tuple[str, ...] = tuple(name for name in INPUT_BITS if name not in PORTS_OF[6])
+if TYPE_CHECKING:  # types cannot be made of tables for mypy; for pydantic they can
+    HashedClass = str
+    InputField = str
+else:
+    HashedClass = Literal[HASHED_CLASSES]
+    InputField = Literal[INPUT_FIELDS]
 #: What DPDK 22.11 knows (rte_ethdev.h): types of packets, parts of them, and groups of types.
 Flag = Literal[
     "RTE_ETH_RSS_IPV4", "RTE_ETH_RSS_FRAG_IPV4", "RTE_ETH_RSS_NONFRAG_IPV4_TCP", "RTE_ETH_RSS_NONFRAG_IPV4_UDP",

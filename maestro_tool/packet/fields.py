@@ -83,9 +83,12 @@ L3_VIEW_LENGTH = 34
 L4_VIEW_LENGTH6 = 58
 L3_VIEW_LENGTH6 = 54
 
+#: The hashable fields as NIC profiles name them: ports alike for IPv4 and IPv6.
+PROFILE_NAMES_OF: Mapping[Family, tuple[str, ...]] = {4: HASHABLE, 6: (*HASHABLE6[:2], *HASHABLE[2:])}
+
 #: Width in bits of everything a NIC may put into a Toeplitz input, in its own (IHL- and version-aware) parse.
-#: ``src_ip6`` .. are those of IPv6; NIC profiles name ports alike for IPv4 and IPv6; ``sctp_tag`` is the SCTP
-#: verification tag (i40e), ``ip_id`` the IPv4 identification (ice hashes it for fragments through rte_flow).
+#: ``src_ip6`` .. are those of IPv6; ``sctp_tag`` is the SCTP verification tag (i40e), ``ip_id`` the IPv4
+#: identification (ice hashes it for fragments through rte_flow).
 INPUT_BITS: dict[str, int] = {
     **{name: FIELDS[name].bits for name in HASHABLE},
     **{name: FIELDS6[name].bits for name in HASHABLE6},

@@ -11,23 +11,19 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.expr.nodes import MAX_DESCENT, concat, extract, sym
+from maestro_tool.expr.nodes import MAX_DESCENT, concat, extract
+from maestro_tool.expr.operators import OPERATORS
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.expr.text import packet_span
 
 #: Texts are cut (``...``) after this many nodes, since shared subterms are written out each time.
 _MAX_NODES: Final = 300
 
-INFIX: Final = {
-    "add": "+", "sub": "-", "mul": "*", "udiv": "/", "urem": "%", "sdiv": "/", "srem": "%", "and": "&", "or": "|",
-    "xor": "^", "shl": "<<", "lshr": ">>", "ashr": ">>", "eq": "==", "ult": "<", "ule": "<=", "slt": "<", "sle": "<=",
-    "land": "&&", "lor": "||",
-}  # fmt: skip
-_ASSOCIATIVE: Final = nodes.COMMUTATIVE | {"land", "lor"}
 #: Operations that need no parentheses as operands of comparisons.
-_ARITHMETIC: Final = ("+", "-", "*", "/", "%", ">>")
+_ARITHMETIC: Final = tuple({o.in_c for o in OPERATORS.values() if o.precedence > OPERATORS["ult"].precedence})
 
 #: What these do to bytes they do to whole terms: ``(a ^ b) ++ (c ^ d)`` is ``(a ++ c) ^ (b ++ d)``.
-_BITWISE: Final = frozenset({"and", "or", "xor", "not"})
+_BITWISE: Final = frozenset(name for name, operator in OPERATORS.items() if operator.bitwise)
 
 _SWAPS: Final = {16: ("htons", "ntohs"), 32: ("htonl", "ntohl"), 64: ("htobe64", "be64toh")}
 
@@ -161,16 +157,20 @@ class Terms:
 
     def _infix(self, e: Expr, sign: str = "") -> tuple[str, str]:
         left, right = self.equality(*e.args) if e.op == "eq" and e.args[0].width else e.args
-        sign = sign or INFIX[e.op]
+        operator = OPERATORS[e.op]
+        sign = sign or operator.in_c
         if e.op in _BITWISE and self._ordered(e) is not e:
             return self._swap(swapped(e)), ""
         if e.op in ("and", "or") and right.is_const:
             return f"{self._inner(left, sign)} {sign} {right.const:#x}", sign
         if e.op == "add" and right.is_const and (negative := -right.const % (1 << e.width)) < min(right.const, 1 << 16):
             return f"{self._inner(left, '+')} - {negative}", "-"
-        if not e.width and e.op not in _ASSOCIATIVE:
+        if not e.width and not operator.associative:
             return f"{self._inner(left, *_ARITHMETIC)} {sign} {self._inner(right, *_ARITHMETIC)}", "=="
-        return f"{self._inner(left, sign)} {sign} {self._inner(right, sign if e.op in _ASSOCIATIVE else '')}", sign
+        return (
+            f"{self._inner(left, sign)} {sign} {self._inner(right, sign if operator.associative else '')}",
+            sign,
+        )
 
     def _negated(self, e: Expr) -> tuple[str, str]:
         return self._infix(e, "!=") if e.op == "eq" else (f"!{self._inner(e)}", "")
@@ -274,7 +274,7 @@ class Terms:
         for (first, size), name in self._fields.items():
             if 8 * size != e.width:
                 continue
-            field = concat(*(sym(f"pkt.{first + n}", 8) for n in range(size)))
+            field = concat(*(packet_byte(first + n) for n in range(size)))
             mask, low = 0, e.width
             for a in e.args:
                 low -= a.width

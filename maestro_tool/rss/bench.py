@@ -11,6 +11,7 @@ from typing import Final
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import binary, eq, land
 from maestro_tool.nic.profile import NicProfile
+from maestro_tool.packet.classes import CLASSES, L4
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.rss.problem import Problem, problem
 from maestro_tool.rss.relation import field, sorted_field
@@ -23,7 +24,7 @@ FIELD_ONLY: Final = 0.030
 GENERAL: Final = 3.0
 REPEATS: Final = 5
 
-_CLASSES: Final = ("tcp4", "udp4", "tcp4_options", "udp4_options", "ipv4_fragment", "malformed")
+_CLASSES: Final = tuple(c.name for c in CLASSES.values() if L4[4] in c.views)
 _TUPLE: Final = ("src_ip", "dst_ip", "src_port", "dst_port")
 
 

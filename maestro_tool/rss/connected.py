@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import reduce
 
-import z3
-
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, extract, ite, land, lor, substitute, sym
-from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, extract, ite, land, lor, substitute
+from maestro_tool.expr.symbols import PACKETS, packet_byte
 from maestro_tool.packet.fields import FIELDS, HASHABLE
 from maestro_tool.rss import relation
 from maestro_tool.rss.problem import named_fields
 from maestro_tool.sharding.plan import Constraint
-
-#: z3's own measure of work.
-RLIMIT = 100_000_000
+from maestro_tool.solver import BUDGETS, Context
 
 Packet = dict[str, Expr]
 
@@ -36,11 +32,7 @@ def connects_all(constraint: Constraint) -> bool:
     packet = {name: relation.field(0, name) for name in names}
     before = reduce(lor, (_met(constraint, packet, other) for other in _before(packet)), FALSE)
     first = reduce(land, (_is_zero(value) for value in packet.values()))
-    translate = Translator()
-    solver = z3.SolverFor("QF_BV", ctx=translate.context)
-    solver.set("rlimit", RLIMIT)
-    solver.add(z3.Not(translate(lor(first, before))))
-    return bool(solver.check() == z3.unsat)
+    return Context().follows((), lor(first, before), BUDGETS.chain)
 
 
 def _before(packet: Packet) -> Iterator[Packet]:
@@ -63,12 +55,12 @@ def _differ(a: Expr, b: Expr) -> Expr:
 
 def _related(constraint: Constraint, a: Packet, b: Packet) -> Expr:
     values: dict[Expr, Expr] = {}
-    for side, packet in (("a", a), ("b", b)):
+    for side, packet in zip(PACKETS, (a, b), strict=True):
         for name, value in packet.items():
             f = FIELDS[name]
             for n in range(f.size):
                 low = 8 * (f.size - 1 - n)
-                values[sym(f"{side}.pkt.{f.offset + n}", 8)] = extract(value, low + 7, low)
+                values[packet_byte(f.offset + n, side)] = extract(value, low + 7, low)
     return substitute(relation.related(constraint), values)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from maestro_tool.expr.evaluate import arguments_first, numbers
+from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.symbols import PACKETS, PacketByte, PacketLength
 from maestro_tool.packet.fields import FIELDS, Family
 from maestro_tool.rss import prove, quality, relation
 from maestro_tool.rss.model import PortModel, hash_input, port_models
@@ -106,19 +107,20 @@ class _Pairs:
             _added(window_columns(solution.ports[p], w)) for p, w in zip(constraint.ports, self._windows, strict=True)
         )
         self._related = relation.related(constraint)
-        self._order = arguments_first([self._related])
+        self._calculate = Numbers([self._related])
         about = symbols(self._related)
-        self._bytes = [(s, *_place(str(s.value))) for s in about if ".pkt." in str(s.value)]
+        self._bytes = [
+            (s, PACKETS.index(s.value.packet), s.value.offset) for s in about if isinstance(s.value, PacketByte)
+        ]
         self._bytes_decide = len(self._bytes) == len(about)
 
     def frames(self, values: Mapping[str, int]) -> Pair:
         """The two frames of a counterexample."""
         made = []
-        for side in "ab":
-            frame = bytearray(values.get(f"{side}.pkt_len", FRAME))
-            for name, value in values.items():
-                if name.startswith(f"{side}.pkt.") and (n := int(name.rpartition(".")[2])) < len(frame):
-                    frame[n] = value
+        for packet in PACKETS:
+            frame = bytearray(values.get(str(PacketLength(packet)), FRAME))
+            for n in range(len(frame)):
+                frame[n] = values.get(str(PacketByte(n, packet)), 0)
             made.append(bytes(frame))
         return made[0], made[1]
 
@@ -130,7 +132,7 @@ class _Pairs:
         """Certainly related."""
         if not self._bytes_decide:
             return False
-        return bool(numbers(self._order, {s: pair[side][n] for s, side, n in self._bytes})[self._related])
+        return bool(self._calculate({s: pair[side][n] for s, side, n in self._bytes})[0])
 
     def moved(self, pair: Pair) -> Iterator[tuple[tuple[int, int], Pair]]:
         """The same distance at all other places of the window, with the indices that it meets there."""
@@ -142,12 +144,6 @@ class _Pairs:
                 frames.append(_moved(frame, window.fields[0], n << window.low))
                 indices.append(index ^ added[old] ^ added[_seen(window, frames[-1])])
             yield (indices[0], indices[1]), (frames[0], frames[1])
-
-
-def _place(name: str) -> tuple[int, int]:
-    """``b.pkt.34`` -> (1, 34)."""
-    side, _, n = name.partition(".pkt.")
-    return "ab".index(side), int(n)
 
 
 def _added(columns: Sequence[int]) -> list[int]:

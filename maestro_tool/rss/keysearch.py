@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_, xor
 
-from maestro_tool.packet.classes import L4
+from maestro_tool.packet.classes import FAMILIES, L4, TCP, UDP, plain
 from maestro_tool.packet.fields import HASHABLE, HASHABLE6, HASHABLE_OF, INPUT_BITS, Family
 from maestro_tool.rss import gf2, quality
 from maestro_tool.rss.equations import KeyBits, equations, input_changes
@@ -31,7 +31,7 @@ from maestro_tool.sharding.plan import Constraint
 RANDOM_KEYS = 12
 IMPROVEMENTS = 48
 #: Classes of most traffic.
-_MAIN = ("tcp4", "udp4", "tcp6", "udp6")
+_MAIN = tuple(plain(family, transport).name for family in FAMILIES for transport in (TCP, UDP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class _Attempt:
 
 
 def _hashed_in_software(layouts: Iterable[Layout]) -> int:
-    return sum(len(x.fields("l4")) + len(x.fields("l4v6")) for x in layouts if x.setup is None)
+    return sum(len(x.fields(L4[family])) for x in layouts if x.setup is None for family in FAMILIES)
 
 
 class KeySearch:
@@ -153,7 +153,7 @@ class KeySearch:
                     yield layout(self._problem, port, current.setup, fields6=choice(best, port, 6) or HASHABLE6)
             if port not in best.degenerate:
                 return
-        tried = {(current.fields("l4"), current.fields("l4v6"))} if current.setup is None else set()
+        tried = {(current.fields(L4[4]), current.fields(L4[6]))} if current.setup is None else set()
         for choice in (self._everything, self._effective, self._named):
             fields, fields6 = choice(best, port, 4), choice(best, port, 6)
             if (fields or fields6) and (fields, fields6) not in tried:
@@ -162,8 +162,8 @@ class KeySearch:
 
     def _fitting(self, attempt: _Attempt, port: int) -> HashSetup | None:
         """The set-up that hashes just what constraints name."""
-        named = self._named(attempt, port, 4)
-        return next((s for s in self._problem.ports[port].setups if s.fields("tcp4") == named), None)
+        named, tcp = self._named(attempt, port, 4), plain(4, TCP).name
+        return next((s for s in self._problem.ports[port].setups if s.fields(tcp) == named), None)
 
     def _setups(self, port: int) -> tuple[HashSetup, ...]:
         """Those worth trying: ``sort`` never beats a key of ours (docs/rss.md), and is slow to prove over IPv6 (z3)."""

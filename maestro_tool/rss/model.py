@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from maestro_tool.diagnostics import InputError
-from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, IPV6_LENGTH, VIEWS, View, classify, view
-from maestro_tool.packet.fields import ALL_FIELDS, INPUT_BITS
+from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, FIELDS_OF_VIEW, IPV6_LENGTH, View, classify, view
+from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS
 from maestro_tool.rss.symmetric import FUNCTIONS, Function, applied
 from maestro_tool.rss.table import table
 from maestro_tool.rss.toeplitz import HASH_BITS, toeplitz
@@ -73,8 +73,8 @@ def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = (), groups: 
         given = entry["software_input"]
         # Plans of before IPv6 was hashed in software do not name its views.
         software: dict[View | None, tuple[str, ...]] = {None: ()}
-        for view in (v for v in VIEWS if v is not None):
-            software[view] = _fields(given[view] if view in ("l4", "l3") else given.get(view, ()))
+        for view, offered in FIELDS_OF_VIEW.items():
+            software[view] = _fields(given[view] if offered.family == 4 else given.get(view, ()))
         model = PortModel(
             port=int(entry["port"]),
             key=key,
@@ -147,17 +147,9 @@ def view_input(frame: bytes, fields: Sequence[str]) -> bytes:
 
 def nic_input(frame: bytes, packet_class: str, fields: Sequence[str]) -> bytes:
     """The hash input that a NIC takes: it follows the IHL and knows IPv6; bytes beyond the frame count as 0."""
-    ipv6 = packet_class.endswith("6") or packet_class.startswith("ipv6")
+    ipv6 = CLASSES[packet_class].family == 6
     l4 = IPV6_LENGTH if ipv6 else ETHERNET_LENGTH + 4 * (frame[14] & 15 if fields else 5)
-    places = {
-        "src_ip": 26,
-        "dst_ip": 30,
-        "src_port": l4,
-        "dst_port": l4 + 2,
-        "src_ip6": 22,
-        "dst_ip6": 38,
-        "sctp_tag": l4 + 4,
-        "ip_id": 18,
-    }
+    addresses = {name: ALL_FIELDS[name].offset for names in ADDRESSES_OF.values() for name in names}
+    places = {**addresses, "src_port": l4, "dst_port": l4 + 2, "sctp_tag": l4 + 4, "ip_id": 18}
     size = {f: INPUT_BITS[f] // 8 for f in fields}
     return b"".join(frame[places[f] : places[f] + size[f]].ljust(size[f], b"\0") for f in fields)

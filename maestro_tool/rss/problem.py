@@ -9,6 +9,7 @@ from typing import Any
 from maestro_tool import canonical
 from maestro_tool.expr import text
 from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.symbols import PACKETS, PacketByte
 from maestro_tool.nic.profile import NicProfile, RssCapability
 from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import FIELDS, HASHABLE, HASHABLE6
@@ -145,11 +146,10 @@ def named_fields(constraint: Constraint, side: int) -> frozenset[str]:
     """Fields that the constraint reads from the packet on ``side`` (0: a, 1: b)."""
     names = {pair[side].field for pair in constraint.equal}
     if constraint.relation is not None:
-        prefix = "ab"[side] + ".pkt."  # relations are about IPv4 only (sharding/rules.py)
-        for s in symbols(constraint.relation):
-            if str(s.value).startswith(prefix):
-                offset = int(str(s.value)[len(prefix) :])
-                names |= {f.name for f in FIELDS.values() if f.offset <= offset < f.offset + f.size}
+        for byte in (s.value for s in symbols(constraint.relation)):
+            if isinstance(byte, PacketByte) and byte.packet == PACKETS[side]:
+                # Relations are about IPv4 only (sharding/rules.py).
+                names |= {f.name for f in FIELDS.values() if f.offset <= byte.offset < f.offset + f.size}
     return frozenset(names)
 
 

@@ -8,15 +8,12 @@ settles one dimension, so that n queries give the span exactly, and the refusals
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
-
-import z3
 
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
-from maestro_tool.expr.evaluate import arguments_first, numbers
+from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import FALSE, extract, land, lor, symbols
-from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.symbols import Packet
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate
 from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
 from maestro_tool.rss import relation
@@ -24,9 +21,7 @@ from maestro_tool.rss.equations import SORTED, Bit, aligned_bits
 from maestro_tool.rss.gf2 import Span
 from maestro_tool.rss.steering import Mode
 from maestro_tool.sharding.plan import Constraint
-
-#: z3's own measure of work per query; a query of the min/max kind needs about a thousandth.
-RLIMIT = 200_000_000
+from maestro_tool.solver import BUDGETS, Context
 
 
 class RelatedPairs:
@@ -43,7 +38,7 @@ class RelatedPairs:
         bits = (*_coordinates(0, a), *_coordinates(1, b))
         conditions = [relation.related(constraint)]
         if not _only_hashable(conditions[0]):  # otherwise classes and views, which never look there, change nothing
-            conditions += [membership(a.members, "a."), membership(b.members, "b.")]
+            conditions += [membership(a.members, "a"), membership(b.members, "b")]
         key = (tuple(conditions), bits)
         if key not in self._spans:
             self._spans[key] = _span(*key)
@@ -58,9 +53,9 @@ def _coordinates(side: int, mode: Mode) -> tuple[Bit, ...]:
     return tuple(sorted(found))
 
 
-def membership(members: tuple[tuple[str, View | None], ...], prefix: str) -> Expr:
+def membership(members: tuple[tuple[str, View | None], ...], packet: Packet) -> Expr:
     """The packet is a frame of one of these (class, view)."""
-    either = (land(predicate(c, prefix), exact_view_predicate(v, prefix)) for c, v in members)
+    either = (land(predicate(c, packet), exact_view_predicate(v, packet)) for c, v in members)
     return reduce(lor, either, FALSE)
 
 
@@ -70,25 +65,22 @@ def _only_hashable(condition: Expr) -> bool:
 
 
 def _span(conditions: tuple[Expr, ...], bits: tuple[Bit, ...]) -> tuple[frozenset[Bit], ...]:
-    translate = Translator()
-    solver = z3.SolverFor("QF_BV", ctx=translate.context)
-    solver.set("rlimit", RLIMIT)
-    for c in conditions:
-        solver.add(translate(c))
+    session = Context().session(BUDGETS.span, conditions)
     expressions = [bit_term(bit) for bit in bits]
-    terms = [translate(e) for e in expressions]
-    order = arguments_first(expressions)
-    places = [(e, translate(e)) for e in order if e.op == "sym"]
+    calculate = Numbers(expressions)
+    places = frozenset[Expr]().union(*map(symbols, expressions))
     found: list[int] = []
     # Directions that are still open: a basis of what is orthogonal to all vectors found so far.
     open_directions = [1 << i for i in range(len(bits))]
     while open_directions:
         w = open_directions.pop(0)
-        model = _pair(solver, terms, w)
-        if model is None:
+        answer = session.ask_odd([e for i, e in enumerate(expressions) if w >> i & 1])
+        if answer == "unknown":
+            raise ResourceLimitError(f"could not decide which packets are related: z3 gave up ({session.reason})")
+        if answer == "no":
             continue  # w vanishes on every related pair: proved
-        frames = numbers(order, {e: model.eval(term, model_completion=True).as_long() for e, term in places})
-        vector = sum(frames[e] << i for i, e in enumerate(expressions))
+        pair = calculate({e: session.number(e) for e in places})
+        vector = sum(bit << i for i, bit in enumerate(pair))
         found.append(vector)
         open_directions = [d ^ w if (d & vector).bit_count() & 1 else d for d in open_directions]
     basis = _reduced(found)
@@ -101,19 +93,6 @@ def bit_term(bit: Bit) -> Expr:
     sort = name.startswith(SORTED)
     value = relation.sorted_field(side, name.removeprefix(SORTED)) if sort else relation.field(side, name)
     return extract(value, index, index)
-
-
-def _pair(solver: Any, terms: list[Any], direction: int) -> Any:
-    """A related pair, as z3's model, in which the XOR of ``direction`` is 1; None: there is none."""
-    chosen = [t for i, t in enumerate(terms) if direction >> i & 1]
-    solver.push()
-    solver.add(reduce(lambda x, y: x ^ y, chosen) == 1)
-    answer = solver.check()
-    model = solver.model() if answer == z3.sat else None
-    solver.pop()
-    if answer == z3.unknown:
-        raise ResourceLimitError(f"could not decide which packets are related: z3 gave up ({solver.reason_unknown()})")
-    return model
 
 
 def _reduced(vectors: list[int]) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from maestro_tool.packet.classes import CLASSES, VIEWS, VIEWS_OF, View
+from maestro_tool.packet.classes import CLASSES, VIEWS, View
 from maestro_tool.packet.fields import INPUT_BITS
 from maestro_tool.rss.symmetric import FUNCTIONS, Function
 
@@ -128,7 +128,7 @@ def effective_hash(p: PortSolution) -> tuple[tuple[str, tuple[str, ...]], ...]:
         if nic and steering[name] != "software":
             fields = nic.get(name, ())
         else:
-            [view, *others] = VIEWS_OF[name]
+            [view, *others] = CLASSES[name].views
             fields = software[view] if view is not None and not others else ()
         if fields:
             result.append((name, fields))

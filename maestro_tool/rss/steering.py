@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from maestro_tool.packet.classes import CLASSES, L3, L4, VIEWS_OF, View
+from maestro_tool.packet.classes import CLASSES, FAMILIES, L3, L4, TCP, PacketClass, View, plain
 from maestro_tool.packet.fields import (
     ADDRESSES_OF,
     HASHABLE,
@@ -17,19 +17,13 @@ from maestro_tool.packet.fields import (
     HASHABLE_OF,
     INPUT_BITS,
     PORTS_OF,
+    PROFILE_NAMES_OF,
     Family,
 )
 from maestro_tool.rss.problem import HashSetup, Problem, reads
 from maestro_tool.rss.symmetric import PARTNER, Function, paired
 from maestro_tool.rss.toeplitz import HASH_BITS
 from maestro_tool.sharding.plan import Constraint
-
-FAMILIES: tuple[Family, ...] = (4, 6)
-#: Without IP options or extension headers, a NIC finds L4 where the NF reads it.
-_PLAIN = frozenset({"tcp4", "udp4", "sctp4"})
-_PLAIN6 = frozenset({"tcp6", "udp6", "sctp6"})
-_IPV4 = frozenset(c for c in CLASSES if "4" in c)
-_IPV6 = frozenset(c for c in CLASSES if "6" in c)
 
 #: The fields that this program hashes of frames with each view; () where no constraint wants any.
 Software = tuple[tuple[View, tuple[str, ...]], ...]
@@ -56,9 +50,9 @@ class Layout:
 
     def traffic(self, family: Family = 4) -> tuple[str, ...]:
         """The hash input of ordinary traffic (TCP) over this version of IP, as the NF names fields."""
-        name = f"tcp{family}"
-        nic = self.setup.fields(name) if self.setup and dict(self.steering)[name] != "software" else ()
-        return tuple(_read_as(name, f) for f in nic) or self.fields(L4[family])
+        tcp = plain(family, TCP)
+        nic = self.setup.fields(tcp.name) if self.setup and dict(self.steering)[tcp.name] != "software" else ()
+        return tuple(_read_as(tcp, f) for f in nic) or self.fields(L4[family])
 
     def traffic_positions(self, family: Family = 4) -> dict[str, list[tuple[int, ...]]]:
         """Per field of ordinary traffic and bit of it (most significant first) the input bits that it changes.
@@ -103,32 +97,33 @@ class Mode:
     members: tuple[tuple[str, View | None], ...]
 
 
-def is_aligned(packet_class: str, field: str) -> bool:
+def is_aligned(kind: PacketClass, field: str) -> bool:
     """True if a NIC that parses a frame of this class takes ``field`` from where the NF reads it.
 
     Of IPv6 with extension headers nothing is: a NIC may hash the home address, or ports behind them, instead.
     """
-    if field in ADDRESSES_OF[4]:
-        return packet_class in _IPV4
-    if packet_class in _PLAIN6:
-        return field in HASHABLE6
-    return field in HASHABLE and packet_class in _PLAIN
+    if kind.family is None or field not in HASHABLE_OF[kind.family]:
+        return False
+    return kind.plain or (kind.family == 4 and field in ADDRESSES_OF[4])
 
 
-def _read_as(packet_class: str, field: str) -> str:
+def _read_as(kind: PacketClass, field: str) -> str:
     """A NIC's name of a field -> the NF's: ports have another place in IPv6."""
-    return f"{field}6" if packet_class in _PLAIN6 and field in ("src_port", "dst_port") else field
+    if kind.family is None or not kind.plain:
+        return field
+    return dict(zip(PROFILE_NAMES_OF[kind.family], HASHABLE_OF[kind.family], strict=True)).get(field, field)
 
 
-def nic_inputs(packet_class: str, setup: HashSetup) -> tuple[tuple[Item, ...], ...]:
+def nic_inputs(name: str, setup: HashSetup) -> tuple[tuple[Item, ...], ...]:
     """The hash inputs that a NIC may take of frames of a class; more than one where its driver does not say which."""
-    fields = setup.fields(packet_class)
-    packed = _mixed([_item(packet_class, f) for f in fields], setup.function)
+    fields, kind = setup.fields(name), CLASSES[name]
+    packed = _mixed([_item(kind, f) for f in fields], setup.function)
     if not setup.padded:
         return (packed,)
-    whole = (*ADDRESSES_OF[6 if fields[0].endswith("6") else 4], "src_port", "dst_port")
+    assert kind.family is not None, "profiles list only classes with headers"
+    whole = PROFILE_NAMES_OF[kind.family]
     last = max(whole.index(f) for f in fields)
-    gaps = tuple(replace(_item(packet_class, f), gap=f not in fields) for f in whole[: last + 1])
+    gaps = tuple(replace(_item(kind, f), gap=f not in fields) for f in whole[: last + 1])
     return (packed,) if gaps == packed else (packed, gaps)
 
 
@@ -145,9 +140,9 @@ def _mixed(items: Sequence[Item], function: Function) -> tuple[Item, ...]:
     return tuple(map(mixed, items))
 
 
-def _item(packet_class: str, field: str) -> Item:
-    name = _read_as(packet_class, field)
-    return Item(name, is_aligned(packet_class, name))
+def _item(kind: PacketClass, field: str) -> Item:
+    name = _read_as(kind, field)
+    return Item(name, is_aligned(kind, name))
 
 
 def reached(problem: Problem, port: int) -> dict[str, frozenset[str]]:
@@ -184,9 +179,9 @@ def layout(
         if name not in needs:
             steering.append((name, "any"))
             continue
-        doubtful = name in problem.ports[port].unreliable or (fields6 is not None and name in _IPV6)
+        doubtful = name in problem.ports[port].unreliable or (fields6 is not None and CLASSES[name].family == 6)
         by_nic = setup.fields(name) if setup and not doubtful else ()
-        hashed = {i.field for i in (_item(name, f) for f in by_nic) if i.aligned}
+        hashed = {i.field for i in (_item(CLASSES[name], f) for f in by_nic) if i.aligned}
         steering.append((name, "nic" if hashed and needs[name] <= hashed else "software"))
     inputs = _software(4, setup, fields)
     if 6 in families(problem, port):
@@ -199,9 +194,10 @@ def layout(
 
 def _software(family: Family, setup: HashSetup | None, fields: tuple[str, ...]) -> Software:
     """Software computes what the NIC would, so that packets of one flow meet however they are steered."""
-    like_nic = [_read_as(f"tcp{family}", f) for f in setup.fields(f"tcp{family}")] if setup else []
+    tcp = plain(family, TCP)
+    like_nic = [_read_as(tcp, f) for f in setup.fields(tcp.name)] if setup else []
     l4 = tuple(f for f in like_nic if f in HASHABLE_OF[family]) or fields
-    other = setup.fields(f"ipv{family}_other") if setup else ()
+    other = setup.fields(plain(family, None).name) if setup else ()
     addresses = ADDRESSES_OF[family]
     l3 = tuple(f for f in other if f in addresses) or tuple(f for f in l4 if f in addresses)
     return (L4[family], l4), (L3[family], l3)
@@ -216,7 +212,7 @@ def _fitting(key_length: int, setup: HashSetup | None, fields: tuple[str, ...]) 
     return fields
 
 
-def views(constraint: Constraint, side: int, packet_class: str) -> tuple[View | None, ...]:
+def views(constraint: Constraint, side: int, name: str) -> tuple[View | None, ...]:
     """Views of the frames of a class that the constraint can concern.
 
     The plan proves that a side naming ports is reached with the l4 view only, one naming addresses with l4 or l3
@@ -229,7 +225,8 @@ def views(constraint: Constraint, side: int, packet_class: str) -> tuple[View | 
             offered.add(L4[family])
         elif not names.isdisjoint(ADDRESSES_OF[family]):
             offered |= {L4[family], L3[family]}
-    return tuple(v for v in VIEWS_OF[packet_class] if v in offered) or VIEWS_OF[packet_class]
+    possible = CLASSES[name].views
+    return tuple(v for v in possible if v in offered) or possible
 
 
 def modes(constraint: Constraint, side: int, layout: Layout) -> Iterator[Mode]:

@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from maestro_tool.packet.fields import INPUT_BITS
+from maestro_tool.packet.fields import HASHABLE_OF, INPUT_BITS
 
 Function = Literal["toeplitz", "xor", "sort"]
 FUNCTIONS: Final[tuple[Function, ...]] = ("toeplitz", "xor", "sort")
 
-_PAIRS: Final = (("src_ip", "dst_ip"), ("src_port", "dst_port"), ("src_ip6", "dst_ip6"), ("src_port6", "dst_port6"))
+_PAIRS: Final = tuple(pair for names in HASHABLE_OF.values() for pair in (names[:2], names[2:]))
+_SOURCES: Final = frozenset(source for source, _ in _PAIRS)
 #: The other end's field.
 PARTNER: Final[dict[str, str]] = {a: b for x, y in _PAIRS for a, b in ((x, y), (y, x))}
 
 
 def is_source(field: str) -> bool:
-    return field.startswith("src_")
+    return field in _SOURCES
 
 
 def paired(fields: Sequence[str]) -> tuple[str, ...]:

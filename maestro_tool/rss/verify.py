@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maestro_tool.packet.classes import L3, L4
-from maestro_tool.packet.fields import ADDRESSES_OF, HASHABLE_OF
+from maestro_tool.packet.classes import FIELDS_OF_VIEW
 from maestro_tool.rss import prove
 from maestro_tool.rss.equations import KeyBits, equations
 from maestro_tool.rss.problem import HashSetup, Problem
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
-from maestro_tool.rss.steering import FAMILIES, Layout, layout
+from maestro_tool.rss.steering import Layout, layout
 from maestro_tool.rss.toeplitz import HASH_BITS
 
 
@@ -64,8 +63,7 @@ def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
     fixed = capability.fixed_key if setup is not None else None
     if p.key_fixed != (fixed is not None) or (fixed is not None and p.key != fixed):
         yield f"port {p.port}: the NIC's own key is not taken as it is"
-    offered = {L4[f]: HASHABLE_OF[f] for f in FAMILIES} | {L3[f]: ADDRESSES_OF[f] for f in FAMILIES}
-    if not all(set(fields) <= set(offered[view]) for view, fields in p.software):
+    if not all(set(fields) <= set(FIELDS_OF_VIEW[view].fields) for view, fields in p.software):
         yield f"port {p.port}: software hashes fields that its view does not have"
     allowed = dict(layout(problem, p.port, setup).steering)
     for name, how in p.steering:

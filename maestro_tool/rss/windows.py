@@ -11,22 +11,19 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product, zip_longest
 
-import z3
-
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import binary, const, substitute, sym
-from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.nodes import binary, const, substitute
+from maestro_tool.expr.symbols import PACKETS, packet_byte
 from maestro_tool.packet.fields import FIELDS, HASHABLE
 from maestro_tool.rss.equations import KeyBits, input_changes, vanish
 from maestro_tool.rss.problem import Problem, reads
 from maestro_tool.rss.steering import Layout, modes
 from maestro_tool.rss.symmetric import PARTNER, is_source
 from maestro_tool.sharding.plan import Constraint
+from maestro_tool.solver import BUDGETS, Context
 
 #: Ways to choose a field on each port.
 MOST_CHOICES = 16
-#: z3's own measure of work per question.
-RLIMIT = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +150,8 @@ def _relevant(constraint: Constraint, side: int) -> tuple[Window, ...]:
 def _depends(relation: Expr, side: int, name: str, bit: int) -> bool:
     """Some packets are related that are not if this bit is another, or z3 does not know that there are none."""
     f = FIELDS[name]
-    byte = sym(f"{'ab'[side]}.pkt.{f.offset + f.size - 1 - bit // 8}", 8)
+    byte = packet_byte(f.offset + f.size - 1 - bit // 8, PACKETS[side])
     flipped = substitute(relation, {byte: binary("xor", byte, const(1 << bit % 8, 8))})
-    translate = Translator()
-    solver = z3.SolverFor("QF_BV", ctx=translate.context)
-    solver.set("rlimit", RLIMIT)
-    solver.add(translate(relation) != translate(flipped))
-    return bool(solver.check() != z3.unsat)
+    session = Context().session(BUDGETS.window)
+    session.differ(relation, flipped)
+    return session.ask() != "no"

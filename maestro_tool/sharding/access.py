@@ -8,21 +8,18 @@ put and get meet (rule R1) and indices and keys stay in step (``in_step.py`` che
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.symbols import is_option, is_packet_byte
+from maestro_tool.operations.row import Effect, Entries, Operation
 from maestro_tool.sharding.slots import Prover, block_of
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
-#: Operations that change the object's entries; all others only read.
-WRITES = frozenset(
-    {
-        "map_put", "map_erase", "vector_write", "dchain_allocate", "dchain_rejuvenate", "dchain_free",
-        "global_write", "expire", "expire_range", "lpm_update", "dmap_put", "dmap_erase",
-    }
-)  # fmt: skip
+How = Literal["key", "via map", "fresh", "whole", "maintenance", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +36,26 @@ class Access:
     port: int
     event: int
     object: int
-    op: str
+    op: Operation
     write: bool
-    how: Literal["key", "via map", "fresh", "whole", "maintenance", "unknown"]
     loc: int
+    how: How
     name: tuple[Expr, ...] = ()
     through: int | None = None
     stride: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """How an entry is named: members of `Access`."""
+
+    how: How
+    name: tuple[Expr, ...] = ()
+    through: int | None = None
+    stride: int = 1
+
+
+_UNKNOWN = _Name("unknown")
 
 
 def collect(analysis: Analysis, prover: Prover) -> list[Access]:
@@ -53,64 +63,56 @@ def collect(analysis: Analysis, prover: Prover) -> list[Access]:
     return [a for n, path in enumerate(analysis.paths) for a in _of_path(analysis, n, path, prover)]
 
 
-def _of_path(analysis: Analysis, number: int, path: CallPath, prover: Prover) -> list[Access]:
-    result: list[Access] = []
+def _of_path(analysis: Analysis, number: int, path: CallPath, prover: Prover) -> Iterator[Access]:
     for i, e in enumerate(path.events):
-        if e.op == "opaque":
-            continue
-        write = e.op in WRITES or e.op.startswith("sketch_")
-
-        def access(obj: int, how: str, *, write: bool = write, i: int = i, e: Event = e, **rest: object) -> None:
-            result.append(Access(number, path.port, i, obj, e.op, write, how, e.loc, **rest))  # type: ignore[arg-type]
-
-        kind = analysis.objects[e.objects[0]].kind
-        if e.op in ("expire", "sketch_expire"):
-            for obj in e.objects:
-                # Expiry reads the keys that the vector holds and frees them in chain and map.
-                access(obj, "maintenance", write=analysis.objects[obj].kind != "vector")
-        elif e.op == "expire_range":
-            # Erases keys by their places: its own, if the places are those of an index of this core.
-            how, name, through, stride = _index_origin(path, e, prover)
-            access(e.objects[0], how, write=False, name=name, through=through, stride=stride)
-            access(e.objects[1], "maintenance" if stride > 1 else "unknown")
-        elif e.op == "cht_find":
-            access(e.objects[0], "unknown", write=False)
-            access(e.objects[1], "unknown", write=False)
-        elif kind in ("map", "sketch"):
-            access(e.objects[0], "key" if e.key is not None else "unknown", name=e.key or ())
-        elif kind in ("vector", "dchain"):
-            how, name, through, stride = _index_origin(path, e, prover)
-            access(e.objects[0], how, name=name, through=through, stride=stride)
-            if e.op == "vector_write":
-                for m in (o.id for o in analysis.objects if e.objects[0] in o.key_vectors):
-                    access(m, "maintenance")  # a key of the map changes
-        elif kind == "global":
-            access(e.objects[0], "whole")
-        else:
-            access(e.objects[0], "unknown")
-    return result
+        for obj, operand in zip(e.objects, e.op.objects, strict=True):
+            n = _name(path, e, operand.entries, prover)
+            place = number, path.port, i, obj, e.op, operand.writes, e.loc
+            yield Access(*place, n.how, n.name, n.through, n.stride)
+            if e.op.effect is Effect.WRITE and operand.entries is Entries.INDEX:
+                for m in (o.id for o in analysis.objects if obj in o.key_vectors):
+                    # A key of the map changes.
+                    yield Access(number, path.port, i, m, e.op, True, e.loc, "maintenance")
 
 
-def _index_origin(path: CallPath, e: Event, prover: Prover) -> tuple[str, tuple[Expr, ...], int | None, int]:
-    """(how, name, through, stride) of an access to a vector or index allocator."""
-    if e.op == "dchain_allocate":
-        return "fresh", (), e.objects[0], 1
+def _name(path: CallPath, e: Event, entries: Entries, prover: Prover) -> _Name:
+    """How the entries of one of the event's objects are named."""
+    match entries:
+        case Entries.KEY:
+            return _Name("key", e.key) if e.key is not None else _UNKNOWN
+        case Entries.FRESH:
+            return _Name("fresh", through=e.objects[0])
+        case Entries.INDEX:
+            return _of_index(path, e, None, prover)
+        case Entries.RANGE:
+            return _of_index(path, e, e.value, prover)
+        case Entries.ERASED:
+            # Keys are erased by their places: its own, if the places are those of an index of this core.
+            return _Name("maintenance") if _of_index(path, e, e.value, prover).stride > 1 else _UNKNOWN
+        case Entries.OLD:
+            return _Name("maintenance")
+        case Entries.WHOLE:
+            return _Name("whole")
+        case Entries.ANY:
+            return _UNKNOWN
+
+
+def _of_index(path: CallPath, e: Event, end: Expr | None, prover: Prover) -> _Name:
+    """Of what an index leads to, or with ``end`` all indices up to that one."""
     index = e.index
     if index is None:
-        return "unknown", (), None, 1
-    end = e.value if e.op == "expire_range" else None
+        return _UNKNOWN
     base, stride = owner(path, e, index, end, prover)
-    if base is not None and (e.op != "expire_range" or stride > 1):
-        origin = producer(path, base)
-        if origin is not None and origin.op == "map_get":
-            return "via map", origin.key or (), origin.objects[0], stride
-        if origin is not None and origin.op == "dchain_allocate":
-            return "fresh", (), origin.objects[0], stride
-    found_symbols = symbols(index)
-    known = all(is_packet_symbol(s) or str(s.value).startswith("cfg.") for s in found_symbols)
-    if known and any(map(is_packet_symbol, found_symbols)):
-        return "key", (index,), None, 1
-    return "unknown", (), None, 1
+    if base is not None and (end is None or stride > 1):
+        origin = path.producer(base)
+        if origin is not None and is_map_get(origin):
+            return _Name("via map", origin.key or (), origin.objects[0], stride)
+        if origin is not None and origin.op.effect is Effect.ALLOCATE:
+            return _Name("fresh", (), origin.objects[0], stride)
+    found = symbols(index)
+    if any(map(is_packet_byte, found)) and all(is_packet_byte(s) or is_option(s) for s in found):
+        return _Name("key", (index,))
+    return _UNKNOWN
 
 
 def owner(path: CallPath, e: Event, index: Expr, end: Expr | None, prover: Prover) -> tuple[Expr | None, int]:
@@ -129,10 +131,13 @@ def owner(path: CallPath, e: Event, index: Expr, end: Expr | None, prover: Prove
 
 def _owned(path: CallPath, s: Expr) -> bool:
     """Whether ``s`` is an index found in a map or freshly allocated."""
-    origin = producer(path, s)
-    return origin is not None and (
-        (origin.op == "map_get" and str(s.value).endswith(".value")) or origin.op == "dchain_allocate"
-    )
+    origin = path.producer(s)
+    return origin is not None and (is_map_get(origin) or origin.op.effect is Effect.ALLOCATE)
+
+
+def is_map_get(e: Event) -> bool:
+    """Whether the event asks a map for a key."""
+    return e.op.effect is Effect.GET and e.op.objects[0].kind == "map"
 
 
 def strip_extension(e: Expr) -> Expr:
@@ -140,17 +145,3 @@ def strip_extension(e: Expr) -> Expr:
     while e.op in ("zext", "sext") or (e.op == "extract" and e.value[1] == 0 and e.args[0].op in ("zext", "sext")):  # type: ignore[index]
         e = e.args[0]
     return e
-
-
-def is_packet_symbol(s: Expr) -> bool:
-    return str(s.value).startswith("pkt.")
-
-
-def producer(path: CallPath, symbol: Expr) -> Event | None:
-    """The event of ``path`` that produced ``symbol`` (``map_get.3.value``), or None."""
-    parts = str(symbol.value).split(".")
-    if len(parts) >= 3 and parts[1].isdigit() and int(parts[1]) < len(path.events):
-        event = path.events[int(parts[1])]
-        if event.op == parts[0]:
-            return event
-    return None

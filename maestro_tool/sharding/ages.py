@@ -12,19 +12,18 @@ from collections.abc import Iterable
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.symbols import NOW, is_option
+from maestro_tool.operations.row import Effect, Entries, Operation, Role
 from maestro_tool.sharding.access import Access
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.scope import Scope
-
-_EXPIRY = ("expire", "sketch_expire")
-_USE = ("dchain_allocate", "dchain_rejuvenate", "sketch_refresh", "sketch_touch_buckets")
 
 
 def obstacles(scope: Scope) -> Iterable[Obstacle]:
     groups: dict[int, set[int]] = defaultdict(set)  # dchain or sketch -> objects whose entries its expiry ends
     bounds: dict[int, dict[Expr, int]] = defaultdict(dict)
-    for _, e in scope.events(*_EXPIRY):
-        if e.value is not None:
+    for _, e in scope.events(Effect.EXPIRE):
+        if _ends_old(e.op) and e.value is not None:
             groups[e.objects[0]] |= set(e.objects) | scope.homes.maps(e.objects[0])
             bounds[e.objects[0]].setdefault(e.value, e.loc)
     for obj, found in bounds.items():
@@ -35,27 +34,28 @@ def obstacles(scope: Scope) -> Iterable[Obstacle]:
             if not _is_age(bound):
                 text = f"the time limit for {scope.name(obj)} is not the packet's time less an option"
                 yield Obstacle(None, text, (obj,), (loc,), remedy="expire what is older than now less an option")
-    for _, e in scope.events(*_USE):
-        if e.objects[0] in bounds and not _is_now(e.value):
+    for e in (e for p in scope.analysis.paths for e in p.events if e.op.slots(Role.AGES)):
+        if e.objects[0] in bounds and not all(t is NOW for t in e.operands_with(Role.AGES)):
             text = f"an entry of {scope.name(e.objects[0])} is given another age than the packet's time"
             yield Obstacle(None, text, (e.objects[0],), (e.loc,), remedy="pass the now that nf_process was given")
     yield from _late_expiry(scope, groups, bounds)
 
 
-def _is_now(e: Expr | None) -> bool:
-    return e is not None and e.op == "sym" and e.value == "now"
+def _ends_old(op: Operation) -> bool:
+    """Whether it ends exactly the entries that are too old."""
+    return op.effect is Effect.EXPIRE and op.objects[0].entries is Entries.OLD
 
 
 def _is_age(bound: Expr) -> bool:
     """``now``, or ``now`` minus or plus constants and options."""
-    if _is_now(bound):
+    if bound is NOW:
         return True
     if bound.op not in ("add", "sub"):
         return False
     left, right = bound.args
-    if bound.op == "add" and not any(_is_now(s) for s in symbols(left)):
+    if bound.op == "add" and NOW not in symbols(left):
         left, right = right, left
-    return _is_age(left) and all(str(s.value).startswith("cfg.") for s in symbols(right))
+    return _is_age(left) and all(map(is_option, symbols(right)))
 
 
 def _late_expiry(scope: Scope, groups: dict[int, set[int]], bounds: dict[int, dict[Expr, int]]) -> Iterable[Obstacle]:
@@ -65,7 +65,7 @@ def _late_expiry(scope: Scope, groups: dict[int, set[int]], bounds: dict[int, di
     for accesses in by_path.values():
         expired: set[int] = set()
         for a in sorted(accesses, key=lambda a: a.event):
-            if a.op in _EXPIRY:
+            if _ends_old(a.op):
                 expired.add(scope.event(a).objects[0])
                 continue
             for dchain, members in groups.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maestro_tool.expr import Expr
+from maestro_tool.expr.symbols import PacketByte
 from maestro_tool.packet.fields import ALL_FIELDS, FIELDS_OF, HASHABLE, HASHABLE6, Family, HeaderField
 from maestro_tool.sharding.plan import FieldBits
 
@@ -32,9 +33,8 @@ def origins(e: Expr) -> list[Origin]:
         case "const":
             return [(e.const >> i) & 1 for i in reversed(range(e.width))]
         case "sym":
-            name = str(e.value)
-            if name.startswith("pkt.") and e.width == 8:
-                return [PacketBit(int(name[4:]), i) for i in reversed(range(8))]
+            if isinstance(e.value, PacketByte):
+                return [PacketBit(e.value.offset, i) for i in reversed(range(8))]
         case "concat":
             return [o for part in e.args for o in origins(part)]
         case "extract":

@@ -53,7 +53,7 @@ def _together(obstacles: tuple[Obstacle, ...]) -> Iterable[Obstacle]:
 def _decision(o: Outcome, obj: StateObject) -> ObjectDecision:
     mine = [a for a in o.accesses if a.object == obj.id]
     locs = tuple(dict.fromkeys(a.loc for a in mine))
-    read = any(not a.write or a.op in ("dchain_rejuvenate", "expire", "dchain_allocate") for a in mine)
+    read = any(operand.reads for a in mine for operand in a.op.objects if operand.kind == obj.kind)
     if not any(a.write for a in mine):
         reason = "packets only read it" if mine else "no packet touches it"
         return ObjectDecision(obj.id, read, False, "read-only", None, reason, locs)

@@ -4,6 +4,7 @@ that are reached by those indices.  Either each core has all of them for itself,
 
 from __future__ import annotations
 
+from maestro_tool.operations.row import Effect
 from maestro_tool.sharding.access import Access
 from maestro_tool.sharding.homes import Homes, put_index
 from maestro_tool.symex.callpath import Analysis
@@ -29,11 +30,12 @@ def groups(analysis: Analysis, written: set[int], accesses: list[Access], homes:
             join((a.object, a.through))
     for path in analysis.paths:
         for e in path.events:
-            if e.op in ("expire", "expire_range"):
+            kind = e.op.objects[0].kind if e.op.objects else None
+            if e.op.writes:
                 join(e.objects)
-            elif e.op == "map_put" and e.key_home is not None:
+            if e.op.effect is Effect.PUT and e.key_home is not None:
                 join((*e.objects, e.key_home[0]))
-            elif e.op == "dmap_put" and (dchain := put_index(path, e)) is not None:
+            elif kind == "dmap" and e.op.effect is Effect.PUT and (dchain := put_index(path, e)) is not None:
                 join((*e.objects, dchain))
     for obj in analysis.objects:
         join((obj.id, *obj.key_vectors))

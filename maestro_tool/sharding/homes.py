@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import extract, symbols
-from maestro_tool.sharding.access import owner, producer, strip_extension
+from maestro_tool.operations.row import Effect
+from maestro_tool.sharding.access import is_map_get, owner, strip_extension
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.reach import IndexConditions
 from maestro_tool.sharding.slots import Prover
@@ -54,10 +55,10 @@ class Homes:
 
     def source(self, path: CallPath, s: Expr) -> int | None:
         """The dchain that symbol ``s`` of ``path`` is an index of: fresh, or the value of an index map."""
-        origin = producer(path, s)
-        if origin is not None and origin.op == "dchain_allocate":
+        origin = path.producer(s)
+        if origin is not None and origin.op.effect is Effect.ALLOCATE:
             return origin.objects[0]
-        home = self.index_map(origin.objects[0]) if origin is not None and origin.op == "map_get" else None
+        home = self.index_map(origin.objects[0]) if origin is not None and is_map_get(origin) else None
         return home.dchain if home is not None else None
 
 
@@ -76,7 +77,7 @@ def key_homes(analysis: Analysis, prover: Prover) -> Homes:
         (path, n, e)
         for path in analysis.paths
         for n, e in enumerate(path.events)
-        if e.op == "map_put"
+        if is_map_put(e)
     ]  # fmt: skip
     filled = {o.id for o in analysis.objects if o.kind == "map" and o.filled}
     plain = _agree(analysis, {m: _found(analysis, puts, m, Homes({}, ()), prover) for m in _maps(puts)})
@@ -145,13 +146,11 @@ def _home(
     if not holds_key(analysis, path, put, vector, index):
         text = f"{name}: {analysis.objects[vector].name} does not hold the key that is put when the packet is done"
         return _Homeless(text, "write the whole key where it lies before it is put, and nothing else there later")
-    earlier = [
-        e for e in path.events[:number] if e.op in ("map_get", "map_put", "map_erase") and e.objects == put.objects
-    ]
-    if not any(e.op == "map_get" and e.result is False and same(e.key, put.key) for e in earlier):
+    earlier = [e for e in path.events[:number] if e.objects == put.objects]
+    if not any(is_map_get(e) and e.result is False and same(e.key, put.key) for e in earlier):
         text = f"{name}: a key is put that was not looked up and found absent before: it may be there twice"
         return _Homeless(text, "call map_get with that very key first, and put it only if it is not found")
-    if any(e.op == "map_put" for e in earlier):
+    if any(map(is_map_put, earlier)):
         return _Homeless(
             f"{name}: a packet puts more than one key", "give each key that a packet puts a map of its own"
         )
@@ -165,8 +164,13 @@ def _home(
 def allocated_by(path: CallPath, index: Expr) -> int | None:
     """The dchain that ``index`` was freshly allocated from on ``path``."""
     source = strip_extension(index)
-    origin = producer(path, source) if source.op == "sym" else None
-    return origin.objects[0] if origin is not None and origin.op == "dchain_allocate" else None
+    origin = path.producer(source) if source.op == "sym" else None
+    return origin.objects[0] if origin is not None and origin.op.effect is Effect.ALLOCATE else None
+
+
+def is_map_put(e: Event) -> bool:
+    """Whether the event puts a key into a map."""
+    return e.op.effect is Effect.PUT and e.op.objects[0].kind == "map"
 
 
 def put_index(path: CallPath, put: Event) -> int | None:
@@ -186,7 +190,7 @@ def holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int, index
         return False
     held: dict[int, Expr] = {}
     for e in path.events:
-        if e.op == "vector_write" and e.objects[0] == vector and e.index is not None:
+        if e.op.effect is Effect.WRITE and e.objects[0] == vector and e.index is not None:
             if strip_extension(e.index) is not strip_extension(index):
                 return False  # an entry that may be the same
             held.update(stored_bytes(e))

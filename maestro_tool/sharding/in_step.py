@@ -15,9 +15,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from maestro_tool.operations.row import Effect, Role
 from maestro_tool.sharding import ages, rules, seen
-from maestro_tool.sharding.access import Access, collect, producer, strip_extension
-from maestro_tool.sharding.homes import holds_key, key_homes, put_index, same, unknown_keys
+from maestro_tool.sharding.access import Access, collect, is_map_get, strip_extension
+from maestro_tool.sharding.homes import holds_key, is_map_put, key_homes, put_index, same, unknown_keys
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.reach import Reach
 from maestro_tool.sharding.scope import Scope
@@ -52,17 +53,21 @@ def trusted(analysis: Analysis) -> bool:
         return False
     accesses = tuple(collect(analysis, prover))
     scope = Scope(analysis, homes, frozenset(a.object for a in accesses if a.write), accesses)
-    writes = replace(scope, touched=tuple(a for a in accesses if a.op == "vector_write"))
+    writes = replace(scope, touched=tuple(a for a in accesses if a.op.effect is Effect.WRITE))
     checks = (_filled_in_set_up(scope), _unrelated_ways(writes), _changed_keys(scope), _stale_indices(scope))
     concerned = {x for m in relied for home in (homes.of[m],) for x in (m, home.vector, home.dchain)}
     return all(concerned.isdisjoint(o.objects) for found in checks for o in found)
 
 
+def _is_map_erase(e: Event) -> bool:
+    return e.op.effect is Effect.ERASE and e.op.objects[0].kind == "map"
+
+
 def _relied_on(path: CallPath) -> Iterator[int]:
     """The maps of which something is taken for granted: where the key was that is erased, or that it is gone then."""
     for n, e in enumerate(path.events):
-        if e.op == "map_erase":
-            later = (x for x in path.events[n + 1 :] if x.op == "map_get" and x.objects == e.objects)
+        if _is_map_erase(e):
+            later = (x for x in path.events[n + 1 :] if is_map_get(x) and x.objects == e.objects)
             if e.key_home is not None or any(x.result is False and same(x.key, e.key) for x in later):
                 yield e.objects[0]
 
@@ -97,21 +102,21 @@ _LOOK_UP = "look the key up with map_get, erase it, and free the index that it g
 
 def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
     # The indices of a double map's entries are its own: that it cannot be sharded is the reason.
-    ruled = {d for path, e in scope.events("dmap_put") if (d := put_index(path, e)) is not None}
+    ruled = {d for path, e in scope.events(Effect.PUT, kind="dmap") if (d := put_index(path, e)) is not None}
     for a in scope.touched:
         name, kind = scope.name(a.object), scope.analysis.objects[a.object].kind
         if a.how == "whole":
             remedy = "keep it per flow, in a vector; or only add to it, and let no packet read it"
             yield Obstacle("R4", f"{name} is one entry for all packets", (a.object,), (a.loc,), remedy=remedy)
-        elif a.op == "map_size":
+        elif a.op.effect is Effect.SIZE and kind == "map":
             text = f"how many entries {name} has depends on all of them: a core would count its own only"
             remedy = "none by hashing: keep no limit on all keys together, or let the cores share the map"
             yield Obstacle("R4", text, (a.object,), (a.loc,), remedy=remedy)
-        elif a.op == "cht_find":
+        elif a.op.effect is Effect.CHOOSE:
             text = f"any entry of {name} may be the one that is chosen"
             remedy = "none: the choice is among all backends; what stores the chosen one can still be sharded"
             yield Obstacle("R4", text, (a.object,), (a.loc,), remedy=remedy)
-        elif a.op == "expire_range" and a.how == "unknown":
+        elif a.op.effect is Effect.ERASE_RANGE and a.how == "unknown":
             text = f"could not show that the entries of {name} that are erased here belong to this packet's index"
             remedy = "erase entries index * n .. index * n + m with m at most n, for the index of this packet's key"
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy=remedy)
@@ -129,11 +134,10 @@ def _unnamed_entries(scope: Scope, reach: Reach) -> Iterable[Obstacle]:
         elif a.how == "unknown" and a.object in ruled:
             continue
         elif a.how == "unknown":
-            index = scope.event(a).index
-            depends: tuple[str, ...] = ()
-            if index is not None:
-                path, family = scope.analysis.paths[a.path], reach.family(a.path)
-                depends = tuple(sorted(rules.dependencies(scope.analysis, path, index, family)))
+            path, family = scope.analysis.paths[a.path], reach.family(a.path)
+            chosen_by = scope.event(a).operands_with(Role.NAMES, Role.DECIDES)
+            named = (rules.dependencies(scope.analysis, path, e, family) for e in chosen_by)
+            depends = tuple(sorted(frozenset[str]().union(*named)))
             text = f"an entry of {name} is chosen by {', '.join(depends) or 'a constant'}"
             oldest = kind in ("dchain", "vector") and any("the time" in d for d in depends)
             remedy = _EXPIRE if oldest else rules.remedy_for(depends)
@@ -179,14 +183,14 @@ def _changed_keys(scope: Scope) -> Iterable[Obstacle]:
     key that was there, or is there now, is on this core, too.
     """
     filled = {v: o.id for o in scope.analysis.objects for v in o.key_vectors}
-    vectors = {e.key_home[0] for _, e in scope.events("map_put") if e.key_home is not None}
+    vectors = {e.key_home[0] for _, e in scope.events(Effect.PUT) if e.key_home is not None}
     for a in scope.touched:
-        if a.op == "vector_write" and a.object in filled:
+        if a.op.effect is Effect.WRITE and a.object in filled:
             text = f"packets change {scope.name(a.object)}, where keys lie that set-up put into "
             text += scope.name(filled[a.object])
             remedy = "let packets write to another vector: the map has only pointers to its keys"
             yield Obstacle(None, text, (a.object, filled[a.object]), (a.loc,), remedy=remedy)
-        if a.op != "vector_write" or a.object not in vectors:
+        if a.op.effect is not Effect.WRITE or a.object not in vectors:
             continue
         if (a.how == "fresh" and a.stride == 1) or (a.stride > 1 and _puts_written(scope, a)):
             continue
@@ -198,7 +202,7 @@ def _puts_written(scope: Scope, a: Access) -> bool:
     """Whether the path puts the key that it writes into the block."""
     path, index = scope.analysis.paths[a.path], scope.event(a).index
     return index is not None and any(
-        e.op == "map_put"
+        is_map_put(e)
         and e.key_home == (a.object, index)
         and holds_key(scope.analysis, path, e, a.object, index)
         for e in path.events
@@ -213,12 +217,12 @@ def _stale_indices(scope: Scope) -> Iterable[Obstacle]:
     erased must free its index, or expiry erases the key again when somebody else has put it.
 
     Keys in an index's block may stay: they are of this core as long as the index is, which is for ever (`seen`)."""
-    for path, e in scope.events("expire_range", "expire", "dchain_free", "map_erase"):
-        if e.op == "expire_range":
+    for path, e in scope.events(Effect.ERASE_RANGE, Effect.EXPIRE, Effect.FREE, Effect.ERASE):
+        if e.op.effect is Effect.ERASE_RANGE:
             yield from _range_erased(scope, e)
-        elif e.op == "expire":
+        elif e.op.effect is Effect.EXPIRE:
             yield from _expired(scope, e)
-        elif e.op == "dchain_free":
+        elif e.op.effect is Effect.FREE:
             yield from _freed(scope, path, e)
         elif e.objects[0] in scope.homes.of and not _frees_erased(scope, path, e):
             yield _not_freed(scope, path, e)
@@ -228,7 +232,7 @@ def _not_freed(scope: Scope, path: CallPath, erase: Event) -> Obstacle:
     m = erase.objects[0]
     name, dchain = scope.name(m), scope.homes.of[m].dchain
     text, remedy = f"a key of {name} is erased, but its index is not freed", "free the index with the key"
-    if any(e.op == "dchain_free" and e.objects == (dchain,) for e in path.events):
+    if any(e.op.effect is Effect.FREE and e.objects == (dchain,) for e in path.events):
         text, remedy = f"could not show that the index of the key of {name} that is erased here is freed", _LOOK_UP
     return Obstacle(None, text, (m,), (erase.loc,), remedy=remedy)
 
@@ -238,7 +242,7 @@ def _range_erased(scope: Scope, e: Event) -> Iterable[Obstacle]:
     vector, m = e.objects
     home = scope.homes.of.get(m)
     owned = {a.stride for a in scope.touched if a.object == vector and scope.event(a) is e}
-    put = {x.objects[0] for _, x in scope.events("map_put") if x.key_home is not None and x.key_home[0] == vector}
+    put = {x.objects[0] for _, x in scope.events(Effect.PUT) if x.key_home is not None and x.key_home[0] == vector}
     if home is None or home.vector != vector or home.stride == 1 or owned != {home.stride} or put != {m}:
         text = f"could not decide which entries of {scope.name(vector)} and {scope.name(m)} are erased here"
         remedy = "erase entries index * n .. index * n + m with m at most n, for the index of this packet's key"
@@ -246,6 +250,10 @@ def _range_erased(scope: Scope, e: Event) -> Iterable[Obstacle]:
 
 
 def _expired(scope: Scope, e: Event) -> Iterable[Obstacle]:
+    if [o.kind for o in e.op.objects] != ["dchain", "vector", "map"]:
+        if e.op.objects[0].kind == "dchain":
+            yield from _left_behind(scope, e, e.objects[0], scope.homes.maps(e.objects[0]))
+        return
     dchain, vector, m = e.objects
     home = scope.homes.of.get(m)
     if home is not None and (not home.index_map or (home.dchain, home.vector) != (dchain, vector)):
@@ -260,22 +268,22 @@ def _expired(scope: Scope, e: Event) -> Iterable[Obstacle]:
 def _freed(scope: Scope, path: CallPath, e: Event) -> Iterable[Obstacle]:
     dchain = e.objects[0]
     source = strip_extension(e.index) if e.index is not None else None
-    origin = producer(path, source) if source is not None and source.op == "sym" else None
-    erased = [x for x in path.events if x.op == "map_erase"]
+    origin = path.producer(source) if source is not None and source.op == "sym" else None
+    erased = [x for x in path.events if _is_map_erase(x)]
     left: set[int] = set()
-    if origin is not None and origin.op == "map_get":
+    if origin is not None and is_map_get(origin):
         for m in scope.homes.maps(dchain):
             if m != origin.objects[0] or not any(x.objects[0] == m and same(x.key, origin.key) for x in erased):
                 left.add(m)
-    elif origin is not None and origin.op == "dchain_allocate":
+    elif origin is not None and origin.op.effect is Effect.ALLOCATE:
         for put in path.events:
-            put_here = put.op == "map_put" and put.key_home is not None and strip_extension(put.key_home[1]) is source
+            put_here = is_map_put(put) and put.key_home is not None and strip_extension(put.key_home[1]) is source
             if put_here and not any(x.objects == put.objects and same(x.key, put.key) for x in erased):
                 left.add(put.objects[0])
     elif keyed := _keyed_by(scope, scope.homes.maps(dchain)):
         names = ", ".join(scope.name(m) for m in keyed)
         text = f"could not show that the key of the index of {scope.name(dchain)} that is freed here leaves {names}"
-        remedy = _EXPIRE if origin is not None and origin.op == "opaque" else _LOOK_UP
+        remedy = _EXPIRE if e.op.slots(Role.DECIDES) else _LOOK_UP
         yield Obstacle(None, text, (dchain, *keyed), (e.loc,), remedy=remedy)
     yield from _left_behind(scope, e, dchain, left)
 
@@ -296,15 +304,15 @@ def _frees_erased(scope: Scope, path: CallPath, erase: Event) -> bool:
     """Whether the path frees the index of the key that it erases."""
     dchain = scope.homes.of[erase.objects[0]].dchain
     for e in path.events:
-        if e.op != "dchain_free" or e.objects[0] != dchain or e.index is None:
+        if e.op.effect is not Effect.FREE or e.objects[0] != dchain or e.index is None:
             continue
         source = strip_extension(e.index)
-        origin = producer(path, source) if source.op == "sym" else None
+        origin = path.producer(source) if source.op == "sym" else None
         if origin is None:
             continue
-        if origin.op == "map_get" and origin.objects == erase.objects and same(origin.key, erase.key):
+        if is_map_get(origin) and origin.objects == erase.objects and same(origin.key, erase.key):
             return True
-        puts = (p for p in path.events if p.op == "map_put" and p.objects == erase.objects and same(p.key, erase.key))
+        puts = (p for p in path.events if is_map_put(p) and p.objects == erase.objects and same(p.key, erase.key))
         if any(p.key_home is not None and strip_extension(p.key_home[1]) is source for p in puts):
             return True
     return False

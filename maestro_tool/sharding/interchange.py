@@ -14,9 +14,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import substitute, sym, symbols
+from maestro_tool.expr.nodes import substitute, symbols
+from maestro_tool.expr.symbols import Produced, is_packet_byte, placeholder
+from maestro_tool.operations.row import Effect, Entries
 from maestro_tool.sharding import rules
-from maestro_tool.sharding.access import Access, is_packet_symbol, producer
+from maestro_tool.sharding.access import Access
 from maestro_tool.sharding.homes import stored_bytes
 from maestro_tool.sharding.plan import Constraint, Obstacle
 from maestro_tool.sharding.reach import Reach
@@ -105,8 +107,7 @@ def _outcome(path: CallPath, question: int) -> tuple[object, ...] | None:
     """What leaves where; None if that is made of anything that came after the question, which no two paths share."""
     made = [e for _, e in path.packet_writes] + ([path.verdict] if isinstance(path.verdict, Expr) else [])
     for s in (s for e in made for s in symbols(e)):
-        origin = producer(path, s)
-        if origin is not None and any(origin is e for e in path.events[question:]):
+        if isinstance(s.value, Produced) and s.value.event >= question:
             return None
     return path.verdict, path.grown, path.packet_writes
 
@@ -114,7 +115,7 @@ def _outcome(path: CallPath, question: int) -> tuple[object, ...] | None:
 def _question(path: CallPath, accesses: list[Access], dchain: int) -> int:
     """The event that asks whether the index is in use; all other accesses must come after it and use that index."""
     first = path.events[accesses[0].event]
-    if first.op != "dchain_is_allocated" or first.objects != (dchain,) or first.result is None:
+    if first.op.effect is not Effect.ASK or first.objects != (dchain,) or first.result is None:
         raise _RefusalError("it is not checked first whether the index is in use", first.loc)
     for a in accesses:
         e = path.events[a.event]
@@ -127,7 +128,12 @@ def _more(path: CallPath, question: int) -> Event | None:
     """What the path does after the question, first of all, beyond looking at the entry."""
     index = path.events[question].index
     after = path.events[question + 1 :]
-    return next((e for e in after if e.op != "opaque" and not (e.op == "vector_read" and e.index is index)), None)
+    return next((e for e in after if not (e.op.effect is Effect.CALCULATE or _looks_at(e, index))), None)
+
+
+def _looks_at(e: Event, index: Expr | None) -> bool:
+    """Whether the event only reads the entry at ``index`` of a vector."""
+    return e.op.effect is Effect.READ and e.op.objects[0].entries is Entries.INDEX and e.index is index
 
 
 def _absent_twins(analysis: Analysis, path: CallPath, question: int) -> list[CallPath]:
@@ -156,12 +162,12 @@ def _compared(path: CallPath, question: int, prover: Prover) -> list[tuple[Expr,
     found = []
     for equality in _equalities(conditions):
         for stored, packet in (equality.args, equality.args[::-1]):
-            origins = [producer(path, s) for s in symbols(stored)]
+            origins = [path.producer(s) for s in symbols(stored)]
             if (
                 origins
-                and all(o is not None and o.op == "vector_read" and o.index is index for o in origins)
+                and all(o is not None and _looks_at(o, index) for o in origins)
                 and symbols(packet)
-                and all(map(is_packet_symbol, symbols(packet)))
+                and all(map(is_packet_byte, symbols(packet)))
                 and prover.always(conditions, equality)
             ):
                 found.append((stored, packet))
@@ -193,12 +199,12 @@ class _Contents:
         self._changed: set[tuple[int, int]] = set()  # written later, too
         for number, path in enumerate(scope.analysis.paths):
             for e in path.events:
-                if e.op == "dchain_allocate" and e.objects == (dchain,) and e.result:
+                if e.op.effect is Effect.ALLOCATE and e.objects == (dchain,) and e.result:
                     if number in self._fresh:
                         raise _RefusalError("a packet allocates more than one index", e.loc)
                     self._fresh[number], self._locs[number] = {}, e.loc
         for a in scope.touched:
-            if a.op != "vector_write":
+            if a.op.effect is not Effect.WRITE:
                 continue
             for offset, value in stored_bytes(scope.event(a)).items():
                 if a.how == "fresh" and a.through == dchain and a.stride == 1:
@@ -211,7 +217,7 @@ class _Contents:
     ) -> Iterable[Constraint | Obstacle]:
         """Between every packet that fills an entry and the packets of path ``number``, which match it."""
         path = self._analysis.paths[number]
-        vectors = sorted({e.objects[0] for stored, _ in compared for s in symbols(stored) if (e := producer(path, s))})
+        vectors = sorted({e.objects[0] for stored, _ in compared for s in symbols(stored) if (e := path.producer(s))})
         reader = Side(path, tuple(p for _, p in compared), reach.classes([number]), path.loc, reach.family(number))
         for writer, loc in sorted(self._locs.items()):
             name = tuple(self._stored(path, stored, writer) for stored, _ in compared)
@@ -229,11 +235,11 @@ class _Contents:
         unknown: the constraint then has fewer fields, so it is stricter."""
         values: dict[Expr, Expr] = {}
         for s in symbols(expression):
-            event = producer(path, s)
-            assert event is not None
-            place = (event.objects[0], int(str(s.value).rsplit(".", 1)[1]))
+            event, made = path.producer(s), s.value
+            assert event is not None and isinstance(made, Produced) and isinstance(made.part, int)
+            place = (event.objects[0], made.part)
             if place not in self._fresh[writer]:
                 raise _RefusalError("what is compared is not stored whenever an index is allocated", self._locs[writer])
             changed = place in self._changed
-            values[s] = sym(f"changed.{place[0]}.{place[1]}", 8) if changed else self._fresh[writer][place]
+            values[s] = placeholder(f"changed.{place[0]}", place[1], 8) if changed else self._fresh[writer][place]
         return substitute(expression, values)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import reduce
 
-import z3
-
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, concat, const, eq, land, lor, substitute, sym, symbols
-from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.nodes import FALSE, TRUE, compare, concat, const, eq, land, lor, substitute, symbols
+from maestro_tool.expr.symbols import is_of_frame, packet_byte
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, HASHABLE_OF, Family
+from maestro_tool.solver import BUDGETS, Context, connected
 from maestro_tool.symex import ASSUMPTIONS
 from maestro_tool.symex.callpath import Analysis
 
-#: Work per z3 query (z3's resource units); beyond it the answer is the cautious one.
-_RLIMIT = 5_000_000
 #: Ways in which frames come to one place that are told apart (`Reach.told`).
 _MOST_WAYS = 64
 
@@ -24,23 +21,23 @@ _MOST_WAYS = 64
 def bytes_of(names: Iterable[str]) -> frozenset[Expr]:
     """The symbols of header fields' bytes."""
     fields = (ALL_FIELDS[name] for name in names)
-    return frozenset(sym(f"pkt.{f.offset + i}", 8) for f in fields for i in range(f.size))
+    return frozenset(packet_byte(f.offset + i) for f in fields for i in range(f.size))
 
 
 #: Bytes of the EtherType: a path that does not test them may have any version of IP.
-_ETHER_TYPE = frozenset((sym("pkt.12", 8), sym("pkt.13", 8)))
+_ETHER_TYPE = frozenset((packet_byte(12), packet_byte(13)))
 
 
 def _value(name: str) -> Expr:
     f = ALL_FIELDS[name]
-    return concat(*(sym(f"pkt.{f.offset + i}", 8) for i in range(f.size)))
+    return concat(*(packet_byte(f.offset + i) for i in range(f.size)))
 
 
 class Reach:
     """Answers for the paths of one analysis; remembers answers per packet condition."""
 
     def __init__(self, analysis: Analysis) -> None:
-        self._translate = Translator()
+        self._context = Context()
         self._conditions = [_packet_condition(p.condition) for p in analysis.paths]
         self._classes: dict[frozenset[Expr], frozenset[str]] = {}
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
@@ -112,7 +109,7 @@ class Reach:
         return any(all(symbols(c) & field for field in both) for c in self._conditions[path])
 
     def _possible(self, condition: frozenset[Expr], predicate: Expr, *, negate: bool = False) -> bool:
-        condition = _about(condition, symbols(predicate))
+        condition = frozenset(connected(condition, predicate))
         key = (condition, predicate, negate)
         if key not in self._answers:
             self._answers[key] = self._asked(condition, predicate, negate)
@@ -125,33 +122,16 @@ class Reach:
             return False
         if not folded.is_const and not known and not condition:
             return True
-        solver = z3.Solver(ctx=self._translate.context)
-        solver.set("rlimit", _RLIMIT)
-        for c in (*_packet_condition(ASSUMPTIONS), *sorted(condition, key=repr)):
-            solver.add(self._translate(c))
-        term = self._translate(predicate)
-        solver.add(z3.Not(term) if negate else term)
-        return bool(solver.check() != z3.unsat)
+        given = (*_packet_condition(ASSUMPTIONS), *sorted(condition, key=repr))
+        refuted = self._context.follows if negate else self._context.impossible
+        return not refuted(given, predicate, BUDGETS.frames)
 
 
 def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
     """The conjuncts that speak of the frame only; leaving the others out admits more frames: sound."""
     return frozenset(
-        c for c in condition if (s := symbols(c)) and all(str(x.value).startswith(("pkt.", "pkt_len")) for x in s)
+        c for c in condition if (s := symbols(c)) and all(map(is_of_frame, s))
     )
-
-
-def _about(condition: frozenset[Expr], wanted: frozenset[Expr]) -> frozenset[Expr]:
-    """The conjuncts that share symbols with the ``wanted`` ones, directly or through others.
-
-    Some frame fulfils the rest, which leaves these symbols free: the paths are feasible.
-    """
-    rest = {c: symbols(c) for c in condition}
-    chosen: list[Expr] = []
-    while more := [c for c, found in rest.items() if not wanted.isdisjoint(found)]:
-        chosen += more
-        wanted = wanted.union(*(rest.pop(c) for c in more))
-    return frozenset(chosen)
 
 
 def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:
@@ -171,25 +151,16 @@ class IndexConditions:
     """Conditions on indices, all of which are at least 0 (as signed numbers)."""
 
     def __init__(self) -> None:
-        self._translate = Translator()
-        self._known: dict[tuple[Expr, bool], bool] = {}
+        self._context = Context()
 
     def impossible(self, condition: Expr, indices: list[Expr]) -> bool:
         """True if the condition holds for no index (proved)."""
-        return bool(indices) and self._refuted(condition, indices, negate=False)
+        return bool(indices) and self._context.impossible(_at_least_0(indices), condition, BUDGETS.frames)
 
     def certain(self, condition: Expr, indices: list[Expr]) -> bool:
         """True if the condition holds for every index, whatever else it says (proved)."""
-        return bool(indices) and self._refuted(condition, indices, negate=True)
+        return bool(indices) and self._context.follows(_at_least_0(indices), condition, BUDGETS.frames)
 
-    def _refuted(self, condition: Expr, indices: list[Expr], *, negate: bool) -> bool:
-        key = (condition, negate)
-        if key not in self._known:
-            solver = z3.Solver(ctx=self._translate.context)
-            solver.set("rlimit", _RLIMIT)
-            for s in indices:
-                solver.add(self._translate(s) >= 0)
-            term = self._translate(condition)
-            solver.add(z3.Not(term) if negate else term)
-            self._known[key] = solver.check() == z3.unsat
-        return self._known[key]
+
+def _at_least_0(indices: list[Expr]) -> tuple[Expr, ...]:
+    return tuple(compare("sge", s, const(0, s.width)) for s in indices)

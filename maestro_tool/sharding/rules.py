@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import TRUE, eq, land, lor, substitute, sym, symbols
+from maestro_tool.expr.nodes import TRUE, eq, land, lor, substitute, symbols
+from maestro_tool.expr.symbols import InputPort, Now, Option, Packet, PacketByte, PacketLength, of_packet
+from maestro_tool.operations.row import Effect
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import ALL_FIELDS, FIELDS, FIELDS_OF, HASHABLE_OF, PORTS_OF, Family
-from maestro_tool.sharding.access import producer
 from maestro_tool.sharding.bits import PacketBit, field_bit, pair_fields, show_field
 from maestro_tool.sharding.plan import Constraint, FieldBits, Obstacle, Rule
 from maestro_tool.sharding.reach import Reach, bytes_of
@@ -143,9 +144,9 @@ def named_bytes(constraint: Constraint, side: int) -> frozenset[str]:
     """The fields that a relation, if there is one, reads of the packet on ``side``."""
     found: set[str] = set()
     for s in symbols(constraint.relation) if constraint.relation is not None else ():
-        packet, _, number = str(s.value).partition(".pkt.")
-        if packet == "ab"[side]:
-            found |= {f.name for f in FIELDS.values() if f.offset <= int(number) < f.offset + f.size}
+        byte = s.value
+        if isinstance(byte, PacketByte) and byte.packet == "ab"[side]:
+            found |= {f.name for f in FIELDS.values() if f.offset <= byte.offset < f.offset + f.size}
     return frozenset(found)
 
 
@@ -159,38 +160,42 @@ def _relation(a: Side, b: Side) -> Expr | None:
     return result if symbols(result) else None
 
 
-def _renamed(e: Expr, side: str) -> Expr:
-    return substitute(e, {s: sym(f"{side}.{s.value}", s.width) for s in symbols(e)})
+def _renamed(e: Expr, packet: Packet) -> Expr:
+    return substitute(e, {s: of_packet(s, packet) for s in symbols(e)})
 
 
 def dependencies(analysis: Analysis, path: CallPath, e: Expr, family: Family) -> set[str]:
     """What an expression of ``path``, whose frames are of ``family``, depends on, in a network engineer's words."""
     found: set[str] = set()
     for s in symbols(e):
-        name = str(s.value)
-        if name.startswith("pkt."):
-            f = field_bit(PacketBit(int(name[4:]), 0), family)
-            found.add(f[0] if f else f"frame byte {name[4:]}")
-        elif name in ("now", "device", "pkt_len"):
-            found.add({"now": "the time", "device": "the input port", "pkt_len": "the frame length"}[name])
-        elif name.startswith("cfg."):
-            found.add(f"{_OPTION}{name[4:]}")
-        else:
-            found |= _made(analysis, path, s, family)
+        match s.value:
+            case PacketByte(offset):
+                f = field_bit(PacketBit(offset, 0), family)
+                found.add(f[0] if f else f"frame byte {offset}")
+            case Now():
+                found.add("the time")
+            case InputPort():
+                found.add("the input port")
+            case PacketLength():
+                found.add("the frame length")
+            case Option(place):
+                found.add(f"{_OPTION}{place}")
+            case _:
+                found |= _made(analysis, path, s, family)
     return found
 
 
 def _made(analysis: Analysis, path: CallPath, s: Expr, family: Family) -> set[str]:
     """What a symbol that an event of the path produced depends on."""
-    origin = producer(path, s)
+    origin = path.producer(s)
     if origin is None:
         return {_UNKNOWN}
-    if origin.op == "opaque":
-        operands = {d for operand in origin.key or () for d in dependencies(analysis, path, operand, family)}
+    if origin.op.effect is Effect.CALCULATE:
+        operands = {d for operand in origin.operands for d in dependencies(analysis, path, operand, family)}
         if any(o.startswith(_FUNCTION) for o in operands):
             return operands
         return {f"{_FUNCTION}{' and '.join(sorted(operands))}"} if operands else {_UNKNOWN}
-    kind = "an index of" if origin.op == "dchain_allocate" else "what is stored in"
+    kind = "an index of" if origin.op.effect is Effect.ALLOCATE else "what is stored in"
     return {f"{kind} {analysis.objects[origin.objects[0]].name}"}
 
 

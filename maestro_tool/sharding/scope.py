@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maestro_tool.operations.row import Effect, ObjectKind
 from maestro_tool.sharding.access import Access
 from maestro_tool.sharding.homes import Homes
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
@@ -27,11 +28,11 @@ class Scope:
     def event(self, a: Access) -> Event:
         return self.analysis.paths[a.path].events[a.event]
 
-    def events(self, *ops: str) -> list[tuple[CallPath, Event]]:
-        """The events of these operations on objects of the scope."""
+    def events(self, *effects: Effect, kind: ObjectKind | None = None) -> list[tuple[CallPath, Event]]:
+        """The events that do so to objects of the scope, or to those of one kind."""
         return [
             (path, e)
             for path in self.analysis.paths
             for e in path.events
-            if e.op in ops and e.objects and e.objects[0] in self.objects
+            if e.op.effect in effects and e.objects[0] in self.objects and kind in (None, e.op.objects[0].kind)
         ]

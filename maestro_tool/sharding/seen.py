@@ -18,16 +18,21 @@ from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
+from maestro_tool.expr.symbols import Produced
+from maestro_tool.operations.row import Effect, Entries, Role
 from maestro_tool.packet.fields import CHECKSUMS, FIELDS, FIELDS6, Family, HeaderField
-from maestro_tool.sharding.access import producer, strip_extension
+from maestro_tool.sharding.access import is_map_get, strip_extension
 from maestro_tool.sharding.homes import allocated_by, indices_in, stored_bytes
 from maestro_tool.sharding.plan import Obstacle
 from maestro_tool.sharding.reach import IndexConditions, Reach
 from maestro_tool.sharding.scope import Scope
 from maestro_tool.sharding.slots import Prover
-from maestro_tool.symex.callpath import CallPath, Event
+from maestro_tool.symex.callpath import CallPath, Event, uses
 
 _LEAVES = "what leaves in packets"
+
+#: What tells how many entries expired.
+_COUNTS_EXPIRED = (Effect.EXPIRE, Effect.ERASE_RANGE)
 
 
 def obstacles(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
@@ -100,8 +105,8 @@ def _names(places: Iterable[_Shown]) -> tuple[str, ...]:
 def _visible(scope: Scope) -> Iterator[Obstacle]:
     for path, where, value, loc in _seen(scope):
         for s in _roots(path, value):
-            origin = producer(path, s)
-            if origin is not None and origin.op in ("expire", "expire_range"):
+            origin = path.producer(s)
+            if origin is not None and origin.op.effect in _COUNTS_EXPIRED:
                 if not scope.objects.isdisjoint(origin.objects):
                     text = f"how many entries expired decides {where}: on its own core a packet sees only a part"
                     remedy = "do not use the number that expiry returns"
@@ -118,7 +123,7 @@ def _elsewhere(scope: Scope) -> Iterator[Obstacle]:
     """An index means something to its own allocator, and to the vectors whose entries it leads to (`_leftovers`)."""
     for path in scope.analysis.paths:
         for e in path.events:
-            if not e.op.startswith("dchain_") or e.index is None:
+            if not _is_about_index(e) or e.index is None:
                 continue
             for dchain in (d for s in _roots(path, e.index) for d in _sources(scope, path, s)):
                 if e.objects[0] != dchain:
@@ -133,12 +138,11 @@ def _elsewhere(scope: Scope) -> Iterator[Obstacle]:
 def _roots(path: CallPath, e: Expr) -> Iterator[Expr]:
     """The symbols that ``e`` is computed from, also by functions that are not followed (a checksum)."""
     for s in symbols(e):
-        origin = producer(path, s)
-        operands = [k for k in origin.key or () if k is not s] if origin is not None and origin.op == "opaque" else None
-        if operands is None:
+        origin = path.producer(s)
+        if origin is None or origin.op.effect is not Effect.CALCULATE:
             yield s
         else:
-            for k in operands:
+            for k in origin.operands:
                 yield from _roots(path, k)
 
 
@@ -147,8 +151,8 @@ def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
     dchain = scope.homes.source(path, s)
     if dchain is not None and dchain in scope.objects:
         yield dchain
-    origin = producer(path, s)
-    if origin is not None and origin.op == "map_get":
+    origin = path.producer(s)
+    if origin is not None and is_map_get(origin):
         block = scope.homes.of.get(origin.objects[0])
         if block is not None and block.stride > 1 and block.dchain in scope.objects:
             yield block.dchain
@@ -171,49 +175,55 @@ def _own_entries(scope: Scope) -> dict[int, frozenset[int]]:
     found: dict[int, set[int]] = defaultdict(set)
     for a in scope.touched:
         home = scope.homes.of.get(a.object)
-        if a.stride > 1 or (a.op == "map_put" and home is not None and home.stride > 1):
+        if a.stride > 1 or (a.op.effect is Effect.PUT and home is not None and home.stride > 1):
             found[a.path].add(a.event)
     return {path: frozenset(events) for path, events in found.items()}
 
 
+#: What an expression decides, by the member of the event that it is an operand in.
+_DECIDED = {
+    "condition": "what the packet does", "frame": _LEAVES, "verdict": "where the packet goes",
+    "key": "a key", "raw": "a key", "key_home": "where a key lies", "index": "which entry is used",
+    "stored": "what an entry holds", "value": "a value", "operands": "what is chosen",
+}  # fmt: skip
+
+
 def _expressions(scope: Scope, path: CallPath, own: frozenset[int]) -> Iterator[tuple[str, Expr, int]]:
-    for c in path.condition:
-        yield "what the packet does", c, path.loc
-    for n, e in enumerate(path.events):
-        if e.op == "opaque":
+    for use in uses(path):
+        if use.event is None:
+            yield _DECIDED[use.slot], use.expr, use.loc
+            continue
+        e = path.events[use.event]
+        if e.op.effect is Effect.CALCULATE:
             continue  # `_roots` looks through it
-        for k in e.key or ():
-            yield "a key", k, e.loc
-        for _, v in e.stored:
-            yield "what an entry holds", v, e.loc
-        if e.index is not None and not _reaches(e) and n not in own:
-            yield "which entry is used", e.index, e.loc
-        if (
-            e.value is not None
-            and e.op not in ("map_get", "dchain_allocate")
-            and not (n in own or _puts(scope, path, e))
-        ):
-            yield "a value", e.value, e.loc
-        if e.value is not None and e.op == "dchain_allocate":
-            yield "an entry's age", e.value, e.loc
-    for _, v in path.packet_writes:
-        yield _LEAVES, v, path.loc
-    if isinstance(path.verdict, Expr):
-        yield "where the packet goes", path.verdict, path.loc
+        if use.slot == "index" and (_reaches(e) or use.event in own):
+            continue
+        if use.slot == "value" and (use.event in own or _puts(scope, path, e)):
+            continue
+        if use.slot == "key_home" and scope.objects.issuperset((e.objects[0], e.key_home[0] if e.key_home else -1)):
+            continue  # `homes` looks at where the keys of the scope's maps lie
+        yield ("an entry's age" if use.role is Role.AGES else _DECIDED[use.slot]), use.expr, use.loc
+
+
+def _is_about_index(e: Event) -> bool:
+    """Whether the event asks or tells an allocator about an index that it is given."""
+    return bool(e.op.objects) and e.op.objects[0].kind == "dchain" and "index" in e.op.slots(Role.NAMES)
 
 
 def _reaches(e: Event) -> bool:
     """Whether an index is just used for the entry that it is the number of."""
-    return e.op.startswith(("vector_", "dchain_")) and e.index is not None and strip_extension(e.index).op == "sym"
+    return e.op.objects[0].entries is Entries.INDEX and e.index is not None and strip_extension(e.index).op == "sym"
 
 
 def _puts(scope: Scope, path: CallPath, e: Event) -> bool:
     """Whether an index is put into the index map that it belongs to; or into what cannot be sharded, as an obstacle
     of its own says."""
-    refused = e.op == "dmap_put" or (e.op == "map_put" and any(e.objects == o.objects for o in scope.homes.obstacles))
-    if refused and e.objects[0] in scope.objects:
+    if e.op.effect is not Effect.PUT or e.objects[0] not in scope.objects:
+        return False
+    kind = e.op.objects[0].kind
+    if kind == "dmap" or (kind == "map" and any(e.objects == o.objects for o in scope.homes.obstacles)):
         return True
-    home = scope.homes.index_map(e.objects[0]) if e.op == "map_put" and e.objects[0] in scope.objects else None
+    home = scope.homes.index_map(e.objects[0])
     return home is not None and e.value is not None and allocated_by(path, e.value) == home.dchain
 
 
@@ -229,7 +239,7 @@ def _leftovers(scope: Scope, prover: Prover) -> Iterable[Obstacle]:
     chains: dict[int, set[int]] = defaultdict(set)  # vector -> allocators of the indices it is reached by
     for number, path in enumerate(scope.analysis.paths):
         for n, e in enumerate(path.events):
-            if e.op not in ("vector_read", "vector_write") or e.index is None:
+            if e.op.effect not in (Effect.READ, Effect.WRITE) or e.op.objects[0].kind != "vector" or e.index is None:
                 continue
             source = strip_extension(e.index)
             dchain = scope.homes.source(path, source) if source.op == "sym" else None
@@ -237,25 +247,25 @@ def _leftovers(scope: Scope, prover: Prover) -> Iterable[Obstacle]:
                 continue
             v = e.objects[0]
             chains[v].add(dchain)
-            if e.op == "vector_read" and allocated_by(path, source) is not None:
+            if e.op.effect is Effect.READ and allocated_by(path, source) is not None:
                 if not _only_cleans(scope, number, n, prover):
                     text = f"an entry of {scope.name(v)} is read before the packet that allocated it has written it"
                     yield _earlier_owner(text, dchain, (e.loc,))
-            elif e.op == "vector_read" and e.span is not None:
+            elif e.op.effect is Effect.READ and e.span is not None:
                 for byte in range(*e.span):
                     wanted[v].setdefault(byte, e.loc)
     for a in scope.touched:
         span = scope.event(a).span
-        if a.op == "vector_read" and a.how == "key" and a.object in chains and span is not None:
+        if a.op.effect is Effect.READ and a.how == "key" and a.object in chains and span is not None:
             for byte in range(*span):  # of an entry that packets name by its index (R5)
                 wanted[a.object].setdefault(byte, a.loc)
-        if a.op == "vector_read" and a.stride > 1:
+        if a.op.effect is Effect.READ and a.stride > 1:
             text = (
                 f"an entry of {scope.name(a.object)} in an index's block is read: could not show that it was written "
                 "since the index was allocated"
             )
             yield Obstacle(None, text, (a.object,), (a.loc,), remedy="look for it in the map that its key is put into")
-    for path, e in scope.events("dchain_allocate"):
+    for path, e in scope.events(Effect.ALLOCATE):
         for v in (v for v, found in chains.items() if e.result is not False and e.objects[0] in found):
             missing = set(wanted[v]) - _written_fresh(path, v, e)
             if missing:
@@ -274,9 +284,9 @@ def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
     """Bytes of the vector's entry at the freshly allocated index that the path writes."""
     written: set[int] = set()
     for e in path.events:
-        if e.op == "vector_write" and e.objects[0] == vector and e.index is not None:
+        if e.op.effect is Effect.WRITE and e.objects[0] == vector and e.index is not None:
             source = strip_extension(e.index)
-            if source.op == "sym" and producer(path, source) is allocation:
+            if source.op == "sym" and path.producer(source) is allocation:
                 written |= set(stored_bytes(e))
     return written
 
@@ -286,23 +296,22 @@ def _only_cleans(scope: Scope, number: int, event: int, prover: Prover) -> bool:
     that differ in it, and in those keys, are one path for all else."""
     path = scope.analysis.paths[number]
     own = _own_entries(scope).get(number, frozenset())
-    prefix = f"{path.events[event].op}.{event}."
 
     def about(e: Expr) -> bool:
-        return any(str(s.value).startswith(prefix) for s in symbols(e))
+        return any(isinstance(s.value, Produced) and s.value.event == event for s in symbols(e))
 
-    for n, e in enumerate(path.events):
-        bounds = [x for x in (e.index, e.value) if x is not None]
-        cleans = e.op == "expire_range" and n in own
-        others = [*(e.key or ()), *(v for _, v in e.stored), *(() if cleans else bounds)]
-        if any(map(about, others)):
+    for use in uses(path):
+        cleans = (
+            use.event in own
+            and path.events[use.event].op.effect is Effect.ERASE_RANGE
+            and use.slot in ("index", "value")
+        )
+        if use.slot != "condition" and not cleans and about(use.expr):
             return False
-    leaving = [v for _, v in path.packet_writes] + ([path.verdict] if isinstance(path.verdict, Expr) else [])
-    if any(map(about, leaving)):
-        return False
 
     def rest(p: CallPath) -> tuple[object, ...]:
-        events = tuple(replace(e, index=None, value=None) if e.op == "expire_range" else e for e in p.events)
+        cleaned = (Effect.ERASE_RANGE,)
+        events = tuple(replace(e, index=None, value=None) if e.op.effect in cleaned else e for e in p.events)
         return p.port, tuple(c for c in p.condition if not about(c)), events, p.grown, p.packet_writes, p.verdict
 
     mine, any_of = rest(path), FALSE

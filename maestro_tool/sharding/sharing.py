@@ -7,14 +7,14 @@ call paths.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
-from maestro_tool.sharding.access import WRITES
+from maestro_tool.expr.symbols import NOW, Produced
+from maestro_tool.operations.row import Effect, Role
+from maestro_tool.sharding.access import is_map_get
 from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
-from maestro_tool.symex.callpath import Analysis, CallPath, Event
+from maestro_tool.symex.callpath import Analysis, CallPath, Event, uses
 
 #: Leading bytes of a frame that the runtime can put back (MAESTRO_MAX_RESTORE in maestro_sharing.h).
 MOST_RESTORED = 256
@@ -71,11 +71,13 @@ def sharing(analysis: Analysis, plan: ShardingPlan) -> Sharing:
         guarded |= _silently_written(path, shared)
     # What a packet does before it starts again must not be done twice; but then that, too, may make it start again.
     while True:
-        more = {o for path in analysis.paths for o in _repeated(path, shared, guarded, ages, kinds)} - guarded
+        more = {o for path in analysis.paths for o in _repeated(path, shared, guarded, ages)} - guarded
         if not more:
             break
         guarded |= more
-    written_globals = {o for p in analysis.paths for e in p.events if e.op == "global_write" for o in e.objects}
+    written_globals = {
+        o for p in analysis.paths for e in p.events for o in e.objects if e.op.writes and kinds[o] == "global"
+    }
     why_always_write = None
     if written_globals & shared:
         why_always_write = "packets write variables or memory of the NF"  # no call of the API announces it
@@ -94,28 +96,26 @@ def sharing(analysis: Analysis, plan: ShardingPlan) -> Sharing:
     )
 
 
-def _changes(event: Event) -> bool:
-    return event.op in WRITES or event.op.startswith("sketch_") or event.op == "expire_range"
+def _changed(event: Event) -> set[int]:
+    """The objects that the event may change."""
+    return {o for o, operand in zip(event.objects, event.op.objects, strict=True) if operand.writes}
 
 
-def _changed(event: Event, kinds: Mapping[int, str]) -> set[int]:
-    """The objects that the event may change: expiry only reads the keys that a vector holds."""
-    if not _changes(event):
-        return set()
-    if event.op in ("expire", "expire_range"):
-        return {o for o in event.objects if kinds[o] != "vector"}
-    return set(event.objects)
+def _writes_element(event: Event) -> bool:
+    """Whether the event writes an element of a vector, by a store that no function of the API sees."""
+    return event.op.effect is Effect.WRITE and event.op.objects[0].kind == "vector"
+
+
+def _ends_old(event: Event) -> bool:
+    """Whether the event ends the entries that are too old, together with their keys."""
+    return event.op.effect is Effect.EXPIRE and event.op.objects[0].kind == "dchain"
 
 
 def _announces(event: Event, shared: set[int]) -> bool:
     """Whether the event is sure to have made the packet a writer."""
     if not event.objects or event.objects[0] not in shared:
         return False
-    if event.op.startswith("sketch_"):
-        return event.op != "sketch_expire"  # only if something expires
-    return event.op in ("map_put", "map_erase") or (
-        event.op in ("dchain_allocate", "dchain_free") and event.result is True
-    )
+    return event.op.announces == "always" or (event.op.announces == "if yes" and event.result is True)
 
 
 def _silently_written(path: CallPath, shared: set[int]) -> set[int]:
@@ -124,7 +124,7 @@ def _silently_written(path: CallPath, shared: set[int]) -> set[int]:
     for event in path.events:
         if _announces(event, shared):
             break
-        if event.op == "vector_write":
+        if _writes_element(event):
             found |= shared.intersection(event.objects)
     return found
 
@@ -132,7 +132,7 @@ def _silently_written(path: CallPath, shared: set[int]) -> set[int]:
 def _key_vectors(analysis: Analysis) -> set[int]:
     """Vectors that maps have keys in."""
     filled = {v for o in analysis.objects for v in o.key_vectors}
-    return filled | {e.key_home[0] for p in analysis.paths for e in p.events if e.op == "map_put" and e.key_home}
+    return filled | {e.key_home[0] for p in analysis.paths for e in p.events if e.key_home}
 
 
 def _looked_up_changed(path: CallPath, shared: set[int], key_vectors: set[int]) -> bool:
@@ -141,15 +141,13 @@ def _looked_up_changed(path: CallPath, shared: set[int], key_vectors: set[int]) 
     for event in path.events:
         if _announces(event, shared):
             break
-        if event.op == "map_get" and changed:
+        if is_map_get(event) and changed:
             return True
-        changed |= event.op == "vector_write" and not key_vectors.isdisjoint(event.objects)
+        changed |= _writes_element(event) and not key_vectors.isdisjoint(event.objects)
     return False
 
 
-def _repeated(
-    path: CallPath, shared: set[int], guarded: set[int], ages: set[int], kinds: Mapping[int, str]
-) -> set[int]:
+def _repeated(path: CallPath, shared: set[int], guarded: set[int], ages: set[int]) -> set[int]:
     """Objects of one core that this path changes before it may have to start again.
 
     Expiry of a core's own entries is repeated for nothing: the second time there is nothing left, and that an entry is
@@ -157,16 +155,17 @@ def _repeated(
     """
     last = -1
     for number, event in enumerate(path.events):
-        if event.op == "vector_write" and event.objects[0] in guarded:
+        if _writes_element(event) and event.objects[0] in guarded:
             last = len(path.events)  # noticed when the packet is done
-        elif not (event.op == "dchain_rejuvenate" and event.objects[0] in ages | guarded - shared):
-            restarts = _changed(event, kinds) & (shared | guarded)
+        elif not (event.op.effect is Effect.REFRESH and event.objects[0] in ages | guarded - shared):
+            restarts = _changed(event) & (shared | guarded)
             last = max(last, number if restarts else -1)
     found: set[int] = set()
     for number, event in enumerate(path.events[: last + 1]):
-        changed = _changed(event, kinds)
-        own = {o for o in changed - shared if kinds[o] != "global"}
-        if event.op == "expire" and own == changed and not _count_used(path, number):
+        changed = _changed(event)
+        variables = {o for o, operand in zip(event.objects, event.op.objects, strict=True) if operand.kind == "global"}
+        own = changed - shared - variables
+        if _ends_old(event) and own == changed and not _count_used(path, number):
             continue
         found |= own
     return found
@@ -174,27 +173,11 @@ def _repeated(
 
 def _count_used(path: CallPath, number: int) -> bool:
     """Whether anything on the path depends on what event ``number`` produced."""
-    prefix = f"{path.events[number].op}.{number}."
-    return any(str(s.value).startswith(prefix) for e in _expressions(path) for s in symbols(e))
-
-
-def _expressions(path: CallPath) -> Iterator[Expr]:
-    yield from path.condition
-    yield from (value for _, value in path.packet_writes)
-    if isinstance(path.verdict, Expr):
-        yield path.verdict
-    for e in path.events:
-        yield from e.key or ()
-        yield from (x for x in (e.index, e.value) if x is not None)
-        yield from (value for _, value in e.stored)
+    made = (s.value for use in uses(path) for s in symbols(use.expr))
+    return any(isinstance(m, Produced) and m.event == number for m in made)
 
 
 def _used_now(analysis: Analysis, chain: int) -> bool:
     """Whether packets use indices of ``chain`` at their own time only: then the latest time is that of the last use."""
-    times = {
-        e.value
-        for p in analysis.paths
-        for e in p.events
-        if e.op in ("dchain_allocate", "dchain_rejuvenate") and chain in e.objects
-    }
-    return all(t is not None and t.op == "sym" and t.value == "now" for t in times)
+    events = (e for p in analysis.paths for e in p.events if chain in e.objects)
+    return all(t is NOW for e in events for t in e.operands_with(Role.AGES))

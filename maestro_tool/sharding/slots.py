@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import z3
-
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, binary, compare, const, land, substitute, symbols
-from maestro_tool.expr.smt import Translator
+from maestro_tool.solver import BUDGETS, Context, sharing
 
-#: Work per z3 query (z3's resource units); beyond it nothing is claimed.
-_RLIMIT = 2_000_000
 #: Indices are below libVig's IRANG_LIMIT (double-chain.h), 2^20, which the program checks: a block's number then never
 #: wraps in 32 bits.
 _LARGEST_STRIDE = (1 << 32) // (1 << 20)
@@ -24,26 +20,11 @@ class Prover:
     """Proves formulas about paths; remembers what it was asked."""
 
     def __init__(self) -> None:
-        self._translate = Translator()
-        self._known: dict[tuple[tuple[Expr, ...], Expr], bool] = {}
+        self._context = Context()
 
     def always(self, conditions: tuple[Expr, ...], claim: Expr) -> bool:
         """True if ``claim`` follows from ``conditions``, proved; False also when it could not be decided."""
-        query = (_about(conditions, claim), claim)
-        if query not in self._known:
-            solver = z3.SolverFor("QF_BV", ctx=self._translate.context)
-            solver.set("rlimit", _RLIMIT)
-            for c in query[0]:
-                solver.add(self._translate(c))
-            solver.add(z3.Not(self._translate(claim)))
-            self._known[query] = bool(solver.check() == z3.unsat)
-        return self._known[query]
-
-
-def _about(conditions: tuple[Expr, ...], claim: Expr) -> tuple[Expr, ...]:
-    """The conditions that share a symbol with the claim: leaving others out makes a proof only harder."""
-    wanted = symbols(claim)
-    return tuple(c for c in conditions if not wanted.isdisjoint(symbols(c)))
+        return self._context.follows(sharing(conditions, claim), claim, BUDGETS.claim)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import substitute, sym, symbols
+from maestro_tool.expr.nodes import substitute, symbols
+from maestro_tool.expr.symbols import PacketByte, packet_byte
 from maestro_tool.packet.fields import ALL_FIELDS, FIELDS
 from maestro_tool.packet.terms import Terms, part_of_field
 from maestro_tool.sharding.plan import Constraint, FieldBits
@@ -62,14 +63,11 @@ def _conjuncts(e: Expr) -> list[Expr]:
 
 
 def _packets(e: Expr) -> set[str]:
-    return {str(s.value)[0] for s in symbols(e)}
+    return {s.value.packet for s in symbols(e) if isinstance(s.value, PacketByte)}
 
 
 def _renamed(e: Expr, places: dict[str, int]) -> Expr:
     """The bytes ``a.pkt.N`` and ``b.pkt.N`` as ``pkt.N``, moved by ``places``."""
 
-    def byte(s: Expr) -> Expr:
-        packet, _, number = str(s.value).split(".")
-        return sym(f"pkt.{places[packet] + int(number)}", s.width)
-
-    return substitute(e, {s: byte(s) for s in symbols(e)})
+    bytes_ = {s: s.value for s in symbols(e) if isinstance(s.value, PacketByte)}
+    return substitute(e, {s: packet_byte(places[b.packet] + b.offset) for s, b in bytes_.items()})

@@ -11,13 +11,14 @@ from typing import NoReturn
 
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import memory_byte
 from maestro_tool.frontend import ir
+from maestro_tool.operations import ObjectKind
 from maestro_tool.symex import events, floats
-from maestro_tool.symex.callpath import KeyField, ObjectKind
 from maestro_tool.symex.files import Files
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import Block, External, MovedFrame, StateObjectFill, Symbols, Uninitialised, Zeros
-from maestro_tool.symex.objects import ObjectInfo
+from maestro_tool.symex.objects import KeyFacts, ObjectInfo, PairFacts, PairFunctions
 from maestro_tool.symex.site import Model
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import Frame, State
@@ -25,6 +26,7 @@ from maestro_tool.symex.values import (
     NULL,
     UNDEFINED,
     FunctionPointer,
+    Key,
     NullPointer,
     Pointer,
     Undefined,
@@ -96,8 +98,8 @@ class Access:
         match block.fill:
             case Zeros():
                 return NULL if kind == "pointer" and size == 8 else nodes.const(0, 8 * size)
-            case Symbols(prefix):
-                return memory_order([nodes.sym(f"{prefix}.{n}", 8) for n in range(offset, offset + size)])
+            case Symbols(name):
+                return memory_order([memory_byte(name, n) for n in range(offset, offset + size)])
             case Uninitialised():
                 self.fail(InputError, f"reads '{block.name}' before it was written", loc)
         self.fail(UnsupportedError, f"follows a pointer into {block.name}, which only the library knows", loc)
@@ -135,9 +137,13 @@ class Access:
         """An index of a vector or index allocator, in the form by which entries are told apart."""
         return index
 
-    def key_fields(self, equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        """What a key equality function compares (set-up only); both functions are checked to be pure."""
-        return None
+    def key_facts(self, equality: str, hash_function: str, loc: int) -> KeyFacts:
+        """What a map's keys are (set-up only); both functions are checked to be pure."""
+        raise AssertionError(equality)  # set-up only
+
+    def pair_facts(self, functions: PairFunctions, size: int, loc: int) -> PairFacts:
+        """What a double map's keys are (set-up only); all functions are checked to be pure."""
+        raise AssertionError(functions)  # set-up only
 
     def number_of_this_run(self, name: str, bits: int) -> Expr:
         """What the clock, or a generator of random numbers, gives."""
@@ -147,12 +153,9 @@ class Access:
         """An error unless ``name``, which fills a vector's elements, gives each worker the same."""
         raise AssertionError(name)  # set-up only
 
-    def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        """What a hash function reads of a key (set-up only), which is checked to be pure.
-
-        None if keys that differ there may be meant to have one hash.
-        """
-        return ()
+    def hashed_facts(self, hash_function: str, loc: int) -> KeyFacts:
+        """What a sketch's keys are (set-up only); the hash function is checked to be pure."""
+        raise AssertionError(hash_function)  # set-up only
 
     # ----------------------------------------------------------------------- errors
 
@@ -237,17 +240,40 @@ class Access:
                 return fill.object
         self.fail(UnsupportedError, f"this is not a {kind} that set-up allocated", loc)
 
-    def key(self, state: State, number: int, address: Value, loc: int) -> tuple[Expr, ...] | None:
-        """The compared fields of the key at ``address``, as in `callpath.Event.key`; None when not known."""
-        fields = self.objects[number].key
-        if fields is None:
-            return None
+    def key(self, state: State, number: int, address: Value, loc: int, which: int = 0) -> Key:
+        """The key at ``address``, for operations on object ``number``; ``which`` of a double map's keys."""
         if not isinstance(address, Pointer):
             self.place(state, address, 1, loc, "reads a key")
             raise AssertionError(address)
-        return tuple(
-            f.value(self.load_bytes(state, address.plus(nodes.const(f.offset, 64)), f.size, loc)) for f in fields
+        info = self.objects[number]
+        if info.key is None:
+            offsets = info.shapes[which].offsets
+            read = self._rest_of_block(state, address, loc) if offsets is None else offsets
+            return Key(None, tuple(self.raw_bytes(state, address, read, loc)))
+        return Key(
+            tuple(
+                f.value(self.load_bytes(state, address.plus(nodes.const(f.offset, 64)), f.size, loc)) for f in info.key
+            )
         )
+
+    def _rest_of_block(self, state: State, address: Pointer, loc: int) -> range:
+        """Offsets from ``address`` to the end of the memory there; of a frame, as far as it was looked at."""
+        _, block, at = self.place(state, address, 0, loc, "reads a key")
+        return range((block.size if block.size is not None else state.cursor.minimum_length) - at)
+
+    def raw_bytes(self, state: State, address: Value, offsets: Iterable[int], loc: int) -> Iterable[Expr]:
+        """Bytes that functions of the NF may read behind ``address``; what was never written may be anything."""
+        for offset in offsets:
+            if not isinstance(address, Pointer):
+                self.place(state, address, 1, loc, "reads a key")
+                raise AssertionError(address)
+            number, block, at = self.place(state, address.plus(nodes.const(offset, 64)), 1, loc, "reads a key")
+            [(first, _, value)] = self.cells(state, number, block, at, 1, loc)
+            if value is None:
+                yield events.unknown(state, 8, loc)
+                continue
+            whole = self.part(value, loc)
+            yield nodes.extract(whole, 8 * (at - first) + 7, 8 * (at - first))
 
     # ----------------------------------------------------------------------- memory
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NoReturn
 
 from maestro_tool.diagnostics import InputError, ResourceLimitError
-from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr import Expr
+from maestro_tool.expr.symbols import Option, packet_byte
 from maestro_tool.frontend import ir
-from maestro_tool.symex.callpath import Analysis, CallPath, KeyField, MemoryPointer, ObjectPointer, Pinned
-from maestro_tool.symex.keys import Hashed, hashed_fields, key_fields
+from maestro_tool.symex.callpath import Analysis, CallPath, MemoryPointer, ObjectPointer, Pinned, uses
+from maestro_tool.symex.key_facts import KeyAnalysis
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.merge import Merger
@@ -61,44 +63,10 @@ def analyse(
     check_names(program)
     budget = _Budget(limits, progress)
     solver = Solver(limits, ASSUMPTIONS)
-    known_keys: dict[str, tuple[KeyField, ...] | None] = {}
-    known_hashes: dict[str, Hashed] = {}
-    key_notes: set[_Note] = set()
-
-    def hashes(hash_function: str, loc: int) -> Hashed:
-        if hash_function not in known_hashes:
-            known_hashes[hash_function] = hashed_fields(program, hash_function, loc, solver, limits)
-        return known_hashes[hash_function]
-
-    def keys(equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        hashed = hashes(hash_function, loc)
-        if equality not in known_keys:
-            known_keys[equality] = key_fields(program, equality, solver, limits)
-        compared = known_keys[equality]
-        if compared is None:
-            key_notes.add((loc, f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"))
-            return None
-        positions = {n for f in compared for n in f.positions}
-        ignored = [f.name for f in hashed.fields if not positions.issuperset(f.positions)]
-        if ignored:
-            # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
-            text = f"'{hash_function}' reads {ignored[0]}, which '{equality}' does not compare"
-            key_notes.add((loc, f"{text}; keys of this map are unknown"))
-            return None
-        return compared
-
-    def counted(hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        """What packets must have in common to meet in a sketch's counters, but by chance."""
-        hashed = hashes(hash_function, loc)
-        if not hashed.tells_apart:
-            text = f"could not decide which keys '{hash_function}' gives one hash"
-            key_notes.add((loc, f"{text}; keys of this sketch are unknown"))
-            return None
-        return hashed.fields
-
+    keys = KeyAnalysis(program, solver, limits)
     try:
-        result = run_setup(program, arguments, ports, solver, limits, keys, counted)
-        return _explore(program, arguments, ports, limits, budget, solver, result, key_notes, pure, trusting)
+        result = run_setup(program, arguments, ports, solver, limits, keys)
+        return _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
 
@@ -128,12 +96,14 @@ class _TooManyPathsError(Exception):
 
 
 class _Budget:
-    """Paths and seconds that the analysis may take; ``progress`` is told the number of paths now and then."""
+    """What the analysis may take; ``progress`` is told the number of paths now and then, which decides nothing."""
 
     def __init__(self, limits: Limits, progress: Progress | None) -> None:
         self._limits, self._progress = limits, progress
-        self._start = self._told = time.monotonic()
-        self._forks = 0
+        self._start, self._told = time.process_time(), time.monotonic()
+        self._forks = 0  # since the last start
+        self._all_forks = 0
+        self._asked = 0  # queries when z3's work was looked at
 
     def begin(self) -> None:
         """Called where the analysis starts, again and again."""
@@ -141,25 +111,35 @@ class _Budget:
 
     def another_path(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
         if len(paths) >= self._limits.paths:
-            machine.fail(ResourceLimitError, f"more than {self._limits.paths} call paths", loc, _TOO_MANY)
+            self._over(machine, f"more than {self._limits.paths} call paths", loc, "paths")
 
     def tick(self, machine: PacketMachine, paths: Sequence[CallPath], loc: int) -> None:
         """Called wherever a path forks: the next one may take long to end."""
         self._forks += 1
+        self._all_forks += 1
         if machine.merger is None and self._forks > _FORKS_PER_PATH * self._limits.merge_after:
             raise _TooManyPathsError
-        now = time.monotonic()
-        if self._limits.seconds and now - self._start > self._limits.seconds:
-            text = f"no end after {self._limits.seconds} s and {len(paths)} call paths"
-            machine.fail(ResourceLimitError, text, loc, _TOO_MANY)
-        if self._progress is not None and now - self._told > _TELL_EVERY:
+        limits, found = self._limits, f"and {len(paths)} call paths"
+        if self._all_forks > limits.forks:
+            self._over(machine, f"no end after {limits.forks} forks {found}", loc, "forks")
+        if machine.solver.queries >= self._asked + _LOOK_EVERY:
+            self._asked = machine.solver.queries
+            if machine.solver.work > limits.solver:
+                self._over(machine, f"no end after {limits.solver} units of the solver's work {found}", loc, "solver")
+        if limits.seconds and time.process_time() - self._start > limits.seconds:
+            self._over(machine, f"stopped after {limits.seconds} s of CPU time {found}", loc, "seconds")
+        if self._progress is not None and (now := time.monotonic()) - self._told > _TELL_EVERY:
             self._told = now
             self._progress(machine.port, len(paths))
+
+    def _over(self, machine: PacketMachine, text: str, loc: int, limit: str) -> NoReturn:
+        hint = f"decide less by the packet's bytes; or raise the limit '{limit}' (nf.yaml, --limit)"
+        machine.fail(ResourceLimitError, text, loc, hint)
 
 
 _TELL_EVERY = 0.5  # seconds
 _FORKS_PER_PATH = 4  # a path has about two; with many more, ways to the next end are many, too
-_TOO_MANY = "decide less by the packet's bytes; or raise the limits 'paths' and 'seconds' (nf.yaml, --limit)"
+_LOOK_EVERY = 16  # queries; z3's statistics take a tenth of a millisecond
 
 
 def _explore(
@@ -209,7 +189,7 @@ def _explore(
             MemoryPointer(place.text, place.access, address)
             for place, address in sorted(findings.memory_pointers.items(), key=lambda item: item[0].text)
         ),
-        {str(s.value): findings.values[s][1] for s in sorted(symbols, key=str) if s in findings.values},
+        _configuration(symbols, findings),
         tuple(sorted(result.notes | notes | found_notes)),
         result.files,
         findings.frame_stored,
@@ -232,21 +212,20 @@ def _packet_writes(end: State) -> tuple[tuple[int, Expr], ...]:
     for offset, (_, value) in sorted(block.cells.items()):
         assert isinstance(value, Expr)
         for n, byte in enumerate(bytes_of(value), offset):
-            if byte is not nodes.sym(f"pkt.{n - end.cursor.grown}", 8):
+            if byte is not packet_byte(n - end.cursor.grown):
                 writes.append((n, byte))
     return tuple(writes)
 
 
 def _symbols(path: CallPath, solver: Solver) -> frozenset[Expr]:
     """Symbols anywhere in a path."""
-    expressions = [*path.condition, *(e for _, e in path.packet_writes)]
-    if isinstance(path.verdict, Expr):
-        expressions.append(path.verdict)
-    for event in path.events:
-        expressions += [*(event.key or ()), *(e for _, e in event.stored)]
-        expressions += [e for e in (event.index, event.value) if e is not None]
-        expressions += [] if event.key_home is None else [event.key_home[1]]
-    return frozenset[Expr]().union(*(solver.symbols(e) for e in expressions))
+    return frozenset[Expr]().union(*(solver.symbols(use.expr) for use in uses(path)))
+
+
+def _configuration(symbols: frozenset[Expr], findings: Findings) -> dict[str, int]:
+    """As in `Analysis.configuration`."""
+    known = (s for s in sorted(symbols, key=str) if s in findings.values)
+    return {s.value.place: findings.values[s][1] for s in known if isinstance(s.value, Option)}
 
 
 def _pinned(findings: Findings) -> tuple[Pinned, ...]:

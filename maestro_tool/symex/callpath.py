@@ -1,37 +1,24 @@
 """What symbolic execution found: the call paths of ``nf_process``, as plain data.
 
-Symbols in expressions are named by their origin:
+Symbols in expressions are values (`expr.symbols`): bytes of the frame, its length, the input port, the time, options,
+and what event number n of the path produced (`Produced`; which parts an operation produces, its row says).  An
+option's value may change between runs unless its place is in `Analysis.pinned`.  The parts of ``opaque`` events, which
+touch no state:
 
-    pkt.N            byte N of the frame, counted from the Ethernet header; 8 bits
-    pkt_len          length of the frame in bytes; 16 bits (zero-extended where C sees more)
-    device           input port; 16 bits
-    now              time in nanoseconds; 64 bits
-    cfg.<place>      a number that set-up stored (option, capacity ...); its value may change between
-                     runs unless the place is in `Analysis.pinned`
-    <op>.<n>.<what>  produced by event n of the path: ``map_get.3.value``, ``vector_read.5.8`` (the
-                     byte at offset 8), ``dchain_allocate.4.index``, ``opaque.7.value``.  All there are:
-                         map_get.N.value              32 bits; what was found; also map_size.N.value
-                         vector_read.N.OFFSET          8 bits; also global_read.N.OFFSET
-                         dchain_allocate.N.index      32 bits
-                         expire.N.count               the C result's width; entries freed, a number that
-                         expire_range.N.count         depends on all entries at once
-                         lpm_lookup.N.value           16 bits; dmap_get.N.value 32 bits
-                         opaque.N.value               of a function that is not followed, or bytes that
-                                                      were never written (then without operands)
-                         opaque.N.room                 8 bits; 0 where bytes cannot be inserted into the frame
-                         opaque.N.expired             32 bits; an index that dchain_expire_one_index frees
+    value        of a function that is not followed, or bytes that were never written (then without operands)
+    room         8 bits; 0 where bytes cannot be inserted into the frame
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, extract
-
-ObjectKind = Literal["map", "vector", "dchain", "sketch", "cht", "lpm", "dmap", "global"]
+from maestro_tool.expr.symbols import Produced
+from maestro_tool.operations import ObjectKind, Operation, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +51,20 @@ class KeyField:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyShape:
+    """What is known of a key whose equality is no conjunction of field equalities.
+
+    ``offsets``: of the bytes that its functions read, in order; `Event.raw` has one expression for each.  None where
+    the equality is not defined by the NF: then `Event.raw` has all from the key's first byte to the end of the memory
+    that it lies in.  ``equality``: when two keys are equal, over the symbols `MemoryByte` ``a.N`` and ``b.N``; None
+    where that is not known, and for sketches, which have none.
+    """
+
+    offsets: tuple[int, ...] | None
+    equality: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StateObject:
     """An object allocated in set-up (in order of allocation) or a global that packets touch.
 
@@ -72,7 +73,9 @@ class StateObject:
     equality is not a conjunction of field equalities; of sketches: what the hash function reads.  ``filled``: how many
     entries set-up itself put into a map, indexes it left allocated in a dchain, buckets in use in a sketch.
     ``functions`` of maps: the names of the equality function and of the hash function (keys of `Program.functions`, or
-    external); a sketch has the latter.
+    external); a sketch has the latter; a double map those of its first key, then those of its second.
+    ``shapes``: of a map or sketch whose ``key`` is None, what its keys are nevertheless known to be; of a double map
+    those of its first and of its second key.  ``key_offsets`` of double maps: where in a value its keys lie.
     ``key_vectors`` of maps: vectors that hold keys which set-up put; the map keeps pointers to them.
     """
 
@@ -86,61 +89,68 @@ class StateObject:
     filled: int = 0
     functions: tuple[str, ...] = ()
     key_vectors: tuple[int, ...] = ()
+    shapes: tuple[KeyShape, ...] = ()
+    key_offsets: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One operation on state, in the order the path performs them.
+    """One operation on state, in the order the path performs them; its row says which members it has, and for what.
 
-    op                 objects           key      index   value               result
-    map_get            map               fields   -       value found         True found / False absent
-    map_put            map               fields   -       value put           -
-    map_erase          map               fields   -       -                   -
-    map_size           map               -        -       number of entries   -
-    vector_read        vector            -        index   -                   -     ``span`` was read
-    vector_write       vector            -        index   -                   -     ``span`` written: ``stored``
-    dchain_allocate    dchain            -        index   time                True index is fresh / False full
-    dchain_rejuvenate  dchain            -        index   time                True / False not allocated
-    dchain_free        dchain            -        index   -                   True / False
-    dchain_is_allocated dchain           -        index   -                   True / False
-    expire             dchain, vector, map -      -       time (strict bound) -     frees all older entries, erases keys
-    expire_range       vector, map       -        start   end                 -     erases keys[start..end-1]
-    sketch_compute_hashes sketch         fields   -       -                   -     the key of those that follow:
-    sketch_refresh     sketch            fields   -       time                -
-    sketch_fetch       sketch            fields   -       -                   True above the threshold / False
-    sketch_touch_buckets sketch          fields   -       time                True counted / False no room
-    sketch_expire      sketch            -        -       time (strict bound) -
-    cht_find           vector (cht), dchain -     chosen  hash                True / False none is allocated
-    lpm_lookup         lpm               address  -       value found         -
-    lpm_update         lpm               prefix   -       value               -     key: prefix and its length
-    dmap_get           dmap              -        (index) (index found)       True / False / None (its value, size)
-    dmap_put           dmap              -        -       index               -
-    dmap_erase         dmap              -        index   -                   -
-    global_read        global            -        offset  -                   -
-    global_write       global            -        offset  stored value        -
-    opaque             -                 operands -       its symbol          -     a function that is not followed
-
-    A result that the NF ignores is None.  ``key`` has one expression per `KeyField` of the map, or is None when
-    the map's `StateObject.key` is; in each the field's bytes are concatenated, first byte in the
-    **most** significant place, so that a key field copied from a header equals the header field; a bit-field that is
-    not of whole bytes is the number that it holds).
+    ``objects``: those that the row lists, in that order.
+    ``key`` has one expression per `KeyField` of the map or sketch; in each the field's bytes are concatenated, first
+    byte in the **most** significant place, so that a key field copied from a header equals the header field; a
+    bit-field that is not of whole bytes is the number that it holds.  It is None where the object's `StateObject.key`
+    is; then ``raw`` has the bytes of the key that was given, as its `KeyShape` lists them.  Routes have the prefix, and
+    its length where it is put.
+    ``index``: of an entry (of variables: the offset).  ``value``: put, found, counted, or a time.
+    ``span``: bytes of the entry that are read or written; ``stored``: (offset, value; first byte most significant) of
+    what is written.
+    ``operands`` of ``opaque``: what the function was given; of ``cht_find``: height and number of backends.
+    ``result``: the answer, where the row has one and the NF does not ignore it.
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
     ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
     vector's element (offset 0); None when it leads anywhere else.  ``key_home`` of map_erase: (vector, index) when the
     key is taken from there and ``key`` is the one that led to that index (`analyse`, ``trusting``).
     """
 
-    op: str
+    op: Operation
     objects: tuple[int, ...]
     loc: int
     key: tuple[Expr, ...] | None = None
+    raw: tuple[Expr, ...] = ()
     index: Expr | None = None
     value: Expr | None = None
+    operands: tuple[Expr, ...] = ()
     result: bool | None = None
     span: tuple[int, int] | None = None
-    stored: tuple[tuple[int, Expr], ...] = ()  # (offset, value; first byte most significant)
+    stored: tuple[tuple[int, Expr], ...] = ()
     condition_length: int = 0
     key_home: tuple[int, Expr] | None = None
+
+    def expressions(self, slot: str) -> tuple[Expr, ...]:
+        """What the member ``slot`` holds."""
+        match slot:
+            case "key":
+                return self.key or ()
+            case "raw":
+                return self.raw
+            case "operands":
+                return self.operands
+            case "stored":
+                return tuple(value for _, value in self.stored)
+            case "key_home":
+                return () if self.key_home is None else (self.key_home[1],)
+            case "index":
+                return () if self.index is None else (self.index,)
+            case "value":
+                return () if self.value is None else (self.value,)
+        raise AssertionError(slot)
+
+    def operands_with(self, *roles: Role) -> Iterator[Expr]:
+        """All operands that have one of ``roles``."""
+        for slot in self.op.slots(*roles):
+            yield from self.expressions(slot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +170,41 @@ class CallPath:
     verdict: int | Literal["drop", "flood"] | Expr
     loc: int  # of the return statement
     grown: int = 0
+
+    def producer(self, symbol: Expr) -> Event | None:
+        """The event that produced ``symbol``; None if none did."""
+        made = symbol.value
+        return self.events[made.event] if isinstance(made, Produced) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An expression that a path uses.
+
+    ``slot``: the member of `Event` that it is an operand in, of event number ``event``; else ``condition``, ``frame``
+    (a byte that leaves) or ``verdict``, and ``event`` is None.
+    """
+
+    expr: Expr
+    slot: str
+    loc: int
+    event: int | None = None
+    role: Role | None = None
+
+
+def uses(path: CallPath) -> Iterator[Use]:
+    """All that a path uses: the one traversal of its conditions, operands, stores and results."""
+    for c in path.condition:
+        yield Use(c, "condition", path.loc)
+    for number, event in enumerate(path.events):
+        for slot, role in event.op.operands.items():
+            if role is not Role.PRODUCES:
+                for e in event.expressions(slot):
+                    yield Use(e, slot, event.loc, number, role)
+    for _, value in path.packet_writes:
+        yield Use(value, "frame", path.loc)
+    if isinstance(path.verdict, Expr):
+        yield Use(path.verdict, "verdict", path.loc)
 
 
 @dataclass(frozen=True, slots=True)

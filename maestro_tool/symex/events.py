@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import sym
+from maestro_tool.expr.symbols import Produced
+from maestro_tool.operations import operation
 from maestro_tool.symex.callpath import Event
+from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
-from maestro_tool.symex.values import memory_order, wire_order
+from maestro_tool.symex.values import Key, memory_order, wire_order
 
 
-def emit(
-    state: State,
-    op: str,
-    objects: tuple[int, ...],
-    loc: int,
-    *,
-    key: tuple[Expr, ...] | None = None,
-    index: Expr | None = None,
-    value: Expr | None = None,
-    result: bool | None = None,
-    key_home: tuple[int, Expr] | None = None,
-) -> int:
-    """Record an operation; returns its number on this path."""
-    length = len(state.conditions)
-    state.events.append(Event(op, objects, loc, key, index, value, result, condition_length=length, key_home=key_home))
+def emit(state: State, name: str, objects: tuple[int, ...], loc: int, **members: Any) -> int:
+    """Record an operation; returns its number on this path.  ``members``: those of `Event` that its row names."""
+    op = operation(name)
+    assert members.keys() <= op.operands.keys() | {"result", "span"}, (name, members)
+    state.events.append(Event(op, objects, loc, condition_length=len(state.conditions), **members))
     return len(state.events) - 1
+
+
+def asked(site: CallSite, name: str, objects: tuple[int, ...], **members: Any) -> Outcome:
+    """Record an operation that answers yes or no; an answer that the NF ignores is not worth a fork."""
+    if not site.result_used:
+        emit(site.state, name, objects, site.loc, **members)
+        return site.answer(0)
+    other = site.state.fork()
+    for state, answer in ((site.state, True), (other, False)):
+        emit(state, name, objects, site.loc, **members, result=answer)
+    return [(site.state, site.answer(1)), (other, site.answer(0))]
+
+
+def named(key: Key) -> dict[str, Any]:
+    """The members of an event that is about the entry of ``key``."""
+    return {"key": key.fields, "raw": key.raw}
 
 
 def amend(state: State, number: int, **changes: Expr | bool | None) -> None:
@@ -33,82 +44,67 @@ def amend(state: State, number: int, **changes: Expr | bool | None) -> None:
     state.events[number] = replace(state.events[number], **changes)  # type: ignore[arg-type]
 
 
-def produced(op: str, number: int, what: str, width: int) -> Expr:
-    """The symbol for what event ``number`` produced."""
-    return nodes.sym(f"{op}.{number}.{what}", width)
+def produced(state: State, number: int, part: str | int, width: int) -> Expr:
+    """The symbol for what event ``number`` produced; its row lists the parts."""
+    op = state.events[number].op
+    expected = op.produces["*" if isinstance(part, int) else part]
+    assert expected is None or expected == width, (op, part, width)
+    return sym(Produced(op.name, number, part), width)
 
 
-def read_bytes(state: State, op: str, object_id: int, index: Expr, offset: int, size: int, loc: int) -> Expr:
+def read_bytes(state: State, name: str, object_id: int, index: Expr, offset: int, size: int, loc: int) -> Expr:
     """Record that ``size`` bytes were read; neighbouring reads become one event.  The bytes are fresh symbols."""
-    last = state.events[-1] if state.events else None
-    if (
-        last is not None
-        and (last.op, last.objects, last.index) == (op, (object_id,), index)
-        and last.span is not None
-        and last.span[1] == offset
-        and last.condition_length == len(state.conditions)
-    ):
+    last = _neighbour(state, name, object_id, index, offset)
+    if last is not None and last.span is not None:
         number = len(state.events) - 1
         state.events[number] = replace(last, span=(last.span[0], offset + size))
     else:
-        number = len(state.events)
-        state.events.append(
-            Event(
-                op, (object_id,), loc, index=index, span=(offset, offset + size), condition_length=len(state.conditions)
-            )
-        )
-    return memory_order([produced(op, number, str(n), 8) for n in range(offset, offset + size)])
+        number = emit(state, name, (object_id,), loc, index=index, span=(offset, offset + size))
+    return memory_order([produced(state, number, n, 8) for n in range(offset, offset + size)])
 
 
-def write_bytes(state: State, op: str, object_id: int, index: Expr, offset: int, value: Expr, loc: int) -> None:
+def write_bytes(state: State, name: str, object_id: int, index: Expr, offset: int, value: Expr, loc: int) -> None:
     """Record that ``value`` (as in memory, little endian) was written; neighbouring writes become one event."""
     stored = wire_order(value)
     end = offset + value.width // 8
+    last = _neighbour(state, name, object_id, index, offset)
+    if last is not None and last.span is not None:
+        state.events[-1] = replace(last, span=(last.span[0], end), stored=(*last.stored, (offset, stored)))
+        return
+    emit(state, name, (object_id,), loc, index=index, span=(offset, end), stored=((offset, stored),))
+
+
+def _neighbour(state: State, name: str, object_id: int, index: Expr, offset: int) -> Event | None:
+    """The last event, if it is the same on the bytes that end at ``offset``."""
     last = state.events[-1] if state.events else None
     if (
         last is not None
-        and (last.op, last.objects, last.index) == (op, (object_id,), index)
+        and (last.op.name, last.objects, last.index) == (name, (object_id,), index)
         and last.span is not None
         and last.span[1] == offset
         and last.condition_length == len(state.conditions)
     ):
-        state.events[-1] = replace(last, span=(last.span[0], end), stored=(*last.stored, (offset, stored)))
-        return
-    state.events.append(
-        Event(
-            op,
-            (object_id,),
-            loc,
-            index=index,
-            span=(offset, end),
-            stored=((offset, stored),),
-            condition_length=len(state.conditions),
-        )
-    )
+        return last
+    return None
 
 
 def opaque(state: State, function: str, operands: tuple[Expr, ...], width: int, loc: int) -> Expr:
-    """The value of a function that is not modelled: equal operands give equal values, nothing else is known.
-
-    The event's ``key`` holds the operands.
-    """
+    """The value of a function that is not modelled: equal operands give equal values, nothing else is known."""
     fact = ("opaque", function, *operands)
     known = state.facts.get(fact)
     if isinstance(known, Expr):
         return known
-    number = emit(state, "opaque", (), loc, key=operands)
-    value = produced("opaque", number, "value", width)
-    amend(state, number, value=value)
+    value = unknown(state, width, loc, operands)
     state.facts[fact] = value
     return value
 
 
-def unknown(state: State, width: int, loc: int, operands: tuple[Expr, ...] = (), what: str = "value") -> Expr:
+def unknown(state: State, width: int, loc: int, operands: tuple[Expr, ...] = (), part: str = "value") -> Expr:
     """A value of which nothing is known, not even that it is the same next time.
 
-    ``operands``: what it may depend on, besides bytes that the packet brought.  ``what``: its name in `callpath`.
+    ``operands``: what it may depend on, besides bytes that the packet brought.  ``part``: its name in `callpath`.
     """
-    number = emit(state, "opaque", (), loc, key=operands)
-    value = produced("opaque", number, what, width)
+    number = emit(state, "opaque", (), loc, operands=operands)
+    value = produced(state, number, part, width)
     amend(state, number, value=value)
     return value

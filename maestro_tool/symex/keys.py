@@ -8,19 +8,20 @@ be state that no call path shows.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import MemoryBit, MemoryByte, memory_bit, memory_byte
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import KeyField
 from maestro_tool.symex.layout import Layout
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
-from maestro_tool.symex.memory import Block, Memory, Symbols
+from maestro_tool.symex.memory import Block, Memory, Symbols, Uninitialised
 from maestro_tool.symex.models import COMMON
+from maestro_tool.symex.objects import PairFunctions
 from maestro_tool.symex.setup import load_globals
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import State
@@ -51,10 +52,23 @@ class _KeyMachine(Machine):
         function = self.program.functions[name]
         if len(function.parameters) != len(sides):
             self.fail(UnsupportedError, f"it has {len(function.parameters)} parameters", function.loc)
-        start = State(self._memory.fork())
-        keys: list[Value] = [Pointer(start.memory.add(Block("a key", _LARGEST_KEY, Symbols(side)))) for side in sides]
-        self._outside.update(key.block for key in keys if isinstance(key, Pointer))
-        self.enter(start, name, keys, None, function.loc)
+        start = self.begin()
+        keys = [Pointer(self.unknown(start, "a key", side, _LARGEST_KEY)) for side in sides]
+        return self.follow(start, name, keys)
+
+    def begin(self) -> State:
+        """A state in which variables may have any value."""
+        return State(self._memory.fork())
+
+    def unknown(self, state: State, what: str, side: str, size: int) -> int:
+        """A new block that may hold anything, and must not change: byte N is the symbol ``<side>.N``."""
+        block = state.memory.add(Block(what, size, Symbols(side)))
+        self._outside.add(block)
+        return block
+
+    def follow(self, start: State, name: str, arguments: Sequence[Value]) -> list[State]:
+        """How a call of the function may end."""
+        self.enter(start, name, list(arguments), None, self.program.functions[name].loc)
         return list(self.explore(start))
 
     def missing(self, state: State, number: int, block: Block, offset: int, size: int, kind: str, loc: int) -> Value:
@@ -104,12 +118,7 @@ def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limi
     if machine.reads_variable is not None:
         message = f"it reads '{machine.reads_variable}'"
         raise _impure(name, UnsupportedError(message, machine.location(function.loc)))
-    read: set[int] = set()
-    for end in ends:
-        operands = [operand for event in end.events for operand in event.key or ()]
-        values = [end.result] if isinstance(end.result, Expr) else []
-        for e in (*values, *end.conditions, *operands):
-            read |= _occurring(e)["a"]
+    read = _read(ends)["a"]
     fields = _fields(read, _key_type(function, program), Layout(program.structs))
     return Hashed(fields, tells_apart=len(ends) == 1 and _chained(ends[0]) == read)
 
@@ -137,35 +146,101 @@ def _chained(end: State) -> set[int] | None:
             work += [start, _in_bits(data)]
         elif e.op == "concat":
             work += e.args
-        elif e.op == "sym" and (bit := _BIT.fullmatch(str(e.value))) is not None:
-            chained.add(_number(bit))
+        elif isinstance(e.value, MemoryBit) and e.value.block in _SIDES:
+            chained.add(_number(e.value))
         elif not e.is_const:
             return None
     return chained
 
 
-def key_fields(program: ir.Program, equality: str, solver: Solver, limits: Limits) -> tuple[KeyField, ...] | None:
-    """The fields whose equality is what ``equality`` decides; None when it is no conjunction of such.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What an equality function compares.
 
-    UnsupportedError when it may do more than to compare.
+    ``fields``: those whose equality is what it decides; None when it is no conjunction of such.  ``offsets``: the bytes
+    of a key that it may read; None for a function that is not defined here.  ``formula``: when it says yes, over bytes
+    ``a.N`` and ``b.N``.
     """
+
+    fields: tuple[KeyField, ...] | None
+    offsets: frozenset[int] | None
+    formula: Expr | None
+
+
+def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits) -> Compared:
+    """What ``equality`` compares; UnsupportedError when it may do more than that."""
     function = program.functions.get(equality)
     if function is None:
-        return _LIBRARY.get(equality)
+        if (known := _LIBRARY.get(equality)) is not None:
+            return Compared(known, frozenset(n for f in known for n in range(f.offset, f.offset + f.size)), None)
+        return Compared(None, None, None)
     try:
         ends = _KeyMachine(program, solver, limits).run(equality, ("a", "b"))
     except MaestroError as error:
         raise _impure(equality, error) from None
+    read = _read(ends)
+    offsets = frozenset(n // 8 for n in read["a"] | read["b"])
     equal = _as_formula(ends)
     if equal is None:
-        return None
+        return Compared(None, offsets, None)
     occurring = _occurring(equal)
-    compared = occurring["a"] & occurring["b"]
-    if not _proved(equal, compared, solver):
-        compared = _implied(equal, compared, solver)
-        if not compared or not _proved(equal, compared, solver):
-            return None
-    return _fields(compared, _key_type(function, program), Layout(program.structs))
+    both = occurring["a"] & occurring["b"]
+    if not _proved(equal, both, solver):
+        both = _implied(equal, both, solver)
+        if not both or not _proved(equal, both, solver):
+            return Compared(None, offsets, equal)
+    return Compared(_fields(both, _key_type(function, program), Layout(program.structs)), offsets, equal)
+
+
+def key_offsets(
+    program: ir.Program, functions: PairFunctions, size: int, solver: Solver, limits: Limits
+) -> tuple[int, int] | None:
+    """Where in a double map's values, of ``size`` bytes, its two keys lie; None if that depends on the value.
+
+    UnsupportedError unless ``copy`` changes nothing but the copy, and the others nothing but what they are given.
+    """
+    for name, given in ((functions.copy, 2), (functions.extract, 3), (functions.destroy, 1)):
+        if name is not None:
+            _check_copies(program, name, given, size, solver, limits)
+    machine = _KeyMachine(program, solver, limits)
+    start = machine.begin()
+    value = machine.unknown(start, "a value", "a", size)
+    places = Pointer(start.memory.add(Block("the addresses of two keys", 16, Uninitialised())))
+    second = places.plus(nodes.const(8, 64))
+    ends = machine.follow(start, functions.extract, (Pointer(value), places, second))
+    found = set()
+    for end in ends:
+        keys = [machine.load(end, place, 8, "pointer", machine.program.functions[functions.extract].loc)
+                for place in (places, second)]  # fmt: skip
+        found.add(tuple(k.offset if isinstance(k, Pointer) and k.block == value else None for k in keys))
+    first, other = found.pop() if len(found) == 1 else (None, None)
+    return (first, other) if isinstance(first, int) and isinstance(other, int) else None
+
+
+def _check_copies(program: ir.Program, name: str, given: int, size: int, solver: Solver, limits: Limits) -> None:
+    """A function that is given ``given`` blocks of a value's size (or of addresses) changes nothing else."""
+    if name not in program.functions:
+        raise UnsupportedError(
+            f"'{name}', which a double map calls, is not defined by the NF",
+            hint=f"add the source file that defines '{name}'",
+        )
+    machine = _KeyMachine(program, solver, limits)
+    start = machine.begin()
+    blocks = [Pointer(start.memory.add(Block("a value", max(size, 16), Symbols(f"v{n}")))) for n in range(given)]
+    try:
+        machine.follow(start, name, blocks)
+    except MaestroError as error:
+        raise UnsupportedError(
+            f"the function '{name}' of a double map cannot be shown to only copy what it is given: {error.message}",
+            error.location,
+            hint="such functions may read values and constants, and change nothing but what they are given",
+        ) from None
+    if machine.reads_variable is not None:
+        raise UnsupportedError(
+            f"the function '{name}' of a double map reads '{machine.reads_variable}'",
+            machine.location(program.functions[name].loc),
+            hint="such functions may read values and constants only",
+        )
 
 
 def _as_formula(ends: list[State]) -> Expr | None:
@@ -181,30 +256,41 @@ def _as_formula(ends: list[State]) -> Expr | None:
     return equal
 
 
-#: Symbols of a byte of key ``a`` or ``b``, and of a bit of such a byte.
-_BYTE = re.compile(r"(?P<side>[ab])\.(?P<byte>\d+)")
-_BIT = re.compile(_BYTE.pattern + r"\.(?P<bit>[0-7])")
+#: The two keys that functions are run on.
+_SIDES = ("a", "b")
 
 
 def _in_bits(e: Expr) -> Expr:
     """``e`` over bits of keys in place of bytes, so that bits on which nothing depends fold away."""
-    bytes_ = [s for s in nodes.symbols(e) if _BYTE.fullmatch(str(s.value))]
+    bytes_ = {s: s.value for s in nodes.symbols(e) if isinstance(s.value, MemoryByte) and s.value.block in _SIDES}
     return nodes.substitute(
-        e, {s: nodes.concat(*(nodes.sym(f"{s.value}.{n}", 1) for n in reversed(range(8)))) for s in bytes_}
+        e, {s: nodes.concat(*(memory_bit(b.block, b.offset, n) for n in reversed(range(8)))) for s, b in bytes_.items()}
     )
 
 
-def _number(bit: re.Match[str]) -> int:
+def _number(bit: MemoryBit) -> int:
     """As in `KeyField.positions`."""
-    return 8 * int(bit["byte"]) + int(bit["bit"])
+    return 8 * bit.offset + bit.bit
+
+
+def _read(ends: Iterable[State]) -> dict[str, set[int]]:
+    """The bits of either key on which any end depends, or what it calculates."""
+    found: dict[str, set[int]] = {side: set() for side in _SIDES}
+    for end in ends:
+        operands = [operand for event in end.events for operand in event.operands]
+        values = [end.result] if isinstance(end.result, Expr) else []
+        for e in (*values, *end.conditions, *operands):
+            for side, bits in _occurring(e).items():
+                found[side] |= bits
+    return found
 
 
 def _occurring(e: Expr) -> dict[str, set[int]]:
     """The bits of either key that occur in ``e``."""
-    found: dict[str, set[int]] = {"a": set(), "b": set()}
+    found: dict[str, set[int]] = {side: set() for side in _SIDES}
     for s in nodes.symbols(_in_bits(e)):
-        if (bit := _BIT.fullmatch(str(s.value))) is not None:
-            found[bit["side"]].add(_number(bit))
+        if isinstance(s.value, MemoryBit) and s.value.block in _SIDES:
+            found[s.value.block].add(_number(s.value))
     return found
 
 
@@ -213,7 +299,7 @@ def _same(bits: Collection[int]) -> Expr:
     result = nodes.TRUE
     for n in sorted({bit // 8 for bit in bits}):
         mask = nodes.const(sum(1 << bit for bit in range(8) if 8 * n + bit in bits), 8)
-        left, right = (nodes.binary("and", nodes.sym(f"{side}.{n}", 8), mask) for side in "ab")
+        left, right = (nodes.binary("and", memory_byte(side, n), mask) for side in _SIDES)
         result = nodes.land(result, nodes.eq(left, right))
     return result
 

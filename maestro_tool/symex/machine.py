@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from maestro_tool.diagnostics import InputError, ResourceLimitError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
+from maestro_tool.solver import Answer
 from maestro_tool.symex.access import Access, NeedsValueError
 from maestro_tool.symex.instructions import HANDLERS, Successors
 from maestro_tool.symex.merge import Merger
-from maestro_tool.symex.solver import Answer, Witness
+from maestro_tool.symex.solver import Witness
 from maestro_tool.symex.state import Frame, State
 from maestro_tool.symex.tables import look_up
 from maestro_tool.symex.values import (

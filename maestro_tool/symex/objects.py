@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from maestro_tool.expr import nodes
-from maestro_tool.symex.callpath import KeyField, ObjectKind
+from maestro_tool.operations import ObjectKind
+from maestro_tool.symex.callpath import KeyField, KeyShape
 from maestro_tool.symex.memory import Memory
 
 _BACKEND = 4  # bytes of a number in a consistent hashing table
@@ -21,6 +22,22 @@ class PairFunctions:
     copy: str
     destroy: str | None
     extract: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """What is known of an object's keys: as `StateObject.key`, and where that is None as `StateObject.shapes`."""
+
+    fields: tuple[KeyField, ...] | None
+    shapes: tuple[KeyShape, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PairFacts:
+    """What is known of a double map's keys: as `StateObject.shapes` and `StateObject.key_offsets`."""
+
+    shapes: tuple[KeyShape, KeyShape]
+    offsets: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,8 @@ class ObjectInfo:
     hash: str | None = None
     initialise: str | None = None
     key: tuple[KeyField, ...] | None = None
+    shapes: tuple[KeyShape, ...] = ()
+    key_offsets: tuple[int, int] | None = None
     contents: dict[object, int] = field(default_factory=dict)
     key_places: dict[int, set[int]] = field(default_factory=dict)
     again: list[object] = field(default_factory=list)
@@ -100,5 +119,7 @@ class ObjectInfo:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """What a map was given, its equality and its hash; a sketch has the latter only."""
+        """What a map was given, its equality and its hash; a sketch has the latter only; a double map two pairs."""
+        if self.pairs is not None:
+            return tuple(f for pair in self.pairs.keys for f in pair)
         return tuple(f for f in (self.equality, self.hash) if f is not None)

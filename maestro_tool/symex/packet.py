@@ -12,36 +12,40 @@ from typing import Literal
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import INPUT_PORT, NOW, PACKET_LENGTH, Produced, is_packet_byte, option, packet_byte
 from maestro_tool.frontend import ir
+from maestro_tool.operations.row import Effect
 from maestro_tool.symex import events, floats
 from maestro_tool.symex.callpath import StateObject
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, PacketBytes, SetUp, StateObjectFill, VectorEntry, Zeros
 from maestro_tool.symex.models import PACKET, SETUP
-from maestro_tool.symex.models.chunks import PKT_LEN
-from maestro_tool.symex.models.clock import NOW
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.places import Access, Place, Places
 from maestro_tool.symex.setup import SetUpResult
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import MINIMUM_LENGTH, State
 from maestro_tool.symex.tables import is_choice
-from maestro_tool.symex.values import NULL, FunctionPointer, NullPointer, Pointer, Undefined, Value, memory_order
-
-DEVICE = nodes.sym("device", 16)
+from maestro_tool.symex.values import NULL, FunctionPointer, Key, NullPointer, Pointer, Undefined, Value, memory_order
 
 #: What holds on every path without being in its condition: the program drops shorter frames before nf_process
 #: runs, and its clock (CLOCK_MONOTONIC, or the capture's timestamps) is never negative.
 ASSUMPTIONS = (
-    nodes.compare("ule", nodes.const(MINIMUM_LENGTH, 16), PKT_LEN),
+    nodes.compare("ule", nodes.const(MINIMUM_LENGTH, 16), PACKET_LENGTH),
     nodes.compare("sle", nodes.const(0, 64), NOW),
 )
 
 _LONGEST_FRAME = 65535
 
-#: Operations whose results the NF's earlier packets decided.
-_STATE_VALUES = frozenset({"vector_read", "global_read", "map_get", "map_size", "dmap_get", "lpm_lookup"})
+#: What asks for something that the NF stored.
+_STORED = frozenset({Effect.READ, Effect.GET, Effect.SIZE})
+
+
+def _is_stored(state: State, symbol: Expr) -> bool:
+    """Whether the NF's earlier packets decided what ``symbol`` stands for."""
+    made = symbol.value
+    return isinstance(made, Produced) and state.events[made.event].op.effect in _STORED
 
 
 def _is_address(value: Value | None) -> bool:
@@ -128,8 +132,8 @@ class PacketMachine(Machine):
             holder.cells[0] = (8, packet)
             buffer = Pointer(state.memory.add(holder))
         args: list[Value] = [
-            self._number(DEVICE, parameters[0].bits, False), buffer,
-            self._number(PKT_LEN, parameters[2].bits, False), self._number(NOW, parameters[3].bits, True),
+            self._number(INPUT_PORT, parameters[0].bits, False), buffer,
+            self._number(PACKET_LENGTH, parameters[2].bits, False), self._number(NOW, parameters[3].bits, True),
         ]  # fmt: skip
         if len(parameters) == 5:
             args.append(Pointer(state.memory.add(Block("the mbuf", None, External()))))
@@ -149,9 +153,9 @@ class PacketMachine(Machine):
         symbols = self.solver.symbols(condition)
         configuration = [s for s in symbols if s in self._findings.values]
         known: dict[Expr, Expr] = {}
-        device = DEVICE in symbols
+        device = INPUT_PORT in symbols
         if device:
-            known[DEVICE] = nodes.const(self.port, DEVICE.width)
+            known[INPUT_PORT] = nodes.const(self.port, INPUT_PORT.width)
         if configuration and (device or len(configuration) == len(symbols)):
             for s in configuration:
                 self.pin(s, loc)
@@ -175,8 +179,8 @@ class PacketMachine(Machine):
 
         An index that packets give is not trusted.
         """
-        origins = {str(s.value).partition(".")[0] for s in self.solver.symbols(offset)}
-        if block.size is None or not origins or not origins <= _STATE_VALUES:
+        symbols = self.solver.symbols(offset)
+        if block.size is None or not symbols or not all(_is_stored(state, s) for s in symbols):
             return
         inside = nodes.land(
             nodes.compare("sle", nodes.const(0, 64), offset),
@@ -199,15 +203,15 @@ class PacketMachine(Machine):
         simpler = nodes.substitute(index, state.known)
         return simpler if simpler.is_const else index
 
-    def key(self, state: State, number: int, address: Value, loc: int) -> tuple[Expr, ...] | None:
+    def key(self, state: State, number: int, address: Value, loc: int, which: int = 0) -> Key:
         """Options that packets' bytes are computed with (a mask, say) shape the key: they are pinned."""
-        fields = super().key(state, number, address, loc)
-        return None if fields is None else tuple(self._shaped(f, loc) for f in fields)
+        found = super().key(state, number, address, loc, which)
+        return Key(None if found.fields is None else tuple(self._shaped(f, loc) for f in found.fields), found.raw)
 
     def _shaped(self, e: Expr, loc: int) -> Expr:
         symbols = self.solver.symbols(e)
         options = [s for s in symbols if s in self._findings.values]
-        if not options or not any(str(s.value).startswith("pkt.") for s in symbols):
+        if not options or not any(map(is_packet_byte, symbols)):
             return e
         if e.op in ("concat", "extract", "zext", "sext"):
             for part in e.args:
@@ -265,7 +269,7 @@ class PacketMachine(Machine):
             case PacketBytes():
                 self._check_length(state, offset + size, loc)
                 first = offset - state.cursor.grown
-                return memory_order([nodes.sym(f"pkt.{n}", 8) for n in range(first, first + size)])
+                return memory_order([packet_byte(n) for n in range(first, first + size)])
             case VectorEntry(object_id, index):
                 value = events.read_bytes(state, "vector_read", object_id, index, offset, size, loc)
                 state.memory.writable(number).store(offset, size, value)
@@ -292,7 +296,7 @@ class PacketMachine(Machine):
         came = end - state.cursor.grown  # as much must have come in
         if came <= state.cursor.minimum_length:
             return
-        if came > _LONGEST_FRAME or self.may(state, nodes.compare("ult", PKT_LEN, nodes.const(came, 16)), loc):
+        if came > _LONGEST_FRAME or self.may(state, nodes.compare("ult", PACKET_LENGTH, nodes.const(came, 16)), loc):
             self.fail(
                 InputError,
                 f"accesses frame byte {end - 1}, but the frame may be shorter",
@@ -357,7 +361,7 @@ class PacketMachine(Machine):
         value = memory_order(parts)
         if not value.is_const:
             return first, last - first, value
-        symbol = nodes.sym(f"cfg.{place.text}", value.width)
+        symbol = option(place.text, value.width)
         self._findings.values.setdefault(symbol, (place, value.const))
         self.solver.likely[symbol] = value
         if symbol in self._findings.pinned:
@@ -492,6 +496,8 @@ class PacketMachine(Machine):
                 o.filled,
                 o.functions,
                 tuple(i for i, v in enumerate(self.objects) if _holds_keys(v, o)),
+                o.shapes,
+                o.key_offsets,
             )
             for i, o in enumerate(self.objects)
         ]

@@ -4,64 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar, get_args
 
 from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.symbols import MemoryByte, PacketByte, PacketLength, Produced
 from maestro_tool.expr.text import Pool, read_pool
+from maestro_tool.operations import OPERATIONS, ObjectKind, Operation
 from maestro_tool.symex.callpath import (
     Analysis,
     CallPath,
     Event,
     KeyField,
+    KeyShape,
     MemoryPointer,
-    ObjectKind,
     ObjectPointer,
     Pinned,
     PinnedFile,
     StateObject,
+    uses,
 )
 
-SCHEMA = 7
+SCHEMA = 8
 _T = TypeVar("_T")
 
-#: Kinds of the objects of each operation, and which members it must have.
-_SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "map_get": (("map",), ("result",)),
-    "map_put": (("map",), ("value",)),
-    "map_erase": (("map",), ()),
-    "map_size": (("map",), ("value",)),
-    "vector_read": (("vector",), ("index", "span")),
-    "vector_write": (("vector",), ("index", "span")),
-    "dchain_allocate": (("dchain",), ("value", "result")),
-    "dchain_rejuvenate": (("dchain",), ("index", "value")),
-    "dchain_free": (("dchain",), ("index",)),
-    "dchain_is_allocated": (("dchain",), ("index",)),
-    "expire": (("dchain", "vector", "map"), ("value",)),
-    "expire_range": (("vector", "map"), ("index", "value")),
-    "sketch_compute_hashes": (("sketch",), ()),
-    "sketch_refresh": (("sketch",), ("value",)),
-    "sketch_fetch": (("sketch",), ()),
-    "sketch_touch_buckets": (("sketch",), ("value",)),
-    "sketch_expire": (("sketch",), ("value",)),
-    "cht_find": (("vector", "dchain"), ("value", "result")),
-    "lpm_lookup": (("lpm",), ("key", "value")),
-    "lpm_update": (("lpm",), ("key", "value")),
-    "dmap_get": (("dmap",), ()),
-    "dmap_put": (("dmap",), ("value",)),
-    "dmap_erase": (("dmap",), ("index",)),
-    "global_read": (("global",), ("index", "span")),
-    "global_write": (("global",), ("index", "span")),
-    "opaque": ((), ("value",)),
-}
-
-
-#: Operations that name an entry by its key.
 _LARGEST_KEY = 1 << 20  # bytes
-
-_KEYED = frozenset(
-    {"map_get", "map_put", "map_erase", "sketch_compute_hashes", "sketch_refresh", "sketch_fetch",
-     "sketch_touch_buckets"}
-)  # fmt: skip
 
 
 def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
@@ -73,8 +41,9 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
 
     def event(e: Event) -> dict[str, Any]:
         return {
-            "op": e.op, "objects": list(e.objects), "loc": e.loc,
+            "op": e.op.name, "objects": list(e.objects), "loc": e.loc,
             "key": None if e.key is None else [pool.add(k) for k in e.key],
+            "raw": [pool.add(x) for x in e.raw], "operands": [pool.add(x) for x in e.operands],
             "index": optional(e.index), "value": optional(e.value), "result": e.result,
             "span": None if e.span is None else list(e.span),
             "stored": [[offset, pool.add(v)] for offset, v in e.stored],
@@ -105,6 +74,10 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
                 "filled": o.filled,
                 "functions": list(o.functions),
                 "key_vectors": list(o.key_vectors),
+                "shapes": [
+                    [None if k.offsets is None else list(k.offsets), optional(k.equality)] for k in o.shapes
+                ],
+                "key_offsets": None if o.key_offsets is None else list(o.key_offsets),
             }
             for o in analysis.objects
         ],
@@ -138,10 +111,7 @@ def analysis_from_json(data: Any) -> Analysis:
     if top.number("schema") != SCHEMA:
         raise ValueError(f"schema {top['schema']!r:.40} is not {SCHEMA}")
     known = read_pool(top["expressions"])
-    for e in known:
-        if e.op == "sym":
-            _check_symbol(str(e.value), e.width)
-    objects = top.each("objects", _object)
+    objects = top.each("objects", partial(_object, known))
     if [o.id for o in objects] != list(range(len(objects))):
         raise ValueError("objects are not numbered in order")
     if any(v >= len(objects) or objects[v].kind != "vector" for o in objects for v in o.key_vectors):
@@ -164,14 +134,6 @@ def analysis_from_json(data: Any) -> Analysis:
         top.number("frame_stored"),
         top.boolean("frame_moved"),
     )
-
-
-def _check_symbol(name: str, width: int) -> None:
-    """Symbols of the packet have the widths that all phases rely on."""
-    origin, _, rest = name.partition(".")
-    expected = {"pkt_len": 16, "device": 16, "now": 64, "pkt": 8}.get(origin, width)
-    if width != expected or (origin == "pkt" and not (rest.isascii() and rest.isdigit() and len(rest) < 6)):
-        raise ValueError(f"bad symbol {name!r:.40}")
 
 
 class _Record:
@@ -246,8 +208,32 @@ def _key_field(data: Any) -> KeyField:
     return field
 
 
-def _object(data: Any) -> StateObject:
-    r = _Record(data, "id kind name loc capacity element_size key filled functions key_vectors")
+def _shape(known: list[Expr], data: Any) -> KeyShape:
+    offsets, equality = _list(data, 2)
+    formula = None if equality is None else _expression(known, equality)
+    if formula is not None and formula.width != 0:
+        raise ValueError("an equality that is not Boolean")
+    if offsets is not None and any(_number(n) >= _LARGEST_KEY for n in _list(offsets)):
+        raise ValueError("a key that is too large")
+    return KeyShape(None if offsets is None else tuple(offsets), formula)
+
+
+def _expression(known: list[Expr], value: Any) -> Expr:
+    index = _number(value)
+    if index >= len(known):
+        raise ValueError("an expression that is not in the table")
+    return known[index]
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    first, second = _list(value, 2)
+    return _number(first), _number(second)
+
+
+def _object(known: list[Expr], data: Any) -> StateObject:
+    r = _Record(
+        data, "id kind name loc capacity element_size key filled functions key_vectors shapes key_offsets"
+    )  # fmt: skip
     if r["kind"] not in get_args(ObjectKind):
         raise ValueError(f"unknown kind {r['kind']!r:.40}")
     key = None if r["key"] is None else r.each("key", _key_field)
@@ -262,6 +248,8 @@ def _object(data: Any) -> StateObject:
         r.number("filled"),
         r.each("functions", _text),
         r.each("key_vectors", _number),
+        r.each("shapes", partial(_shape, known)),
+        None if r["key_offsets"] is None else _pair(r["key_offsets"]),
     )
 
 
@@ -286,6 +274,19 @@ def _memory_pointer(data: Any) -> MemoryPointer:
     return MemoryPointer(r.text("place"), _access(r["access"]), _access(r["target"]))
 
 
+def _check_symbol(symbol: Expr, events: tuple[Event, ...]) -> None:
+    """Symbols of a path are of its packet, of the configuration, or produced by one of its events."""
+    made = symbol.value
+    if isinstance(made, Produced):
+        if made.event >= len(events) or events[made.event].op.name != made.operation:
+            raise ValueError(f"no event produces {made}")
+        part = "*" if isinstance(made.part, int) else made.part
+        if events[made.event].op.produces.get(part, -1) not in (None, symbol.width):
+            raise ValueError(f"no event produces {made}")
+    elif isinstance(made, MemoryByte) or (isinstance(made, PacketByte | PacketLength) and made.packet):
+        raise ValueError(f"{made} is no symbol of a path")
+
+
 class _Reader:
     """Reads what refers to expressions, objects and ports."""
 
@@ -293,10 +294,7 @@ class _Reader:
         self._expressions, self._objects, self._ports = expressions, objects, ports
 
     def expr(self, value: Any) -> Expr:
-        index = _number(value)
-        if index >= len(self._expressions):
-            raise ValueError("an expression that is not in the table")
-        return self._expressions[index]
+        return _expression(self._expressions, value)
 
     def _condition(self, value: Any) -> Expr:
         e = self.expr(value)
@@ -317,50 +315,58 @@ class _Reader:
         r = _Record(data, "place access object")
         return ObjectPointer(r.text("place"), _access(r["access"]), self._object(r["object"]))
 
-    def _check_key(self, r: _Record, objects: tuple[int, ...]) -> None:
-        """Operations of maps and sketches with a known key have one expression per field, of its width."""
-        if r.text("op") not in _KEYED:
+    def _check_key(self, op: Operation, objects: tuple[int, ...], e: Event) -> None:
+        """A key has one expression per field, of its width; or one byte for each of those that are read of it."""
+        if not objects or self._objects[objects[0]].kind == "lpm":
             return
-        fields = self._objects[objects[0]].key
-        widths = None if r["key"] is None else [self.expr(k).width for k in _list(r["key"])]
-        if widths != (None if fields is None else [len(f.positions) for f in fields]):
-            raise ValueError("a key that is not one of its map")
+        fields, shapes = self._objects[objects[0]].key, self._objects[objects[0]].shapes
+        if "key" in op.operands:
+            widths = None if e.key is None else [k.width for k in e.key]
+            if widths != (None if fields is None else [len(f.positions) for f in fields]):
+                raise ValueError("a key that is not one of its object")
+        if "raw" in op.operands and fields is None:
+            lengths = {None if shape.offsets is None else len(shape.offsets) for shape in shapes}
+            if not lengths & {None, len(e.raw)} or any(b.width != 8 for b in e.raw):
+                raise ValueError("a key of which bytes are missing")
 
     def event(self, data: Any) -> Event:
-        r = _Record(data, "op objects loc key index value result span stored condition_length key_home")
-        kinds, required = _SHAPES.get(r.text("op"), (None, ()))
+        r = _Record(
+            data, "op objects loc key raw index value operands result span stored condition_length key_home"
+        )  # fmt: skip
+        op = OPERATIONS.get(r.text("op"))
         objects = r.each("objects", self._object)
-        if kinds is None or tuple(self._objects[i].kind for i in objects) != kinds:
+        if op is None or [self._objects[i].kind for i in objects] != [o.kind for o in op.objects]:
             raise ValueError(f"no operation {r['op']!r:.40} on such objects")
-        if any(r[name] is None for name in required):
-            raise ValueError(f"{r['op']} without {' or '.join(required)}")
-        if r["result"] is not None and type(r["result"]) is not bool:
+        if r["result"] is not None and (type(r["result"]) is not bool or not op.answers):
             raise ValueError("a result that is not true, false or null")
-        self._check_key(r, objects)
-        span = None
-        if r["span"] is not None:
-            first, end = _list(r["span"], 2)
-            span = (_number(first), _number(end))
-        return Event(
-            r.text("op"),
+        event = Event(
+            op,
             objects,
             r.number("loc"),
             None if r["key"] is None else r.each("key", self.expr),
+            r.each("raw", self.expr),
             None if r["index"] is None else self.expr(r["index"]),
             None if r["value"] is None else self.expr(r["value"]),
+            r.each("operands", self.expr),
             r["result"],
-            span,
+            None if r["span"] is None else _pair(r["span"]),
             r.each("stored", self._at),
             r.number("condition_length"),
             self._key_home(r),
         )
+        for slot in ("key", "raw", "index", "value", "operands", "stored", "key_home"):
+            if event.expressions(slot) and slot not in op.operands:
+                raise ValueError(f"{op.name} with {slot}")
+        if any(getattr(event, slot) is None for slot in op.required if slot != "key"):
+            raise ValueError(f"{op.name} without {' or '.join(op.required)}")
+        self._check_key(op, objects, event)
+        return event
 
     def _key_home(self, r: _Record) -> tuple[int, Expr] | None:
         if r["key_home"] is None:
             return None
         vector, index = self._at(r["key_home"])
-        keyed = r["op"] in ("map_put", "map_erase")
-        if not keyed or self._objects[self._object(vector)].kind != "vector" or index.width != 32:
+        if self._objects[self._object(vector)].kind != "vector" or index.width != 32:
             raise ValueError("a key's home that is not the element of a vector")
         return vector, index
 
@@ -377,7 +383,11 @@ class _Reader:
         if any(e.width != 8 for _, e in writes):
             raise ValueError("a packet write that is not a byte")
         verdict, grown = self._verdict(r["verdict"]), _integer(r["grown"])
-        return CallPath(r.number("port"), condition, events, writes, verdict, r.number("loc"), grown)
+        path = CallPath(r.number("port"), condition, events, writes, verdict, r.number("loc"), grown)
+        for use in uses(path):
+            for symbol in symbols(use.expr):
+                _check_symbol(symbol, events)
+        return path
 
     def _verdict(self, value: Any) -> Any:
         if isinstance(value, list):

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import placeholder
 from maestro_tool.frontend import ir
 from maestro_tool.symex.access import NeedsValueError
-from maestro_tool.symex.callpath import KeyField, PinnedFile
+from maestro_tool.symex.callpath import PinnedFile
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, Zeros
 from maestro_tool.symex.models import SETUP
 from maestro_tool.symex.models.library import OF_THIS_RUN
-from maestro_tool.symex.objects import ObjectInfo
+from maestro_tool.symex.objects import KeyFacts, ObjectInfo, PairFacts, PairFunctions
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import State
 from maestro_tool.symex.values import FunctionPointer, Pointer, Value
 
-#: What an equality function compares; its hash function is checked too.  (equality, hash, loc of the map)
-KeyAnalysis = Callable[[str, str, int], tuple[KeyField, ...] | None]
-
-#: What a hash function reads of a key.  (hash, loc of the sketch)
-HashAnalysis = Callable[[str, int], tuple[KeyField, ...] | None]
-
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
 _LIBRARY = {"optind": 1, "opterr": 1, "optopt": ord("?"), "optarg": 0, "errno": 0}
+
+
+class KeyQuestions(Protocol):
+    """What set-up asks about the functions that objects are given (`key_facts.KeyAnalysis`)."""
+
+    def of_map(self, equality: str, hash_function: str, loc: int) -> KeyFacts: ...
+
+    def of_sketch(self, hash_function: str, loc: int) -> KeyFacts: ...
+
+    def of_pair(self, functions: PairFunctions, size: int, loc: int) -> PairFacts: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,13 @@ class SetUpMachine(Machine):
         solver: Solver,
         limits: Limits,
         ports: int,
-        keys: KeyAnalysis,
-        hashes: HashAnalysis,
+        keys: KeyQuestions,
     ) -> None:
         super().__init__(program, globals_, SETUP, solver, limits)
         self.in_setup = True
         self.ports = ports
         self.step_limit = limits.setup_steps
-        self._keys, self._hashes = keys, hashes
+        self._facts = keys
         self.common: frozenset[int] = frozenset()
         self.each_core = False  # whether nf_init is running
         self._of_this_run: dict[Expr, str] = {}
@@ -91,17 +94,20 @@ class SetUpMachine(Machine):
             self._fail_shared("nf_init frees memory that nf_config_init made", loc)
         super().release(state, number, loc)
 
-    def key_fields(self, equality: str, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        return self._keys(equality, hash_function, loc)
+    def key_facts(self, equality: str, hash_function: str, loc: int) -> KeyFacts:
+        return self._facts.of_map(equality, hash_function, loc)
 
-    def hashed_fields(self, hash_function: str, loc: int) -> tuple[KeyField, ...] | None:
-        return self._hashes(hash_function, loc)
+    def hashed_facts(self, hash_function: str, loc: int) -> KeyFacts:
+        return self._facts.of_sketch(hash_function, loc)
+
+    def pair_facts(self, functions: PairFunctions, size: int, loc: int) -> PairFacts:
+        return self._facts.of_pair(functions, size, loc)
 
     def number_of_this_run(self, name: str, bits: int) -> Expr:
         """In nf_init a symbol, which may lie in locals and seed generators, but must not come any further."""
         if not self.each_core:
             return super().number_of_this_run(name, bits)
-        symbol = nodes.sym(f"run.{len(self._of_this_run)}", bits)
+        symbol = placeholder("run", len(self._of_this_run), bits)
         self._of_this_run[symbol] = name
         return symbol
 
@@ -181,8 +187,7 @@ def _initial_value(initial: ir.Initial, numbers: dict[str, int]) -> tuple[int, V
 
 
 def run_setup(
-    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyAnalysis,
-    hashes: HashAnalysis,
+    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyQuestions
 ) -> SetUpResult:  # fmt: skip
     """Run nf_config_init(argc, argv) where there is one, then nf_init().
 
@@ -190,7 +195,7 @@ def run_setup(
     """
     memory, numbers = load_globals(program)
     state = State(memory)
-    machine = SetUpMachine(program, numbers, solver, limits, ports, keys, hashes)
+    machine = SetUpMachine(program, numbers, solver, limits, ports, keys)
     if "nf_init" not in program.functions:
         raise InputError("the program has no nf_init()", hint="is the NF's main source file among the sources?")
     if "nf_config_init" in program.functions:

@@ -11,7 +11,7 @@ def show_analysis(analysis: Analysis) -> str:
     """Objects, pinned numbers, then every path: conditions, operations, packet writes, verdict."""
     lines = [_object(o) for o in analysis.objects]
     lines += [f"pinned {p.place} = {p.value}" for p in analysis.pinned]
-    lines += [f"{name} is {value} in this run" for name, value in sorted(analysis.configuration.items())]
+    lines += [f"cfg.{name} is {value} in this run" for name, value in sorted(analysis.configuration.items())]
     lines += [f"note: {text}" for _, text in analysis.notes]
     for number, path in enumerate(analysis.paths):
         lines.append("")
@@ -54,11 +54,12 @@ def _key_field(f: KeyField) -> str:
 
 def _event(n: int, event: Event, objects: tuple[StateObject, ...]) -> str:
     names = ", ".join(objects[i].name for i in event.objects)
-    parts = [f"{n}: {event.op} {names}".rstrip()]
+    parts = [f"{n}: {event.op.name} {names}".rstrip()]
     if event.index is not None:
         parts.append(f"[{show(event.index)}]")
-    if event.key is not None:
-        parts.append(f"key ({', '.join(show(k) for k in event.key)})")
+    for slot in ("key", "raw", "operands"):
+        if given := event.expressions(slot):
+            parts.append(f"{slot} ({', '.join(map(show, given))})")
     if event.span is not None and not event.stored:
         parts.append(f"bytes {event.span[0]}..{event.span[1] - 1}")
     parts += [f"{offset}+{e.width // 8} := {show(e)}" for offset, e in event.stored]

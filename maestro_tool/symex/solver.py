@@ -12,18 +12,17 @@ a proof; "yes" may then be too generous.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
-
-import z3
 
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.expr.evaluate import arguments_first, numbers
-from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.evaluate import Numbers
+from maestro_tool.expr.operators import OPERATORS
+from maestro_tool.expr.symbols import Placeholder, placeholder
+from maestro_tool.expr.walk import bottom_up
+from maestro_tool.solver import Answer, Context, Session, connected
 from maestro_tool.symex.limits import Limits
 
-Answer = Literal["yes", "no", "unknown"]
-
-_NONLINEAR = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
+#: Why a term is left open.
+_NONLINEAR_TERM = "nonlinear"
 
 #: Constants with more bits set than this make products that are hard to reason about.
 _EASY_FACTOR_BITS = 4
@@ -38,13 +37,19 @@ class Solver:
     def __init__(self, limits: Limits, assumptions: Iterable[Expr] = ()) -> None:
         self.queries = 0
         self.likely: Witness = {}  # values that symbols have in some run
-        self._translate = Translator(z3.Context())
+        self._context = Context()
+        self._last: Session | None = None
         self._limits = limits
         self._assumptions = tuple(assumptions)
         self._open: dict[Expr, Expr] = {}  # terms with their nonlinear parts replaced by symbols
         self._answers: dict[tuple[Expr, ...], tuple[Answer, Witness | None]] = {}
-        self._orders: dict[Expr, list[Expr]] = {}
+        self._calculate: dict[Expr, Numbers] = {}
         self._values: dict[tuple[Expr, ...], list[int] | None] = {}
+
+    @property
+    def work(self) -> int:
+        """z3's resource units for all queries so far; they are the same on any machine."""
+        return 0 if self._last is None else self._last.work
 
     def symbols(self, e: Expr) -> frozenset[Expr]:
         return nodes.symbols(e)
@@ -63,10 +68,10 @@ class Solver:
             known = {s: witness.get(s) or nodes.const(0, s.width) for s in symbols if s.width}
             return nodes.substitute(condition, known) is nodes.TRUE
         values = {s: witness[s].const if s in witness else 0 for s in symbols}
-        order = self._orders.get(condition)
-        if order is None:
-            order = self._orders[condition] = arguments_first([condition])
-        return bool(numbers(order, values)[condition])
+        calculate = self._calculate.get(condition)
+        if calculate is None:
+            calculate = self._calculate[condition] = Numbers([condition])
+        return bool(calculate(values)[0])
 
     def may_hold(self, conditions: tuple[Expr, ...], condition: Expr) -> Answer:
         """Can ``condition`` hold where ``conditions``, which are satisfiable, do?"""
@@ -74,7 +79,7 @@ class Solver:
 
     def find(self, conditions: tuple[Expr, ...], condition: Expr) -> tuple[Answer, Witness | None]:
         """As `may_hold`, and for "yes" values of the symbols that matter, for which it does (if some are known)."""
-        query = (*self._slice(conditions, condition), condition)
+        query = (*connected((*self._assumptions, *conditions), condition), condition)
         answer = self._answers.get(query)
         if answer is None:
             answer = self._answers[query] = self._check(query)
@@ -93,7 +98,7 @@ class Solver:
 
     def values(self, conditions: tuple[Expr, ...], e: Expr, limit: int) -> list[int] | None:
         """All values ``e`` can take, sorted; None when there are more than ``limit`` or z3 gives up."""
-        query = (*self._slice(conditions, e), e)
+        query = (*connected((*self._assumptions, *conditions), e), e)
         if query not in self._values:
             self._values[query] = self._tried(query) or self._enumerated(query, limit)
         found = self._values[query]
@@ -104,92 +109,62 @@ class Solver:
         symbols = frozenset[Expr]().union(*(self.symbols(c) for c in query))
         if len(symbols) != 1 or not 0 < (symbol := next(iter(symbols))).width <= 8:
             return None
-        order = arguments_first(query)
+        calculate = Numbers(query)
         found = set()
         for value in range(1 << symbol.width):
-            result = numbers(order, {symbol: value})
-            if all(result[c] for c in query[:-1]):
-                found.add(result[query[-1]])
+            *holds, number = calculate({symbol: value})
+            if all(holds):
+                found.add(number)
         return sorted(found)
 
     def _enumerated(self, query: tuple[Expr, ...], limit: int) -> list[int] | None:
         *conditions, e = query
-        solver = self._asked(conditions)
-        term = self._translate(self._opened(e))
+        session = self._asked(conditions)
+        term = self._opened(e)
         found: list[int] = []
         while True:
             self.queries += 1
-            answer = solver.check()
-            if answer == z3.unsat:
+            answer = session.ask()
+            if answer == "no":
                 return sorted(found)
-            if answer == z3.unknown or len(found) >= limit:
+            if answer == "unknown" or len(found) >= limit:
                 return None
-            value = solver.model().eval(term, model_completion=True).as_long()
-            found.append(value)
-            solver.add(term != value)
+            found.append(session.number(term))
+            session.exclude(term, found[-1])
 
-    def _slice(self, conditions: tuple[Expr, ...], about: Expr) -> list[Expr]:
-        """The conditions that share symbols with ``about``, directly or through others."""
-        wanted = set(self.symbols(about))
-        rest = [*self._assumptions, *conditions]
-        chosen: set[Expr] = set()
-        while True:
-            more = [c for c in rest if c not in chosen and not wanted.isdisjoint(self.symbols(c))]
-            if not more:
-                return [c for c in rest if c in chosen]
-            for c in more:
-                chosen.add(c)
-                wanted |= self.symbols(c)
-
-    def _asked(self, conditions: Iterable[Expr]) -> Any:
-        """A z3 solver that holds these conditions.  A new one: what z3 does before it searches, and leaves out where
-        solvers are kept and extended, saves more than keeping them does."""
-        solver = z3.SolverFor("QF_BV", ctx=self._translate.context)
-        solver.set("rlimit", self._limits.rlimit)
-        for c in conditions:
-            solver.add(self._translate(self._opened(c)))
-        return solver
+    def _asked(self, conditions: Iterable[Expr]) -> Session:
+        self._last = self._context.session(self._limits.rlimit, map(self._opened, conditions))
+        return self._last
 
     def _opened(self, e: Expr) -> Expr:
         """``e`` with products and quotients that are left open replaced by symbols of their own."""
-        stack = [e]
-        while stack:
-            x = stack[-1]
-            missing = [a for a in x.args if a not in self._open]
-            if x in self._open or not missing:
-                stack.pop()
-                if x not in self._open:
-                    self._open[x] = self._opened_node(x, tuple(self._open[a] for a in x.args))
-            else:
-                stack.extend(missing)
-        return self._open[e]
+        return bottom_up(e, self._opened_node, self._open)
 
-    def _opened_node(self, e: Expr, args: tuple[Expr, ...]) -> Expr:
-        if e.op in _NONLINEAR:
+    def _opened_node(self, e: Expr, args: list[Expr]) -> Expr:
+        if (operator := OPERATORS.get(e.op)) is not None and operator.hard:
             dense = args[1].is_const and _is_dense(args[1].const)
             if not args[1].is_const or (dense and (e.op == "mul" or _is_open(args[0]))):
-                return nodes.sym(f"nonlinear.{len(self._open)}", e.width)
-        return nodes.rebuild(e, args) if args != e.args else e
+                return placeholder(_NONLINEAR_TERM, len(self._open), e.width)
+        return nodes.rebuild(e, args) if tuple(args) != e.args else e
 
     def _check(self, query: tuple[Expr, ...]) -> tuple[Answer, Witness | None]:
         self.queries += 1
-        solver = self._asked(query)
-        answer = solver.check()
-        if answer != z3.sat:
-            return ("no" if answer == z3.unsat else "unknown"), None
-        model = solver.model()
+        session = self._asked(query)
+        answer = session.ask()
+        if answer != "yes":
+            return answer, None
         witness: Witness = {}
-        for s in frozenset[Expr]().union(*(self.symbols(c) for c in query)):
+        symbols = frozenset[Expr]().union(*(self.symbols(c) for c in query))
+        for s in sorted(symbols, key=lambda s: str(s.value)):  # z3 counts its work, which depends on the order
             if s.width:
-                value = model.eval(self._translate(s), model_completion=True)
-                witness[s] = nodes.const(value.as_long(), s.width)
+                witness[s] = nodes.const(session.number(s), s.width)
         exact = all(self._opened(c) is c or self.holds_under(witness, c) for c in query)
         return "yes", witness if exact else None
 
 
 def _is_open(e: Expr) -> bool:
     """A term that was left open: anything at all, so its quotients may be, too."""
-    return e.op == "sym" and str(e.value).startswith("nonlinear.")
+    return isinstance(e.value, Placeholder) and e.value.what == _NONLINEAR_TERM
 
 
 def _is_dense(factor: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import PACKET_LENGTH
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Event
 from maestro_tool.symex.memory import Memory
@@ -122,7 +123,7 @@ class State:
                 low -= part.width
                 if part.op == "sym":
                     self.known[part] = nodes.extract(value, low + part.width - 1, low)
-        if c.op == "ule" and c.args[0].is_const and c.args[1].op == "sym" and c.args[1].value == "pkt_len":
+        if c.op == "ule" and c.args[0].is_const and c.args[1] is PACKET_LENGTH:
             self.cursor.minimum_length = max(self.cursor.minimum_length, c.args[0].const)
-        if c.op == "ult" and c.args[0].is_const and c.args[1].op == "sym" and c.args[1].value == "pkt_len":
+        if c.op == "ult" and c.args[0].is_const and c.args[1] is PACKET_LENGTH:
             self.cursor.minimum_length = max(self.cursor.minimum_length, c.args[0].const + 1)

@@ -47,6 +47,14 @@ UNDEFINED = Undefined()
 Value = Expr | Pointer | FunctionPointer | NullPointer | Undefined | float
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that an operation was given: as in `callpath.Event`, either ``fields`` or ``raw``."""
+
+    fields: tuple[Expr, ...] | None
+    raw: tuple[Expr, ...] = ()
+
+
 def size_of(value: Value) -> int:
     """Bytes that ``value`` takes in memory (floats: see `memory.Block.store`)."""
     if isinstance(value, Expr):

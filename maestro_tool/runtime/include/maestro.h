@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "maestro_classes.h"
+
 struct rte_mbuf;
 
 /* Verdicts: an output port, or one of these. */
@@ -37,16 +39,6 @@ struct maestro_object {
   uint32_t min_capacity; /* that the plan needs; 0: any */
   uint32_t filled; /* entries of a map, indices of a dchain, buckets of a sketch that nf_init leaves; what packets only
                       read: 0 or not */
-};
-
-/* Packet classes, numbered for bit masks; see docs/architecture.md. */
-enum maestro_class {
-  MAESTRO_TCP4, MAESTRO_UDP4, MAESTRO_SCTP4, MAESTRO_IPV4_OTHER,
-  MAESTRO_TCP4_OPTIONS, MAESTRO_UDP4_OPTIONS, MAESTRO_SCTP4_OPTIONS, MAESTRO_IPV4_OPTIONS_OTHER,
-  MAESTRO_IPV4_FRAGMENT,
-  MAESTRO_TCP6, MAESTRO_UDP6, MAESTRO_SCTP6, MAESTRO_IPV6_OTHER, MAESTRO_IPV6_FRAGMENT,
-  MAESTRO_VLAN, MAESTRO_NON_IP, MAESTRO_MALFORMED,
-  MAESTRO_N_CLASSES
 };
 
 /* What a hash makes of source and destination (rss/symmetric.py says whose names these are). */

@@ -1,4 +1,5 @@
 /* Configuring and starting ports; what a card must agree to before a plan may rely on it. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,15 +119,15 @@ static bool set_table(const struct program *program, uint16_t id, unsigned size)
 
 /* What a rule matches: the headers of a class. */
 static void pattern_of(enum maestro_class class, struct rte_flow_item *items) {
-  const bool ipv6 = class >= MAESTRO_TCP6;
+  static const struct { uint8_t ip, protocol; } HEADERS[MAESTRO_N_CLASSES] = {MAESTRO_CLASS_HEADERS};
+  const bool ipv6 = HEADERS[class].ip == 6;
   *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_ETH};
   *items++ = (struct rte_flow_item){.type = ipv6 ? RTE_FLOW_ITEM_TYPE_IPV6 : RTE_FLOW_ITEM_TYPE_IPV4};
-  if (class == MAESTRO_TCP4 || class == MAESTRO_TCP6)
-    *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_TCP};
-  else if (class == MAESTRO_UDP4 || class == MAESTRO_UDP6)
-    *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_UDP};
-  else if (class == MAESTRO_SCTP4 || class == MAESTRO_SCTP6)
-    *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_SCTP};
+  switch (HEADERS[class].protocol) {
+    case IPPROTO_TCP: *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_TCP}; break;
+    case IPPROTO_UDP: *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_UDP}; break;
+    case IPPROTO_SCTP: *items++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_SCTP}; break;
+  }
   *items = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_END};
 }
 

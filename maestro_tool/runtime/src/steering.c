@@ -12,14 +12,28 @@ static uint32_t be32(const uint8_t *bytes) {
 enum { TCP = 6, UDP = 17, SCTP = 132, IPV6_FRAGMENT_HEADER = 44 };
 enum { ETHERNET = 14, IPV4_MINIMUM = 20, IPV6_HEADER = 40 };
 
-/* Shortest L4 header; whether a NIC sees TCP in less is anybody's guess. */
+/* Shortest L4 header of the protocols that have classes. */
 static uint32_t l4_minimum(uint8_t protocol) {
   return protocol == TCP ? 20 : protocol == UDP ? 8 : protocol == SCTP ? 12 : 0;
 }
 
-/* TCP, UDP, SCTP, other: in this order in each family of enum maestro_class. */
-static unsigned transport(uint8_t protocol) {
-  return protocol == TCP ? 0 : protocol == UDP ? 1 : protocol == SCTP ? 2 : 3;
+/* Whole packets over IPv4, by what follows the header. */
+static enum maestro_class whole_ipv4(uint8_t protocol, bool options) {
+  switch (protocol) {
+    case TCP: return options ? MAESTRO_TCP4_OPTIONS : MAESTRO_TCP4;
+    case UDP: return options ? MAESTRO_UDP4_OPTIONS : MAESTRO_UDP4;
+    case SCTP: return options ? MAESTRO_SCTP4_OPTIONS : MAESTRO_SCTP4;
+    default: return options ? MAESTRO_IPV4_OPTIONS_OTHER : MAESTRO_IPV4_OTHER;
+  }
+}
+
+static enum maestro_class whole_ipv6(uint8_t next) {
+  switch (next) {
+    case TCP: return MAESTRO_TCP6;
+    case UDP: return MAESTRO_UDP6;
+    case SCTP: return MAESTRO_SCTP6;
+    default: return MAESTRO_IPV6_OTHER;
+  }
 }
 
 static enum maestro_class classify_ipv4(const uint8_t *frame, uint32_t length) {
@@ -30,8 +44,7 @@ static enum maestro_class classify_ipv4(const uint8_t *frame, uint32_t length) {
   if ((be16(ip + 6) & 0x3FFF) != 0) return MAESTRO_IPV4_FRAGMENT; /* more fragments, or an offset */
   const uint8_t protocol = ip[9];
   if (total < header + l4_minimum(protocol)) return MAESTRO_MALFORMED;
-  const unsigned family = header > IPV4_MINIMUM ? MAESTRO_TCP4_OPTIONS : MAESTRO_TCP4;
-  return (enum maestro_class)(family + transport(protocol));
+  return whole_ipv4(protocol, header > IPV4_MINIMUM);
 }
 
 static enum maestro_class classify_ipv6(const uint8_t *frame, uint32_t length) {
@@ -42,7 +55,7 @@ static enum maestro_class classify_ipv6(const uint8_t *frame, uint32_t length) {
   const uint8_t next = ip[6];
   if (next == IPV6_FRAGMENT_HEADER) return MAESTRO_IPV6_FRAGMENT;
   if (payload < l4_minimum(next)) return MAESTRO_MALFORMED;
-  return (enum maestro_class)(MAESTRO_TCP6 + transport(next));
+  return whole_ipv6(next);
 }
 
 enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length) {

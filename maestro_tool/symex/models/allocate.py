@@ -23,8 +23,9 @@ def map_allocate(site: CallSite) -> Outcome:
     if capacity == 0 or capacity & (capacity - 1):
         return site.answer(0)  # CAPACITY_POW2 is always set
     equality, hash_ = site.function(0), site.function(1)
-    key = site.machine.key_fields(equality, hash_, site.loc)
-    return allocated(site, 3, ObjectInfo("map", site.loc, capacity, equality=equality, hash=hash_, key=key))
+    facts = site.machine.key_facts(equality, hash_, site.loc)
+    info = ObjectInfo("map", site.loc, capacity, equality=equality, hash=hash_, key=facts.fields, shapes=facts.shapes)
+    return allocated(site, 3, info)
 
 
 def vector_allocate(site: CallSite) -> Outcome:

@@ -44,11 +44,11 @@ def cht_find_preferred_available_backend(site: CallSite) -> Outcome:
     uint32_t height, uint32_t backends, int *chosen): a backend that is allocated, or none is."""
     table = site.machine.object_at(site.state, site.args[1], "vector", site.loc)
     active = site.machine.object_at(site.state, site.args[2], "dchain", site.loc)
-    value = site.expr(0, 64)
+    given = {"value": site.expr(0, 64), "operands": (site.expr(3, 32), site.expr(4, 32))}
     none = site.state.fork()
-    events.emit(none, "cht_find", (table, active), site.loc, value=value, result=False)
-    event = events.emit(site.state, "cht_find", (table, active), site.loc, value=value, result=True)
-    chosen = events.produced("cht_find", event, "chosen", 32)
+    events.emit(none, "cht_find", (table, active), site.loc, **given, result=False)
+    event = events.emit(site.state, "cht_find", (table, active), site.loc, **given, result=True)
+    chosen = events.produced(site.state, event, "chosen", 32)
     events.amend(site.state, event, index=chosen)
     site.state.facts["dchain", active, chosen] = nodes.TRUE
     site.store(5, 4, chosen)

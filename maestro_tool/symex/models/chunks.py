@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import PACKET_LENGTH
 from maestro_tool.symex.site import CallSite, Model, Outcome
 from maestro_tool.symex.state import PacketCursor, State
 from maestro_tool.symex.values import Pointer, Value
 
-PKT_LEN = nodes.sym("pkt_len", 16)
 SHORTEST_IHL = 5  # words
 
 
@@ -53,12 +53,12 @@ def has_unread(state: State, size: int) -> Expr:
     cursor = state.cursor
     if cursor.minimum_length >= cursor.came:
         end = cursor.came + size
-        return nodes.compare("ule", nodes.const(max(end, 0), 16), PKT_LEN) if end <= 0xFFFF else nodes.FALSE
+        return nodes.compare("ule", nodes.const(max(end, 0), 16), PACKET_LENGTH) if end <= 0xFFFF else nodes.FALSE
     return nodes.compare("uge", unread(cursor), nodes.const(size, 32))
 
 
 def unread(cursor: PacketCursor) -> Expr:
-    total, read = nodes.zext(PKT_LEN, 32), nodes.const(cursor.came, 32)
+    total, read = nodes.zext(PACKET_LENGTH, 32), nodes.const(cursor.came, 32)
     if cursor.came <= cursor.minimum_length:
         return nodes.binary("sub", total, read)
     # Nothing, where more was borrowed than there is (packet-io.h; libVig's difference would wrap).

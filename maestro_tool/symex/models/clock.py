@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from maestro_tool.expr import nodes
+from maestro_tool.expr.symbols import NOW
 from maestro_tool.symex.site import CallSite, Outcome
-
-NOW = nodes.sym("now", 64)
 
 
 def current_time(site: CallSite) -> Outcome:

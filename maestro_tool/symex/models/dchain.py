@@ -17,7 +17,7 @@ def dchain_allocate_new_index(site: CallSite) -> Outcome:
     full = site.state.fork()
     events.emit(full, "dchain_allocate", (number,), site.loc, value=time, result=False)
     event = events.emit(site.state, "dchain_allocate", (number,), site.loc, value=time, result=True)
-    index = events.produced("dchain_allocate", event, "index", 32)
+    index = events.produced(site.state, event, "index", 32)
     events.amend(site.state, event, index=index)
     _forget(site.state, number)
     _forget(full, number)
@@ -27,17 +27,17 @@ def dchain_allocate_new_index(site: CallSite) -> Outcome:
 
 def dchain_rejuvenate_index(site: CallSite) -> Outcome:
     """int dchain_rejuvenate_index(struct DoubleChain *, int index, vigor_time_t)"""
-    return _ask(site, "dchain_rejuvenate", site.expr(2, 64))
+    return _ask(site, "dchain_rejuvenate", value=site.expr(2, 64))
 
 
 def dchain_is_index_allocated(site: CallSite) -> Outcome:
     """int dchain_is_index_allocated(struct DoubleChain *, int index)"""
-    return _ask(site, "dchain_is_allocated", None)
+    return _ask(site, "dchain_is_allocated")
 
 
 def dchain_free_index(site: CallSite) -> Outcome:
     """int dchain_free_index(struct DoubleChain *, int index)"""
-    outcome = _ask(site, "dchain_free", None)
+    outcome = _ask(site, "dchain_free")
     for state in [s for s, _ in outcome] if isinstance(outcome, list) else [site.state]:
         _forget(state, _object(site))
     return outcome
@@ -47,36 +47,36 @@ def dchain_expire_one_index(site: CallSite) -> Outcome:
     """int dchain_expire_one_index(struct DoubleChain *, int *index_out, vigor_time_t): an index that no packet names,
     or none."""
     number = _object(site)
-    if any(e.op == "dchain_free" and e.loc == site.loc for e in site.state.events):
+    if any(e.op.name == "dchain_expire_one" and e.loc == site.loc for e in site.state.events):
         site.fail(
             UnsupportedError,
             "how often 'dchain_expire_one_index' finds an old index depends on all of them at once",
             "call expire_items_single_map, which also erases their keys",
         )
     time, none = site.expr(2, 64), site.state.fork()
-    for state, found in ((site.state, True), (none, False)):
-        index = events.unknown(state, 32, site.loc, (time,), "expired")
-        events.emit(state, "dchain_free", (number,), site.loc, index=index, result=found)
-        _forget(state, number)
-        if found:
-            site.store(1, 4, index, state)
+    events.emit(none, "dchain_expire_one", (number,), site.loc, value=time, result=False)
+    event = events.emit(site.state, "dchain_expire_one", (number,), site.loc, value=time, result=True)
+    index = events.produced(site.state, event, "index", 32)
+    events.amend(site.state, event, index=index)
+    _forget(site.state, number)
+    site.store(1, 4, index)
     return [(site.state, site.answer(1)), (none, site.answer(0))]
 
 
-def _ask(site: CallSite, op: str, time: Expr | None) -> Outcome:
+def _ask(site: CallSite, op: str, **time: Expr) -> Outcome:
     """Whether the index is in use; a result that the NF ignores is not worth a fork."""
     number, index = _object(site), site.machine.entry_index(site.state, site.expr(1, 32), site.loc)
     if not site.result_used:
-        events.emit(site.state, op, (number,), site.loc, index=index, value=time)
+        events.emit(site.state, op, (number,), site.loc, index=index, **time)
         return site.answer(0)
     fact = ("dchain", number, index)
     known = site.state.facts.get(fact)
     if isinstance(known, Expr):
-        events.emit(site.state, op, (number,), site.loc, index=index, value=time, result=known is nodes.TRUE)
+        events.emit(site.state, op, (number,), site.loc, index=index, **time, result=known is nodes.TRUE)
         return site.answer(int(known is nodes.TRUE))
     other = site.state.fork()
     for state, answer in ((site.state, True), (other, False)):
-        events.emit(state, op, (number,), site.loc, index=index, value=time, result=answer)
+        events.emit(state, op, (number,), site.loc, index=index, **time, result=answer)
         state.facts[fact] = nodes.boolean(answer)
     return [(site.state, site.answer(1)), (other, site.answer(0))]
 

@@ -14,7 +14,7 @@ from maestro_tool.symex.models.allocate import allocated
 from maestro_tool.symex.models.dchain import free, oldest
 from maestro_tool.symex.objects import ObjectInfo, PairFunctions
 from maestro_tool.symex.site import CallSite, Outcome
-from maestro_tool.symex.values import NullPointer, Pointer, Value
+from maestro_tool.symex.values import NullPointer, Pointer, Value, memory_order
 
 
 def dmap_allocate(site: CallSite) -> Outcome:
@@ -23,11 +23,13 @@ def dmap_allocate(site: CallSite) -> Outcome:
     size = site.number(4, "the value's size")
     capacity = max(site.number(9, "the capacity of keys"), site.number(10, "the capacity"))
     keys = (site.function(0), site.function(1)), (site.function(2), site.function(3))
-    for equality, hash_ in keys:
-        site.machine.key_fields(equality, hash_, site.loc)
     destroy = None if isinstance(site.args[6], NullPointer) else site.function(6)
     functions = PairFunctions(keys, site.function(5), destroy, site.function(7))
-    return allocated(site, 11, ObjectInfo("dmap", site.loc, capacity, size, pairs=functions))
+    facts = site.machine.pair_facts(functions, size, site.loc)
+    info = ObjectInfo(
+        "dmap", site.loc, capacity, size, pairs=functions, shapes=facts.shapes, key_offsets=facts.offsets
+    )  # fmt: skip
+    return allocated(site, 11, info)
 
 
 def dmap_put_setup(site: CallSite) -> Outcome:
@@ -109,13 +111,23 @@ def _erase(site: CallSite, info: ObjectInfo, index: int) -> bool:
     return block is not None
 
 
-def dmap_get(site: CallSite) -> Outcome:
-    """int dmap_get_a(struct DoubleMap *, void *key, int *index), int dmap_get_b: found with some index, or absent."""
+def dmap_get_a(site: CallSite) -> Outcome:
+    """int dmap_get_a(struct DoubleMap *, void *key, int *index): found with some index, or absent."""
+    return _get(site, "dmap_get_a", 0)
+
+
+def dmap_get_b(site: CallSite) -> Outcome:
+    """int dmap_get_b(struct DoubleMap *, void *key, int *index): the same by the other key."""
+    return _get(site, "dmap_get_b", 1)
+
+
+def _get(site: CallSite, op: str, which: int) -> Outcome:
     number = _object(site)
+    raw = site.machine.key(site.state, number, site.args[1], site.loc, which).raw
     absent = site.state.fork()
-    events.emit(absent, "dmap_get", (number,), site.loc, result=False)
-    event = events.emit(site.state, "dmap_get", (number,), site.loc, result=True)
-    index = events.produced("dmap_get", event, "value", 32)
+    events.emit(absent, op, (number,), site.loc, raw=raw, result=False)
+    event = events.emit(site.state, op, (number,), site.loc, raw=raw, result=True)
+    index = events.produced(site.state, event, "value", 32)
     events.amend(site.state, event, value=index)
     site.store(2, 4, index)
     return [(site.state, site.answer(1)), (absent, site.answer(0))]
@@ -125,30 +137,33 @@ def dmap_get_value(site: CallSite) -> Outcome:
     """void dmap_get_value(struct DoubleMap *, int index, void *value_out): bytes that are not known."""
     number = _object(site)
     size = site.machine.objects[number].element_size or 0
-    event = events.emit(site.state, "dmap_get", (number,), site.loc, index=site.expr(1, 32))
+    event = events.emit(site.state, "dmap_read", (number,), site.loc, index=site.expr(1, 32), span=(0, size))
     if size:
-        value = events.produced("dmap_get", event, "value", 8 * size)
-        events.amend(site.state, event, value=value)
-        site.store(2, size, value)
+        site.store(2, size, memory_order([events.produced(site.state, event, n, 8) for n in range(size)]))
     return None
 
 
 def dmap_put(site: CallSite) -> Outcome:
-    """int dmap_put(struct DoubleMap *, void *value, int index): the value is copied."""
-    events.emit(site.state, "dmap_put", (_object(site),), site.loc, value=site.expr(2, 32))
-    return site.answer(1)
+    """int dmap_put(struct DoubleMap *, void *value, int index): the value is copied; no if the index has one."""
+    number, index = _object(site), site.expr(2, 32)
+    stored = tuple(enumerate(site.machine.raw_bytes(site.state, site.args[1], _bytes(site, number), site.loc)))
+    return events.asked(site, "dmap_put", (number,), value=index, stored=stored)
+
+
+def _bytes(site: CallSite, number: int) -> range:
+    """The offsets of a value's bytes."""
+    return range(site.machine.objects[number].element_size or 0)
 
 
 def dmap_erase(site: CallSite) -> Outcome:
-    """int dmap_erase(struct DoubleMap *, int index)"""
-    events.emit(site.state, "dmap_erase", (_object(site),), site.loc, index=site.expr(1, 32))
-    return site.answer(1)
+    """int dmap_erase(struct DoubleMap *, int index): no if the index has no value."""
+    return events.asked(site, "dmap_erase", (_object(site),), index=site.expr(1, 32))
 
 
 def dmap_size(site: CallSite) -> Outcome:
     """int dmap_size(struct DoubleMap *)"""
-    event = events.emit(site.state, "dmap_get", (_object(site),), site.loc)
-    size = events.produced("dmap_get", event, "value", 32)
+    event = events.emit(site.state, "dmap_size", (_object(site),), site.loc)
+    size = events.produced(site.state, event, "value", 32)
     events.amend(site.state, event, value=size)
     return size
 
@@ -157,12 +172,10 @@ def expire_items(site: CallSite) -> Outcome:
     """int expire_items(struct DoubleChain *, struct DoubleMap *, vigor_time_t): frees indexes that no packet names."""
     chain = site.machine.object_at(site.state, site.args[0], "dchain", site.loc)
     table = site.machine.object_at(site.state, site.args[1], "dmap", site.loc)
-    oldest = events.unknown(site.state, 32, site.loc, what="expired")
-    events.emit(site.state, "dchain_free", (chain,), site.loc, index=oldest)
-    events.emit(site.state, "dmap_erase", (table,), site.loc, index=oldest)
+    event = events.emit(site.state, "dmap_expire", (chain, table), site.loc, value=site.expr(2, 64))
     for fact in [f for f in site.state.facts if f[:2] == ("dchain", chain)]:
         del site.state.facts[fact]
-    return events.unknown(site.state, site.result_bits, site.loc, (oldest,)) if site.result_used else site.answer(0)
+    return events.produced(site.state, event, "count", site.result_bits) if site.result_bits else None
 
 
 def _object(site: CallSite) -> int:

@@ -19,7 +19,7 @@ def expire_items_single_map(site: CallSite) -> Outcome:
     forget(site.state, table)
     for fact in [f for f in site.state.facts if f[:2] == ("dchain", chain)]:
         del site.state.facts[fact]
-    return events.produced("expire", event, "count", site.result_bits) if site.result_bits else None
+    return events.produced(site.state, event, "count", site.result_bits) if site.result_bits else None
 
 
 def expire_items_single_map_iteratively(site: CallSite) -> Outcome:
@@ -29,7 +29,7 @@ def expire_items_single_map_iteratively(site: CallSite) -> Outcome:
     start, end = site.expr(2, 32), site.expr(3, 32)
     event = events.emit(site.state, "expire_range", (keys, table), site.loc, index=start, value=end)
     forget(site.state, table)
-    return events.produced("expire_range", event, "count", site.result_bits) if site.result_bits else None
+    return events.produced(site.state, event, "count", site.result_bits) if site.result_bits else None
 
 
 def expire_items_single_map_setup(site: CallSite) -> Outcome:

@@ -51,12 +51,12 @@ def lpm_update(site: CallSite) -> Outcome:
     """lpm_update_elem while packets are handled: every look-up may find something else from now on."""
     number = _object(site)
     operands = (site.expr(1, 32), site.expr(2, 8))
-    events.emit(site.state, "lpm_update", (number,), site.loc, key=operands, value=site.expr(3, 16))
+    event = events.emit(site.state, "lpm_update", (number,), site.loc, key=operands, value=site.expr(3, 16))
     for fact in [f for f in site.state.facts if f[:2] == ("lpm", number)]:
         del site.state.facts[fact]
     if not site.result_used:
         return site.answer(1)
-    return nodes.zext(events.unknown(site.state, 1, site.loc, operands), site.result_bits)
+    return nodes.zext(events.produced(site.state, event, "done", 1), site.result_bits)
 
 
 def lpm_lookup(site: CallSite) -> Outcome:
@@ -66,7 +66,7 @@ def lpm_lookup(site: CallSite) -> Outcome:
     value = site.state.facts.get(fact)
     if not isinstance(value, Expr):
         event = events.emit(site.state, "lpm_lookup", (number,), site.loc, key=(address,))
-        value = events.produced("lpm_lookup", event, "value", 16)
+        value = events.produced(site.state, event, "value", 16)
         events.amend(site.state, event, value=value)
         site.state.facts[fact] = value
     return nodes.zext(value, site.result_bits)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.operations.row import Effect
 from maestro_tool.symex import events
 from maestro_tool.symex.memory import Block, External, VectorEntry
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
-from maestro_tool.symex.values import NullPointer, Pointer, Value
+from maestro_tool.symex.values import Key, NullPointer, Pointer, Value
 
 
 def map_get(site: CallSite) -> Outcome:
@@ -18,22 +19,23 @@ def map_get(site: CallSite) -> Outcome:
     """
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
     key = site.machine.key(site.state, number, site.args[1], site.loc)
-    fact = ("map_get", number, key)
-    before = site.state.facts.get(fact) if key is not None else None
+    name = events.named(key)
+    fact = ("map_get", number, key.fields)
+    before = site.state.facts.get(fact) if key.fields is not None else None
     if before is not None:
         found = isinstance(before, Expr)
         value = before if isinstance(before, Expr) else None
-        events.emit(site.state, "map_get", (number,), site.loc, key=key, value=value, result=found)
+        events.emit(site.state, "map_get", (number,), site.loc, **name, value=value, result=found)
         if value is not None:
             site.store(2, 4, value)
         return site.answer(int(found))
     absent = site.state.fork()
-    events.emit(absent, "map_get", (number,), site.loc, key=key, result=False)
-    event = events.emit(site.state, "map_get", (number,), site.loc, key=key, result=True)
-    value = events.produced("map_get", event, "value", 32)
+    events.emit(absent, "map_get", (number,), site.loc, **name, result=False)
+    event = events.emit(site.state, "map_get", (number,), site.loc, **name, result=True)
+    value = events.produced(site.state, event, "value", 32)
     events.amend(site.state, event, value=value)
     site.store(2, 4, value)
-    if key is not None:
+    if key.fields is not None:
         site.state.facts[fact], absent.facts[fact] = value, 0.0
     return [(site.state, site.answer(1)), (absent, site.answer(0))]
 
@@ -42,8 +44,8 @@ def map_put(site: CallSite) -> Outcome:
     """void map_put(struct Map *, void *key, int value)"""
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
     key = site.machine.key(site.state, number, site.args[1], site.loc)
-    home = _home(site)
-    events.emit(site.state, "map_put", (number,), site.loc, key=key, value=site.expr(2, 32), key_home=home)
+    value, home = site.expr(2, 32), _home(site)
+    events.emit(site.state, "map_put", (number,), site.loc, **events.named(key), value=value, key_home=home)
     forget(site.state, number)
     return None
 
@@ -65,17 +67,17 @@ def map_erase(site: CallSite) -> Outcome:
     """
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
     key = site.machine.key(site.state, number, site.args[1], site.loc)
-    changed = any(e.op in ("map_put", "map_erase") and e.objects == (number,) for e in site.state.events)
+    changed = any(e.op.writes and e.objects == (number,) for e in site.state.events)
     home = asked = None
     if site.machine.trusting and not changed:
         home = _home(site)
         asked = _key_found_at(site.state, number, home) if home is not None else None
-    events.emit(
-        site.state, "map_erase", (number,), site.loc, key=asked or key, key_home=home if asked is not None else None
-    )
+    key = key if asked is None else Key(asked)
+    kept = home if asked is not None else None
+    events.emit(site.state, "map_erase", (number,), site.loc, **events.named(key), key_home=kept)
     forget(site.state, number)
-    if site.machine.trusting and not changed and key is not None:
-        site.state.facts["map_get", number, asked or key] = 0.0
+    if site.machine.trusting and not changed and key.fields is not None:
+        site.state.facts["map_get", number, key.fields] = 0.0
     if not isinstance(site.args[2], NullPointer):
         site.store(2, 8, Pointer(site.state.memory.add(Block("the erased key", None, External()))))
     return None
@@ -84,9 +86,13 @@ def map_erase(site: CallSite) -> Outcome:
 def _key_found_at(state: State, number: int, home: tuple[int, Expr]) -> tuple[Expr, ...] | None:
     """The key for which map ``number`` gave the index ``home``, if the vector there is as the packet found it."""
     vector, index = home
-    if any(e.op == "vector_write" and e.objects == (vector,) for e in state.events):
+    if any(e.op.writes and e.objects == (vector,) for e in state.events):
         return None
-    found = (e for e in state.events if e.op == "map_get" and e.objects == (number,) and e.result and e.value is index)
+    found = (
+        e
+        for e in state.events
+        if e.op.effect is Effect.GET and e.objects == (number,) and e.result and e.value is index
+    )
     return next((e.key for e in found), None)
 
 
@@ -97,7 +103,7 @@ def map_size(site: CallSite) -> Outcome:
     size = site.state.facts.get(fact)
     if not isinstance(size, Expr):
         event = events.emit(site.state, "map_size", (number,), site.loc)
-        size = events.produced("map_size", event, "value", 32)
+        size = events.produced(site.state, event, "value", 32)
         events.amend(site.state, event, value=size)
         site.state.facts[fact] = size
     return size
@@ -163,7 +169,7 @@ def _concrete_key(site: CallSite) -> object:
 
 
 def _concrete(site: CallSite, number: int, address: Value) -> object:
-    key = site.machine.key(site.state, number, address, site.loc)
+    key = site.machine.key(site.state, number, address, site.loc).fields
     if key is None or not all(e.is_const for e in key):
         site.fail(UnsupportedError, "set-up uses a map whose equality function is not understood")
     return tuple(e.const for e in key)

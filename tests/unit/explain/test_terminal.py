@@ -91,9 +91,10 @@ def test_frames_that_get_longer_and_shorter() -> None:
 
 def test_double_maps_routes_and_what_expires() -> None:
     text = shown(explain_sources((FOREIGN / "pairs/main.c",), "pairs"), 200)
-    assert "free the index in ages (expired entry); erase expired entry from pairs" in text
+    assert "forget what is older than config.lifetime in ages, pairs" in text
+    assert "(src_ip, dst_ip, src_port, dst_port) found in pairs" in text
     assert "set the route src_ip/28 in networks" in text and "put a new entry into pairs" in text
-    assert "refresh the age in ages (entry found in pairs)" in text
+    assert "refresh the age in ages (entry of (src_ip, dst_ip, src_port, dst_port))" in text
     assert "dmap" not in text.replace("(dmap, ", "")
 
 

@@ -15,12 +15,14 @@ from trees import ways
 from maestro_tool.explain import condense
 from maestro_tool.explain import tree as trees_of
 from maestro_tool.explain.condense import decision_tree
-from maestro_tool.explain.steps import Edit, Operation, Route, Step, routes
+from maestro_tool.explain.steps import Action, Edit, Route, Step, routes
 from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, children, grow, leaves
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, compare, concat, const, eq, lnot, substitute, sym
-from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.symbols import PACKET_LENGTH, Produced, option, packet_byte
 from maestro_tool.frontend import load_program
+from maestro_tool.operations import OPERATIONS
+from maestro_tool.solver.translate import Translator
 from maestro_tool.symex import Limits, analyse
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,7 +32,7 @@ NFS = ("nop", "fw", "pol", "sbridge", "bridge", "nat", "psd", "cl", "lb")
 @cache
 def trees(nf: str) -> dict[int, tuple[list[Route], Node]]:
     program = load_program(sorted((ROOT / "nfs" / nf).glob("*.c")), [], [])
-    by_port, _ = routes(analyse(program, (), 2, Limits()))
+    by_port = routes(analyse(program, (), 2, Limits()))
     return {port: (found, decision_tree(found)) for port, found in by_port.items()}
 
 
@@ -54,7 +56,7 @@ def test_paths_answer_the_questions_on_their_way(nf: str) -> None:
         for leaf, asked, _ in ways(tree):
             for route in (by_number[n] for n in leaf.paths):
                 for question in asked:
-                    if isinstance(question, Operation):
+                    if isinstance(question, Action):
                         assert question in route.steps
                     else:
                         holds = [translate(s) for s in route.steps if isinstance(s, Expr)]
@@ -71,7 +73,7 @@ def told_on_the_way(found: list[Route], tree: Node) -> None:
     by_number = {r.number: r for r in found}
     for leaf, _, done in ways(tree):
         for route in (by_number[n] for n in leaf.paths):
-            mine = {replace(s, result=None) for s in route.steps if isinstance(s, Operation)}
+            mine = {replace(s, result=None) for s in route.steps if isinstance(s, Action)}
             assert {replace(o, result=None) for o in done} == mine
 
 
@@ -82,21 +84,21 @@ def test_fw_is_short() -> None:
 
 # --------------------------------------------------------------------------- random programs
 
-_LENGTH = sym("pkt_len", 16)
-_ETHERTYPE = concat(sym("pkt.12", 8), sym("pkt.13", 8))
-_TOKENS = sym("vector_read.9.0", 8)
-_LIMIT = sym("cfg.limit", 8)
+_LENGTH = PACKET_LENGTH
+_ETHERTYPE = concat(packet_byte(12), packet_byte(13))
+_TOKENS = sym(Produced("vector_read", 9, 0), 8)
+_LIMIT = option("limit", 8)
 _ATOMS = (
     eq(_ETHERTYPE, const(0x800, 16)),
     eq(_ETHERTYPE, const(0x806, 16)),
     compare("ule", const(34, 16), _LENGTH),
     compare("ule", const(38, 16), _LENGTH),
-    eq(sym("pkt.23", 8), const(6, 8)),
+    eq(packet_byte(23), const(6, 8)),
     compare("ult", _TOKENS, const(9, 8)),
     compare("ult", _TOKENS, _LIMIT),
-    eq(_TOKENS, sym("pkt.23", 8)),
+    eq(_TOKENS, packet_byte(23)),
 )
-_VALUES = {sym(f"pkt.{n}", 8): (0, 6, 8) for n in (12, 13, 23)} | {
+_VALUES = {packet_byte(n): (0, 6, 8) for n in (12, 13, 23)} | {
     _LENGTH: (20, 35, 60), _TOKENS: (0, 6, 200), _LIMIT: (0, 100)
 }  # fmt: skip
 
@@ -105,16 +107,16 @@ _VALUES = {sym(f"pkt.{n}", 8): (0, 6, 8) for n in (12, 13, 23)} | {
 class Ask:
     """A random NF: ask ``question``; or end."""
 
-    before: tuple[Operation, ...]
-    question: Expr | Operation | None
+    before: tuple[Action, ...]
+    question: Expr | Action | None
     verdict: int | str
     yes: Ask | None = None
     no: Ask | None = None
 
 
-_DONE = st.sampled_from([Operation("vector_write", (n,)) for n in range(2)])
+_DONE = st.sampled_from([Action(OPERATIONS["vector_write"], (n,)) for n in range(2)])
 _BEFORE = st.lists(_DONE, max_size=2).map(tuple)
-_LOOKUP = st.sampled_from([Operation("map_get", (n,), key=(sym("pkt.23", 8),)) for n in range(2)])
+_LOOKUP = st.sampled_from([Action(OPERATIONS["map_get"], (n,), key=(packet_byte(23),)) for n in range(2)])
 _PROGRAMS: st.SearchStrategy[Ask] = st.recursive(
     st.builds(Ask, _BEFORE, st.none(), st.sampled_from(["drop", 1])),
     lambda below: st.builds(Ask, _BEFORE, st.sampled_from(_ATOMS) | _LOOKUP, st.just(0), below, below),
@@ -127,14 +129,14 @@ def paths(ask: Ask, steps: tuple[Step, ...] = ()) -> list[tuple[tuple[Step, ...]
     if ask.question is None:
         return [(steps, ask.verdict)]
     assert ask.yes is not None and ask.no is not None
-    if isinstance(ask.question, Operation):
+    if isinstance(ask.question, Action):
         answers: tuple[Step, Step] = replace(ask.question, result=True), replace(ask.question, result=False)
     else:
         answers = ask.question, lnot(ask.question)
     return paths(ask.yes, (*steps, answers[0])) + paths(ask.no, (*steps, answers[1]))
 
 
-def reached(node: Node, packet: dict[Expr, Expr], outcomes: dict[Operation, bool]) -> list[Leaf]:
+def reached(node: Node, packet: dict[Expr, Expr], outcomes: dict[Action, bool]) -> list[Leaf]:
     """The leaves that a packet may come to: one, unless there are choices."""
     match node.end:
         case Leaf():
@@ -147,8 +149,8 @@ def reached(node: Node, packet: dict[Expr, Expr], outcomes: dict[Operation, bool
             return [leaf for child in children(node.end) for leaf in reached(child, packet, outcomes)]
 
 
-def holds(step: Step, packet: dict[Expr, Expr], outcomes: dict[Operation, bool]) -> bool:
-    if isinstance(step, Operation):
+def holds(step: Step, packet: dict[Expr, Expr], outcomes: dict[Action, bool]) -> bool:
+    if isinstance(step, Action):
         return step.result is None or outcomes[replace(step, result=None)] == step.result
     return substitute(step, packet) is TRUE
 
@@ -160,7 +162,7 @@ def test_random_programs_and_packets(program: Ask, data: st.DataObject, large: b
     tree = condense.condense(grow([condense._without_values(r) for r in found])) if large else decision_tree(found)
     packet = {s: const(data.draw(st.sampled_from(v)), s.width) for s, v in _VALUES.items()}
     outcomes = {
-        o: data.draw(st.booleans()) for o in (Operation("map_get", (n,), key=(sym("pkt.23", 8),)) for n in range(2))
+        o: data.draw(st.booleans()) for o in (Action(OPERATIONS["map_get"], (n,), key=(packet_byte(23),)) for n in range(2))
     }
     # Of routes with equal steps (a question asked twice) the walk decides the same.
     taken = [r for r in found if all(holds(s, packet, outcomes) for s in r.steps)]

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from maestro_tool.explain import tree
-from maestro_tool.explain.steps import Operation
+from maestro_tool.explain.steps import Action
 from maestro_tool.explain.tree import Leaf, Lookup, Node, children
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import lnot
 
 #: A condition that a way through a tree asks for, or a lookup with its outcome.
-Question = Expr | Operation
+Question = Expr | Action
 
 
 def ways(
-    node: Node, asked: tuple[Question, ...] = (), done: tuple[Operation, ...] = ()
-) -> Iterator[tuple[Leaf, tuple[Question, ...], tuple[Operation, ...]]]:
+    node: Node, asked: tuple[Question, ...] = (), done: tuple[Action, ...] = ()
+) -> Iterator[tuple[Leaf, tuple[Question, ...], tuple[Action, ...]]]:
     """Every leaf with the questions and the operations on the way to it."""
     done += node.operations
     match node.end:

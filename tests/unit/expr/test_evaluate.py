@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.expr.evaluate import arguments_first, numbers
+from maestro_tool.expr.evaluate import Numbers
 
 SYMBOLS = [nodes.sym(f"evaluated.{n}", 8) for n in range(3)]
 BINARY = ["add", "sub", "mul", "udiv", "urem", "sdiv", "srem", "and", "or", "xor", "shl", "lshr", "ashr"]
@@ -45,4 +45,4 @@ def test_numbers_are_those_of_folding() -> None:
         e = r.choice([number, truth])(r, r.randrange(1, 5))
         values = {s: r.choice([0, 1, 7, 8, 127, 128, 255, r.randrange(256)]) for s in SYMBOLS}
         folded = nodes.substitute(e, {s: nodes.const(v, 8) for s, v in values.items()})
-        assert numbers(arguments_first([e]), values)[e] == folded.const, e
+        assert Numbers([e])(values) == [folded.const], e

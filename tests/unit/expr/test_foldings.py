@@ -9,8 +9,9 @@ import pytest
 import z3
 
 from maestro_tool.expr import Expr, nodes
-from maestro_tool.expr.smt import Translator
+from maestro_tool.expr.symbols import option, packet_byte
 from maestro_tool.expr.text import from_json, show, to_json
+from maestro_tool.solver.translate import Translator
 
 ARITHMETIC = ("add", "sub", "mul", "udiv", "urem", "sdiv", "srem", "and", "or", "xor", "shl", "lshr", "ashr")
 COMPARISONS = ("eq", "ne", "ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge")
@@ -36,7 +37,7 @@ class Generator:
             value = self.random.choice((*INTERESTING, self.random.getrandbits(16))) & ((1 << width) - 1)
             return Pair(nodes.const(value, width), z3.BitVecVal(value, width, self.context))
         name = f"{self.random.choice('xyz')}{width}"
-        return Pair(nodes.sym(name, width), z3.BitVec(name, width, self.context))
+        return Pair(option(name, width), z3.BitVec(f"cfg.{name}", width, self.context))
 
     def vector(self, width: int, depth: int) -> Pair:
         r = self.random
@@ -137,9 +138,9 @@ def test_comparisons_with_constants(op: str) -> None:
     context = z3.Context()
     translate = Translator(context)
     for x, term in (
-        (nodes.sym("x", 8), z3.BitVec("x", 8, context)),
-        (nodes.zext(nodes.sym("y", 4), 8), z3.ZeroExt(4, z3.BitVec("y", 4, context))),
-        (nodes.sext(nodes.sym("y", 4), 8), z3.SignExt(4, z3.BitVec("y", 4, context))),
+        (option("x", 8), z3.BitVec("cfg.x", 8, context)),
+        (nodes.zext(option("y", 4), 8), z3.ZeroExt(4, z3.BitVec("cfg.y", 4, context))),
+        (nodes.sext(option("y", 4), 8), z3.SignExt(4, z3.BitVec("cfg.y", 4, context))),
     ):
         for value in (0, 1, 15, 16, 127, 128, 254, 255):
             c, plain = nodes.const(value, 8), z3.BitVecVal(value, 8, context)
@@ -148,7 +149,7 @@ def test_comparisons_with_constants(op: str) -> None:
 
 
 def byte(n: int) -> Expr:
-    return nodes.sym(f"pkt.{n}", 8)
+    return packet_byte(n)
 
 
 def test_byte_swap_leaves_a_packet_field() -> None:
@@ -162,7 +163,7 @@ def test_byte_swap_leaves_a_packet_field() -> None:
 
 
 def test_booleans_of_c_are_seen_through() -> None:
-    condition = nodes.compare("ult", nodes.sym("x", 8), nodes.sym("y", 8))
+    condition = nodes.compare("ult", option("x", 8), option("y", 8))
     as_int = nodes.ite(condition, nodes.const(1, 32), nodes.const(0, 32))
     assert nodes.compare("ne", as_int, nodes.const(0, 32)) is condition
     assert nodes.compare("eq", nodes.zext(as_int, 64), nodes.const(0, 64)) is nodes.lnot(condition)
@@ -174,20 +175,20 @@ def test_little_endian_comparison_prints_in_wire_order() -> None:
 
 
 def test_interning_makes_equality_identity() -> None:
-    x, y = nodes.sym("x", 8), nodes.sym("y", 8)
+    x, y = option("x", 8), option("y", 8)
     assert nodes.binary("add", x, y) is nodes.binary("add", y, x)
     assert nodes.eq(x, y) is nodes.eq(y, x)
-    assert nodes.sym("x", 8) is not nodes.sym("x", 16)
+    assert option("x", 8) is not option("x", 16)
 
 
 def test_shared_subterms_stay_cheap() -> None:
-    x = nodes.sym("x", 32)
+    x = option("x", 32)
     for _ in range(300):
-        x = nodes.binary("add", nodes.binary("mul", x, nodes.sym("y", 32)), nodes.binary("xor", x, nodes.sym("z", 32)))
+        x = nodes.binary("add", nodes.binary("mul", x, option("y", 32)), nodes.binary("xor", x, option("z", 32)))
     low = nodes.extract(x, 7, 0)
     assert len(show(low)) < 10_000
     assert from_json(json.loads(json.dumps(to_json(x)))) is x
-    assert nodes.substitute(x, {nodes.sym("x", 32): nodes.const(0, 32)}) is not x
+    assert nodes.substitute(x, {option("x", 32): nodes.const(0, 32)}) is not x
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -202,14 +203,14 @@ def test_json_round_trip(seed: int) -> None:
     "data",
     [
         None, [], {}, 3, "x", [[]], [["const", 8]], [["const", 8, 256]], [["const", 8, -1]], [["const", True, 1]],
-        [["const", 8, "1"]], [["sym", 8, ""]], [["sym", 8, None]], [["sym", -1, "x"]], [["sym", 1 << 40, "x"]],
+        [["const", 8, "1"]], [["sym", 8, ""]], [["sym", 8, None]], [["sym", -1, "cfg.x"]], [["sym", 1 << 40, "cfg.x"]], [["sym", 8, "x"]], [["sym", 16, "pkt.0"]], [["sym", 8, "pkt.01"]], [["sym", 8, "pkt.999999"]],
         [["system", 8, "x"]], [["__class__", 8, "x"]], [["add", 8, None, 0, 0]],
-        [["sym", 8, "x"], ["add", 8, None, 0]], [["sym", 8, "x"], ["add", 9, None, 0, 0]],
-        [["sym", 8, "x"], ["add", 8, 7, 0, 0]], [["sym", 8, "x"], ["add", 8, None, 0, 1]],
-        [["sym", 8, "x"], ["add", 8, None, 0, -1]], [["sym", 8, "x"], ["extract", 8, [8, 1], 0]],
-        [["sym", 8, "x"], ["extract", 4, None, 0]], [["sym", 8, "x"], ["land", 0, None, 0, 0]],
-        [["sym", 8, "x"], ["ite", 8, None, 0, 0, 0]], [["sym", 8, "x"], ["zext", 4, None, 0]],
-        [["sym", 8, "x"], ["concat", 0, None]], [["sym", 0, "b"], ["not", 0, None, 0]],
+        [["sym", 8, "pkt.0"], ["add", 8, None, 0]], [["sym", 8, "pkt.0"], ["add", 9, None, 0, 0]],
+        [["sym", 8, "pkt.0"], ["add", 8, 7, 0, 0]], [["sym", 8, "pkt.0"], ["add", 8, None, 0, 1]],
+        [["sym", 8, "pkt.0"], ["add", 8, None, 0, -1]], [["sym", 8, "pkt.0"], ["extract", 8, [8, 1], 0]],
+        [["sym", 8, "pkt.0"], ["extract", 4, None, 0]], [["sym", 8, "pkt.0"], ["land", 0, None, 0, 0]],
+        [["sym", 8, "pkt.0"], ["ite", 8, None, 0, 0, 0]], [["sym", 8, "pkt.0"], ["zext", 4, None, 0]],
+        [["sym", 8, "pkt.0"], ["concat", 0, None]], [["sym", 0, "cfg.b"], ["not", 0, None, 0]],
     ],
 )  # fmt: skip
 def test_hostile_json_is_refused(data: object) -> None:

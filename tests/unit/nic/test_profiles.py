@@ -13,8 +13,9 @@ import pytest
 
 from maestro_tool.cli import main
 from maestro_tool.diagnostics import InputError
+from maestro_tool.located_yaml import MAX_BYTES
 from maestro_tool.nic import find_profiles, load_profile, select_profile
-from maestro_tool.nic.load import MAX_BYTES, json_schema, to_json
+from maestro_tool.nic.load import json_schema, to_json
 from maestro_tool.nic.profile import Flag
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -125,7 +126,7 @@ MISTAKES = [  # (change to GOOD, line, column, message)
     (("programmed: [RTE_ETH_RSS_IPV4]", "programmed: [RTE_ETH_RSS_IPV6]"), 6, 3, "flags_advertised does not"),
     (("max_queues: 16", "key_length: 48"), 9, 3, "'key_length' is given twice"),
     (("drivers: [net_card]", "drivers: [net_card"), 5, 4, "not YAML"),
-    (("pmd: net_card", "pmd: !!python/object/apply:os.system [x]"), 3, 6, "pmd: "),
+    (("pmd: net_card", "pmd: !!python/object/apply:os.system [x]"), 3, 6, "os.system values are not allowed"),
     (("pmd: net_card", "pmd: !!binary aGk="), 3, 6, "binary values are not allowed"),
     (("name: card", "name: other"), 1, 7, "name is 'other'"),
     (("rss.key_length: made up", "rss.key_len: made up"), 1, 1, "no field of a profile"),

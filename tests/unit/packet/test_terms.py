@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import binary as op
-from maestro_tool.expr.nodes import bv_not, compare, concat, const, eq, extract, ite, lnot, substitute, sym, zext
+from maestro_tool.expr.nodes import bv_not, compare, concat, const, eq, extract, ite, lnot, substitute, zext
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.packet.terms import Terms, most, swapped
 
@@ -17,7 +18,7 @@ TERMS = Terms({(f.offset, f.size): f.name for f in FIELDS.values()})
 
 def field(name: str) -> Expr:
     f = FIELDS[name]
-    return concat(*(sym(f"pkt.{f.offset + n}", 8) for n in range(f.size)))
+    return concat(*(packet_byte(f.offset + n) for n in range(f.size)))
 
 
 SRC, DST, SPORT, DPORT = map(field, ("src_ip", "dst_ip", "src_port", "dst_port"))
@@ -50,14 +51,14 @@ WIDE, WIDE_DST = zext(SPORT, 32), zext(DPORT, 32)
         (extract(op("mul", SRC, DST), 15, 0), "(uint16_t)(src_ip * dst_ip)", None),
         (extract(op("udiv", SRC, const(3, 32)), 31, 20), "(src_ip / 3) >> 20", None),
         (bv_not(SRC), "~src_ip", "~src_ip"),
-        (compare("ult", sym("pkt.6", 8), const(3, 8)), "src_mac[0] < 3", None),
-        (concat(*(sym(f"pkt.{n}", 8) for n in (0, 1, 2))), "dst_mac[0..2]", "dst_mac[0..2]"),
+        (compare("ult", packet_byte(6), const(3, 8)), "src_mac[0] < 3", None),
+        (concat(*(packet_byte(n) for n in (0, 1, 2))), "dst_mac[0..2]", "dst_mac[0..2]"),
         (eq(op("xor", SRC, DST), const(1, 32)), "(src_ip ^ dst_ip) == 1", None),
         (lnot(eq(swapped(SPORT), swapped(DPORT))), "src_port != dst_port", None),
         (compare("ult", swapped(SPORT), const(5, 16)), "htons(src_port) < 5", None),
         (const(1 << 24, 32), "16'777'216", "1"),
         (const(80, 16), "80", "htons(80)"),
-        (concat(sym("pkt.60", 8), sym("pkt.61", 8)), "frame[60..61]", "frame[60..61]"),
+        (concat(packet_byte(60), packet_byte(61)), "frame[60..61]", "frame[60..61]"),
     ],
 )  # fmt: skip
 def test_as_a_programmer_writes_it(e: Expr, value: str, in_key: str | None) -> None:
@@ -109,7 +110,7 @@ def expressions(draw: st.DrawFn, depth: int = 3) -> Expr:
 @settings(max_examples=300, deadline=None)
 @given(expressions(), st.binary(min_size=12, max_size=12))
 def test_the_text_has_the_value(e: Expr, frame: bytes) -> None:
-    values = {sym(f"pkt.{26 + n}", 8): const(byte, 8) for n, byte in enumerate(frame)}
+    values = {packet_byte(26 + n): const(byte, 8) for n, byte in enumerate(frame)}
 
     def turned(size: int):  # type: ignore[no-untyped-def]
         return lambda n: int.from_bytes((n & ((1 << 8 * size) - 1)).to_bytes(size, "little"), "big")

@@ -1,7 +1,6 @@
 /* Reads lines from standard input, prints one answer per line; the tests compare them with the Python model.
  *   h KEYHEX INPUTHEX    DPDK's rte_softrss (input in whole 32-bit words)
  *   t KEYHEX INPUTHEX    the same by DPDK's rte_ipv4_tuple or rte_ipv6_tuple (12 or 36 bytes of wire order)
- *   c FRAMEHEX           maestro_classify of the runtime ("-" for an empty frame)
  *   i FUNCTION KEYHEX FRAMEHEX   maestro_index of the 4-tuple, table of 512, by the number of the function */
 #include <stdint.h>
 #include <stdio.h>
@@ -78,9 +77,6 @@ int main(void) {
       maestro_steering_init(&steering, &port);
       const unsigned index = maestro_index(&port, input, n);
       printf("%u\n", index == maestro_steering_index(&steering, input, n) ? index : 512);
-    } else if (sscanf(line, "c %4095s", first) == 1) {
-      size_t n = strcmp(first, "-") == 0 ? 0 : bytes_of(first, input);
-      printf("%u\n", (unsigned)maestro_classify(input, (uint32_t)n));
     }
   }
   return 0;

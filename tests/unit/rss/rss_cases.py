@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import binary, compare, concat, eq, ite, land, sym
+from maestro_tool.expr.nodes import binary, compare, concat, eq, ite, land
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.nic import NicProfile, load_profile
 from maestro_tool.packet.fields import FIELDS
 from maestro_tool.sharding.plan import Constraint, FieldBits
@@ -54,7 +55,7 @@ CASES = {"nop": NOP, "fw": FW, "pol": POL, "psd": PSD, "nat": NAT, "hhh": HHH, "
 
 def field(side: str, name: str) -> Expr:
     f = FIELDS[name]
-    return concat(*(sym(f"{side}.pkt.{f.offset + i}", 8) for i in range(f.size)))
+    return concat(*(packet_byte(f.offset + i, side) for i in range(f.size)))
 
 
 def ordered_pairs() -> Expr:

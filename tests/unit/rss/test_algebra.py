@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rss_cases import bits
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, eq, land, substitute, sym
+from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, eq, land, substitute
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.rss import gf2, relation
 from maestro_tool.rss.equations import KeyBits, equations
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem
@@ -158,7 +159,7 @@ def test_general_relations_against_brute_force(condition: Expr) -> None:
 
 def _holds(condition: Expr, a: int, b: int) -> bool:
     """The low byte; the other one is 0 in all ports that count."""
-    values = {sym("a.pkt.34", 8): 0, sym("a.pkt.35", 8): a, sym("b.pkt.34", 8): 0, sym("b.pkt.35", 8): b}
+    values = {packet_byte(34, "a"): 0, packet_byte(35, "a"): a, packet_byte(34, "b"): 0, packet_byte(35, "b"): b}
     result = substitute(condition, {name: const(value, 8) for name, value in values.items()})
     assert result in (TRUE, FALSE)
     return result == TRUE

@@ -14,7 +14,8 @@ from rss_cases import profile, related
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, eq, ite, land, substitute, sym
+from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, eq, ite, land, substitute
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.rss import prove, relation, verify
 from maestro_tool.rss.commands import queue_command, table_command
 from maestro_tool.rss.connected import connects_all
@@ -215,7 +216,7 @@ def test_a_plan_is_found_if_any_key_and_table_has_one(condition: Expr) -> None:
 
 
 def _holds(condition: Expr, a: int, b: int) -> bool:
-    values = {sym("a.pkt.34", 8): 0, sym("a.pkt.35", 8): a, sym("b.pkt.34", 8): 0, sym("b.pkt.35", 8): b}
+    values = {packet_byte(34, "a"): 0, packet_byte(35, "a"): a, packet_byte(34, "b"): 0, packet_byte(35, "b"): b}
     result = substitute(condition, {name: const(value, 8) for name, value in values.items()})
     assert result in (TRUE, FALSE)
     return result == TRUE

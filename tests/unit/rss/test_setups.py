@@ -12,9 +12,12 @@ from rss_cases import CASES, FW, L4, NAT, POL, PSD, SAME, SWAPPED, bits, equal, 
 
 from maestro_tool.nic import NicProfile
 from maestro_tool.packet.classes import CLASSES
+from maestro_tool.packet.fields import INPUT_BITS
 from maestro_tool.rss import RssSolution, problem, prove, solve_problem, verify
 from maestro_tool.rss.model import place, port_models
+from maestro_tool.rss.problem import HashSetup
 from maestro_tool.rss.solution import from_json, ports_json, to_json
+from maestro_tool.rss.steering import nic_inputs
 from maestro_tool.rss.strategy import strategy_of, unused
 from maestro_tool.rss.symmetric import applied
 from maestro_tool.sharding.plan import Constraint
@@ -252,3 +255,12 @@ def test_a_larger_table_is_chosen_where_the_default_divides_badly() -> None:
 def test_the_other_port_may_not_have_so_large_a_table() -> None:
     small = card(tables={"default": 64, "choices": (64, 512), "selectable": True})
     assert {p.table_size for p in solve_problem(problem(FW, (small, profile("82599")), 2)).ports} == {128}
+
+
+def test_fields_that_are_left_out_of_ipv6_are_as_wide_as_they_are_there() -> None:
+    """A driver that hashes a port alone, with zeros or nothing in place of the rest: the addresses have 128 bits."""
+    setup = HashSetup("port", (), (("tcp4", ("dst_port",)), ("tcp6", ("dst_port",))), padded=True)
+    for name, port, gaps in (("tcp4", "dst_port", [32, 32, 16]), ("tcp6", "dst_port6", [128, 128, 16])):
+        packed, padded = nic_inputs(name, setup)
+        assert [i.field for i in packed] == [port] == [i.field for i in padded if not i.gap]
+        assert [INPUT_BITS[i.field] for i in padded if i.gap] == gaps

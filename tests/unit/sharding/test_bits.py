@@ -1,10 +1,11 @@
 """Key expressions lead back to header fields through whatever C did to them."""
 
-from maestro_tool.expr.nodes import binary, concat, const, extract, sym, zext
+from maestro_tool.expr.nodes import binary, concat, const, extract, zext
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.sharding.bits import PacketBit, origins, pair_fields, show_field
 from maestro_tool.sharding.plan import FieldBits
 
-BYTE = [sym(f"pkt.{i}", 8) for i in range(64)]
+BYTE = [packet_byte(i) for i in range(64)]
 SRC_IP, DST_IP = concat(*BYTE[26:30]), concat(*BYTE[30:34])
 SRC_PORT = concat(*BYTE[34:36])
 PROTOCOL = BYTE[23]

@@ -132,7 +132,7 @@ def test_old_indices_taken_out_one_by_one(tmp_path):
     )
     found = said(plan_of(tmp_path, FLOWS + body))
     assert {
-        ("an entry of ip_table.chain is chosen by what a function makes of the time", EXPIRE),
+        ("an entry of ip_table.chain is chosen by the time", EXPIRE),
         (
             "could not show that the key of the index of ip_table.chain that is freed here leaves ip_table.map",
             EXPIRE,

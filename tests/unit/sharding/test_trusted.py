@@ -35,11 +35,11 @@ def analysed(folder: Path, body: str, prelude: str = PRELUDE) -> Analysis:
 def test_an_erased_key_is_gone(tmp_path: Path) -> None:
     analysis = analysed(tmp_path, BODY)
     assert "flood" not in {p.verdict for p in analysis.paths}
-    erased = [(p, e) for p in analysis.paths for e in p.events if e.op == "map_erase"]
+    erased = [(p, e) for p in analysis.paths for e in p.events if e.op.name == "map_erase"]
     assert erased
     for path, e in erased:
         assert e.key_home is not None
-        assert e.key == next(g.key for g in path.events if g.op == "map_get")
+        assert e.key == next(g.key for g in path.events if g.op.name == "map_get")
 
 
 PUT = "map_put(ip_table.map, stored, index);\n  vector_return(ip_table.keys"
@@ -73,7 +73,7 @@ def test_what_is_not_borne_out_is_not_taken_for_granted(why: str, tmp_path: Path
     assert (prelude, body) != (PRELUDE, BODY)
     analysis = analysed(tmp_path, body, prelude)
     assert "flood" in {p.verdict for p in analysis.paths}
-    assert all(e.key_home is None for p in analysis.paths for e in p.events if e.op == "map_erase")
+    assert all(e.key_home is None for p in analysis.paths for e in p.events if e.op.name == "map_erase")
 
 
 def test_what_packets_wrote_before_is_not_what_lay_there(tmp_path: Path) -> None:

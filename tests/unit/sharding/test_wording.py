@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from small_nfs import plan_of
 
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.sharding.wording import expression, sentence
 
 FROM_LAN = "if (ports == NULL || device != 0) return device;"
@@ -42,11 +43,11 @@ def test_a_relation_that_is_no_equality_of_sides(tmp_path):
     """Packets that have something equal among themselves are not parted into sides."""
     from dataclasses import replace
 
-    from maestro_tool.expr.nodes import eq, lnot, lor, sym
+    from maestro_tool.expr.nodes import eq, lnot, lor
 
     [c] = plan_of(tmp_path, FROM_LAN + "touch_ip(ip->src_addr ^ ip->dst_addr, now);").plan.constraints
     assert c.relation is not None
-    other = replace(c, relation=lor(c.relation, lnot(eq(sym("a.pkt.26", 8), sym("b.pkt.30", 8)))))
+    other = replace(c, relation=lor(c.relation, lnot(eq(packet_byte(26, "a"), packet_byte(30, "b")))))
     assert sentence(other) == (
         "packets a on port 0 and b on port 0: ((a.src_ip ^ a.dst_ip) == (b.src_ip ^ b.dst_ip)) || "
         "(a.src_ip >> 24 != b.dst_ip >> 24)"

@@ -10,7 +10,7 @@ import pytest
 from maestro_tool.expr.nodes import const
 from maestro_tool.frontend import load_program
 from maestro_tool.symex.callpath import KeyField
-from maestro_tool.symex.keys import Hashed, hashed_fields, key_fields
+from maestro_tool.symex.keys import Hashed, compared, hashed_fields
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.solver import Solver
 from tests.unit.frontend.against_gcc import by_gcc, load, write
@@ -58,7 +58,7 @@ def test_keys_are_equal_where_gcc_says_so(seed: int, tmp_path: Path) -> None:
     key = Key(seed)
     equal, *changed = by_gcc(tmp_path, [write(tmp_path, key.text + CHANGE_EACH_BIT)])
     assert equal == 1 and 0 in changed
-    fields = key_fields(load(tmp_path, key.text), "eq", Solver(Limits()), Limits())
+    fields = compared(load(tmp_path, key.text), "eq", Solver(Limits()), Limits()).fields
     assert fields is not None and sorted(f.name for f in fields) == key.compared
     positions = [n for f in fields for n in f.positions]
     assert len(positions) == len(set(positions))
@@ -75,7 +75,7 @@ EQUAL = (
 
 
 def fields_of(folder: Path, equality: str) -> list[tuple[str, int, int, tuple[int, int] | None]] | None:
-    found = key_fields(load(folder, BITS + equality), "eq", Solver(Limits()), Limits())
+    found = compared(load(folder, BITS + equality), "eq", Solver(Limits()), Limits()).fields
     return None if found is None else [(f.name, f.offset, f.size, f.bits) for f in found]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from maestro_tool.frontend import ir
-from maestro_tool.symex.keys import key_fields
+from maestro_tool.symex import keys
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.solver import Solver
 
@@ -23,7 +23,7 @@ def compared(body: Callable[[FunctionBuilder, ir.Temp, ir.Temp], None], type_nam
     p.struct("struct Key", 16, ("ip", 0, 4, "uint32_t"), ("port", 4, 2, "uint16_t"), ("mac", 8, 6, "struct Mac"))
     f = p.function("eq", ("a", 64, type_name), ("b", 64, type_name), result=8)
     body(f, f.arg(0), f.arg(1))
-    found = key_fields(p.build(), "eq", Solver(Limits()), Limits())
+    found = keys.compared(p.build(), "eq", Solver(Limits()), Limits()).fields
     return None if found is None else [(k.name, k.offset, k.size) for k in found]
 
 
@@ -128,6 +128,7 @@ def test_anything_else_is_unknown(body: Callable[[FunctionBuilder, ir.Temp, ir.T
 def test_library_equality_is_known_and_a_stranger_is_not() -> None:
     program = ProgramBuilder().build()
     solver = Solver(Limits())
-    known = key_fields(program, "rte_ether_addr_eq", solver, Limits())
+    known = keys.compared(program, "rte_ether_addr_eq", solver, Limits()).fields
     assert known is not None and [(k.offset, k.size) for k in known] == [(0, 6)]
-    assert key_fields(program, "who_knows_eq", solver, Limits()) is None
+    stranger = keys.compared(program, "who_knows_eq", solver, Limits())
+    assert stranger.fields is None and stranger.offsets is None

@@ -132,7 +132,7 @@ def test_storing_what_was_read_is_no_write() -> None:
     element = f.load_pointer(out)
     f.store(element, f.load(element, 32), 32)
     f.ret(9)
-    assert [e.op for e in analyse(p.build(), ports=1).paths[0].events] == ["vector_read"]
+    assert [e.op.name for e in analyse(p.build(), ports=1).paths[0].events] == ["vector_read"]
 
 
 def test_same_key_gives_the_same_answer_until_the_map_changes() -> None:
@@ -144,7 +144,7 @@ def test_same_key_gives_the_same_answer_until_the_map_changes() -> None:
     f.call("map_put", (table, 0), (key, 0), (1, 32), result=0)
     f.call("map_get", (table, 0), (key, 0), (value, 0))
     f.ret(9)
-    answers = [tuple(e.result for e in path.events if e.op == "map_get") for path in analyse(p.build(), ports=1).paths]
+    answers = [tuple(e.result for e in path.events if e.op.name == "map_get") for path in analyse(p.build(), ports=1).paths]
     assert sorted(answers) == sorted(
         [(True, True, True), (True, True, False), (False, False, True), (False, False, False)]
     )
@@ -195,7 +195,7 @@ def test_global_that_packets_change_is_state() -> None:
     f.ret(9)
     analysis = analyse(p.build(), ports=1)
     assert [(o.kind, o.name) for o in analysis.objects] == [("global", "counter")]
-    assert [e.op for e in analysis.paths[0].events] == ["global_read", "global_write"]
+    assert [e.op.name for e in analysis.paths[0].events] == ["global_read", "global_write"]
     assert analysis.configuration == {}
 
 

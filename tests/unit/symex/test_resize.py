@@ -8,6 +8,7 @@ import pytest
 
 from maestro_tool.diagnostics import InputError, MaestroError, UnsupportedError
 from maestro_tool.expr import nodes
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.sharding import derive_plan
 from maestro_tool.symex import analysis_from_json, analysis_to_json
 from maestro_tool.symex.callpath import CallPath
@@ -27,7 +28,7 @@ def sent(folder: Path, body: str) -> list[CallPath]:
 
 
 def pkt(n: int) -> object:
-    return nodes.sym(f"pkt.{n}", 8)
+    return packet_byte(n)
 
 
 def test_bytes_before_a_cut_are_where_they_were(tmp_path: Path) -> None:

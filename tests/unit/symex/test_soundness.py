@@ -55,7 +55,7 @@ def process(body: str) -> str:
 
 
 def events(analysis: Analysis, op: str) -> list[str]:
-    return [f"{e.key_home} {e.index} {e.span} {e.stored}" for p in analysis.paths for e in p.events if e.op == op]
+    return [f"{e.key_home} {e.index} {e.span} {e.stored}" for p in analysis.paths for e in p.events if e.op.name == op]
 
 
 @pytest.mark.parametrize(("address", "at_home"), [("k", True), ("&k->b", False), ("&copy", False)])
@@ -68,8 +68,8 @@ def test_map_put_tells_which_element_keeps_its_key(address: str, at_home: bool, 
     map_put(map, {address}, index);
     return device;"""
     analysis = nf(tmp_path, KEY, ALLOCATE, INIT, process(body))
-    (put,) = [e for p in analysis.paths for e in p.events if e.op == "map_put"]
-    allocated = next(e.index for p in analysis.paths for e in p.events if e.op == "dchain_allocate" and e.result)
+    (put,) = [e for p in analysis.paths for e in p.events if e.op.name == "map_put"]
+    allocated = next(e.index for p in analysis.paths for e in p.events if e.op.name == "dchain_allocate" and e.result)
     assert put.key_home == ((1, allocated) if at_home else None)
     data = analysis_to_json(analysis)
     assert analysis_from_json(data) == analysis
@@ -191,20 +191,20 @@ def test_unwritten_bytes_that_are_copied_to_state_are_a_write(tmp_path: Path) ->
     return element->b ? 1 : 2;"""
     analysis = nf(tmp_path, KEY, ALLOCATE, INIT, "static struct key last;", process(body))
     for path in analysis.paths:
-        unknown = [e.value for e in path.events if e.op == "opaque"]
-        writes = [(e.op, offset, v) for e in path.events for offset, v in e.stored]
+        unknown = [e.value for e in path.events if e.op.name == "opaque"]
+        writes = [(e.op.name, offset, v) for e in path.events for offset, v in e.stored]
         assert [(op, offset) for op, offset, _ in writes] == [
             ("vector_write", 0), ("vector_write", 4), ("global_write", 0), ("global_write", 4),
         ]  # fmt: skip
         assert len(set(unknown)) == 2
-        assert not any(e.op == "vector_read" for e in path.events)
+        assert not any(e.op.name == "vector_read" for e in path.events)
     assert len(analysis.paths) == 2
 
 
 def test_a_function_that_the_nf_defines_itself_is_followed(tmp_path: Path) -> None:
     own = "static uint32_t count; int putchar(int c) { count++; return c; }"
     analysis = nf(tmp_path, KEY, ALLOCATE, INIT, own, process("putchar('x'); return device;"))
-    assert [e.op for p in analysis.paths for e in p.events] == ["global_read", "global_write"]
+    assert [e.op.name for p in analysis.paths for e in p.events] == ["global_read", "global_write"]
 
 
 def test_a_function_of_the_library_cannot_be_defined(tmp_path: Path) -> None:
@@ -243,8 +243,8 @@ def test_what_a_pure_function_reads_through_pointers_is_an_operand(tmp_path: Pat
     declared = "unsigned spread(const void *);"
     source.write_text("\n".join((HEADERS, declared, KEY, ALLOCATE, INIT, process(body))))
     analysis = analyse(load_program([source], [tmp_path], []), (), 1, pure=("spread",))
-    allocated = {e.index for p in analysis.paths for e in p.events if e.op == "dchain_allocate" and e.result}
-    assert {e.key for p in analysis.paths for e in p.events if e.op == "opaque"} == {tuple(allocated)}
+    allocated = {e.index for p in analysis.paths for e in p.events if e.op.name == "dchain_allocate" and e.result}
+    assert {e.operands for p in analysis.paths for e in p.events if e.op.name == "opaque"} == {tuple(allocated)}
 
 
 TIMES = "#include <time.h>\n#include <sys/time.h>\nstatic unsigned salt;\nstatic struct Vector *more;\n"

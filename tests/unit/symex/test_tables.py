@@ -9,6 +9,7 @@ import pytest
 
 from maestro_tool.diagnostics import MaestroError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.frontend import load_program
 from maestro_tool.symex import analyse
 from maestro_tool.symex.callpath import Analysis, CallPath
@@ -47,7 +48,7 @@ def paths(found: Analysis, port: int = 0) -> list[CallPath]:
 
 def written(path: CallPath, frame: dict[Expr, Expr], size: int) -> int:
     writes = dict(path.packet_writes)
-    data = [nodes.substitute(writes.get(n, nodes.sym(f"pkt.{n}", 8)), frame) for n in range(RESULT, RESULT + size)]
+    data = [nodes.substitute(writes.get(n, packet_byte(n)), frame) for n in range(RESULT, RESULT + size)]
     return sum(byte.const << 8 * n for n, byte in enumerate(data))
 
 
@@ -74,8 +75,8 @@ def test_what_is_read_is_what_is_there(seed: int, tmp_path: Path) -> None:
     [path] = paths(found)
     assert not found.notes
     for chosen in range(256):
-        frame = {nodes.sym("pkt.0", 8): nodes.const(chosen, 8)}
-        frame |= {nodes.sym(f"pkt.{n}", 8): nodes.const(data[0] >> 8 * (n - RESULT), 8) for n in range(6, 14)}
+        frame = {packet_byte(0): nodes.const(chosen, 8)}
+        frame |= {packet_byte(n): nodes.const(data[0] >> 8 * (n - RESULT), 8) for n in range(6, 14)}
         place = chosen & (count - 1) if count & (count - 1) == 0 else chosen % count
         place ^= "^" in index
         assert written(path, frame, size) == data[place], (chosen, table)
@@ -89,7 +90,7 @@ def test_a_table_of_many_pieces_gives_any_of_its_numbers(tmp_path: Path) -> None
     found = analysed(tmp_path, f"static const uint8_t t[256] = {{{numbers}}};", body)
     assert [p.verdict for p in paths(found)].count("drop") == 2 and len(paths(found)) == 3
     assert any("'t' is taken as any of its numbers" in text for _, text in found.notes)
-    assert all(len([e for e in p.events if e.op == "opaque"]) <= 2 for p in found.paths)
+    assert all(len([e for e in p.events if e.op.name == "opaque"]) <= 2 for p in found.paths)
 
 
 def test_reads_of_other_sizes_at_one_index_are_other_numbers(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_reads_of_other_sizes_at_one_index_are_other_numbers(tmp_path: Path) -> 
     body = "uint16_t both = *(const uint16_t *)&t[b[0]]; if (both > 255) b[6] = t[b[0]];"
     found = analysed(tmp_path, f"static const uint8_t t[257] = {{{numbers}}};", body)
     [path] = paths(found)
-    assert sorted(e.value.width for e in path.events if e.op == "opaque" and e.value is not None) == [8, 16]
+    assert sorted(e.value.width for e in path.events if e.op.name == "opaque" and e.value is not None) == [8, 16]
 
 
 def test_ports_out_of_a_table_are_told_apart(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_the_size_stays_until_the_map_changes(between: str, verdicts: set[object
     body = f"""unsigned before = map_size(ip_table.map); {between}
       if (map_size(ip_table.map) != before) return device;"""
     found = analysed(tmp_path, body)
-    asked = [p for p in found.paths if p.port == 0 and any(e.op == "map_size" for e in p.events)]
+    asked = [p for p in found.paths if p.port == 0 and any(e.op.name == "map_size" for e in p.events)]
     assert asked and {p.verdict for p in asked} == verdicts
 
 

@@ -1,0 +1,65 @@
+"""What an ``nf.yaml`` may say (`nf` shows one), and where it says it.
+
+Scalars are taken as they are written: an argument ``1`` is the text that the NF gets.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from maestro_tool import located_yaml
+from maestro_tool.diagnostics import SourceLocation
+from maestro_tool.located_yaml import told
+from maestro_tool.nf import C_NAME, LIMITS, MAX_PORTS
+
+if TYPE_CHECKING:  # types cannot be made of tables for mypy; for pydantic they can
+    Limit = str
+else:
+    Limit = Literal[LIMITS]
+
+
+def _decimal(text: object) -> int:
+    if not isinstance(text, str) or not (text.isascii() and text.isdecimal()):
+        raise ValueError("no number")
+    return int(text)
+
+
+def _pure(said: dict[str, str]) -> dict[str, str]:
+    if said != {"pure": "true"}:
+        raise ValueError("not pure")
+    return said
+
+
+_Number = Annotated[int, BeforeValidator(_decimal)]
+_Words = Annotated[
+    tuple[Annotated[str, told("must be a list of strings")], ...],
+    told("must be a list"),
+]
+_Function = Annotated[str, Field(pattern=f"^{C_NAME.pattern}$"), told("must be a function's name")]
+_Pure = Annotated[
+    dict[str, str],
+    AfterValidator(_pure),
+    told("must be {pure: true}", "functions that change state cannot be declared: add their sources"),
+]
+
+
+class Description(BaseModel):
+    """The members of an ``nf.yaml``; ``functions`` are those that only calculate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sources: _Words | None = None
+    arguments: _Words = ()
+    ports: Annotated[_Number, Field(ge=1, le=MAX_PORTS), told(f"must be a number from 1 to {MAX_PORTS}")] = 2
+    limits: Annotated[dict[Limit, Annotated[_Number, told("must be a number")]], told("must be a mapping")] = {}
+    functions: Annotated[dict[_Function, _Pure], told("must be a mapping")] = {}
+
+
+def read(path: Path) -> tuple[Description, SourceLocation]:
+    """What the file says, and where its sources are; `InputError` at what is wrong."""
+    tree = located_yaml.read(path, "description", Description)
+    description = located_yaml.checked(Description, tree, as_written=True)
+    return description, tree.places(("sources",))[1]

@@ -1,0 +1,72 @@
+"""What the keys of maps, sketches and double maps are, asked once per function; what is not understood is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from maestro_tool.frontend import ir
+from maestro_tool.symex.callpath import KeyShape
+from maestro_tool.symex.keys import Compared, Hashed, compared, hashed_fields, key_offsets
+from maestro_tool.symex.limits import Limits
+from maestro_tool.symex.objects import KeyFacts, PairFacts, PairFunctions
+from maestro_tool.symex.solver import Solver
+
+
+class KeyAnalysis:
+    """The keys of one program.  ``notes``: (loc, what is not known of them and why)."""
+
+    def __init__(self, program: ir.Program, solver: Solver, limits: Limits) -> None:
+        self._program, self._solver, self._limits = program, solver, limits
+        self._compared: dict[str, Compared] = {}
+        self._hashed: dict[str, Hashed] = {}
+        self.notes: set[tuple[int, str]] = set()
+
+    def of_map(self, equality: str, hash_function: str, loc: int) -> KeyFacts:
+        """Of the map at ``loc``."""
+        hashed, equal = self._hash(hash_function, loc), self._equality(equality)
+        unknown = KeyFacts(None, (_shape(equal, hashed),))
+        if equal.fields is None:
+            text = f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"
+            self.notes.add((loc, text))
+            return unknown
+        positions = {n for f in equal.fields for n in f.positions}
+        ignored = [f.name for f in hashed.fields if not positions.issuperset(f.positions)]
+        if ignored:
+            # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
+            text = f"'{hash_function}' reads {ignored[0]}, which '{equality}' does not compare"
+            self.notes.add((loc, f"{text}; keys of this map are unknown"))
+            return unknown
+        return KeyFacts(equal.fields)
+
+    def of_sketch(self, hash_function: str, loc: int) -> KeyFacts:
+        """What packets must have in common to meet in the counters of the sketch at ``loc``, but by chance."""
+        hashed = self._hash(hash_function, loc)
+        if not hashed.tells_apart:
+            text = f"could not decide which keys '{hash_function}' gives one hash"
+            self.notes.add((loc, f"{text}; keys of this sketch are unknown"))
+            return KeyFacts(None, (KeyShape(tuple(sorted(_bytes(hashed)))),))
+        return KeyFacts(hashed.fields)
+
+    def of_pair(self, functions: PairFunctions, size: int, loc: int) -> PairFacts:
+        """Of the double map at ``loc``, whose values have ``size`` bytes."""
+        first, second = (_shape(self._equality(eq), self._hash(hash_, loc)) for eq, hash_ in functions.keys)
+        return PairFacts((first, second), key_offsets(self._program, functions, size, self._solver, self._limits))
+
+    def _hash(self, name: str, loc: int) -> Hashed:
+        if name not in self._hashed:
+            self._hashed[name] = hashed_fields(self._program, name, loc, self._solver, self._limits)
+        return self._hashed[name]
+
+    def _equality(self, name: str) -> Compared:
+        if name not in self._compared:
+            self._compared[name] = compared(self._program, name, self._solver, self._limits)
+        return self._compared[name]
+
+
+def _shape(equal: Compared, hashed: Hashed) -> KeyShape:
+    read = None if equal.offsets is None else tuple(sorted({*equal.offsets, *_bytes(hashed)}))
+    return KeyShape(read, equal.formula)
+
+
+def _bytes(hashed: Hashed) -> Iterable[int]:
+    return {n // 8 for f in hashed.fields for n in f.positions}
