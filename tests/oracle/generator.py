@@ -9,11 +9,14 @@ from random import Random
 from typing import TypeVar
 
 from . import sneaky
+from .expressions import (
+    Choose, Expr, Field, Glob, HasPorts, IsIpv6, KeyMember, Member, Now, Num, Op, Swap, Time, Var,
+)  # fmt: skip
 from .program import (
-    Allocate, Block, Borrow, Chain, Choose, Cht, ChtFind, Dmap, DmapExpire, DmapGet, DmapPut, DmapValue, Expire,
-    ExpireRange, Expr, Field, Get, Glob, Global, HasPorts, If, IsAllocated, IsIpv6, KeyMember, Lpm, LpmLookup,
-    MakeKey, Map, Member, Now, Num, Object, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Sketch,
-    SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector, parts, rewritten,
+    Allocate, Block, Borrow, Chain, Cht, ChtFind, Dmap, DmapExpire, DmapGet, DmapPut, DmapValue, Expire,
+    ExpireRange, Get, Global, If, IsAllocated, Lpm, LpmLookup, MakeKey, Map, Object, Program, Put, Rejuvenate,
+    Return, Set, SetField, SetGlobal, Sketch, SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, Vector, parts,
+    rewritten,
 )  # fmt: skip
 
 #: What names the entries of an NF's objects: one of these, and perhaps more fields.
@@ -76,7 +79,7 @@ class Draft:
     def chance(self, p: float) -> bool:
         return self.rng.random() < p
 
-    def struct(self, values: tuple[Expr, ...], looser: float = 0.15) -> str:
+    def struct(self, values: tuple[Expr, ...], looser: float = 0.1) -> str:
         """A key struct for these values; with some probability its equality is looser than its members'."""
         names = [f"m{n}" for n in range(len(values))]
         wide = self.chance(0.95)
@@ -131,19 +134,26 @@ def width(e: Expr) -> int:
     return BITS.get(e.name, 32) if isinstance(e, Field) else 32
 
 
+def _computed(f: Expr, bits: int) -> list[Expr]:
+    """What keys are made of instead of a field."""
+    made: list[Expr] = [Op("&", f, Num(0xFFFFFF if bits == 32 else 0xFF)), Op("^", f, Num((1 << bits) - 1))]
+    made += [Choose(Op("&", f, Num(0x10)), Num(2), Num(3)), Choose(Op("&", f, Num(1)), Num(1), f)]
+    if bits == 32:
+        made += [Op("&", f, Num(0x00FF00FF)), Op(">>", Swap(32, f), Num(8)), Op("^", f, Num(0x5A)), Op("/", Swap(32, f), Num(3))]
+    if bits == 16:
+        port = Swap(16, f)
+        few = Choose(Op("<", port, Num(1024)), Num(0), Choose(Op("<", port, Num(4096)), Num(1), Num(2)))
+        made += [Op("/", port, Num(1000)), Op("+", f, Num(7)), Choose(Op("<", port, Num(1024)), Num(0), f), few]
+    return made
+
+
 def draw_key(rng: Random) -> tuple[Expr, ...]:
     """Fields, or parts of them."""
     names = rng.choice(BASES)
     values: list[Expr] = [Field(n) for n in names]
-    if rng.random() < 0.25:
+    if rng.random() < 0.3:
         n = rng.randrange(len(values))
-        f, bits = values[n], BITS[names[n]]
-        parts = [Op("&", f, Num(0xFFFFFF if bits == 32 else 0xFF))]
-        if bits == 32:
-            parts += [Op("&", f, Num(0x00FF00FF)), Op(">>", Swap(32, f), Num(8)), Op("^", f, Num(0x5A)), Op("/", Swap(32, f), Num(3))]
-        if bits == 16:
-            parts += [Op("/", Swap(16, f), Num(1000)), Op("+", f, Num(7)), Choose(Op("<", Swap(16, f), Num(1024)), Num(0), f)]
-        values[n] = rng.choice(parts)
+        values[n] = rng.choice(_computed(values[n], BITS[names[n]]))
     return tuple(values)
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .expressions import (
+    FIELDS, Choose, Expr, Field, Glob, HasPorts, IsIpv6, KeyMember, Member, Now, Num, Op, Swap, Time, Var,
+)  # fmt: skip
 from .program import (
-    FIELDS, Allocate, Block, Borrow, Choose, ChtFind, DmapErase, DmapExpire, DmapGet, DmapPut, DmapValue, Erase,
-    Expire, ExpireOne, ExpireRange, Expr, Field, Free, Get, Glob, HasPorts, If, IsAllocated, IsIpv6, KeyMember,
-    LpmLookup, MakeKey, Member, Now, Num, Op, Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Size,
-    SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, Swap, Time, Var, parts, statements,
+    Allocate, Block, Borrow, ChtFind, DmapErase, DmapExpire, DmapGet, DmapPut, DmapValue, Erase, Expire, ExpireOne,
+    ExpireRange, Free, Get, If, IsAllocated, LpmLookup, MakeKey, Program, Put, Rejuvenate, Return, Set, SetField,
+    SetGlobal, Size, SketchDo, SketchKey, Stmt, Store, StoreKey, Struct, parts, statements,
 )  # fmt: skip
 
 #: (objects by name, input port, frame, time) -> what nf_process returns, as 16 bits; the frame is changed in place.

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from maestro_tool.sharding.plan import Constraint, FieldBits
 
+from .expressions import Field, Glob, KeyMember, Member, Num, Op, Var
 from .machine import Fate
 from .program import (
-    Allocate, Block, Borrow, Chain, Dmap, DmapErase, DmapPut, DmapValue, Field, Get, Glob, Global, If, KeyMember,
-    MakeKey, Map, Member, Num, Object, Op, Program, Put, Rejuvenate, Return, SetGlobal, StoreKey, Struct, Var,
-    Vector,
+    Allocate, Block, Borrow, Chain, Dmap, DmapErase, DmapPut, DmapValue, Get, Global, If, MakeKey, Map, Object,
+    Program, Put, Rejuvenate, Return, SetGlobal, StoreKey, Struct, Vector,
 )  # fmt: skip
 
 IP = Struct("Ip", (("addr", 32),), (Member("k", "addr"),))

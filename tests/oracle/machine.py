@@ -5,7 +5,7 @@ fails, which index of its own range a core hands out); the sequential machine is
 (`Guide`), and must send the very same frames.  So relaxations hide nothing else.
 """
 
-# ruff: noqa: I001  (imports of many names are read as blocks)
+
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .interpreter import Normal, Process, normal, process
-from .program import (
-    Chain, Cht, Dmap, Global, Lpm, Map, Object, Program, Sketch, Vector,
-)  # fmt: skip
+from .program import Chain, Cht, Dmap, Global, Lpm, Map, Object, Program, Sketch, Vector
 
 Treatment = Literal["read-only", "sharded", "shared", "per-core"]
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
+from .expressions import Choose, Expr, Field, Glob, KeyMember, Member, Now, Num, Op, Swap, Time, Var
 from .program import (
-    Allocate, Block, Borrow, Chain, Choose, Dmap, DmapErase, DmapGet, DmapPut, DmapValue, Erase, Expire, ExpireOne,
-    Expr, Field, Free, Get, Glob, Global, If, IsAllocated, KeyMember, MakeKey, Map, Member, Now, Num, Op, Program,
-    Put, Rejuvenate, Return, SetField, SetGlobal, Size, Stmt, Store, StoreKey, Struct, Swap, Time, Var, Vector,
-    parts, rewritten, statements,
+    Allocate, Block, Borrow, Chain, Dmap, DmapErase, DmapGet, DmapPut, DmapValue, Erase, Expire, ExpireOne, Free,
+    Get, Global, If, IsAllocated, MakeKey, Map, Program, Put, Rejuvenate, Return, SetField, SetGlobal, Size, Stmt,
+    Store, StoreKey, Struct, Vector, parts, rewritten, statements,
 )  # fmt: skip
 
 T = TypeVar("T")

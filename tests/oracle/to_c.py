@@ -3,12 +3,14 @@
 # ruff: noqa: I001  (imports of many names are read as blocks)
 from __future__ import annotations
 
+from .expressions import (
+    FIELDS, Choose, Expr, Field, Glob, HasPorts, IsIpv6, KeyMember, Member, Now, Num, Op, Swap, Time, Var,
+)  # fmt: skip
 from .program import (
-    FIELDS, Allocate, Block, Borrow, Chain, Choose, Cht, ChtFind, Dmap, DmapErase, DmapExpire, DmapGet, DmapPut,
-    DmapValue, Erase, Expire, ExpireOne, ExpireRange, Expr, Field, Free, Get, Glob, Global, HasPorts, If,
-    IsAllocated, IsIpv6, KeyMember, Lpm, LpmLookup, MakeKey, Map, Member, Now, Num, Object, Op, Program, Put,
-    Rejuvenate, Return, Set, SetField, SetGlobal, Size, Sketch, SketchDo, SketchKey, Stmt, Store, StoreKey, Struct,
-    Swap, Time, Var, Vector, parts, statements,
+    Allocate, Block, Borrow, Chain, Cht, ChtFind, Dmap, DmapErase, DmapExpire, DmapGet, DmapPut, DmapValue, Erase,
+    Expire, ExpireOne, ExpireRange, Free, Get, Global, If, IsAllocated, Lpm, LpmLookup, MakeKey, Map, Object,
+    Program, Put, Rejuvenate, Return, Set, SetField, SetGlobal, Size, Sketch, SketchDo, SketchKey, Stmt, Store,
+    StoreKey, Struct, Vector, parts, statements,
 )  # fmt: skip
 
 HEAD = """#include <stdint.h>
