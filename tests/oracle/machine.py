@@ -9,7 +9,7 @@ fails, which index of its own range a core hands out); the sequential machine is
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -257,9 +257,10 @@ class Arrival:
 
 @dataclass
 class Model:
-    """A program, made ready to run."""
+    """A program, made ready to run; ``sketch``: the class of its sketches."""
 
     program: Program
+    sketch: Callable[[Sketch, Normal], Any] = SketchState
     run: Process = field(init=False)
     same: dict[str, Normal] = field(init=False)
 
@@ -291,7 +292,7 @@ class Model:
                 member = struct.position(o.first[0]) if o.first else 0
                 return VectorState(o, len(struct.members), member, spare)
             case Sketch():
-                return SketchState(o, self.same[o.struct])
+                return self.sketch(o, self.same[o.struct])
             case Lpm():
                 return LpmState(o)
             case Cht():
