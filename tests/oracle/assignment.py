@@ -26,8 +26,10 @@ VIEWS = {
 VIEWS_OF = {
     **dict.fromkeys(("tcp4", "udp4", "tcp4_options", "udp4_options"), ("l4",)),
     **dict.fromkeys(("sctp4", "ipv4_other", "sctp4_options", "ipv4_options_other"), ("l3",)),
-    "ipv4_fragment": ("l4", "l3"), "malformed": tuple(VIEWS),
-    **dict.fromkeys(("tcp6", "udp6"), ("l4v6",)), **dict.fromkeys(("sctp6", "ipv6_other", "ipv6_fragment"), ("l3v6",)),
+    "ipv4_fragment": ("l4", "l3"),
+    "malformed": tuple(VIEWS),
+    **dict.fromkeys(("tcp6", "udp6"), ("l4v6",)),
+    **dict.fromkeys(("sctp6", "ipv6_other", "ipv6_fragment"), ("l3v6",)),
 }
 
 
@@ -123,7 +125,9 @@ def by_classes(constraints: Sequence[Constraint], cores: int, seed: int) -> Assi
     return assigned
 
 
-def _related(c: Constraint, arrivals: Sequence[Arrival], sides: tuple[list[int], list[int]]) -> Iterable[tuple[int, int]]:
+def _related(
+    c: Constraint, arrivals: Sequence[Arrival], sides: tuple[list[int], list[int]]
+) -> Iterable[tuple[int, int]]:
     """Pairs of which the relation says that they must meet; of frames with the same fields one speaks for all."""
     assert c.relation is not None
     named = {text: text.split(".pkt.") for text in symbols_of(c.relation)}
@@ -150,7 +154,10 @@ def by_linear_function(constraints: Sequence[Constraint], cores: int, seed: int)
         return None
     sets = Sets()
     for c in constraints:
-        views = [{v for cl in c.classes[s] for v in VIEWS_OF.get(cl, ()) if {p[s].field for p in c.equal} <= set(VIEWS[v])} for s in (0, 1)]
+        views = [
+            {v for cl in c.classes[s] for v in VIEWS_OF.get(cl, ()) if {p[s].field for p in c.equal} <= set(VIEWS[v])}
+            for s in (0, 1)
+        ]
         for a in views[0]:
             for b in views[1]:
                 named: list[set[Any]] = [set(), set()]

@@ -110,7 +110,19 @@ class Workshop:
             f"{self.library(job.nf, job.sequential)} made_nf {job.workers} {self.folder / f'{job.traffic}.in'} {out}\n"
             for job, out in outputs.items()
         ]
-        words = [self.driver, "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "64", "--log-level", "1", "-l", "0"]
+        words = [
+            self.driver,
+            "--no-huge",
+            "--no-shconf",
+            "--no-pci",
+            "--no-telemetry",
+            "-m",
+            "64",
+            "--log-level",
+            "1",
+            "-l",
+            "0",
+        ]
         done = subprocess.run(words, input="".join(lines), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         return {job: _read(out.read_bytes()) for job, out in outputs.items()}

@@ -83,12 +83,20 @@ class Draft:
         """A key struct for these values; with some probability its equality is looser than its members'."""
         names = [f"m{n}" for n in range(len(values))]
         wide = self.chance(0.95)
-        members = [(name, self.rng.choice((32, width(v))) if wide else 16) for name, v in zip(names, values, strict=True)]
+        members = [
+            (name, self.rng.choice((32, width(v))) if wide else 16) for name, v in zip(names, values, strict=True)
+        ]
         same: list[Expr] = [Member("k", name) for name in names]
         if self.chance(looser):
             n = self.rng.randrange(len(same))
             m = same[n]
-            forms = (Op("/", m, Num(3)), Op("&", m, Num(0xFFFFFF)), Op(">>", m, Num(2)), Op("&", m, Num(0xF0)), Op("%", m, Num(5)))
+            forms = (
+                Op("/", m, Num(3)),
+                Op("&", m, Num(0xFFFFFF)),
+                Op(">>", m, Num(2)),
+                Op("&", m, Num(0xF0)),
+                Op("%", m, Num(5)),
+            )
             same[n] = self.rng.choice(forms)
         if len(same) > 1 and self.chance(looser / 3):
             same = [Op(self.rng.choice("^+"), same[0], same[1]), *same[2:]]
@@ -139,7 +147,12 @@ def _computed(f: Expr, bits: int) -> list[Expr]:
     made: list[Expr] = [Op("&", f, Num(0xFFFFFF if bits == 32 else 0xFF)), Op("^", f, Num((1 << bits) - 1))]
     made += [Choose(Op("&", f, Num(0x10)), Num(2), Num(3)), Choose(Op("&", f, Num(1)), Num(1), f)]
     if bits == 32:
-        made += [Op("&", f, Num(0x00FF00FF)), Op(">>", Swap(32, f), Num(8)), Op("^", f, Num(0x5A)), Op("/", Swap(32, f), Num(3))]
+        made += [
+            Op("&", f, Num(0x00FF00FF)),
+            Op(">>", Swap(32, f), Num(8)),
+            Op("^", f, Num(0x5A)),
+            Op("/", Swap(32, f), Num(3)),
+        ]
     if bits == 16:
         port = Swap(16, f)
         few = Choose(Op("<", port, Num(1024)), Num(0), Choose(Op("<", port, Num(4096)), Num(1), Num(2)))
@@ -204,7 +217,14 @@ def either_way(d: Draft) -> list[Stmt]:
     chain, entries = d.add(Chain(d.name("chain"), capacity)), d.add(Vector(d.name("values"), d.values(), capacity))
     k, back, i, x, p, q = (d.name(n) for n in ("k", "k", "i", "x", "p", "p"))
     d.first.append(Expire(d.name("x"), chain, keys, table, Time(AGE)))
-    made: Block = (Borrow(p, keys, Var(i)), StoreKey(p, k), Put(table, p, Var(i)), Borrow(q, entries, Var(i)), Store(q, "v", Num(0)), Store(q, "w", Num(0)))
+    made: Block = (
+        Borrow(p, keys, Var(i)),
+        StoreKey(p, k),
+        Put(table, p, Var(i)),
+        Borrow(q, entries, Var(i)),
+        Store(q, "v", Num(0)),
+        Store(q, "w", Num(0)),
+    )
     return [
         MakeKey(k, struct, values), MakeKey(back, struct, tuple(map(flip, values))), Get(x, table, k, i),
         If(Op("==", Var(x), Num(0)), (Get(x, table, back, i),)),
@@ -254,7 +274,10 @@ def routes(d: Draft) -> list[Stmt]:
     rules = ((0x0A000000, 8, 1), (0x0A000100, 24, 2), (0x0A000102, 32, 3))
     name, x = d.add(Lpm(d.name("lpm"), rules)), d.name("x")
     then = d.rng.choice((dropped(), SetField("tos", Var(x)), Return(Num(0))))
-    return [LpmLookup(x, name, Swap(32, Field("dst_ip"))), If(Op("==", Var(x), Num(d.rng.choice((1, 2, 0xFFFF)))), (then,))]
+    return [
+        LpmLookup(x, name, Swap(32, Field("dst_ip"))),
+        If(Op("==", Var(x), Num(d.rng.choice((1, 2, 0xFFFF)))), (then,)),
+    ]
 
 
 def backends(d: Draft) -> list[Stmt]:
@@ -276,8 +299,13 @@ def pairs(d: Draft) -> list[Stmt]:
     d.first.append(DmapExpire(chain, pair, Time(AGE)))
     keys: list[Stmt] = [MakeKey(a, struct, values), MakeKey(b, struct, tuple(map(flip, values)))]
     seen: list[Stmt] = [Rejuvenate(chain, Var(i)), DmapValue(pair, ra, rb, x, Var(i))]
-    show: list[Stmt] = [SetField("packet_id", Var(x))] if d.chance(0.7) else [If(Op("&", KeyMember(ra, "m0"), Num(1)), (dropped(),))]
-    put: Block = (Allocate(done, chain, i), If(Var(done), (DmapPut(pair, a, b, Field("length"), Var(i)),), (dropped(),)))
+    show: list[Stmt] = (
+        [SetField("packet_id", Var(x))] if d.chance(0.7) else [If(Op("&", KeyMember(ra, "m0"), Num(1)), (dropped(),))]
+    )
+    put: Block = (
+        Allocate(done, chain, i),
+        If(Var(done), (DmapPut(pair, a, b, Field("length"), Var(i)),), (dropped(),)),
+    )
     there: list[Stmt] = [DmapGet(found, pair, "a", a, i), If(Var(found), (*seen, *show), put)]
     back: list[Stmt] = [DmapGet(found, pair, "b", a, i), If(Var(found), (*seen, *show), (dropped(),))]
     return [*keys, If(is_port(0), tuple(there), tuple(back))]
@@ -326,7 +354,11 @@ def blocks(d: Draft) -> list[Stmt]:
     outer, inner = (Field("src_ip"),), (Field("src_ip"), Field("dst_port"))
     s, t = d.struct(outer), d.struct(inner)
     n = d.rng.choice((8, 16))
-    map1, keys1, chain = d.add(Map(d.name("map"), s, n)), d.add(Vector(d.name("keys"), s, n)), d.add(Chain(d.name("chain"), n))
+    map1, keys1, chain = (
+        d.add(Map(d.name("map"), s, n)),
+        d.add(Vector(d.name("keys"), s, n)),
+        d.add(Chain(d.name("chain"), n)),
+    )
     map2, keys2 = d.add(Map(d.name("map"), t, 4 * n)), d.add(Vector(d.name("keys"), t, 4 * n))
     values = d.add(Vector(d.name("values"), d.values(), n))
     k, k2, i, j, x, y, p, q, r, c = (d.name(z) for z in ("k", "k", "i", "i", "x", "x", "p", "p", "p", "x"))

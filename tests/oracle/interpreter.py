@@ -146,7 +146,11 @@ class _Emitter:
             case Free(chain, index):
                 return [f"{chain}.free_index({e(index)})"]
             case Expire(count, chain, vector, map_, before):
-                lines = [f"for gone in {chain}.expire({t(before)}):", f" v_{count} += 1", f" {map_}.erase({vector}.borrow(gone))"]
+                lines = [
+                    f"for gone in {chain}.expire({t(before)}):",
+                    f" v_{count} += 1",
+                    f" {map_}.erase({vector}.borrow(gone))",
+                ]
                 return [f"v_{count} = 0", *lines]
             case ExpireRange(vector, map_, first, end):
                 return [f"for gone in range({e(first)}, {e(end)}): {map_}.erase({vector}.borrow(gone))"]
@@ -229,7 +233,15 @@ class _Emitter:
 
 def _assigned(s: Stmt) -> list[str]:
     match s:
-        case Set(name) | Size(name) | IsAllocated(name) | Expire(name) | LpmLookup(name) | SketchDo(name) | DmapValue(_, _, _, name):
+        case (
+            Set(name)
+            | Size(name)
+            | IsAllocated(name)
+            | Expire(name)
+            | LpmLookup(name)
+            | SketchDo(name)
+            | DmapValue(_, _, _, name)
+        ):
             return [name]
         case Get(found, _, _, index) | DmapGet(found, _, _, _, index) | ChtFind(found, _, _, _, index):
             return [found, index]

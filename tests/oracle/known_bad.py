@@ -49,12 +49,27 @@ THROUGH_A_DOUBLE_MAP = Program(
      DmapPut("pairs", "a", "b", Num(0), AT), DmapValue("pairs", "ra", "rb", "xn", AT), DmapErase("pairs", AT),
      If(Op("&", KeyMember("ra", "a"), Num(1)), (DROP,)), LAST),
 )  # fmt: skip
-KNOWN_BAD = {"by a counter": BY_COUNTER, "by a fresh index": BY_FRESH_INDEX, "through a double map": THROUGH_A_DOUBLE_MAP}
+KNOWN_BAD = {
+    "by a counter": BY_COUNTER,
+    "by a fresh index": BY_FRESH_INDEX,
+    "through a double map": THROUGH_A_DOUBLE_MAP,
+}
 
 #: Their plans before the tool was mended: (fates, constraints).  Packets of one source meet.
 SHARDED = {"map": Fate("sharded"), "keys": Fate("sharded"), "chain": Fate("sharded", split=True)}
 SOURCE = FieldBits("src_ip", 31, 0)
-FRAMES = ("tcp4", "udp4", "sctp4", "ipv4_other", "tcp4_options", "udp4_options", "sctp4_options", "ipv4_options_other", "ipv4_fragment", "malformed")
+FRAMES = (
+    "tcp4",
+    "udp4",
+    "sctp4",
+    "ipv4_other",
+    "tcp4_options",
+    "udp4_options",
+    "sctp4_options",
+    "ipv4_options_other",
+    "ipv4_fragment",
+    "malformed",
+)
 MEET = tuple(
     Constraint(ports, ((SOURCE, SOURCE),), (FRAMES, FRAMES), "R1", (), ()) for ports in ((0, 0), (0, 1), (1, 1))
 )

@@ -5,7 +5,6 @@ fails, which index of its own range a core hands out); the sequential machine is
 (`Guide`), and must send the very same frames.  So relaxations hide nothing else.
 """
 
-
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -133,7 +132,9 @@ class RecordedChain(ChainState):
 class GuidedChain(ChainState):
     """The sequential NF's allocator, which fails where a core's share was full; ``ranged``: and takes the core's index."""
 
-    def __init__(self, indices: Sequence[int], end: int, name: str, guide: Iterator[tuple[str, int | None]], ranged: bool) -> None:
+    def __init__(
+        self, indices: Sequence[int], end: int, name: str, guide: Iterator[tuple[str, int | None]], ranged: bool
+    ) -> None:
         super().__init__(indices, end)
         self.name, self.guide, self.ranged = name, guide, ranged
 

@@ -70,7 +70,9 @@ def planned(program: Program, folder: Path) -> Planned:
     assert analysed.loaded is not None
     found = pipeline.derive(analysed, watch)
     profiles = pipeline.per_port([soft()], program.ports)
-    return Planned(program, analysed, found, pipeline.decide(analysed, analysed.loaded, profiles, "auto", NoCache(), watch, found))
+    return Planned(
+        program, analysed, found, pipeline.decide(analysed, analysed.loaded, profiles, "auto", NoCache(), watch, found)
+    )
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ class _Stopped(Exception):
     pass
 
 
-def compared(model: Model, fates: dict[str, Fate], cores: int, assignment: Assignment, arrivals: Sequence[Arrival]) -> Run:
+def compared(
+    model: Model, fates: dict[str, Fate], cores: int, assignment: Assignment, arrivals: Sequence[Arrival]
+) -> Run:
     """Runs both machines packet by packet."""
     parted = Parted(model, fates, cores)
     guide: list[tuple[str, int | None]] = []
@@ -130,7 +134,9 @@ def compared(model: Model, fates: dict[str, Fate], cores: int, assignment: Assig
         except Diverged as error:
             return Run(n, Failure(n, f"packet {n} on core {core}: {error}"), len(set(assigned)), full)
         if made is None:
-            return Run(n, Failure(n, f"packet {n} on core {core}: undefined there only ({why})"), len(set(assigned)), full)
+            return Run(
+                n, Failure(n, f"packet {n} on core {core}: undefined there only ({why})"), len(set(assigned)), full
+            )
         if guide or made != wanted:
             told = f"{made.output} {made.frame.hex()} for {wanted.output} {wanted.frame.hex()}"
             return Run(n, Failure(n, f"packet {n} on core {core}: {told}"), len(set(assigned)), full)

@@ -71,7 +71,9 @@ def trials(p: Planned, fates: dict[str, Fate], seeds: Iterable[int], keys: bool 
         yield Trial(seed, assigned, cores, compared(model, fates, cores, assignment, arrivals_of(model, seed, PACKETS)))
 
 
-def first_failure(p: Planned, fates: dict[str, Fate], seeds: Iterable[int], keys: bool = True) -> tuple[Trial, Failure] | None:
+def first_failure(
+    p: Planned, fates: dict[str, Fate], seeds: Iterable[int], keys: bool = True
+) -> tuple[Trial, Failure] | None:
     return next(((t, t.run.failure) for t in trials(p, fates, seeds, keys) if t.run.failure), None)
 
 

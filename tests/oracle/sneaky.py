@@ -86,7 +86,11 @@ def _replaced(program: Program, at: Stmt, *new: Stmt) -> Program:
 def _inserted(program: Program, rng: Random, *new: Stmt) -> Program:
     """The statements before or behind a random one, or first of all."""
     at = _some(rng, list(statements(program.body)))
-    return _replaced(program, at, *new, at) if rng.random() < 0.5 or isinstance(at, Return) else _replaced(program, at, at, *new)
+    return (
+        _replaced(program, at, *new, at)
+        if rng.random() < 0.5 or isinstance(at, Return)
+        else _replaced(program, at, at, *new)
+    )
 
 
 def _after(program: Program, at: Stmt, *new: Stmt) -> Program:
@@ -102,7 +106,9 @@ def _index(program: Program, rng: Random) -> tuple[str, str, Any]:
 def _number(program: Program, rng: Random) -> Expr:
     """Something of state, or of the packet."""
     found: list[Expr] = [Field(f) for f in ("src_ip", "dst_ip", "length", "ttl")]
-    found += [Var(s.index) for s in _all(program, Get, Allocate)] * 2 + [Glob(o.name) for o in _objects(program, Global)] * 3
+    found += [Var(s.index) for s in _all(program, Get, Allocate)] * 2 + [
+        Glob(o.name) for o in _objects(program, Global)
+    ] * 3
     found += [Member(s.pointer, s.member) for s in _all(program, Store)]
     return rng.choice(found)
 
@@ -120,9 +126,18 @@ def key_of_something_else(program: Program, rng: Random) -> Program:
 
 def flipped_key(program: Program, rng: Random) -> Program:
     """Source and destination swapped, for one port or all."""
-    other = {"src_ip": "dst_ip", "dst_ip": "src_ip", "src_port": "dst_port", "dst_port": "src_port", "src6_0": "dst6_0", "src6_3": "src6_0"}
+    other = {
+        "src_ip": "dst_ip",
+        "dst_ip": "src_ip",
+        "src_port": "dst_port",
+        "dst_port": "src_port",
+        "src6_0": "dst6_0",
+        "src6_3": "src6_0",
+    }
     s = _some(rng, _all(program, MakeKey))
-    return _replaced(program, s, rewritten(s, lambda x: Field(other.get(x.name, x.name)) if isinstance(x, Field) else x))
+    return _replaced(
+        program, s, rewritten(s, lambda x: Field(other.get(x.name, x.name)) if isinstance(x, Field) else x)
+    )
 
 
 def sorted_key(program: Program, rng: Random) -> Program:
@@ -143,8 +158,15 @@ def shown_index(program: Program, rng: Random) -> Program:
 
 def filled_by_counter(program: Program, rng: Random) -> Program:
     """A map that others ask is filled by the number of the packet, or by a fresh index: nothing says who must meet."""
-    struct = Struct(_fresh(program, "O"), (("m0", 32),), (rng.choice((Op("/", Member("k", "m0"), Num(3)), Member("k", "m0"))),))
-    keys = Vector(_fresh(program, "keys"), struct.name, 64, ("m0", rng.choice((1, 3, 0x01000000)), rng.choice((0, 0x0A000001, 0x0100000A))))
+    struct = Struct(
+        _fresh(program, "O"), (("m0", 32),), (rng.choice((Op("/", Member("k", "m0"), Num(3)), Member("k", "m0"))),)
+    )
+    keys = Vector(
+        _fresh(program, "keys"),
+        struct.name,
+        64,
+        ("m0", rng.choice((1, 3, 0x01000000)), rng.choice((0, 0x0A000001, 0x0100000A))),
+    )
     table, total = Map(_fresh(program, "map"), struct.name, 64), Global(_fresh(program, "total"))
     p, k, x, i, y = (_fresh(program, z) for z in ("p", "k", "xs", "is", "xt"))
     allocations = _all(program, Allocate)
@@ -175,7 +197,11 @@ def pair_by_counter(program: Program, rng: Random) -> Program:
     at = rng.choice(places)
     count = SetGlobal(total.name, Op("+", Glob(total.name), Num(1)))
     make = (MakeKey(a, struct.name, (Glob(total.name), f)), MakeKey(b, struct.name, (f, Glob(total.name))))
-    use: tuple[Stmt, ...] = (DmapPut(pair.name, a, b, Num(1), at), DmapValue(pair.name, a, b, x, at), DmapErase(pair.name, at))
+    use: tuple[Stmt, ...] = (
+        DmapPut(pair.name, a, b, Num(1), at),
+        DmapValue(pair.name, a, b, x, at),
+        DmapErase(pair.name, at),
+    )
     test = If(Op("&", KeyMember(a, "m0"), Num(1)), (Return(Field("device")),))
     program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, pair, total))
     return _inserted(program, rng, count, *make, *use, test)
@@ -209,7 +235,11 @@ def erased(program: Program, rng: Random) -> Program:
     erase, free = Erase(s.map, s.key, p), Free(chain, Var(s.index))
     struct = program.struct(program.object(s.map).struct)
     member = rng.choice(struct.members)[0]
-    show, again, change = SetField("packet_id", Member(p, member)), Put(s.map, p, Var(s.index)), Store(p, member, Field("ttl"))
+    show, again, change = (
+        SetField("packet_id", Member(p, member)),
+        Put(s.map, p, Var(s.index)),
+        Store(p, member, Field("ttl")),
+    )
     what = rng.choice((
         (erase, free), (free, erase), (erase,), (free,), (erase, free, Rejuvenate(chain, Var(s.index))),
         (erase, free, show), (erase, again), (erase, free, again), (erase, change, again), (erase, free, change),
@@ -228,7 +258,9 @@ def other_limit(program: Program, rng: Random) -> Program:
     s = _some(rng, _all(program, Expire))
     plus = rng.choice((None, None, Field("length"), Field("ttl")))
     second = replace(s, count=_fresh(program, "x"), before=Time(rng.choice((0, 300, 700, 1000, 3000)), plus))
-    return rng.choice((lambda: _inserted(program, rng, second), lambda: _replaced(program, s, If(condition(rng), (s,), (second,)))))()
+    return rng.choice(
+        (lambda: _inserted(program, rng, second), lambda: _replaced(program, s, If(condition(rng), (s,), (second,))))
+    )()
 
 
 def counted_expiry(program: Program, rng: Random) -> Program:
@@ -239,7 +271,9 @@ def counted_expiry(program: Program, rng: Random) -> Program:
 
 def other_age(program: Program, rng: Random) -> Program:
     s = _some(rng, _all(program, Allocate, Rejuvenate))
-    return _replaced(program, s, replace(s, at=rng.choice((Time(500), Time(0, Field("ttl")), Time(0, Field("length"))))))
+    return _replaced(
+        program, s, replace(s, at=rng.choice((Time(500), Time(0, Field("ttl")), Time(0, Field("length")))))
+    )
 
 
 def moved(program: Program, rng: Random) -> Program:
@@ -258,7 +292,9 @@ def moved(program: Program, rng: Random) -> Program:
 def rewritten_field(program: Program, rng: Random) -> Program:
     """A header is changed, perhaps before keys are made of it."""
     field = rng.choice(("src_ip", "dst_ip", "src_port", "dst_port", "ttl"))
-    value = rng.choice((_number(program, rng), Field("dst_ip"), Field("src_port"), Op("&", Field(field), Num(0xFFFF00))))
+    value = rng.choice(
+        (_number(program, rng), Field("dst_ip"), Field("src_port"), Op("&", Field(field), Num(0xFFFF00)))
+    )
     return _inserted(program, rng, SetField(field, value))
 
 
@@ -268,13 +304,21 @@ def other_table(program: Program, rng: Random) -> Program:
         case 0:
             s = _some(rng, _all(program, Get))
             kinds = {o.name: o.struct for o in _objects(program, Map)}
-            return _replaced(program, s, replace(s, map=_some(rng, [m for m in kinds if kinds[m] == kinds[s.map] and m != s.map])))
+            return _replaced(
+                program, s, replace(s, map=_some(rng, [m for m in kinds if kinds[m] == kinds[s.map] and m != s.map]))
+            )
         case 1:
             index, _, s = _index(program, rng)
             v, p = _some(rng, _objects(program, Vector)), _fresh(program, "p")
             member = program.struct(v.struct).members[0][0]
             at = Op("&", Var(index), Num(v.capacity - 1))
-            use = rng.choice((Store(p, member, Op("+", Member(p, member), Num(1))), SetField("packet_id", Member(p, member)), Store(p, member, Num(0))))
+            use = rng.choice(
+                (
+                    Store(p, member, Op("+", Member(p, member), Num(1))),
+                    SetField("packet_id", Member(p, member)),
+                    Store(p, member, Num(0)),
+                )
+            )
             return _inserted(program, rng, Borrow(p, v.name, at), use)
     index, _, s = _index(program, rng)
     chain, x = _some(rng, _objects(program, Chain)), _fresh(program, "x")
@@ -305,7 +349,14 @@ def shown_key(program: Program, rng: Random) -> Program:
     struct, total = Struct(_fresh(program, "R"), (("m0", 32),), (Member("k", "m0"),)), _fresh(program, "map")
     k, x, i, chain, keys, q = (_fresh(program, z) for z in ("kr", "xr", "ir", "chain", "keys", "q"))
     objects = (Map(total, struct.name, 16), Vector(keys, struct.name, 16), Chain(chain, 16))
-    use: Block = (rng.choice((SetField("packet_id", Member(p, member)), If(Op("&", Member(p, member), Num(1)), (Return(Field("device")),)))),)
+    use: Block = (
+        rng.choice(
+            (
+                SetField("packet_id", Member(p, member)),
+                If(Op("&", Member(p, member), Num(1)), (Return(Field("device")),)),
+            )
+        ),
+    )
     if rng.random() < 0.5:
         program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, *objects))
         made: Block = (Borrow(q, keys, Var(i)), StoreKey(q, k), Put(total, q, Var(i)), SetField("tos", Num(8)))
@@ -318,7 +369,11 @@ def wild_entry(program: Program, rng: Random) -> Program:
     """An element that the packet chooses, of any vector, is read or written."""
     v, p = _some(rng, _objects(program, Vector)), _fresh(program, "p")
     member = program.struct(v.struct).members[0][0]
-    at = Op("&", rng.choice((Field("src_ip"), Field("dst_ip"), Field("ttl"), Op(">>", Field("src_ip"), Num(24)))), Num(v.capacity - 1))
+    at = Op(
+        "&",
+        rng.choice((Field("src_ip"), Field("dst_ip"), Field("ttl"), Op(">>", Field("src_ip"), Num(24)))),
+        Num(v.capacity - 1),
+    )
     use = rng.choice((Store(p, member, Op("+", Member(p, member), Num(1))), SetField("packet_id", Member(p, member))))
     return _inserted(program, rng, Borrow(p, v.name, at), use)
 
@@ -326,13 +381,19 @@ def wild_entry(program: Program, rng: Random) -> Program:
 def other_value(program: Program, rng: Random) -> Program:
     """A map says something else than the index."""
     s = _some(rng, _all(program, Put))
-    return _replaced(program, s, replace(s, value=rng.choice((_number(program, rng), Num(0), Op("^", s.value, Num(1))))))
+    return _replaced(
+        program, s, replace(s, value=rng.choice((_number(program, rng), Num(0), Op("^", s.value, Num(1)))))
+    )
 
 
 def wild_index(program: Program, rng: Random) -> Program:
     """An index that the packet chooses, or another table's, is asked about, refreshed, freed or expired."""
     chain, x, i = _some(rng, _objects(program, Chain)), _fresh(program, "x"), _fresh(program, "i")
-    at = Op("&", rng.choice((Field("src_ip"), Field("dst_ip"), Field("ttl"), _number(program, rng))), Num(chain.capacity - 1))
+    at = Op(
+        "&",
+        rng.choice((Field("src_ip"), Field("dst_ip"), Field("ttl"), _number(program, rng))),
+        Num(chain.capacity - 1),
+    )
     test = If(Var(x), (SetField("tos", Num(6)),))
     choices: list[Block] = [
         (IsAllocated(x, chain.name, at), test), (Rejuvenate(chain.name, at),), (Free(chain.name, at),),
@@ -351,7 +412,9 @@ def shown_size(program: Program, rng: Random) -> Program:
 def some_only(program: Program, rng: Random) -> Program:
     """An If asks something else, or more."""
     s = _some(rng, [s for s in statements(program.body) if isinstance(s, If)])
-    other = rng.choice((Op("&&", s.condition, condition(rng)), Op("||", s.condition, condition(rng)), Op("==", s.condition, Num(0))))
+    other = rng.choice(
+        (Op("&&", s.condition, condition(rng)), Op("||", s.condition, condition(rng)), Op("==", s.condition, Num(0)))
+    )
     return _replaced(program, s, replace(s, condition=other))
 
 

@@ -196,10 +196,15 @@ def test_compiled_programs(gate: list[Specimen], tmp_path: Path, record_property
         wanted = sequential(s, traffic[job.nf]) if job.sequential else parted(s, job.workers, traffic[job.nf])
         wrong = next((i for i, (a, b) in enumerate(zip(wanted, sent, strict=True)) if a != b), None)
         if wrong is not None:
-            pytest.fail(f"NF {s.seed}, {job}, packet {wrong}: {sent[wrong]} for {wanted[wrong]}\n{to_c(s.program)}", pytrace=False)
+            pytest.fail(
+                f"NF {s.seed}, {job}, packet {wrong}: {sent[wrong]} for {wanted[wrong]}\n{to_c(s.program)}",
+                pytrace=False,
+            )
         figures[of(s).choice.strategy.name] += 1
     text = ", ".join(f"{n} {name}" for name, n in figures.most_common())
-    record_property("summary", f"oracle, seed {SEED}: {len(chosen)} NFs compiled, {len(jobs)} runs on 1 {WORKERS} workers: {text}")
+    record_property(
+        "summary", f"oracle, seed {SEED}: {len(chosen)} NFs compiled, {len(jobs)} runs on 1 {WORKERS} workers: {text}"
+    )
 
 
 def of(s: Specimen) -> Planned:

@@ -150,7 +150,9 @@ def _filling(o: Object) -> list[str]:
             return [f"for (uint32_t i = 0; i < {capacity}; i++) {{ struct {struct} *p; "
                     f"vector_borrow({name}, (int)i, (void **)&p); {store} }}"]  # fmt: skip
         case Map(name, _, _, (vector, n)):
-            return [f"for (int i = 0; i < {n}; i++) {{ void *p; vector_borrow({vector}, i, &p); map_put({name}, p, i); }}"]
+            return [
+                f"for (int i = 0; i < {n}; i++) {{ void *p; vector_borrow({vector}, i, &p); map_put({name}, p, i); }}"
+            ]
         case Chain(name, _, taken) if taken:
             return [f"for (int i = 0, j; i < {taken}; i++) dchain_allocate_new_index({name}, &j, 0);"]
         case Lpm(name, rules):

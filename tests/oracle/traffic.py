@@ -50,7 +50,9 @@ def ipv6(src: int, dst: int, ports: tuple[int, int], proto: int, rng: Random) ->
     """Addresses whose words are the numbers, or 0 or 1."""
     l4 = struct.pack(">HH", *ports) + bytes(rng.choice((16, 16, 8, 0)))
     shape = rng.choice((0, 0, 1))
-    addresses = [struct.pack(">IIII", a, shape, 0, b) for a, b in ((src, rng.choice((src, 7))), (dst, rng.choice((dst, 7))))]
+    addresses = [
+        struct.pack(">IIII", a, shape, 0, b) for a, b in ((src, rng.choice((src, 7))), (dst, rng.choice((dst, 7))))
+    ]
     header = struct.pack(">IHBB", 6 << 28, len(l4), rng.choice((proto, proto, proto, 58, 44)), 64)
     macs = bytes((2, 0, 0, 0, 0, rng.randrange(2), 2, 0, 0, 0, 0, rng.randrange(3)))
     return macs + b"\x86\xdd" + header + addresses[0] + addresses[1] + l4
@@ -58,7 +60,13 @@ def ipv6(src: int, dst: int, ports: tuple[int, int], proto: int, rng: Random) ->
 
 def first_frame(p: Pools, rng: Random, six: float) -> bytes:
     if rng.random() < six:
-        return ipv6(rng.choice(p.addresses), rng.choice(p.addresses), (rng.choice(p.ports), rng.choice(p.ports)), rng.choice((6, 17)), rng)
+        return ipv6(
+            rng.choice(p.addresses),
+            rng.choice(p.addresses),
+            (rng.choice(p.ports), rng.choice(p.ports)),
+            rng.choice((6, 17)),
+            rng,
+        )
     src, dst = rng.choice(p.addresses), rng.choice(p.addresses)
     ports = rng.choice(p.ports), rng.choice(p.ports)
     proto = rng.choice((6, 6, 6, 17, 17, 17, 1, 132))
