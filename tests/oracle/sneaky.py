@@ -9,29 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
+from .editing import NotHere, after, all_of, fresh, inserted, is_declared, objects_of, pick, replaced
 from .expressions import Choose, Expr, Field, Glob, KeyMember, Member, Now, Num, Op, Swap, Time, Var
 from .program import (
     Allocate, Block, Borrow, Chain, Dmap, DmapErase, DmapGet, DmapPut, DmapValue, Erase, Expire, ExpireOne, Free,
     Get, Global, If, IsAllocated, MakeKey, Map, Program, Put, Rejuvenate, Return, SetField, SetGlobal, Size, Stmt,
-    Store, StoreKey, Struct, Vector, parts, rewritten, statements,
+    Store, StoreKey, Struct, Vector, rewritten, statements,
 )  # fmt: skip
-
-T = TypeVar("T")
-
-
-class NotHere(Exception):
-    """The NF lacks what the edit needs."""
 
 
 def changed(program: Program, rng: Random) -> Program:
     """The NF after one edit, or as it was if none of a few draws applies."""
     for _ in range(8):
         try:
-            return rng.choices(list(EDITS), list(EDITS.values()))[0](program, rng)
+            made = rng.choices(list(EDITS), list(EDITS.values()))[0](program, rng)
         except NotHere:
             continue
+        if is_declared(made):
+            return made
     return program
 
 
@@ -47,69 +44,19 @@ def condition(rng: Random) -> Expr:
     ])  # fmt: skip
 
 
-def _some(rng: Random, found: list[T]) -> T:
-    if not found:
-        raise NotHere
-    return rng.choice(found)
-
-
-def _all(program: Program, *kinds: type) -> list[Any]:
-    return [s for s in statements(program.body) if isinstance(s, kinds)]
-
-
-def _objects(program: Program, kind: type[T]) -> list[T]:
-    return [o for o in program.objects if isinstance(o, kind)]
-
-
-def _fresh(program: Program, prefix: str) -> str:
-    taken = {x for x in parts(program) if isinstance(x, str)}
-    return next(name for n in range(1000) if (name := f"{prefix}{n}") not in taken)
-
-
-def _edited(block: Block, at: Stmt, new: Block) -> Block:
-    """The block with the statement ``at`` (this very one) replaced."""
-    made: list[Stmt] = []
-    for s in block:
-        if s is at:
-            made += new
-        elif isinstance(s, If):
-            made.append(replace(s, then=_edited(s.then, at, new), otherwise=_edited(s.otherwise, at, new)))
-        else:
-            made.append(s)
-    return tuple(made)
-
-
-def _replaced(program: Program, at: Stmt, *new: Stmt) -> Program:
-    return replace(program, body=_edited(program.body, at, new))
-
-
-def _inserted(program: Program, rng: Random, *new: Stmt) -> Program:
-    """The statements before or behind a random one, or first of all."""
-    at = _some(rng, list(statements(program.body)))
-    return (
-        _replaced(program, at, *new, at)
-        if rng.random() < 0.5 or isinstance(at, Return)
-        else _replaced(program, at, at, *new)
-    )
-
-
-def _after(program: Program, at: Stmt, *new: Stmt) -> Program:
-    return _replaced(program, at, at, *new)
-
-
 def _index(program: Program, rng: Random) -> tuple[str, str, Any]:
     """(index variable, what it is an index of, the statement that sets it)"""
-    s = _some(rng, _all(program, Get, Allocate, DmapGet))
+    s = pick(rng, all_of(program, Get, Allocate, DmapGet))
     return s.index, s.map if isinstance(s, Get) else s.chain if isinstance(s, Allocate) else s.dmap, s
 
 
 def _number(program: Program, rng: Random) -> Expr:
     """Something of state, or of the packet."""
     found: list[Expr] = [Field(f) for f in ("src_ip", "dst_ip", "length", "ttl")]
-    found += [Var(s.index) for s in _all(program, Get, Allocate)] * 2 + [
-        Glob(o.name) for o in _objects(program, Global)
+    found += [Var(s.index) for s in all_of(program, Get, Allocate)] * 2 + [
+        Glob(o.name) for o in objects_of(program, Global)
     ] * 3
-    found += [Member(s.pointer, s.member) for s in _all(program, Store)]
+    found += [Member(s.pointer, s.member) for s in all_of(program, Store)]
     return rng.choice(found)
 
 
@@ -118,10 +65,10 @@ def _number(program: Program, rng: Random) -> Expr:
 
 def key_of_something_else(program: Program, rng: Random) -> Program:
     """A counter, an index, or what is stored as a part of a key."""
-    s = _some(rng, _all(program, MakeKey))
+    s = pick(rng, all_of(program, MakeKey))
     n = rng.randrange(len(s.values))
     value = _number(program, rng)
-    return _replaced(program, s, replace(s, values=(*s.values[:n], value, *s.values[n + 1 :])))
+    return replaced(program, s, replace(s, values=(*s.values[:n], value, *s.values[n + 1 :])))
 
 
 def flipped_key(program: Program, rng: Random) -> Program:
@@ -134,42 +81,40 @@ def flipped_key(program: Program, rng: Random) -> Program:
         "src6_0": "dst6_0",
         "src6_3": "src6_0",
     }
-    s = _some(rng, _all(program, MakeKey))
-    return _replaced(
-        program, s, rewritten(s, lambda x: Field(other.get(x.name, x.name)) if isinstance(x, Field) else x)
-    )
+    s = pick(rng, all_of(program, MakeKey))
+    return replaced(program, s, rewritten(s, lambda x: Field(other.get(x.name, x.name)) if isinstance(x, Field) else x))
 
 
 def sorted_key(program: Program, rng: Random) -> Program:
     """The smaller address first."""
-    s = _some(rng, [s for s in _all(program, MakeKey) if Field("src_ip") in s.values and Field("dst_ip") in s.values])
+    s = pick(rng, [s for s in all_of(program, MakeKey) if Field("src_ip") in s.values and Field("dst_ip") in s.values])
     less = Op("<", Field("src_ip"), Field("dst_ip"))
     low, high = Choose(less, Field("src_ip"), Field("dst_ip")), Choose(less, Field("dst_ip"), Field("src_ip"))
     values = tuple(low if v == Field("src_ip") else high if v == Field("dst_ip") else v for v in s.values)
-    return _replaced(program, s, replace(s, values=values))
+    return replaced(program, s, replace(s, values=values))
 
 
 def shown_index(program: Program, rng: Random) -> Program:
     index, _, s = _index(program, rng)
     test = If(Op("&", Var(index), Num(1)), (Return(Field("device")),))
     then = rng.choice((SetField("packet_id", Var(index)), test, SetField("src_port", Op("+", Var(index), Num(7)))))
-    return _after(program, s, then) if rng.random() < 0.5 else _inserted(program, rng, then)
+    return after(program, s, then) if rng.random() < 0.5 else inserted(program, rng, then)
 
 
 def filled_by_counter(program: Program, rng: Random) -> Program:
     """A map that others ask is filled by the number of the packet, or by a fresh index: nothing says who must meet."""
     struct = Struct(
-        _fresh(program, "O"), (("m0", 32),), (rng.choice((Op("/", Member("k", "m0"), Num(3)), Member("k", "m0"))),)
+        fresh(program, "O"), (("m0", 32),), (rng.choice((Op("/", Member("k", "m0"), Num(3)), Member("k", "m0"))),)
     )
     keys = Vector(
-        _fresh(program, "keys"),
+        fresh(program, "keys"),
         struct.name,
         64,
         ("m0", rng.choice((1, 3, 0x01000000)), rng.choice((0, 0x0A000001, 0x0100000A))),
     )
-    table, total = Map(_fresh(program, "map"), struct.name, 64), Global(_fresh(program, "total"))
-    p, k, x, i, y = (_fresh(program, z) for z in ("p", "k", "xs", "is", "xt"))
-    allocations = _all(program, Allocate)
+    table, total = Map(fresh(program, "map"), struct.name, 64), Global(fresh(program, "total"))
+    p, k, x, i, y = (fresh(program, z) for z in ("p", "k", "xs", "is", "xt"))
+    allocations = all_of(program, Allocate)
     program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, keys, table, total))
     put: Block = (Put(table.name, p, Num(1)),)
     if rng.random() < 0.5:
@@ -177,10 +122,10 @@ def filled_by_counter(program: Program, rng: Random) -> Program:
     if allocations and rng.random() < 0.5:
         s = rng.choice(allocations)
         then = If(Var(s.done), (Borrow(p, keys.name, Op("&", Var(s.index), Num(63))), *put))
-        program = _after(program, s, then)
+        program = after(program, s, then)
     else:
         count = SetGlobal(total.name, Op("+", Glob(total.name), Num(1)))
-        program = _inserted(program, rng, Borrow(p, keys.name, Op("&", Glob(total.name), Num(63))), *put, count)
+        program = inserted(program, rng, Borrow(p, keys.name, Op("&", Glob(total.name), Num(63))), *put, count)
     f = Field(rng.choice(("src_ip", "dst_ip")))
     asked = rng.choice((f, Swap(32, f), Op("&", f, Num(63)), Op(">>", f, Num(24))))
     probe = (MakeKey(k, struct.name, (asked,)), Get(x, table.name, k, i), If(Var(x), (Return(Field("device")),)))
@@ -189,11 +134,11 @@ def filled_by_counter(program: Program, rng: Random) -> Program:
 
 def pair_by_counter(program: Program, rng: Random) -> Program:
     """A value of a double map is put, read back and erased: what packets counted decides."""
-    struct = Struct(_fresh(program, "D"), (("m0", 32), ("m1", 32)), (Member("k", "m0"), Member("k", "m1")))
-    pair, total = Dmap(_fresh(program, "pairs"), struct.name, 64), Global(_fresh(program, "total"))
-    a, b, x = _fresh(program, "k"), _fresh(program, "kk"), _fresh(program, "xs")
+    struct = Struct(fresh(program, "D"), (("m0", 32), ("m1", 32)), (Member("k", "m0"), Member("k", "m1")))
+    pair, total = Dmap(fresh(program, "pairs"), struct.name, 64), Global(fresh(program, "total"))
+    a, b, x = fresh(program, "k"), fresh(program, "kk"), fresh(program, "xs")
     f = Field(rng.choice(("src_ip", "dst_ip")))
-    places = [Num(0), Op("&", f, Num(63))] + [Op("&", Var(s.index), Num(63)) for s in _all(program, Allocate, Get)]
+    places = [Num(0), Op("&", f, Num(63))] + [Op("&", Var(s.index), Num(63)) for s in all_of(program, Allocate, Get)]
     at = rng.choice(places)
     count = SetGlobal(total.name, Op("+", Glob(total.name), Num(1)))
     make = (MakeKey(a, struct.name, (Glob(total.name), f)), MakeKey(b, struct.name, (f, Glob(total.name))))
@@ -204,34 +149,34 @@ def pair_by_counter(program: Program, rng: Random) -> Program:
     )
     test = If(Op("&", KeyMember(a, "m0"), Num(1)), (Return(Field("device")),))
     program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, pair, total))
-    return _inserted(program, rng, count, *make, *use, test)
+    return inserted(program, rng, count, *make, *use, test)
 
 
 def second_way(program: Program, rng: Random) -> Program:
     """Another map to the same entries, under another key."""
-    s = _some(rng, _all(program, Put))
+    s = pick(rng, all_of(program, Put))
     index = s.value
-    struct = Struct(_fresh(program, "S"), (("m0", 32),), (Member("k", "m0"),))
-    keys, table = Vector(_fresh(program, "keys"), struct.name, 64), Map(_fresh(program, "map"), struct.name, 64)
-    p, k, x, i, q = (_fresh(program, z) for z in ("p", "k", "xs", "is", "q"))
+    struct = Struct(fresh(program, "S"), (("m0", 32),), (Member("k", "m0"),))
+    keys, table = Vector(fresh(program, "keys"), struct.name, 64), Map(fresh(program, "map"), struct.name, 64)
+    p, k, x, i, q = (fresh(program, z) for z in ("p", "k", "xs", "is", "q"))
     f = Field(rng.choice(("src_ip", "dst_ip", "src_port", "dst_port")))
     new = (Borrow(p, keys.name, index), MakeKey(k, struct.name, (f,)), StoreKey(p, k), Put(table.name, p, index))
-    values = [v for v in _objects(program, Vector) if v.struct.startswith("V")]
+    values = [v for v in objects_of(program, Vector) if v.struct.startswith("V")]
     program = replace(program, structs=(*program.structs, struct), objects=(*program.objects, keys, table))
-    program = _after(program, s, *new)
+    program = after(program, s, *new)
     then: Block = (SetField("tos", Num(2)),)
     if values:
         v = rng.choice(values)
         then = (Borrow(q, v.name, Op("&", Var(i), Num(v.capacity - 1))), SetField("packet_id", Member(q, "v")))
-    return _inserted(program, rng, MakeKey(k, struct.name, (f,)), Get(x, table.name, k, i), If(Var(x), then))
+    return inserted(program, rng, MakeKey(k, struct.name, (f,)), Get(x, table.name, k, i), If(Var(x), then))
 
 
 def erased(program: Program, rng: Random) -> Program:
     """An entry is erased, freed, or both, and used on."""
-    s = _some(rng, _all(program, Get))
-    tables = {e.map: e for e in _all(program, Expire)}
-    chain = tables[s.map].chain if s.map in tables else _some(rng, _objects(program, Chain)).name
-    p = _fresh(program, "p")
+    s = pick(rng, all_of(program, Get))
+    tables = {e.map: e for e in all_of(program, Expire)}
+    chain = tables[s.map].chain if s.map in tables else pick(rng, objects_of(program, Chain)).name
+    p = fresh(program, "p")
     erase, free = Erase(s.map, s.key, p), Free(chain, Var(s.index))
     struct = program.struct(program.object(s.map).struct)
     member = rng.choice(struct.members)[0]
@@ -246,47 +191,45 @@ def erased(program: Program, rng: Random) -> Program:
     ))  # fmt: skip
     test = Op("&&", Var(s.found), condition(rng)) if rng.random() < 0.7 else Var(s.found)
     leave = (Return(Field("device")),) if rng.random() < 0.5 else ()
-    return _after(program, s, If(test, (*what, *leave)))
+    return after(program, s, If(test, (*what, *leave)))
 
 
 def early_return(program: Program, rng: Random) -> Program:
     leave = If(condition(rng), (Return(rng.choice((Field("device"), Num(1)))),))
-    return replace(program, body=(leave, *program.body)) if rng.random() < 0.5 else _inserted(program, rng, leave)
+    return replace(program, body=(leave, *program.body)) if rng.random() < 0.5 else inserted(program, rng, leave)
 
 
 def other_limit(program: Program, rng: Random) -> Program:
-    s = _some(rng, _all(program, Expire))
+    s = pick(rng, all_of(program, Expire))
     plus = rng.choice((None, None, Field("length"), Field("ttl")))
-    second = replace(s, count=_fresh(program, "x"), before=Time(rng.choice((0, 300, 700, 1000, 3000)), plus))
+    second = replace(s, count=fresh(program, "x"), before=Time(rng.choice((0, 300, 700, 1000, 3000)), plus))
     return rng.choice(
-        (lambda: _inserted(program, rng, second), lambda: _replaced(program, s, If(condition(rng), (s,), (second,))))
+        (lambda: inserted(program, rng, second), lambda: replaced(program, s, If(condition(rng), (s,), (second,))))
     )()
 
 
 def counted_expiry(program: Program, rng: Random) -> Program:
-    s = _some(rng, _all(program, Expire))
+    s = pick(rng, all_of(program, Expire))
     then = rng.choice((SetField("tos", Var(s.count)), If(Var(s.count), (Return(Field("device")),))))
-    return _inserted(program, rng, then)
+    return inserted(program, rng, then)
 
 
 def other_age(program: Program, rng: Random) -> Program:
-    s = _some(rng, _all(program, Allocate, Rejuvenate))
-    return _replaced(
-        program, s, replace(s, at=rng.choice((Time(500), Time(0, Field("ttl")), Time(0, Field("length")))))
-    )
+    s = pick(rng, all_of(program, Allocate, Rejuvenate))
+    return replaced(program, s, replace(s, at=rng.choice((Time(500), Time(0, Field("ttl")), Time(0, Field("length"))))))
 
 
 def moved(program: Program, rng: Random) -> Program:
     """A statement is taken away, doubled, put elsewhere, or done by some packets only."""
-    s = _some(rng, [s for s in statements(program.body) if not isinstance(s, If | Return)])
+    s = pick(rng, [s for s in statements(program.body) if not isinstance(s, If | Return)])
     match rng.randrange(4):
         case 0:
-            return _replaced(program, s)
+            return replaced(program, s)
         case 1:
-            return _replaced(program, s, s, s)
+            return replaced(program, s, s, s)
         case 2:
-            return _replaced(program, s, If(condition(rng), (s,)))
-    return _inserted(_replaced(program, s), rng, s)
+            return replaced(program, s, If(condition(rng), (s,)))
+    return inserted(replaced(program, s), rng, s)
 
 
 def rewritten_field(program: Program, rng: Random) -> Program:
@@ -295,21 +238,21 @@ def rewritten_field(program: Program, rng: Random) -> Program:
     value = rng.choice(
         (_number(program, rng), Field("dst_ip"), Field("src_port"), Op("&", Field(field), Num(0xFFFF00)))
     )
-    return _inserted(program, rng, SetField(field, value))
+    return inserted(program, rng, SetField(field, value))
 
 
 def other_table(program: Program, rng: Random) -> Program:
     """One table's index, or key, in another."""
     match rng.randrange(3):
         case 0:
-            s = _some(rng, _all(program, Get))
-            kinds = {o.name: o.struct for o in _objects(program, Map)}
-            return _replaced(
-                program, s, replace(s, map=_some(rng, [m for m in kinds if kinds[m] == kinds[s.map] and m != s.map]))
+            s = pick(rng, all_of(program, Get))
+            kinds = {o.name: o.struct for o in objects_of(program, Map)}
+            return replaced(
+                program, s, replace(s, map=pick(rng, [m for m in kinds if kinds[m] == kinds[s.map] and m != s.map]))
             )
         case 1:
             index, _, s = _index(program, rng)
-            v, p = _some(rng, _objects(program, Vector)), _fresh(program, "p")
+            v, p = pick(rng, objects_of(program, Vector)), fresh(program, "p")
             member = program.struct(v.struct).members[0][0]
             at = Op("&", Var(index), Num(v.capacity - 1))
             use = rng.choice(
@@ -319,35 +262,35 @@ def other_table(program: Program, rng: Random) -> Program:
                     Store(p, member, Num(0)),
                 )
             )
-            return _inserted(program, rng, Borrow(p, v.name, at), use)
+            return inserted(program, rng, Borrow(p, v.name, at), use)
     index, _, s = _index(program, rng)
-    chain, x = _some(rng, _objects(program, Chain)), _fresh(program, "x")
+    chain, x = pick(rng, objects_of(program, Chain)), fresh(program, "x")
     ask = IsAllocated(x, chain.name, Op("&", Var(index), Num(chain.capacity - 1)))
-    return _after(program, s, ask, If(Var(x), (SetField("tos", Num(5)),)))
+    return after(program, s, ask, If(Var(x), (SetField("tos", Num(5)),)))
 
 
 def stored_elsewhere(program: Program, rng: Random) -> Program:
     """What an entry holds is something else."""
-    s = _some(rng, _all(program, Store))
-    return _replaced(program, s, replace(s, value=_number(program, rng)))
+    s = pick(rng, all_of(program, Store))
+    return replaced(program, s, replace(s, value=_number(program, rng)))
 
 
 def changed_key(program: Program, rng: Random) -> Program:
     """A key is changed where it lies, before or after it is put."""
-    s = _some(rng, _all(program, StoreKey, Put))
-    vectors = [b.vector for b in _all(program, Borrow) if b.pointer == s.pointer]
-    member = _some(rng, list(program.struct(program.object(_some(rng, vectors)).struct).members))[0]
-    return _after(program, s, Store(s.pointer, member, rng.choice((Num(0), _number(program, rng)))))
+    s = pick(rng, all_of(program, StoreKey, Put))
+    vectors = [b.vector for b in all_of(program, Borrow) if b.pointer == s.pointer]
+    member = pick(rng, list(program.struct(program.object(pick(rng, vectors)).struct).members))[0]
+    return after(program, s, Store(s.pointer, member, rng.choice((Num(0), _number(program, rng)))))
 
 
 def shown_key(program: Program, rng: Random) -> Program:
     """What is read is the key as it is stored, not as it was asked for: more than equality compares, perhaps."""
-    s = _some(rng, _all(program, Get))
-    pointers = {x.pointer for x in _all(program, Put) if x.map == s.map}
-    vector = program.object(_some(rng, [b.vector for b in _all(program, Borrow) if b.pointer in pointers]))
-    p, (member, _) = _fresh(program, "p"), rng.choice(program.struct(vector.struct).members)
-    struct, total = Struct(_fresh(program, "R"), (("m0", 32),), (Member("k", "m0"),)), _fresh(program, "map")
-    k, x, i, chain, keys, q = (_fresh(program, z) for z in ("kr", "xr", "ir", "chain", "keys", "q"))
+    s = pick(rng, all_of(program, Get))
+    pointers = {x.pointer for x in all_of(program, Put) if x.map == s.map}
+    vector = program.object(pick(rng, [b.vector for b in all_of(program, Borrow) if b.pointer in pointers]))
+    p, (member, _) = fresh(program, "p"), rng.choice(program.struct(vector.struct).members)
+    struct, total = Struct(fresh(program, "R"), (("m0", 32),), (Member("k", "m0"),)), fresh(program, "map")
+    k, x, i, chain, keys, q = (fresh(program, z) for z in ("kr", "xr", "ir", "chain", "keys", "q"))
     objects = (Map(total, struct.name, 16), Vector(keys, struct.name, 16), Chain(chain, 16))
     use: Block = (
         rng.choice(
@@ -362,12 +305,12 @@ def shown_key(program: Program, rng: Random) -> Program:
         made: Block = (Borrow(q, keys, Var(i)), StoreKey(q, k), Put(total, q, Var(i)), SetField("tos", Num(8)))
         use = (MakeKey(k, struct.name, (Member(p, member),)), Get(x, total, k, i),
                If(Op("==", Var(x), Num(0)), (Allocate(x, chain, i), If(Var(x), made))))  # fmt: skip
-    return _after(program, s, If(Var(s.found), (Borrow(p, vector.name, Var(s.index)), *use)))
+    return after(program, s, If(Var(s.found), (Borrow(p, vector.name, Var(s.index)), *use)))
 
 
 def wild_entry(program: Program, rng: Random) -> Program:
     """An element that the packet chooses, of any vector, is read or written."""
-    v, p = _some(rng, _objects(program, Vector)), _fresh(program, "p")
+    v, p = pick(rng, objects_of(program, Vector)), fresh(program, "p")
     member = program.struct(v.struct).members[0][0]
     at = Op(
         "&",
@@ -375,20 +318,18 @@ def wild_entry(program: Program, rng: Random) -> Program:
         Num(v.capacity - 1),
     )
     use = rng.choice((Store(p, member, Op("+", Member(p, member), Num(1))), SetField("packet_id", Member(p, member))))
-    return _inserted(program, rng, Borrow(p, v.name, at), use)
+    return inserted(program, rng, Borrow(p, v.name, at), use)
 
 
 def other_value(program: Program, rng: Random) -> Program:
     """A map says something else than the index."""
-    s = _some(rng, _all(program, Put))
-    return _replaced(
-        program, s, replace(s, value=rng.choice((_number(program, rng), Num(0), Op("^", s.value, Num(1)))))
-    )
+    s = pick(rng, all_of(program, Put))
+    return replaced(program, s, replace(s, value=rng.choice((_number(program, rng), Num(0), Op("^", s.value, Num(1))))))
 
 
 def wild_index(program: Program, rng: Random) -> Program:
     """An index that the packet chooses, or another table's, is asked about, refreshed, freed or expired."""
-    chain, x, i = _some(rng, _objects(program, Chain)), _fresh(program, "x"), _fresh(program, "i")
+    chain, x, i = pick(rng, objects_of(program, Chain)), fresh(program, "x"), fresh(program, "i")
     at = Op(
         "&",
         rng.choice((Field("src_ip"), Field("dst_ip"), Field("ttl"), _number(program, rng))),
@@ -399,23 +340,23 @@ def wild_index(program: Program, rng: Random) -> Program:
         (IsAllocated(x, chain.name, at), test), (Rejuvenate(chain.name, at),), (Free(chain.name, at),),
         (Allocate(x, chain.name, i), test), (ExpireOne(x, chain.name, i, Time(1000)), test), (ExpireOne(x, chain.name, i, Time(1000)),),
     ]  # fmt: skip
-    return _inserted(program, rng, *rng.choice(choices))
+    return inserted(program, rng, *rng.choice(choices))
 
 
 def shown_size(program: Program, rng: Random) -> Program:
     """How full a table is decides something."""
-    table, x = _some(rng, _objects(program, Map)), _fresh(program, "x")
+    table, x = pick(rng, objects_of(program, Map)), fresh(program, "x")
     then = rng.choice((SetField("tos", Var(x)), If(Op("<", Num(3), Var(x)), (Return(Field("device")),))))
-    return _inserted(program, rng, Size(x, table.name), then)
+    return inserted(program, rng, Size(x, table.name), then)
 
 
 def some_only(program: Program, rng: Random) -> Program:
     """An If asks something else, or more."""
-    s = _some(rng, [s for s in statements(program.body) if isinstance(s, If)])
+    s = pick(rng, [s for s in statements(program.body) if isinstance(s, If)])
     other = rng.choice(
         (Op("&&", s.condition, condition(rng)), Op("||", s.condition, condition(rng)), Op("==", s.condition, Num(0)))
     )
-    return _replaced(program, s, replace(s, condition=other))
+    return replaced(program, s, replace(s, condition=other))
 
 
 Edit = Callable[[Program, Random], Program]

@@ -161,6 +161,7 @@ def test_broken_plans_are_noticed(gate: list[Specimen], record_property: Record)
         assert noticed[break_] >= least * tried[break_], break_.__name__
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", KNOWN_BAD)
 def test_what_was_unsound_once_is_noticed(name: str) -> None:
     """Under the plans that the tool made before it was mended."""
