@@ -94,7 +94,7 @@ class Figures:
             return
         self.strategies[s.planned.choice.strategy.name] += 1
         self.treatments.update(s.planned.treatments)
-        self.obstacles.update({f"{o.rule or 'undecided'}: {_general(o.text)}" for o in s.planned.found.obstacles})
+        self.obstacles.update({f"{o.rule or 'undecided'}: {o.code}" for o in s.planned.found.obstacles})
 
     def ran(self, t: Trial) -> None:
         self.runs.update({"runs": 1, f"runs by {t.assigned}": 1, "packets": t.run.seen})
