@@ -50,6 +50,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             "stored": [[offset, pool.add(v)] for offset, v in e.stored],
             "condition_length": e.condition_length,
             "key_home": None if e.key_home is None else [e.key_home[0], pool.add(e.key_home[1])],
+            "function": e.function,
         }  # fmt: skip
 
     def path(p: CallPath) -> dict[str, Any]:
@@ -338,7 +339,7 @@ class _Reader:
 
     def event(self, data: Any) -> Event:
         r = _Record(
-            data, "op objects loc key raw index value operands result span stored condition_length key_home"
+            data, "op objects loc key raw index value operands result span stored condition_length key_home function"
         )  # fmt: skip
         op = OPERATIONS.get(r.text("op"))
         objects = r.each("objects", self._object)
@@ -360,6 +361,7 @@ class _Reader:
             r.each("stored", self._at),
             r.number("condition_length"),
             self._key_home(r),
+            r.text("function"),
         )
         for slot in ("key", "raw", "index", "value", "operands", "stored", "key_home"):
             if event.expressions(slot) and slot not in op.operands:

@@ -210,10 +210,13 @@ class ChtState:
 
 
 class DmapState:
+    """Keys lie in the values' places, where the next value of the index replaces them."""
+
     def __init__(self, o: Dmap, same: Normal) -> None:
         plain = Map(o.name, o.struct, o.capacity)
         self.by_a, self.by_b, self.capacity = MapState(plain, same), MapState(plain, same), o.capacity
-        self.values: dict[int, tuple[Any, Any, int]] = {}
+        self.places: list[tuple[list[int], list[int]]] = [([], []) for _ in range(o.capacity)]
+        self.numbers: dict[int, int] = {}
 
     def get_a(self, key: Sequence[int], index: int) -> tuple[int, int]:
         return self.by_a.get(key, index)
@@ -221,24 +224,25 @@ class DmapState:
     def get_b(self, key: Sequence[int], index: int) -> tuple[int, int]:
         return self.by_b.get(key, index)
 
-    def put(self, a: Any, b: Any, number: int, index: int) -> None:
-        if index >= self.capacity or index in self.values:
+    def put(self, a: Sequence[int], b: Sequence[int], number: int, index: int) -> None:
+        if index >= self.capacity or index in self.numbers:
             raise Undefined("the place of a double map is taken")
-        self.by_a.put(a, index)
-        self.by_b.put(b, index)
-        self.values[index] = a, b, number
+        for place, key, found in zip(self.places[index], (a, b), (self.by_a, self.by_b), strict=True):
+            place[:] = key
+            found.put(place, index)
+        self.numbers[index] = number
 
     def value(self, index: int, default: Any) -> Any:
-        if index not in self.values:
+        if index not in self.numbers:
             raise Undefined("a double map has no such value")
-        return self.values[index]
+        a, b = self.places[index]
+        return tuple(a), tuple(b), self.numbers[index]
 
     def erase(self, index: int) -> None:
-        if index not in self.values:
-            return
-        a, b, _ = self.values.pop(index)
-        self.by_a.erase(a)
-        self.by_b.erase(b)
+        if index in self.numbers:
+            del self.numbers[index]
+            self.by_a.erase(self.places[index][0])
+            self.by_b.erase(self.places[index][1])
 
 
 @dataclass(frozen=True)
