@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from random import Random
@@ -9,7 +10,7 @@ from random import Random
 from nf_runs import Packet
 
 from maestro_tool.sharding import trusted
-from maestro_tool.symex import analyse
+from maestro_tool.symex import analyse, analysis_from_json, analysis_to_json
 from maestro_tool.symex.callpath import Analysis
 from maestro_tool.symex.initial import Contents
 from tests.replay import start
@@ -43,7 +44,8 @@ class Comparison:
         if trusting and not trusted(analysis):
             self.trusting = False
             analysis = analyse(*asked, left=self._keep)
-        self.analysis = change(analysis)
+        # As a cache gives it: all that the replay needs is in the artifact.
+        self.analysis = change(analysis_from_json(json.loads(json.dumps(analysis_to_json(analysis)))))
         self._compiled = Run(nf, arguments)
         self._replay = Replay(self.analysis, start.objects(self.analysis, self._left, self._compiled.library))
         self.handled = 0
