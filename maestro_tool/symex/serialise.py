@@ -16,6 +16,7 @@ from maestro_tool.symex.callpath import (
     Analysis,
     CallPath,
     Event,
+    KeyDoubt,
     KeyField,
     KeyShape,
     MemoryPointer,
@@ -76,7 +77,12 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
                 "functions": list(o.functions),
                 "key_vectors": list(o.key_vectors),
                 "shapes": [
-                    [None if k.offsets is None else list(k.offsets), optional(k.equality)] for k in o.shapes
+                    [
+                        None if k.offsets is None else list(k.offsets),
+                        optional(k.equality),
+                        None if k.doubt is None else [k.doubt.equality, k.doubt.hash, k.doubt.field],
+                    ]
+                    for k in o.shapes
                 ],
                 "key_offsets": None if o.key_offsets is None else list(o.key_offsets),
             }
@@ -210,13 +216,14 @@ def _key_field(data: Any) -> KeyField:
 
 
 def _shape(known: list[Expr], data: Any) -> KeyShape:
-    offsets, equality = _list(data, 2)
+    offsets, equality, doubt = _list(data, 3)
     formula = None if equality is None else _expression(known, equality)
     if formula is not None and formula.width != 0:
         raise ValueError("an equality that is not Boolean")
     if offsets is not None and any(_number(n) >= _LARGEST_KEY for n in _list(offsets)):
         raise ValueError("a key that is too large")
-    return KeyShape(None if offsets is None else tuple(offsets), formula)
+    why = None if doubt is None else KeyDoubt(*map(_text, _list(doubt, 3)))
+    return KeyShape(None if offsets is None else tuple(offsets), formula, why)
 
 
 def _expression(known: list[Expr], value: Any) -> Expr:
