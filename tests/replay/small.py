@@ -331,6 +331,73 @@ bool nf_init(void) {
   return 1 - device;
 """,
     ),
+    "parts of bytes": (
+        """
+struct rec { uint32_t a:3, b:13, c:16; int16_t s; uint8_t t[3]; int64_t big; };
+bool nf_init(void) { return vector_allocate(sizeof(struct rec), 4, null_init, &values); }
+""",
+        """
+  struct rec *r, copy;
+  vector_borrow(values, (ip->src_addr >> 24) & 3, (void **)&r);
+  r->b += packet_length;
+  r->a ^= ip->dst_addr >> 24;
+  r->s -= (int16_t)(ip->dst_addr >> 20);
+  r->t[1] = r->t[0]; r->t[0] = ip->type_of_service;
+  r->big = r->big * -7 + r->s;
+  copy = *r;
+  ip->packet_id = copy.b + copy.t[1];
+  ip->time_to_live = copy.s >> 3;
+  if (copy.big % 5 < 0) return device;
+  ip->dst_addr = (uint32_t)(copy.big / 3);
+  return copy.a > 3 ? 1 - device : (int)(copy.c + 1 - device);
+""",
+    ),
+    "two elements that may be one": (
+        """
+bool nf_init(void) { return vector_allocate(8, 8, null_init, &values) && vector_allocate(8, 8, null_init, &keys); }
+""",
+        """
+  uint32_t *x, *y, *z;
+  uint32_t i = (ip->src_addr >> 24) & 7, j = (ip->dst_addr >> 24) & 7;
+  vector_borrow(values, i, (void **)&x);
+  vector_borrow(values, j, (void **)&y);
+  vector_borrow(keys, j, (void **)&z);
+  x[0]++;
+  y[1] = x[0] + z[0];
+  z[0] = y[0] * 3;
+  memcpy(z + 1, x, 4);
+  *x += y[1];
+  memcpy(x, z, 8);
+  ip->packet_id = x[0] + y[0];
+  ip->dst_addr = x[1] ^ y[1] ^ z[1];
+  return 1 - device;
+""",
+    ),
+    "keys that change places": (
+        """
+bool nf_init(void) { return make(ip_eq, ip_hash, 4, 8); }
+""",
+        """
+  struct addr key = { ip->src_addr }, k2 = { ip->dst_addr }, *a, *b;
+  int i, j;
+  void *trash;
+  bool x = map_get(map, &key, &i), y = map_get(map, &k2, &j);
+  if (x && y) {
+    vector_borrow(keys, i, (void **)&a); vector_borrow(keys, j, (void **)&b);
+    struct addr t = *a; *a = *b; *b = t;
+    if (!map_get(map, &key, &i)) { map_erase(map, &k2, &trash); ip->packet_id = map_size(map); return 1 - device; }
+    map_erase(map, b, &trash);
+    ip->packet_id = i;
+    return 1 - device;
+  }
+  if (x) { map_erase(map, &key, &trash); dchain_free_index(chain, i); ip->packet_id = map_get(map, &key, &i); return 1 - device; }
+  if (!dchain_allocate_new_index(chain, &i, now)) return device;
+  vector_borrow(keys, i, (void **)&a);
+  *a = key;
+  map_put(map, a, i);
+  return 1 - device;
+""",
+    ),
 }
 
 
