@@ -13,8 +13,8 @@ from maestro_tool.operations.semantics import UndefinedError
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 from tests.operations.library import Compiler
 from tests.replay.compare import Comparison, Packet, ReplayError
+from tests.replay.prelude import PRELUDE, PROCESS
 from tests.replay.program import Sequential, build_file
-from tests.replay.small import PRELUDE, PROCESS
 
 #: A table of sources that counts their packets, in the packet.
 COUNTED = """

@@ -9,8 +9,9 @@ import pytest
 
 from tests.operations.library import Compiler
 from tests.replay.compare import Comparison, Packet, ReplayError
+from tests.replay.prelude import PRELUDE, PROCESS
 from tests.replay.program import build_file
-from tests.replay.small import ELSEWHERE, NFS, PRELUDE, PROCESS
+from tests.replay.small import ELSEWHERE, NFS
 
 
 def packets(seed: int, n: int) -> list[Packet]:
