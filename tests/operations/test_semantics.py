@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import random
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from maestro_tool.operations import OPERATIONS
 from maestro_tool.operations.semantics import (
-    Call,
     Dchain,
     Dmap,
     Lpm,
@@ -28,13 +25,28 @@ from maestro_tool.operations.semantics import (
     fields,
     fill_preferences,
 )
+from tests.operations.both import (
+    FUNCTIONS,
+    KEY,
+    M32,
+    M64,
+    RAW,
+    address,
+    crc,
+    do,
+    random_key,
+    same_answer,
+    same_dchain,
+    same_map,
+    same_vector,
+    signed_values,
+    time_of,
+)  # fmt: skip
 from tests.operations.library import Compiler
 
 HERE = Path(__file__).parent
-KEY = 8  # bytes
 SIZE = 24  # of the double map's values
 ROUNDS, STEPS = 8, 800
-M32, M64 = (1 << 32) - 1, (1 << 64) - 1
 
 
 @pytest.fixture(scope="session")
@@ -51,81 +63,6 @@ def c(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     for name in ("t_map_size", "t_dmap_size", "t_map_entries", "t_dchain_contents", "t_sketch_buckets"):
         getattr(library, name).restype = ctypes.c_uint
     return library
-
-
-def do(name: str, *objects: Any, **operands: Any) -> Outcome:
-    semantics = OPERATIONS[name].semantics
-    assert semantics is not None
-    return semantics(Call(objects, **operands))
-
-
-def address(number: int) -> ctypes.c_void_p:
-    return ctypes.c_void_p(number)
-
-
-def time_of(number: int) -> ctypes.c_int64:
-    return ctypes.c_int64(number)
-
-
-# --------------------------------------------------------------------------- keys: as in driver.c
-
-
-def crc(content: bytes) -> int:
-    """CRC32C, byte by byte into words (`hash_obj`)."""
-    value = 0
-    for byte in content:
-        value ^= byte
-        for _ in range(32):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-    return value
-
-
-def word(key: tuple[int, ...]) -> int:
-    return int.from_bytes(bytes(key[:4]), "little")
-
-
-#: As bytes, by equality of all; those of each kind of driver.c: equality, hash.
-RAW = fields([(n, 1, None) for n in range(KEY)])
-FUNCTIONS: tuple[tuple[Callable[..., bool], Callable[..., int]], ...] = (
-    (lambda a, b: a == b, lambda key: crc(bytes(key))),
-    (lambda a, b: a == b, lambda key: word(key) % 2),
-    (lambda a, b: word(a) // 3 == word(b) // 3, lambda key: word(key) // 3),
-)
-
-
-def random_key(rng: random.Random) -> bytes:
-    return rng.randrange(24).to_bytes(4, "little") + bytes(3) + bytes([rng.randrange(2)])
-
-
-# --------------------------------------------------------------------------- contents
-
-
-def same_map(c: ctypes.CDLL, theirs: int, ours: Map) -> None:
-    n = c.t_map_size(address(theirs))
-    values, keys = (ctypes.c_int * (n + 1))(), ctypes.create_string_buffer(KEY * (n + 1))
-    assert c.t_map_entries(address(theirs), values, keys) == n
-    found = [(values[i], keys.raw[KEY * i : KEY * (i + 1)]) for i in range(n)]
-    assert sorted(found) == sorted((e.value, bytes(ours.stored_key(e))) for e in ours.entries)
-    assert do("map_size", ours).produced == {"value": n}
-
-
-def same_dchain(c: ctypes.CDLL, theirs: int, ours: Dchain) -> None:
-    n = ours.capacity
-    uses, times, free = (ctypes.c_int64 * n)(), (ctypes.c_int64 * n)(), (ctypes.c_int * n)()
-    n_free = c.t_dchain_contents(address(theirs), uses, times, free)
-    used = sorted((i for i in range(n) if uses[i] >= 0), key=lambda i: uses[i])
-    assert [(i, times[i]) for i in used] == list(ours.used.items())
-    assert [free[i] for i in range(n_free)] == ours.free[::-1]
-
-
-def same_vector(c: ctypes.CDLL, theirs: int, ours: Vector) -> None:
-    for index in (*range(ours.capacity), ours.capacity, -1, ours.capacity + 5):
-        assert ctypes.string_at(c.t_vector_element(address(theirs), index), ours.size) == ours.element(index)
-
-
-def same_answer(outcome: Outcome, answer: int, **produced: int) -> None:
-    assert outcome.answer is bool(answer)
-    assert dict(outcome.produced) == ({name: number & M32 for name, number in produced.items()} if answer else {})
 
 
 # --------------------------------------------------------------------------- kind by kind
@@ -182,15 +119,6 @@ def test_maps_and_vectors(c: ctypes.CDLL, functions: int, seed: int) -> None:
                 assert outcome.produced == {"count": count}
         same_map(c, theirs, signed_values(ours))
     same_vector(c, keys, vector)
-
-
-def signed_values(table: Map) -> Map:
-    """With the numbers that C prints."""
-    shown = Map(table.capacity, table.view)
-    shown.entries = [
-        type(e)(e.key, e.home, e.hash, e.value - (1 << 32) if e.value >> 31 else e.value) for e in table.entries
-    ]
-    return shown
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))

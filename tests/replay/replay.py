@@ -173,7 +173,7 @@ class Replay:
             return Outcome(produced={part: function(given, width)})
         if not event.operands:
             self.counts.invented += 1
-            return Outcome(produced={part: self._random.getrandbits(width)})
+            values.invent(number, {part: self._random.getrandbits(width)})
         return Outcome()
 
     # ----------------------------------------------------------------------- what leaves

@@ -13,8 +13,8 @@ from maestro_tool.operations.semantics import UndefinedError
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 from tests.operations.library import Compiler
 from tests.replay.compare import Comparison, Packet, ReplayError
-from tests.replay.program import Sequential
-from tests.replay.test_small import PRELUDE, PROCESS, build_file
+from tests.replay.prelude import PRELUDE, PROCESS
+from tests.replay.program import Sequential, build_file
 
 #: A table of sources that counts their packets, in the packet.
 COUNTED = """

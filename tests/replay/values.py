@@ -7,6 +7,7 @@ from functools import cache
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import Numbers
+from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import InputPort, MemoryByte, Now, Option, PacketByte, PacketLength, Produced
 
 
@@ -24,7 +25,13 @@ class Values:
     def __init__(self, port: int, frame: bytes, now: int, configuration: Mapping[str, int]) -> None:
         self._port, self._frame, self._now, self._configuration = port, frame, now, configuration
         self._produced: dict[tuple[int, str | int], int] = {}
+        self._invented: set[tuple[int, str | int]] = set()
         self._conditions: dict[Expr, bool] = {}
+
+    def invent(self, event: int, parts: Mapping[str | int, int]) -> None:
+        """As `produce`, of what nobody knows: no condition may ask for it."""
+        self.produce(event, parts)
+        self._invented.update((event, part) for part in parts)
 
     def produce(self, event: int, parts: Mapping[str | int, int]) -> None:
         self._produced.update(((event, part), value) for part, value in parts.items())
@@ -59,6 +66,9 @@ class Values:
     def _holds(self, condition: Expr) -> bool:
         found = self._conditions.get(condition)
         if found is None:
+            for symbol in symbols(condition) if self._invented else ():
+                if isinstance(symbol.value, Produced) and (symbol.value.event, symbol.value.part) in self._invented:
+                    raise UnknownError(symbol)
             found = self._conditions[condition] = bool(self.number(condition))
         return found
 
@@ -74,8 +84,8 @@ class Bytes:
         return self._of[symbol.value.block][symbol.value.offset]
 
 
-def evaluate(e: Expr, symbols: Mapping[Expr, int]) -> int:
-    return _numbers(e)(symbols)[0]
+def evaluate(e: Expr, values: Mapping[Expr, int]) -> int:
+    return _numbers(e)(values)[0]
 
 
 @cache
