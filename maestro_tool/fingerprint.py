@@ -16,9 +16,11 @@ from maestro_tool import canonical
 PACKAGE = Path(__file__).parent
 
 #: What an analysis depends on, besides the program: folders and files of this package.
-ANALYSIS_PHASES = ("frontend", "symex", "sharding", "expr", "packet", "canonical.py")
+ANALYSIS_PHASES = (
+    "frontend", "symex", "sharding", "operations", "solver", "expr", "packet", "forms.py", "canonical.py",
+)  # fmt: skip
 #: What an RSS solution depends on, besides constraints and profile.
-RSS_PHASES = ("rss", "expr", "packet", "nic", "sharding/plan.py", "canonical.py")
+RSS_PHASES = ("rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "canonical.py")
 #: What turns them into plan.json and C.
 GENERATION_PHASES = ("sharding", "rss", "nic", "codegen", "strategies.py", "pipeline.py", "plan_json.py")
 

@@ -2,5 +2,3 @@
 
 from maestro_tool.sharding.derive import derive_plan as derive_plan
 from maestro_tool.sharding.in_step import trusted as trusted
-from maestro_tool.sharding.serialise import plan_from_json as plan_from_json
-from maestro_tool.sharding.serialise import plan_to_json as plan_to_json

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from maestro_tool.expr import Expr
+from maestro_tool.forms import Boolean, Natural, checked
+from maestro_tool.packet.classes import ClassName
+from maestro_tool.packet.fields import ALL_FIELDS, FieldName
 
 Rule = Literal["R1", "R2", "R3", "R4", "R5"]
 Treatment = Literal["read-only", "sharded", "shared", "per-core"]
@@ -15,9 +17,17 @@ Treatment = Literal["read-only", "sharded", "shared", "per-core"]
 class FieldBits:
     """Bits high..low of a header field (``packet.fields.ALL_FIELDS``); bit ``bits - 1`` comes first on the wire."""
 
-    field: str
-    high: int
-    low: int
+    field: FieldName
+    high: Natural
+    low: Natural
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return checked(handler(source), cls._check)
+
+    def _check(self) -> None:
+        if not self.low <= self.high < ALL_FIELDS[self.field].bits:
+            raise ValueError(f"{self.field} has no bits {self.high}..{self.low}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +40,13 @@ class Constraint:
     ``classes``: the packet classes on either side for which the state is reached.
     """
 
-    ports: tuple[int, int]
+    ports: tuple[Natural, Natural]
     equal: tuple[tuple[FieldBits, FieldBits], ...]
-    classes: tuple[tuple[str, ...], tuple[str, ...]]
+    classes: tuple[tuple[ClassName, ...], tuple[ClassName, ...]]
     rule: Rule
-    objects: tuple[int, ...]
-    locs: tuple[int, ...]
-    relation: Expr | None = None
+    objects: tuple[Natural, ...]
+    locs: tuple[Natural, ...]
+    relation: Boolean | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,8 @@ class Obstacle:
 
     rule: Rule | None
     text: str
-    objects: tuple[int, ...]
-    locs: tuple[int, ...]
+    objects: tuple[Natural, ...]
+    locs: tuple[Natural, ...]
     fields: tuple[str, ...] = ()
     remedy: str = ""
 
@@ -65,16 +75,16 @@ class ObjectDecision:
     ``remedy`` of shared objects: what change would make it sharded.
     """
 
-    object: int
+    object: Natural
     read: bool
     written: bool
     treatment: Treatment
     rule: Rule | None
     reason: str
-    locs: tuple[int, ...]
+    locs: tuple[Natural, ...]
     split: bool = False
     ranged: bool = False
-    min_capacity: int = 0
+    min_capacity: Natural = 0
     fields: tuple[str, ...] = ()
     remedy: str = ""
 
@@ -88,9 +98,9 @@ class Relaxation:
     """
 
     kind: Literal["capacity-split", "index-choice", "sketch-collisions"]
-    object: int
+    object: Natural
     text: str
-    shown: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    shown: tuple[tuple[Natural, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from maestro_tool import forms
 from maestro_tool.frontend import load_program
-from maestro_tool.sharding import derive_plan, plan_from_json, plan_to_json
+from maestro_tool.sharding import derive_plan
 from maestro_tool.sharding.bits import show_field
 from maestro_tool.sharding.plan import ShardingPlan
 from maestro_tool.symex import Limits, analyse
@@ -119,7 +120,7 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
     analysis = analyse(load_program([source], [], []), (), ports, Limits())
     plan = derive_plan(analysis)
     names = {o.id: o.name for o in analysis.objects}
-    assert plan_from_json(plan_to_json(plan)) == plan
+    assert forms.read(ShardingPlan, forms.write(ShardingPlan, plan)) == plan
     return Result(
         plan,
         {(*c.ports, tuple((show_field(a), show_field(b)) for a, b in c.equal)) for c in plan.constraints},
