@@ -44,7 +44,7 @@ def document(
     from maestro_tool.rss import measured as traffic
     from maestro_tool.rss.solution import ports_json
     from maestro_tool.rss.strategy import unused
-    from maestro_tool.sharding import wording
+    from maestro_tool.sharding.outcome import constraint_words, words
 
     names = {o.id: o.name for o in analysis.objects}
     kinds = {o.id: o.kind for o in analysis.objects}
@@ -52,6 +52,8 @@ def document(
     def places(locs: tuple[int, ...]) -> list[str]:
         return list(dict.fromkeys(str(program.locations[loc]) for loc in locs))
 
+    decisions = [(d, words.decision(analysis, plan, d)) for d in plan.decisions]
+    obstacles = [(o, words.obstacle(analysis, o)) for o in plan.obstacles]
     return {
         "schema": SCHEMA,
         "nf": name,
@@ -65,12 +67,12 @@ def document(
             {
                 "ports": list(c.ports),
                 "equal": [[bits(a), bits(b)] for a, b in c.equal],
-                "expression": wording.expression(c),
+                "expression": constraint_words.expression(c),
                 "classes": [list(side) for side in c.classes],
                 "rule": c.rule,
                 "objects": [names[o] for o in c.objects],
                 "locations": places(c.locs),
-                "text": wording.sentence(c),
+                "text": constraint_words.sentence(c),
             }
             for c in plan.constraints
         ],
@@ -84,23 +86,23 @@ def document(
                 "split": d.split,
                 "ranged": d.ranged,
                 "rule": d.rule,
-                "reason": d.reason,
-                "fields": list(d.fields),
-                "remedy": d.remedy,
+                "reason": said.text,
+                "fields": list(said.fields),
+                "remedy": said.remedy,
                 "locations": places(d.locs),
             }
-            for d in plan.decisions
+            for d, said in decisions
         ],
         "obstacles": [
             {
                 "rule": o.rule,
-                "text": o.text,
+                "text": said.text,
                 "objects": [names[n] for n in o.objects],
-                "fields": list(o.fields),
-                "remedy": o.remedy,
+                "fields": list(said.fields),
+                "remedy": said.remedy,
                 "locations": places(o.locs),
             }
-            for o in plan.obstacles
+            for o, said in obstacles
         ],
         "ports": [
             port
@@ -119,8 +121,8 @@ def document(
             {
                 "kind": r.kind,
                 "object": names[r.object],
-                "text": r.text,
-                "shown": [{"port": port, "fields": list(fields)} for port, fields in r.shown],
+                "text": words.relaxation(analysis, r),
+                "shown": [{"port": port, "fields": list(f)} for port, f in (r.ranged.shown if r.ranged else ())],
             }
             for r in plan.relaxations
         ],

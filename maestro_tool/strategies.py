@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from maestro_tool.codegen import check_own_variables
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.rss.strategy import Strategy, strategy_of
-from maestro_tool.sharding.sharing import everything_shared, shares, sharing
+from maestro_tool.sharding.outcome import words
+from maestro_tool.sharding.outcome.sharing import everything_shared, shares, sharing
 
 if TYPE_CHECKING:
     from maestro_tool.diagnostics import SourceLocation
@@ -155,7 +156,7 @@ def _check_variables(question: Question, what: str) -> None:
 def _obstacle(question: Question, what: str) -> UnsupportedError:
     o = question.plan.obstacles[0]
     return UnsupportedError(
-        f"{what}: {o.text}" + (f" [{o.rule}]" if o.rule else ""),
+        f"{what}: {words.obstacle(question.analysis, o).text}" + (f" [{o.rule}]" if o.rule else ""),
         _location(question.program, o.locs),
         hint="use strategy=locks or auto",
     )

@@ -23,8 +23,8 @@ from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
 from maestro_tool.packet.fields import ALL_FIELDS
 from maestro_tool.rss.solution import PortSolution, RssSolution
+from maestro_tool.sharding.outcome.sharing import Sharing, shares, sharing
 from maestro_tool.sharding.plan import ShardingPlan
-from maestro_tool.sharding.sharing import Sharing, shares, sharing
 from maestro_tool.symex.callpath import Analysis, MemoryPointer, ObjectPointer, Pinned, StateObject
 
 #: Strategies under which the NF's variables exist once, for all workers.

@@ -12,7 +12,8 @@ from maestro_tool.explain.steps import Action, Route, routes
 from maestro_tool.explain.story import Passage, briefly, tell
 from maestro_tool.explain.words import Words
 from maestro_tool.expr import Expr
-from maestro_tool.sharding import wording
+from maestro_tool.sharding.outcome import words as said
+from maestro_tool.sharding.outcome.constraint_words import sentence
 
 if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
@@ -165,26 +166,27 @@ def explain(
         flows=tuple(Flow(port, tell(decision_tree(rs), words)) for port, rs in by_port.items()),
         objects=tuple(_objects(program, analysis, done, by_port, words)),
         constraints=tuple(
-            ConstraintText(wording.sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))
+            ConstraintText(sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))
             for c in done.constraints
         ),
-        conflicts=tuple(_conflicts(program, plan, object_names)),
-        relaxations=tuple(r.text for r in done.relaxations),
+        conflicts=tuple(_conflicts(program, analysis, plan, object_names)),
+        relaxations=tuple(said.relaxation(analysis, r) for r in done.relaxations),
         quality=tuple(_quality(p, profiles[p.port].name) for p in decided.solution.ports) if decided else (),
         pinned=tuple(f"{p.place} = {p.value}" for p in analysis.pinned),
         notes=tuple(f"{places((loc,))[0]}: {text}" for loc, text in analysis.notes),
     )
 
 
-def _conflicts(program: Program, plan: ShardingPlan, names: dict[int, str]) -> Iterable[Conflict]:
+def _conflicts(program: Program, analysis: Analysis, plan: ShardingPlan, names: dict[int, str]) -> Iterable[Conflict]:
     """Obstacles; those that say the same of several pairs of places as one."""
     together: dict[tuple[str, str | None, str], list[Obstacle]] = {}
     for o in plan.obstacles:
-        together.setdefault((o.text, o.rule, o.remedy), []).append(o)
+        words = said.obstacle(analysis, o)
+        together.setdefault((words.text, o.rule, words.remedy), []).append(o)
     for (text, rule, remedy), obstacles in together.items():
         locations = dict.fromkeys(str(program.locations[loc]) for o in obstacles for loc in o.locs)
         objects = dict.fromkeys(names[n] for o in obstacles for n in o.objects)
-        fields = dict.fromkeys(f for o in obstacles for f in o.fields)
+        fields = dict.fromkeys(f for o in obstacles for f in said.obstacle(analysis, o).fields)
         yield Conflict(text, rule, tuple(objects), tuple(fields), tuple(locations), remedy)
 
 
@@ -203,8 +205,9 @@ def _objects(
             for (port, what), locs in touched.get(d.object, {}).items()
         )
         locations = tuple(dict.fromkeys(str(program.locations[loc]) for loc in d.locs))
+        why = said.decision(analysis, plan, d)
         yield ObjectText(
-            obj.name, obj.kind, obj.capacity, d.treatment, d.rule, d.reason, d.fields, d.remedy, locations, accesses
+            obj.name, obj.kind, obj.capacity, d.treatment, d.rule, why.text, why.fields, why.remedy, locations, accesses
         )  # fmt: skip
 
 

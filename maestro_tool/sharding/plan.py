@@ -1,9 +1,11 @@
-"""The sharding plan: constraints between packets and a treatment for each state object."""
+"""The sharding plan: constraints between packets, a treatment for each state object, and why; no words."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any, Final, Literal
 
 from maestro_tool.forms import Boolean, Natural, checked
 from maestro_tool.packet.classes import ClassName
@@ -49,20 +51,162 @@ class Constraint:
     relation: Boolean | None = None
 
 
+class Code(StrEnum):
+    """Why objects cannot be sharded: what a lemma or a rule could not show, or refuted.
+
+    `outcome.words` says each in words; the operands of each are there, too.
+    """
+
+    # Names are total: each entry that packets touch has a name that packets determine, or follows one that has.
+    ONE_ENTRY_FOR_ALL = "one entry for all"
+    COUNTS_ALL_ENTRIES = "counts all entries"
+    CHOICE_AMONG_ALL = "choice among all"
+    DOUBLE_MAP = "double map"
+    CHANGED_ROUTES = "changed routes"
+    MAP_KEYS_UNKNOWN = "map keys unknown"
+    SKETCH_KEYS_UNKNOWN = "sketch keys unknown"
+    ENTRY_CHOSEN = "entry chosen"
+    OLDEST_ENTRY_CHOSEN = "oldest entry chosen"
+    RANGE_NOT_OWN = "range not own"
+    INDEX_OUT_OF_RANGE = "index out of range"
+    VALUES_NO_INDICES = "values no indices"
+    WAYS_NOT_RELATED = "ways not related"
+    # Key storage is kept.
+    KEY_NOT_IN_VECTOR = "key not in vector"
+    KEY_NOT_AT_FRESH_INDEX = "key not at fresh index"
+    KEY_NOT_WRITTEN = "key not written"
+    KEY_NOT_LOOKED_UP = "key not looked up"
+    SEVERAL_KEYS_PUT = "several keys put"
+    BLOCK_KEY_VALUE = "block key value"
+    KEYS_IN_DIFFERENT_VECTORS = "keys in different vectors"
+    KEY_CHANGED = "key changed"
+    KEY_OF_SET_UP_CHANGED = "key of set-up changed"
+    # Groups are closed.
+    GROUP_NOT_CLOSED = "group not closed"
+    # What set-up leaves is the same for all.
+    FILLED_IN_SET_UP = "filled in set-up"
+    # Indices are interchangeable.
+    INDEX_DECIDES = "index decides"
+    EXPIRED_COUNT_DECIDES = "expired count decides"
+    OTHER_ALLOCATOR_ASKED = "other allocator asked"
+    # Nothing is left over.
+    READ_BEFORE_WRITTEN = "read before written"
+    BYTE_LEFT_OVER = "byte left over"
+    BLOCK_ENTRY_READ = "block entry read"
+    # Keys and indices leave together.
+    INDEX_NOT_FREED = "index not freed"
+    INDEX_MAY_STAY = "index may stay"
+    KEY_STAYS = "key stays"
+    KEY_MAY_STAY = "key may stay"
+    KEY_OF_OLDEST_MAY_STAY = "key of oldest may stay"
+    RANGE_ERASED_UNKNOWN = "range erased unknown"
+    EXPIRED_ELSEWHERE = "expired elsewhere"
+    # Expiry commutes.
+    SEVERAL_TIME_LIMITS = "several time limits"
+    TIME_LIMIT_NO_AGE = "time limit no age"
+    AGE_NOT_NOW = "age not now"
+    EXPIRED_LATE = "expired late"
+    # Related packets meet.
+    KEY_NOT_HASHED = "key not hashed"
+    KEY_CONSTANT = "key constant"
+    FEW_CONSTANT_KEYS = "few constant keys"
+    KEY_COMPUTED_OF_IPV6 = "key computed of IPv6"
+    OUTSIDE_VIEW = "outside view"
+    NOTHING_IN_COMMON = "nothing in common"
+    KEYS_DISJOINT = "keys disjoint"
+    # R5: what a packet does about an entry that it names by an index of its own.
+    NOT_ASKED_FIRST = "not asked first"
+    DIFFERENT_INDICES = "different indices"
+    NOT_IN_USE_DOES_MORE = "not in use does more"
+    NO_PATH_NOT_IN_USE = "no path not in use"
+    MISMATCH_CHANGES_STATE = "mismatch changes state"
+    NOT_COMPARED = "not compared"
+    SEVERAL_ALLOCATED = "several allocated"
+    COMPARED_NOT_STORED = "compared not stored"
+
+
+#: The rule that forbids it; what no rule forbids could not be decided.
+RULE_OF: Final[Mapping[Code, Rule]] = {
+    **dict.fromkeys(
+        (
+            Code.ONE_ENTRY_FOR_ALL, Code.COUNTS_ALL_ENTRIES, Code.CHOICE_AMONG_ALL, Code.DOUBLE_MAP,
+            Code.CHANGED_ROUTES, Code.ENTRY_CHOSEN, Code.OLDEST_ENTRY_CHOSEN, Code.KEY_NOT_HASHED, Code.KEY_CONSTANT,
+            Code.FEW_CONSTANT_KEYS,
+        ),
+        "R4",
+    ),
+    **dict.fromkeys((Code.NOTHING_IN_COMMON, Code.KEYS_DISJOINT), "R3"),
+    **dict.fromkeys(
+        (
+            Code.NOT_ASKED_FIRST, Code.DIFFERENT_INDICES, Code.NOT_IN_USE_DOES_MORE, Code.NO_PATH_NOT_IN_USE,
+            Code.MISMATCH_CHANGES_STATE, Code.NOT_COMPARED, Code.SEVERAL_ALLOCATED, Code.COMPARED_NOT_STORED,
+        ),
+        "R5",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """What an expression depends on.
+
+    ``name``: a header field (all of it, or ``bits``), or an option's place; ``number``: a byte of the frame, or an
+    object; ``of``: what a function that is not followed was given.
+    """
+
+    kind: Literal["field", "byte", "length", "time", "port", "option", "index", "stored", "function", "unknown"]
+    name: str = ""
+    number: Natural = 0
+    of: tuple[Dependency, ...] = ()
+    bits: FieldBits | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """Why ``objects`` cannot be sharded.
 
-    ``rule``: the one that says so (None: could not decide); ``locs``: the places that conflict; ``fields``: what the
-    entries are named by there, in a network engineer's words; ``remedy``: what change to the NF, or which NIC, helps.
+    ``locs``: the places that conflict.  The rest are operands of the code: ``about``, objects that it names
+    (``objects``, if none); ``number``, a byte, a capacity or a version of IP; ``slot``, as in `callpath.Use`;
+    ``fields``, what the entries are named by there; ``constraints`` that cannot be met together.
     """
 
-    rule: Rule | None
-    text: str
+    code: Code
     objects: tuple[Natural, ...]
     locs: tuple[Natural, ...]
-    fields: tuple[str, ...] = ()
-    remedy: str = ""
+    about: tuple[Natural, ...] = ()
+    number: Natural = 0
+    slot: str = ""
+    fields: tuple[Dependency, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def rule(self) -> Rule | None:
+        """The one that says so; None: could not decide."""
+        return RULE_OF.get(self.code)
+
+
+class Because(StrEnum):
+    """Why an object is treated as it is; ``about`` of the decision names the objects that this speaks of."""
+
+    UNTOUCHED = "untouched"
+    ONLY_READ = "only read"
+    ONLY_COUNTED = "only counted"
+    KEYS_MEET = "keys meet"
+    COMPARED_CONTENTS_MEET = "compared contents meet"
+    INDICES_OF_OTHERS = "indices of others"
+    OWN_INDICES = "own indices"
+    OBSTACLE = "obstacle"
+    GROUP_SHARED = "group shared"
+    VARIABLE_SHARED = "variable shared"
+    ALL_SHARED = "all shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Packets on ``ports`` that meet in an object agree in these bits."""
+
+    ports: tuple[Natural, Natural]
+    bits: tuple[FieldBits, FieldBits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +215,8 @@ class ObjectDecision:
 
     ``split``: its capacity is divided over the cores.  ``ranged``: so are its indices; no two cores hand out the same.
     ``min_capacity``: elements that it must have in every run, because packets choose among that many.
-    ``fields``: what the packets that meet in it agree in, or, where it is shared, what its entries are named by.
-    ``remedy`` of shared objects: what change would make it sharded.
+    ``agree``: what the packets that meet in it agree in.  ``obstacle`` and ``remedied``: of shared objects, what
+    forbids to shard it, and what should be lifted first (numbers in `ShardingPlan.obstacles`).
     """
 
     object: Natural
@@ -80,27 +224,48 @@ class ObjectDecision:
     written: bool
     treatment: Treatment
     rule: Rule | None
-    reason: str
+    because: Because
     locs: tuple[Natural, ...]
+    about: tuple[Natural, ...] = ()
     split: bool = False
     ranged: bool = False
     min_capacity: Natural = 0
-    fields: tuple[str, ...] = ()
-    remedy: str = ""
+    agree: tuple[Agreement, ...] = ()
+    obstacle: Natural | None = None
+    remedied: Natural | None = None
+
+
+class RangedBecause(StrEnum):
+    """Why an allocator must hand out indices of each core's own."""
+
+    LEAVES_IN_PACKETS = "leaves in packets"
+    NAMED_BY_PACKETS = "named by packets"
+    HAS_BLOCKS = "has blocks"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """An allocator that must hand out indices of each core's own.
+
+    ``about``: the object whose entries make it so.  ``shown`` as in `Relaxation`.
+    """
+
+    because: RangedBecause
+    about: Natural | None = None
+    shown: tuple[tuple[Natural, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
     """A permitted difference from the sequential NF (docs/guarantees.md lists all kinds).
 
-    ``shown``: (port, names of header fields) of the frames in which the choice of an index may be seen when they are
-    sent; what belongs to no field of `packet.fields` is named ``byte N``.
+    ``ranged`` of ``index-choice``: why.  Its ``shown``: (port, names of header fields) of the frames in which the
+    choice of an index may be seen when they are sent; what belongs to no field of `packet.fields` is named ``byte N``.
     """
 
     kind: Literal["capacity-split", "index-choice", "sketch-collisions"]
     object: Natural
-    text: str
-    shown: tuple[tuple[Natural, tuple[str, ...]], ...] = ()
+    ranged: Ranged | None = None
 
 
 @dataclass(frozen=True, slots=True)

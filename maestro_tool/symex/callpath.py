@@ -52,17 +52,28 @@ class KeyField:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyDoubt:
+    """Why it is not known which keys are equal: ``equality`` is no conjunction of field equalities; or ``hash`` reads
+    ``field``, which ``equality`` does not compare."""
+
+    equality: str
+    hash: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyShape:
     """What is known of a key whose equality is no conjunction of field equalities.
 
     ``offsets``: of the bytes that its functions read, in order; `Event.raw` has one expression for each.  None where
     the equality is not defined by the NF: then `Event.raw` has all from the key's first byte to the end of the memory
     that it lies in.  ``equality``: when two keys are equal, over the symbols `MemoryByte` ``a.N`` and ``b.N``; None
-    where that is not known, and for sketches, which have none.
+    where that is not known, and for sketches, which have none.  ``doubt``: of maps.
     """
 
     offsets: tuple[Natural, ...] | None
     equality: Boolean | None = None
+    doubt: KeyDoubt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from maestro_tool.frontend import ir
-from maestro_tool.symex.callpath import KeyShape
+from maestro_tool.symex.callpath import KeyDoubt, KeyShape
 from maestro_tool.symex.keys import Compared, Hashed, compared, hashed_fields, key_offsets
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.objects import KeyFacts, PairFacts, PairFunctions
@@ -24,18 +25,18 @@ class KeyAnalysis:
     def of_map(self, equality: str, hash_function: str, loc: int) -> KeyFacts:
         """Of the map at ``loc``."""
         hashed, equal = self._hash(hash_function, loc), self._equality(equality)
-        unknown = KeyFacts(None, (_shape(equal, hashed),))
+        shape = _shape(equal, hashed)
         if equal.fields is None:
             text = f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"
             self.notes.add((loc, text))
-            return unknown
+            return KeyFacts(None, (replace(shape, doubt=KeyDoubt(equality)),))
         positions = {n for f in equal.fields for n in f.positions}
         ignored = [f.name for f in hashed.fields if not positions.issuperset(f.positions)]
         if ignored:
             # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
             text = f"'{hash_function}' reads {ignored[0]}, which '{equality}' does not compare"
             self.notes.add((loc, f"{text}; keys of this map are unknown"))
-            return unknown
+            return KeyFacts(None, (replace(shape, doubt=KeyDoubt(equality, hash_function, ignored[0])),))
         return KeyFacts(equal.fields)
 
     def of_sketch(self, hash_function: str, loc: int) -> KeyFacts:

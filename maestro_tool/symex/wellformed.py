@@ -9,6 +9,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import MemoryByte, PacketByte, PacketLength, Produced
 from maestro_tool.operations import Operation
+from maestro_tool.operations.row import Effect
 from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, StateObject, uses
 
 _LARGEST_KEY = 1 << 20  # bytes
@@ -89,6 +90,8 @@ def _check_event(e: Event, objects: tuple[StateObject, ...]) -> None:
     for slot in required:
         if getattr(e, slot) is None:
             raise ValueError(f"{e.op} without {slot}")
+    if e.function and e.op.effect is not Effect.CALCULATE:
+        raise ValueError(f"{e.op} with a function")
     if e.key_home is not None:
         vector, index = e.key_home
         if vector >= len(objects) or objects[vector].kind != "vector" or index.width != 32:

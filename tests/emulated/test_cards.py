@@ -7,6 +7,7 @@ must be found by the packets that need it, on whatever port they come.
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import socket
@@ -24,6 +25,7 @@ from guest import CARDS, ROOT, Guest
 
 from maestro_tool import plan_json
 from maestro_tool.rss.model import PortModel, place, port_models
+from tests import compiling
 
 WORKERS = 3
 #: Frames under way at a time: more than a card's ring holds would be lost.
@@ -48,11 +50,18 @@ def programs(card: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return scons(tmp_path_factory.mktemp("emulated"), card, f"nf=fw,nat,psd,{ROOT}/tests/foreign/dualstack")
 
 
+@pytest.fixture(scope="session")
+def foreign_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """fw, built for a card that no machine here has."""
+    return scons(tmp_path_factory.mktemp("foreign"), "e810", "nf=fw") / "fw" / "fw"
+
+
 def scons(folder: Path, card: str, *words: str) -> Path:
     for name in ("nfs", "configs", "site_scons", "SConstruct"):
         (folder / name).symlink_to(ROOT / name)
     command = [sys.executable, "-m", "SCons", "-s", f"nic={card}", *words]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    environment = {**os.environ, **compiling.for_scons()}
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     return folder / "build" / card
 
 
@@ -230,8 +239,7 @@ def test_a_wrong_key_is_noticed(programs: Path) -> None:
     assert foretold(replace(model, key=bytes(key))) != foretold(model)
 
 
-def test_the_program_of_another_card_does_not_start(machine: Guest, tmp_path: Path) -> None:
+def test_the_program_of_another_card_does_not_start(machine: Guest, foreign_program: Path) -> None:
     """The key has another length than the card's."""
-    program = scons(tmp_path, "e810", "nf=fw") / "fw" / "fw"
-    output = machine.fails([program, "--workers", "2", "--lcores=(0-1)@0", "--"])
+    output = machine.fails([foreign_program, "--workers", "2", "--lcores=(0-1)@0", "--"])
     assert re.search(r"port 0 \(net_\w+\) takes RSS keys of 40 bytes, but the plan's key for nic=e810 has 52", output)

@@ -11,7 +11,7 @@ from maestro_tool import nf, rss, sharding, symex
 from maestro_tool.frontend import load_program
 from maestro_tool.nic import load_profile
 from maestro_tool.rss import prove
-from maestro_tool.sharding.bits import show_field
+from maestro_tool.sharding.facts.bits import show_field
 from maestro_tool.sharding.plan import ShardingPlan
 from maestro_tool.symex import Analysis, Limits
 
@@ -57,6 +57,7 @@ def constraints(plan: ShardingPlan):
     return {(*c.ports, frozenset((show_field(a), show_field(b)) for a, b in c.equal)) for c in plan.constraints}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", EXPECTED)
 def test_expected_constraints(name):
     plan = plan_of(name)

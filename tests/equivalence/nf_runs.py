@@ -25,15 +25,15 @@ Model = Callable[[Iterable[Packet]], Iterator[Verdict]]
 
 @dataclass(frozen=True)
 class Build:
-    """A build folder with the sequential and the parallel programs of each NF."""
+    """The sequential and the parallel programs of each NF, as `programs.build_programs` leaves them."""
 
     folder: Path
 
     def sequential(self, nf: str) -> Path:
-        return self.folder / "sequential" / nf / nf
+        return self.folder / "sequential" / "build" / "sequential" / nf / nf
 
     def parallel(self, nf: str, strategy: str = "auto") -> Path:
-        return self.folder / strategy / nf / nf
+        return self.folder / strategy / "build" / "soft" / nf / nf
 
     def plan(self, nf: str, strategy: str = "auto") -> dict[str, Any]:
         return plan_json.read(self.parallel(nf, strategy).parent / "plan.json")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from nf_runs import ROOT, Build, Outputs, make_captures, packets, run
+from programs import build_programs
 from test_mutations import other_fields, rebuild, same, wrong_bit
 
 from maestro_tool.packet.classes import classify
@@ -27,23 +26,9 @@ TRAFFIC = TrafficSpec(
 @pytest.fixture(scope="module")
 def dualstack(tmp_path_factory: pytest.TempPathFactory) -> Build:
     folder = tmp_path_factory.mktemp("dualstack")
-    shutil.copy(ROOT / "SConstruct", folder)
-    for name in ("configs", "site_scons"):
-        shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / "tests/foreign/dualstack", folder / "nfs/dualstack")
-    for words in (["nic=auto"], ["sequential"]):
-        profile = (folder / "configs/soft.yaml").read_text().replace("name: soft", "name: auto")
-        (folder / "configs/auto.yaml").write_text(profile)
-        command = [sys.executable, "-m", "SCons", "-Q", "nf=dualstack", *words]
-        done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return Build(folder / "build")
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    build_programs(folder, folder / "nfs", {"auto": ["dualstack"]}, ["dualstack"])
+    return Build(folder)
 
 
 @pytest.fixture(scope="module")

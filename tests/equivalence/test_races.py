@@ -12,12 +12,15 @@ from maestro_tool import dpdk, nf, pipeline, profiles, runtime
 from maestro_tool.cache import NoCache
 from maestro_tool.canonical import write_files
 from maestro_tool.nic import load_profile
+from tests import compiling
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 #: The DPDK program around the workers, which is not needed.
 _PROGRAM = {"main", "options", "ports", "workers", "replay", "captures", "statistics", "clock"}
+
+FLAGS = ("-std=gnu11", "-O1", "-g", "-w", "-fsanitize=thread", *dpdk.RENAMES)
 
 
 def generated(name: str, strategy: str, folder: Path) -> Path:
@@ -31,16 +34,26 @@ def generated(name: str, strategy: str, folder: Path) -> Path:
     return folder
 
 
-def race(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the NF in ``folder`` under ThreadSanitizer."""
+@pytest.fixture(scope="module")
+def watched_runtime(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Objects of the runtime as it is without the DPDK program."""
+    sources = [source for source in sorted(runtime.SOURCE.glob("*.c")) if source.stem not in _PROGRAM]
+    return compiling.objects(sources, flags(), tmp_path_factory.mktemp("runtime"))
+
+
+def flags(*folders: Path) -> list[str]:
     found = dpdk.find()
-    includes = [folder / "gen", folder, runtime.INCLUDE, runtime.SOURCE, *found.include_dirs]
+    include_dirs = [*folders, runtime.INCLUDE, runtime.SOURCE, *found.include_dirs]
+    return [*FLAGS, *found.cflags, *(f"-I{path}" for path in include_dirs)]
+
+
+def race(folder: Path, objects: list[Path], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the NF in ``folder`` under ThreadSanitizer."""
     sources = [*sorted((folder / "gen").rglob("*.c")), HERE / "race_driver.c"]
-    sources += [source for source in sorted(runtime.SOURCE.glob("*.c")) if source.stem not in _PROGRAM]
     program = folder / "race"
-    command = ["gcc", "-std=gnu11", "-O1", "-g", "-w", "-fsanitize=thread", *found.cflags, *dpdk.RENAMES]
-    command += [f"-I{i}" for i in includes] + [str(s) for s in sources]
-    subprocess.run([*command, *found.libs, "-lm", "-lpthread", "-o", str(program)], check=True)
+    objects = [*compiling.objects(sources, flags(folder / "gen", folder), folder), *objects]
+    linked = ["gcc", *FLAGS, *map(str, objects), *dpdk.find().libs, "-lm", "-lpthread", "-o", str(program)]
+    subprocess.run(linked, check=True)
     environment = {**os.environ, "MAESTRO_TM": "off"}
     return subprocess.run(
         [program, *arguments], capture_output=True, text=True, check=False, env=environment, timeout=300
@@ -50,7 +63,7 @@ def race(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("name", "strategy", "arguments"),
     [
-        ("fw", "locks", ["--expire", "50"]),
+        pytest.param("fw", "locks", ["--expire", "50"], marks=pytest.mark.quick),
         ("fw", "tm", ["--expire", "50"]),
         ("pol", "locks", []),
         ("bridge", "locks", ["--expire", "50"]),
@@ -65,15 +78,17 @@ def race(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("lb", "tm", ["--expire", "50", "--backend-expire", "200"]),
     ],
 )
-def test_no_data_races(name: str, strategy: str, arguments: list[str], tmp_path: Path) -> None:
-    done = race(generated(name, strategy, tmp_path), *arguments)
+def test_no_data_races(
+    name: str, strategy: str, arguments: list[str], watched_runtime: list[Path], tmp_path: Path
+) -> None:
+    done = race(generated(name, strategy, tmp_path), watched_runtime, *arguments)
     assert done.returncode == 0, done.stderr[:3000]
     write_locks, restarts = map(int, done.stdout.split()[-2:])
     assert write_locks >= restarts > 0
 
 
 @pytest.mark.parametrize(("name", "kind"), [("fw", "DCHAIN"), ("bridge", "DCHAIN"), ("pairs", "LPM")])
-def test_unguarded_objects_are_noticed(name: str, kind: str, tmp_path: Path) -> None:
+def test_unguarded_objects_are_noticed(name: str, kind: str, watched_runtime: list[Path], tmp_path: Path) -> None:
     folder = generated(name, "locks", tmp_path)
     tables = folder / "gen" / f"{name}_parallel.c"
     text = tables.read_text()
@@ -82,5 +97,5 @@ def test_unguarded_objects_are_noticed(name: str, kind: str, tmp_path: Path) -> 
     for entry in entries:
         text = text.replace(entry, entry.replace(".guarded = true", ".guarded = false"))
     tables.write_text(text)
-    done = race(folder, "--expire", "50")
+    done = race(folder, watched_runtime, "--expire", "50")
     assert done.returncode != 0

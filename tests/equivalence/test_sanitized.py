@@ -13,6 +13,8 @@ from nf_runs import Build, Case, Results, converse, run, sequential
 from maestro_tool import dpdk, runtime
 from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.renaming import renamed_by
+from tests import compiling
+from tests.quick import one_quick
 
 FLAGS = ("-std=gnu11", "-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -23,10 +25,9 @@ PROGRAMS = [(strategy, nf) for strategy, nfs in STRATEGIES.items() for nf in nfs
 @pytest.fixture(scope="module")
 def sanitized_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runtime")
-    sources = map(str, sorted(runtime.SOURCE.glob("*.c")))
-    compiled = ["gcc", *FLAGS, *dpdk.find().cflags, *includes(), "-c", *sources]
-    subprocess.run(compiled, cwd=folder, check=True)
-    subprocess.run(["ar", "rcs", "libruntime.a", *(path.name for path in folder.glob("*.o"))], cwd=folder, check=True)
+    flags = [*FLAGS, *dpdk.find().cflags, *includes()]
+    objects = compiling.objects(sorted(runtime.SOURCE.glob("*.c")), flags, folder)
+    subprocess.run(["ar", "rcs", "libruntime.a", *(path.name for path in objects)], cwd=folder, check=True)
     return folder / "libruntime.a"
 
 
@@ -36,9 +37,10 @@ def includes(*folders: Path) -> list[str]:
 
 def sanitized(generated: Path, nf: str, library: Path, folder: Path) -> Path:
     found = dpdk.find()
-    sources = map(str, sorted((generated / "gen").rglob("*.c")))
-    command = ["gcc", *FLAGS, *found.cflags, *dpdk.RENAMES, *includes(generated / "gen", generated), *sources]
-    subprocess.run([*command, str(library), *found.libs, "-lm", "-lpthread", "-o", str(folder / nf)], check=True)
+    flags = [*FLAGS, *found.cflags, *dpdk.RENAMES, *includes(generated / "gen", generated)]
+    objects = compiling.objects(sorted((generated / "gen").rglob("*.c")), flags, folder)
+    linked = ["gcc", *FLAGS, *map(str, objects), str(library), *found.libs, "-lm", "-lpthread", "-o", str(folder / nf)]
+    subprocess.run(linked, check=True)
     return folder / nf
 
 
@@ -47,7 +49,7 @@ def sequential_results() -> Results:
     return {}
 
 
-@pytest.mark.parametrize(("strategy", "nf"), PROGRAMS, ids=lambda value: value)
+@pytest.mark.parametrize(("strategy", "nf"), one_quick(PROGRAMS, ("auto", "fw")), ids=lambda value: value)
 def test_sanitizers_report_nothing(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sanitized_runtime: Path,
     sequential_results: Results, strategy: str, nf: str,

@@ -44,7 +44,7 @@ def test_nop(build: Build, captures: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("expire_us", "max_flows"), [
     (60_000_000, 65536),  # nothing expires
-    (20_000, 65536),      # flows expire in pauses and under traffic
+    pytest.param(20_000, 65536, marks=pytest.mark.quick),  # flows expire in pauses and under traffic
     (20_000, 512),        # and the table is full most of the time
     (60_000_000, 512),    # full for ever
     (1, 1),

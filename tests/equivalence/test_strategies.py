@@ -18,11 +18,12 @@ from maestro_tool.traffic.answers import number_of
 from maestro_tool.traffic.capture import Frame, read_folder, write_captures
 from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.renaming import renamed_by
+from tests.quick import one_quick
 
 WORKERS = (2, 3, 8)
 
 MATRIX = [
-    pytest.param(strategy, nf, number, id=f"{strategy}-{nf}-{number}")
+    (strategy, nf, number)
     for strategy, nfs in STRATEGIES.items() for nf in nfs for number in range(len(PARALLEL.get(nf, ())))
 ]  # fmt: skip
 
@@ -32,7 +33,7 @@ def sequential_results() -> Results:
     return {}
 
 
-@pytest.mark.parametrize(("strategy", "nf", "number"), MATRIX)
+@pytest.mark.parametrize(("strategy", "nf", "number"), one_quick(MATRIX, ("auto", "fw", 0)))
 def test_equals_sequential(
     build: Build, tmp_path: Path, sequential_results: Results, strategy: str, nf: str, number: int
 ) -> None:

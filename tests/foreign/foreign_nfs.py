@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from maestro_tool import plan_json
+from tests import compiling
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -78,7 +79,7 @@ def build_all(folder: Path) -> None:
     said = ""
     for words in (["nic=soft"], ["sequential"]):
         command = [sys.executable, "-m", "SCons", "-Q", f"nf={names}", *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, **compiling.for_scons(), "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             pytest.fail(f"{' '.join(command[2:])}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}", pytrace=False)

@@ -17,6 +17,7 @@ from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.generate import generate
 from maestro_tool.traffic.replay import replay
 from maestro_tool.traffic.spec import TrafficSpec
+from tests import compiling
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +28,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def scons(tree: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **compiling.for_scons(), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "SCons", "-Q"]
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
 

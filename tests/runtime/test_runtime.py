@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.quick import one_quick
 from tests.runtime.toolchain import HERE, Toolchain
 
 #: Test program -> other files it is linked with.
@@ -34,7 +35,7 @@ def built(toolchain: Toolchain, name: str) -> Path:
     return toolchain.link(name, *parts)
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", one_quick(PROGRAMS, "test_map"))
 def test_c(toolchain: Toolchain, name: str) -> None:
     done = subprocess.run(
         [built(toolchain, name)], capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=120

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from maestro_tool import runtime
+from tests import compiling
+from tests.quick import one_quick
 from tests.runtime.test_runtime import ENVIRONMENT, PROGRAMS
 from tests.runtime.toolchain import HERE, STRICT, Toolchain, pkg_config
 
@@ -83,23 +85,27 @@ MUTATIONS = {
 
 
 def mutated(mutation: Mutation, folder: Path) -> Path:
-    """A copy of the runtime with the mutation in it."""
-    for part in ("src", "include"):
-        shutil.copytree(runtime.RUNTIME / part, folder / part)
-    file = folder / mutation.file
-    text = file.read_text()
+    """A folder with the mutated file at its place: alone, or among copies of the headers, which include each other."""
+    if mutation.file.startswith("include/"):
+        shutil.copytree(runtime.INCLUDE, folder / "include")
+    text = (runtime.RUNTIME / mutation.file).read_text()
     assert mutation.old in text, "the mutation found nothing to change"
+    file = folder / mutation.file
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text.replace(mutation.old, mutation.new))
     return folder
 
 
-def build(root: Path, test: str, folder: Path, libraries: list[str], *flags: str) -> Path:
-    """The C test on the runtime in ``root``: of its sources only what was changed, and what sees changed headers."""
+def build(root: Path, test: str, folder: Path, changed: list[Path], libraries: list[Path], *flags: str) -> Path:
+    """The C test on the runtime with what is in ``root`` instead; compiled are its sources and what was changed."""
     program = folder / test
-    sources = [*(HERE / f"{part}.c" for part in (test, *PROGRAMS[test])), *libraries]
-    words = ["gcc", *STRICT, "-O1", "-g", "-w", *flags, f"-I{root}/include", f"-I{root}/src", f"-I{HERE}"]
-    words += [*pkg_config("--cflags"), *map(str, sources), *pkg_config("--libs"), "-lpthread", "-o", str(program)]
-    subprocess.run(words, check=True)
+    own = [*STRICT, "-O1", "-g", "-w", *flags]
+    sources = [*(HERE / f"{part}.c" for part in (test, *PROGRAMS[test])), *changed]
+    folders = [root / "include", root / "src", runtime.INCLUDE, runtime.SOURCE, HERE]
+    includes = [f"-I{path}" for path in folders if path.exists()]
+    objects = compiling.objects(sources, [*own, *includes, *pkg_config("--cflags")], folder)
+    linked = ["gcc", *own, *map(str, [*objects, *libraries]), *pkg_config("--libs"), "-lpthread", "-o", str(program)]
+    subprocess.run(linked, check=True)
     return program
 
 
@@ -109,15 +115,15 @@ def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", MUTATIONS)
+@pytest.mark.parametrize("name", one_quick(MUTATIONS, "uses not undone"))
 def test_mutation_is_noticed(name: str, plain: Toolchain, tmp_path: Path) -> None:
     mutation = MUTATIONS[name]
     root = mutated(mutation, tmp_path / "runtime")
     # The changed file comes before the library, which has the same symbols; a changed header is in the NF of the test.
-    changed = [str(root / mutation.file)] if mutation.file.endswith(".c") else []
+    changed = [root / mutation.file] if mutation.file.endswith(".c") else []
     if mutation.test == "test_transactions":
         changed = []  # it includes the file
-    program = build(root, mutation.test, tmp_path, [*changed, str(plain.folder / "libruntime.a")])
+    program = build(root, mutation.test, tmp_path, changed, [plain.folder / "libruntime.a"])
     assert run(program).returncode != 0
 
 
@@ -126,8 +132,9 @@ _PROGRAM = {"main", "options", "ports", "workers", "replay", "captures", "statis
 
 
 def races(root: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    sources = [str(s) for s in sorted((root / "src").glob("*.c")) if s.stem not in _PROGRAM]
-    return run(build(root, "test_sharing", folder, sources, "-fsanitize=thread"), "threads")
+    sources = [s for s in sorted(runtime.SOURCE.glob("*.c")) if s.stem not in _PROGRAM]
+    sources = [root / "src" / s.name if (root / "src" / s.name).exists() else s for s in sources]
+    return run(build(root, "test_sharing", folder, sources, [], "-fsanitize=thread"), "threads")
 
 
 def test_no_data_races(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ STRICT = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Dd_addr=dst_addr", "-Ds
 VARIANTS = {"plain": ["-O3"], "sanitized": ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]}
 
 
+@cache
 def pkg_config(question: str) -> list[str]:
     if shutil.which("pkg-config") is None:
         pytest.skip("pkg-config is not installed")
@@ -42,16 +44,8 @@ class Toolchain:
     def link(self, name: str, *objects: Path) -> Path:
         target = self.folder / name
         library = self.folder / "libruntime.a"
-        words = [
-            "gcc",
-            *VARIANTS[self.variant],
-            "-o",
-            str(target),
-            *map(str, objects),
-            str(library),
-            *pkg_config("--libs"),
-        ]
-        subprocess.run([*words, "-lpthread"], check=True)
+        words = ["gcc", *VARIANTS[self.variant], *map(str, objects), str(library), *pkg_config("--libs"), "-lpthread"]
+        subprocess.run([*words, "-o", str(target)], check=True)
         return target
 
 

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import compiling
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -39,7 +41,7 @@ class Tree:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MAESTRO_")}
         done = subprocess.run(
             [sys.executable, "-m", *words],
-            cwd=self.root, env={**kept, "PYTHONPATH": str(ROOT), **environment},
+            cwd=self.root, env={**kept, **compiling.for_scons(), "PYTHONPATH": str(ROOT), **environment},
             capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert "Traceback" not in done.stderr + done.stdout, done.stderr

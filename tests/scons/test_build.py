@@ -11,6 +11,7 @@ from scons_tree import Tree
 from maestro_tool.scons import mistakes
 
 
+@pytest.mark.quick
 def test_builds_then_has_nothing_to_do(tree: Tree) -> None:
     result = tree.built("nf=nop", "nic=soft", "-j2")
     assert {"ANALYSE build/analysis/nop/analysis.json", "LINK build/soft/nop/nop"} <= set(result.steps)
@@ -85,6 +86,7 @@ def test_no_absolute_paths_in_artifacts(firewall: Tree) -> None:
             assert str(firewall.root) not in (firewall.root / "build" / name).read_text(), name
 
 
+@pytest.mark.quick
 def test_plan_of_the_firewall(firewall: Tree) -> None:
     plan = json.loads((firewall.root / "build/soft/fw/plan.json").read_text())
     assert (plan["schema"], plan["nf"], plan["nic"]) == ("maestro-plan/1", "fw", "soft")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from scons_tree import ROOT, Tree
 
+from tests import compiling
+
 
 def test_an_empty_folder_becomes_a_repository(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
@@ -20,7 +22,6 @@ def test_an_empty_folder_becomes_a_repository(tmp_path: Path) -> None:
     assert "limiter" in tree.built("-h").out
 
 
-@pytest.mark.slow
 def test_its_own_test_passes_and_can_fail(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     assert tree.maestro("new", "limiter").status == 0
@@ -36,7 +37,7 @@ def test_its_own_test_passes_and_can_fail(tmp_path: Path) -> None:
 def own_test(tree: Tree) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "nfs/limiter/test_limiter.py"],
-        cwd=tree.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        cwd=tree.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **compiling.for_scons()},
         capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from manifest import ROOT, committed
 
+from tests import compiling
+
 SCONSTRUCT = """
 env = Environment(tools=["default", "maestro"], toolpath=[PyPackageDir("maestro_tool.scons.site_tools")])
 nodes = env.Parallelize("bridge", Glob("src/*.c"), NIC="soft", NF_ARGS=[], PORTS=2)
@@ -44,6 +46,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+@pytest.mark.quick
 def test_wheel_is_pure_and_complete(wheel: Path) -> None:
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -82,7 +85,6 @@ def tutorial_commands() -> list[str]:
     return re.findall(r"^    ((?:scons|maestro|python|sed) .*)$", text, re.M)
 
 
-@pytest.mark.slow
 def test_every_command_of_the_tutorial_in_an_empty_folder(python: Path, tmp_path: Path) -> None:
     commands = tutorial_commands()
     assert len(commands) >= 13 and commands[0] == "maestro new limiter"
@@ -100,6 +102,7 @@ def test_every_command_of_the_tutorial_in_an_empty_folder(python: Path, tmp_path
 
 def _run(words: list[object], cwd: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MAESTRO_CACHE")}
+    environment |= compiling.for_scons()
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # where ninja is
     done = subprocess.run(
         [str(w) for w in words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False

@@ -8,7 +8,8 @@ from pathlib import Path
 from maestro_tool import forms
 from maestro_tool.frontend import load_program
 from maestro_tool.sharding import derive_plan
-from maestro_tool.sharding.bits import show_field
+from maestro_tool.sharding.facts.bits import show_field
+from maestro_tool.sharding.outcome import words
 from maestro_tool.sharding.plan import ShardingPlan
 from maestro_tool.symex import Limits, analyse
 
@@ -100,9 +101,10 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_
 
 @dataclass(frozen=True)
 class Result:
-    """``treatments``: of each object that packets touch, by name; ``ranged``: names of ranged allocators."""
+    """``said``: the obstacles in words.  ``treatments``: of each object that packets touch, by name; ``ranged``: names of ranged allocators."""
 
     plan: ShardingPlan
+    said: tuple[words.Said, ...]
     constraints: set[tuple[int, int, tuple[tuple[str, str], ...]]]
     rules: set[str | None]
     texts: str
@@ -121,11 +123,13 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
     plan = derive_plan(analysis)
     names = {o.id: o.name for o in analysis.objects}
     assert forms.read(ShardingPlan, forms.write(ShardingPlan, plan)) == plan
+    said = tuple(words.obstacle(analysis, o) for o in plan.obstacles)
     return Result(
         plan,
+        said,
         {(*c.ports, tuple((show_field(a), show_field(b)) for a, b in c.equal)) for c in plan.constraints},
         {o.rule for o in plan.obstacles},
-        " / ".join(o.text for o in plan.obstacles),
+        " / ".join(o.text for o in said),
         {names[d.object]: d.treatment for d in plan.decisions if d.read or d.written},
         {names[d.object] for d in plan.decisions if d.ranged},
         {r.kind for r in plan.relaxations},

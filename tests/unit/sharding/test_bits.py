@@ -2,7 +2,7 @@
 
 from maestro_tool.expr.nodes import binary, concat, const, extract, zext
 from maestro_tool.expr.symbols import packet_byte
-from maestro_tool.sharding.bits import PacketBit, origins, pair_fields, show_field
+from maestro_tool.sharding.facts.bits import PacketBit, origins, pair_fields, show_field
 from maestro_tool.sharding.plan import FieldBits
 
 BYTE = [packet_byte(i) for i in range(64)]

@@ -59,7 +59,7 @@ def test_constants_that_no_hashed_field_selects_are_r4(tmp_path, key):
     r = plan_of(tmp_path, PORT + f"(void)p; touch_ip({key}, now);")
     assert not r.plan.shardable and r.rules == {"R4"}
     assert "ip_table.map is keyed by a constant, whatever the packet's addresses and ports are" in r.texts
-    assert {o.remedy for o in r.plan.obstacles} == {"let an IP address or a port name the entry, too"}
+    assert {o.remedy for o in r.said} == {"let an IP address or a port name the entry, too"}
 
 
 def test_fields_that_a_frame_may_not_have_select_nothing(tmp_path):
@@ -76,7 +76,7 @@ def test_a_few_keys_do_not_spoil_what_others_part(tmp_path):
     assert r.constraints == {(0, 0, same("src_ip", "src_port"))} and r.rules == {"R4"}
     assert "ip_table.map is keyed by constants, of which dst_port selects one" in r.texts
     remedy = "beside the constant, put what names entries of ip_port_table.map into its key"
-    assert {o.remedy for o in r.plan.obstacles} == {remedy}
+    assert {o.remedy for o in r.said} == {remedy}
 
 
 def test_a_key_with_a_constant_and_what_names_other_state(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from small_nfs import plan_of, same
 
 from maestro_tool.sharding.plan import Constraint, FieldBits
-from maestro_tool.sharding.rules import subsume
+from maestro_tool.sharding.rules.subsumption import subsume
 
 FROM_LAN = "if (ports == NULL || device != 0) return device;"
 

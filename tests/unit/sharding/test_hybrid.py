@@ -103,8 +103,8 @@ def test_of_two_that_cannot_both_be_sharded_the_first_allocated_is(tmp_path):
         r = plan_of(tmp_path, WAN_TCP_UDP + R3.format(one, other))
         assert r.named("sharded") == IP and r.named("shared") == IP_PORT
         assert r.constraints == {(0, 0, same(one.replace("addr", "ip")))}
-        [o] = r.plan.obstacles
-        assert o.rule == "R3" and {"src_ip", "dst_ip"} <= set(o.fields) and len(o.locs) >= 2 and o.remedy
+        [o], [said] = r.plan.obstacles, r.said
+        assert o.rule == "R3" and {"src_ip", "dst_ip"} <= set(said.fields) and len(o.locs) >= 2 and said.remedy
 
 
 def test_or_the_one_with_more_objects(tmp_path):

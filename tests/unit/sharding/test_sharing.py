@@ -11,7 +11,7 @@ from small_nfs import PRELUDE
 import maestro_tool
 from maestro_tool.frontend import load_program
 from maestro_tool.sharding import derive_plan
-from maestro_tool.sharding.sharing import MOST_RESTORED, Sharing, everything_shared, shares, sharing
+from maestro_tool.sharding.outcome.sharing import MOST_RESTORED, Sharing, everything_shared, shares, sharing
 from maestro_tool.symex import Limits, analyse
 from maestro_tool.symex.callpath import Analysis
 

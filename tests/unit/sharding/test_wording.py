@@ -6,7 +6,7 @@ import pytest
 from small_nfs import plan_of
 
 from maestro_tool.expr.symbols import packet_byte
-from maestro_tool.sharding.wording import expression, sentence
+from maestro_tool.sharding.outcome.constraint_words import expression, sentence
 
 FROM_LAN = "if (ports == NULL || device != 0) return device;"
 
@@ -59,5 +59,6 @@ def test_prefixes_in_conflicts(tmp_path):
         "if (ports == NULL || device != 0) return device;"
         "touch_ip(rte_be_to_cpu_32(ip->src_addr) >> 8, now); touch_ip_port(ip->dst_addr, ports->dst_port, now);"
     )
-    [obstacle] = [o for o in plan_of(tmp_path, body).plan.obstacles if o.rule == "R3"]
-    assert "(src_ip/24) = port 0 (src_ip/24)" in obstacle.text
+    r = plan_of(tmp_path, body)
+    [said] = [said for said, o in zip(r.said, r.plan.obstacles, strict=True) if o.rule == "R3"]
+    assert "(src_ip/24) = port 0 (src_ip/24)" in said.text

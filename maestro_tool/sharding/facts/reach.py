@@ -14,7 +14,7 @@ from maestro_tool.solver import BUDGETS, Context, connected
 from maestro_tool.symex import ASSUMPTIONS
 from maestro_tool.symex.callpath import Analysis
 
-#: Ways in which frames come to one place that are told apart (`Reach.told`).
+#: Ways in which frames come to one place that are told apart (`Reach.known_of_fields`).
 _MOST_WAYS = 64
 
 
@@ -75,7 +75,7 @@ class Reach:
             self._families[condition] = 6 if not another and self.always([path], self._ipv6) else 4
         return self._families[condition]
 
-    def told(self, paths: Iterable[int], family: Family) -> Expr:
+    def known_of_fields(self, paths: Iterable[int], family: Family) -> Expr:
         """What the paths' conditions say of hashable fields: true of every frame that takes one of ``paths``.
 
         Nothing is said of fields that such a frame may not have.

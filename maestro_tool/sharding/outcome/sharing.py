@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import NOW, Produced
 from maestro_tool.operations.row import Effect, Role
-from maestro_tool.sharding.access import is_map_get
-from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
+from maestro_tool.sharding.facts.access import is_map_get
+from maestro_tool.sharding.plan import Because, ObjectDecision, ShardingPlan
 from maestro_tool.symex.callpath import Analysis, CallPath, Event, uses
 
 #: Leading bytes of a frame that the runtime can put back (MAESTRO_MAX_RESTORE in maestro_sharing.h).
@@ -56,9 +56,9 @@ def everything_shared(plan: ShardingPlan) -> ShardingPlan:
 def _shared(decision: ObjectDecision) -> ObjectDecision:
     if not decision.written:
         return decision
-    reason = decision.reason if decision.treatment == "shared" else "all that packets write is shared"
-    rule = decision.rule if decision.treatment == "shared" else None
-    return replace(decision, treatment="shared", rule=rule, reason=reason, split=False, ranged=False)
+    if decision.treatment == "shared":
+        return replace(decision, split=False, ranged=False)
+    return replace(decision, treatment="shared", rule=None, because=Because.ALL_SHARED, split=False, ranged=False)
 
 
 def sharing(analysis: Analysis, plan: ShardingPlan) -> Sharing:

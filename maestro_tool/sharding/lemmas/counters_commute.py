@@ -1,6 +1,11 @@
-"""Counters that packets add to and none reads: adding commutes, so each core may count for itself.
+"""Counters commute and are unobserved: what packets only add to, and none reads, each core may count for itself.
 
 A counter is a variable, or a vector whose entries packets choose (by their protocol, say).
+
+Requires: all operands of operations are in their events.
+Ensures: every store to a counter adds to what was there something that no state decides, and what was there goes
+nowhere else: no verdict, frame, key or other object depends on it.  So the sum of the cores' counters is the sequential
+NF's, and nothing but that sum could tell.
 """
 
 from __future__ import annotations
@@ -11,8 +16,8 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, sym, symbols
 from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations.row import Effect, Entries
-from maestro_tool.sharding.access import Access
-from maestro_tool.sharding.homes import stored_bytes
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.key_places import stored_bytes
 from maestro_tool.symex.callpath import Analysis, CallPath, uses
 
 #: Kinds of objects that may be counters.

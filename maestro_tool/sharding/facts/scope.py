@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maestro_tool.operations.row import Effect, ObjectKind
-from maestro_tool.sharding.access import Access
-from maestro_tool.sharding.homes import Homes
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.key_places import KeyPlaces
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 
@@ -14,11 +14,11 @@ from maestro_tool.symex.callpath import Analysis, CallPath, Event
 class Scope:
     """``objects``: those that packets write and that shall be sharded; ``touched``: the accesses to them.
 
-    Of objects that belong together (`fate.py`) either all are in a scope or none is.
+    Of objects that belong together (`groups.py`) either all are in a scope or none is.
     """
 
     analysis: Analysis
-    homes: Homes
+    places: KeyPlaces
     objects: frozenset[int]
     touched: tuple[Access, ...]
 

@@ -17,14 +17,13 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import substitute, symbols
 from maestro_tool.expr.symbols import Produced, is_packet_byte, placeholder
 from maestro_tool.operations.row import Effect, Entries
-from maestro_tool.sharding import rules
-from maestro_tool.sharding.access import Access
-from maestro_tool.sharding.homes import stored_bytes
-from maestro_tool.sharding.plan import Constraint, Obstacle
-from maestro_tool.sharding.reach import Reach
-from maestro_tool.sharding.rules import Side
-from maestro_tool.sharding.scope import Scope
-from maestro_tool.sharding.slots import Prover
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.blocks import Prover
+from maestro_tool.sharding.facts.key_places import stored_bytes
+from maestro_tool.sharding.facts.reach import Reach
+from maestro_tool.sharding.facts.scope import Scope
+from maestro_tool.sharding.plan import Code, Constraint, Obstacle
+from maestro_tool.sharding.rules.key_equality import Side, key_equality, outside_view
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 
@@ -32,21 +31,21 @@ from maestro_tool.symex.callpath import Analysis, CallPath, Event
 class Interchange:
     """R5 for the entries of one allocator: what it asks for, and the accesses that it is about.
 
-    ``refusal``: why the rule does not apply to these, and where.
+    ``refusal``: why the rule does not apply to these.
     """
 
     dchain: int
     accesses: frozenset[Access]
     found: tuple[Constraint | Obstacle, ...] = ()
-    refusal: tuple[str, int] | None = None
+    refusal: Obstacle | None = None
 
 
 class _RefusalError(Exception):
     """The rule does not apply."""
 
-    def __init__(self, reason: str, loc: int) -> None:
-        super().__init__(reason)
-        self.reason, self.loc = reason, loc
+    def __init__(self, code: Code, loc: int) -> None:
+        super().__init__(code)
+        self.code, self.loc = code, loc
 
 
 def interchanges(scope: Scope, reach: Reach, prover: Prover) -> Iterable[Interchange]:
@@ -61,7 +60,7 @@ def interchanges(scope: Scope, reach: Reach, prover: Prover) -> Iterable[Interch
             found = tuple(dict.fromkeys(_apply(scope, reach, prover, dchain, accesses)))
             yield Interchange(dchain, frozenset(accesses), found)
         except _RefusalError as refused:
-            yield Interchange(dchain, frozenset(accesses), (), (refused.reason, refused.loc))
+            yield Interchange(dchain, frozenset(accesses), (), Obstacle(refused.code, (dchain,), (refused.loc,)))
 
 
 def _allocators(scope: Scope) -> dict[int, int]:
@@ -71,8 +70,8 @@ def _allocators(scope: Scope) -> dict[int, int]:
         if a.how == "fresh":
             found[a.object].add(a.through if a.stride == 1 else None)
         elif a.how == "via map":
-            home = scope.homes.index_map(a.through)
-            found[a.object].add(home.dchain if home is not None and a.stride == 1 else None)
+            place = scope.places.index_map(a.through)
+            found[a.object].add(place.dchain if place is not None and a.stride == 1 else None)
     return {obj: next(iter(chains)) for obj, chains in found.items() if len(chains) == 1 and None not in chains}  # type: ignore[misc]
 
 
@@ -88,7 +87,7 @@ def _apply(
         question = _question(path, sorted(mine, key=lambda a: a.event), dchain)
         if not path.events[question].result:
             if _more(path, question) is not None:
-                raise _RefusalError("more happens where the index is not in use", path.events[question].loc)
+                raise _RefusalError(Code.NOT_IN_USE_DOES_MORE, path.events[question].loc)
             continue
         outcomes = {_outcome(twin, question) for twin in _absent_twins(scope.analysis, path, question)}
         alike = None not in outcomes and outcomes == {_outcome(path, question)}
@@ -97,9 +96,9 @@ def _apply(
             continue  # a mismatch: as if the index were not in use
         compared = _compared(path, question, prover)
         if not compared and alike and more is not None:
-            raise _RefusalError("a packet that does not match what the entry holds changes state", more.loc)
+            raise _RefusalError(Code.MISMATCH_CHANGES_STATE, more.loc)
         if not compared:
-            raise _RefusalError("the entry is used without comparing what it holds with the packet", path.loc)
+            raise _RefusalError(Code.NOT_COMPARED, path.loc)
         yield from contents.constraints(reach, number, compared)
 
 
@@ -116,11 +115,11 @@ def _question(path: CallPath, accesses: list[Access], dchain: int) -> int:
     """The event that asks whether the index is in use; all other accesses must come after it and use that index."""
     first = path.events[accesses[0].event]
     if first.op.effect is not Effect.ASK or first.objects != (dchain,) or first.result is None:
-        raise _RefusalError("it is not checked first whether the index is in use", first.loc)
+        raise _RefusalError(Code.NOT_ASKED_FIRST, first.loc)
     for a in accesses:
         e = path.events[a.event]
         if e.index is not first.index:
-            raise _RefusalError("one packet names entries by different indices", e.loc)
+            raise _RefusalError(Code.DIFFERENT_INDICES, e.loc)
     return accesses[0].event
 
 
@@ -151,7 +150,7 @@ def _absent_twins(analysis: Analysis, path: CallPath, question: int) -> list[Cal
         and p.condition[:length] == path.condition[:length]
     ]
     if not twins:
-        raise _RefusalError("no path handles an index that is not in use", asked.loc)
+        raise _RefusalError(Code.NO_PATH_NOT_IN_USE, asked.loc)
     return twins
 
 
@@ -201,7 +200,7 @@ class _Contents:
             for e in path.events:
                 if e.op.effect is Effect.ALLOCATE and e.objects == (dchain,) and e.result:
                     if number in self._fresh:
-                        raise _RefusalError("a packet allocates more than one index", e.loc)
+                        raise _RefusalError(Code.SEVERAL_ALLOCATED, e.loc)
                     self._fresh[number], self._locs[number] = {}, e.loc
         for a in scope.touched:
             if a.op.effect is not Effect.WRITE:
@@ -222,10 +221,10 @@ class _Contents:
         for writer, loc in sorted(self._locs.items()):
             name = tuple(self._stored(path, stored, writer) for stored, _ in compared)
             side = Side(self._analysis.paths[writer], name, reach.classes([writer]), loc, reach.family(writer))
-            result = rules.key_equality(self._analysis, vectors[0], side, reader)
+            result = key_equality(vectors[0], side, reader)
             if isinstance(result, Constraint):
                 first, second = (writer, number) if side.port <= reader.port else (number, writer)
-                yield from rules.outside_view(reach, result, ({first}, {second}), self._analysis.objects[vectors[0]])
+                yield from outside_view(reach, result, ({first}, {second}), vectors[0])
                 result = replace(result, rule="R5", objects=tuple(vectors))
             if result is not None:
                 yield result
@@ -239,7 +238,7 @@ class _Contents:
             assert event is not None and isinstance(made, Produced) and isinstance(made.part, int)
             place = (event.objects[0], made.part)
             if place not in self._fresh[writer]:
-                raise _RefusalError("what is compared is not stored whenever an index is allocated", self._locs[writer])
+                raise _RefusalError(Code.COMPARED_NOT_STORED, self._locs[writer])
             changed = place in self._changed
             values[s] = placeholder(f"changed.{place[0]}", place[1], 8) if changed else self._fresh[writer][place]
         return substitute(expression, values)

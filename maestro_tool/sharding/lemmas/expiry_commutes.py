@@ -1,43 +1,46 @@
-"""Entries must grow old alike on all cores.
+"""Expiry commutes: entries grow old alike on all cores.
 
 Sequentially, any packet expires entries for all; on its own core, an entry is only expired by that core's packets.
 Nobody can tell as long as every packet expires, with one bound, before it looks - and as long as entries are as old as
-the list of the dchain says, that is, used at the time of the packet.  The same holds for sketches.
+the list of the allocator says, that is, used at the time of the packet.  The same holds for sketches.
+
+Requires: names are total; time does not go backwards on a core.
+Ensures: whether an entry is there when a packet looks depends on its age at the packet's time alone, not on which
+packets came before.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import NOW, is_option
 from maestro_tool.operations.row import Effect, Entries, Operation, Role
-from maestro_tool.sharding.access import Access
-from maestro_tool.sharding.plan import Obstacle
-from maestro_tool.sharding.scope import Scope
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.scope import Scope
+from maestro_tool.sharding.lemmas.question import Question
+from maestro_tool.sharding.plan import Code, Obstacle
 
 
-def obstacles(scope: Scope) -> Iterable[Obstacle]:
+def obstacles(q: Question) -> Iterator[Obstacle]:
+    scope = q.scope
     groups: dict[int, set[int]] = defaultdict(set)  # dchain or sketch -> objects whose entries its expiry ends
     bounds: dict[int, dict[Expr, int]] = defaultdict(dict)
     for _, e in scope.events(Effect.EXPIRE):
         if _ends_old(e.op) and e.value is not None:
-            groups[e.objects[0]] |= set(e.objects) | scope.homes.maps(e.objects[0])
+            groups[e.objects[0]] |= set(e.objects) | scope.places.maps(e.objects[0])
             bounds[e.objects[0]].setdefault(e.value, e.loc)
     for obj, found in bounds.items():
         if len(found) > 1:
-            text = f"{scope.name(obj)} is expired with different time limits"
-            yield Obstacle(None, text, (obj,), tuple(found.values()), remedy="expire with one time limit")
+            yield Obstacle(Code.SEVERAL_TIME_LIMITS, (obj,), tuple(found.values()))
         for bound, loc in found.items():
             if not _is_age(bound):
-                text = f"the time limit for {scope.name(obj)} is not the packet's time less an option"
-                yield Obstacle(None, text, (obj,), (loc,), remedy="expire what is older than now less an option")
+                yield Obstacle(Code.TIME_LIMIT_NO_AGE, (obj,), (loc,))
     for e in (e for p in scope.analysis.paths for e in p.events if e.op.slots(Role.AGES)):
         if e.objects[0] in bounds and not all(t is NOW for t in e.operands_with(Role.AGES)):
-            text = f"an entry of {scope.name(e.objects[0])} is given another age than the packet's time"
-            yield Obstacle(None, text, (e.objects[0],), (e.loc,), remedy="pass the now that nf_process was given")
+            yield Obstacle(Code.AGE_NOT_NOW, (e.objects[0],), (e.loc,))
     yield from _late_expiry(scope, groups, bounds)
 
 
@@ -58,7 +61,7 @@ def _is_age(bound: Expr) -> bool:
     return _is_age(left) and all(map(is_option, symbols(right)))
 
 
-def _late_expiry(scope: Scope, groups: dict[int, set[int]], bounds: dict[int, dict[Expr, int]]) -> Iterable[Obstacle]:
+def _late_expiry(scope: Scope, groups: dict[int, set[int]], bounds: dict[int, dict[Expr, int]]) -> Iterator[Obstacle]:
     by_path: dict[int, list[Access]] = defaultdict(list)
     for a in scope.touched:
         by_path[a.path].append(a)
@@ -71,17 +74,12 @@ def _late_expiry(scope: Scope, groups: dict[int, set[int]], bounds: dict[int, di
             for dchain, members in groups.items():
                 followed = a.object in members or _chain_of(scope, a) == dchain
                 if followed and dchain not in expired:
-                    text = (
-                        f"{scope.name(a.object)} is accessed before old entries of {scope.name(dchain)} are expired: "
-                        "other cores would see entries for longer"
-                    )
                     locs = (a.loc, next(iter(bounds[dchain].values())))
-                    remedy = "expire first thing for every packet"
-                    yield Obstacle(None, text, (a.object, dchain), locs, remedy=remedy)
+                    yield Obstacle(Code.EXPIRED_LATE, (a.object, dchain), locs)
 
 
 def _chain_of(scope: Scope, a: Access) -> int | None:
     if a.how == "fresh":
         return a.through
-    home = scope.homes.index_map(a.through) if a.how == "via map" else None
-    return home.dchain if home is not None else None
+    place = scope.places.index_map(a.through) if a.how == "via map" else None
+    return place.dchain if place is not None else None

@@ -5,12 +5,14 @@ that are reached by those indices.  Either each core has all of them for itself,
 from __future__ import annotations
 
 from maestro_tool.operations.row import Effect
-from maestro_tool.sharding.access import Access
-from maestro_tool.sharding.homes import Homes, put_index
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.key_places import KeyPlaces, put_index
 from maestro_tool.symex.callpath import Analysis
 
 
-def groups(analysis: Analysis, written: set[int], accesses: list[Access], homes: Homes) -> dict[int, frozenset[int]]:
+def groups(
+    analysis: Analysis, written: set[int], accesses: list[Access], places: KeyPlaces
+) -> dict[int, frozenset[int]]:  # fmt: skip
     """For each object that packets write the group that it is in."""
     parent = {obj: obj for obj in written}
 
@@ -39,8 +41,8 @@ def groups(analysis: Analysis, written: set[int], accesses: list[Access], homes:
                 join((*e.objects, dchain))
     for obj in analysis.objects:
         join((obj.id, *obj.key_vectors))
-    for m, home in homes.of.items():
-        join((m, home.vector, home.dchain))
+    for m, place in places.of.items():
+        join((m, place.vector, place.dchain))
     members: dict[int, set[int]] = {}
     for x in parent:
         members.setdefault(root(x), set()).add(x)

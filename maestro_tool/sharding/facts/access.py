@@ -16,7 +16,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import is_option, is_packet_byte
 from maestro_tool.operations.row import Effect, Entries, Operation
-from maestro_tool.sharding.slots import Prover, block_of
+from maestro_tool.sharding.facts.blocks import Prover, block_of
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 How = Literal["key", "via map", "fresh", "whole", "maintenance", "unknown"]

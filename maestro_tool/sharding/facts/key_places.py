@@ -1,0 +1,210 @@
+"""Where the keys of maps live: a map stores pointers to its keys, which must lie in entries of a vector.
+
+An *index map* is a map all of whose values are the fresh indices at which its keys lie.  A map whose keys lie in blocks
+of entries, ``index * stride + offset``, has as many keys per index as it likes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import extract, symbols
+from maestro_tool.operations.row import Effect
+from maestro_tool.sharding.facts.access import is_map_get, owner, strip_extension
+from maestro_tool.sharding.facts.blocks import Prover
+from maestro_tool.sharding.facts.reach import IndexConditions
+from maestro_tool.sharding.plan import Code, Obstacle
+from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """Where a map's keys live: entries of ``vector`` at indices of ``dchain``, ``stride`` entries per index.
+
+    ``index_map``: the map's values are those indices.
+    """
+
+    vector: int
+    dchain: int
+    stride: int
+    index_map: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlaces:
+    """``of``: by map; a map that is ``refused`` has none."""
+
+    of: dict[int, KeyPlace]
+    refused: tuple[Obstacle, ...]
+
+    def maps(self, dchain: int) -> set[int]:
+        return {m for m, place in self.of.items() if place.dchain == dchain}
+
+    def index_map(self, m: int | None) -> KeyPlace | None:
+        place = self.of.get(m) if m is not None else None
+        return place if place is not None and place.index_map else None
+
+    def source(self, path: CallPath, s: Expr) -> int | None:
+        """The dchain that symbol ``s`` of ``path`` is an index of: fresh, or the value of an index map."""
+        origin = path.producer(s)
+        if origin is not None and origin.op.effect is Effect.ALLOCATE:
+            return origin.objects[0]
+        place = self.index_map(origin.objects[0]) if origin is not None and is_map_get(origin) else None
+        return place.dchain if place is not None else None
+
+
+def key_places(analysis: Analysis, prover: Prover) -> KeyPlaces:
+    """The place of the keys of each map that packets fill; an obstacle for each map whose keys have none."""
+    puts = [
+        (path, n, e)
+        for path in analysis.paths
+        for n, e in enumerate(path.events)
+        if is_map_put(e)
+    ]  # fmt: skip
+    filled = {o.id for o in analysis.objects if o.kind == "map" and o.filled}
+    locs = {e.objects[0]: e.loc for _, _, e in puts}
+    plain = _agree({m: _found(analysis, puts, m, KeyPlaces({}, ()), prover) for m in _maps(puts)}, locs)
+    # Blocks belong to indices, so the index maps must be known before them.
+    known = KeyPlaces({m: place for m, place in plain.of.items() if m not in filled}, ())
+    rest = {m: _found(analysis, puts, m, known, prover) for m in _maps(puts) if m not in plain.of}
+    blocks = _agree(rest, locs)
+    of = {m: place for m, place in (known.of | blocks.of).items() if m not in filled}
+    return KeyPlaces(of, blocks.refused)
+
+
+_Put = tuple[CallPath, int, Event]
+
+
+def _maps(puts: list[_Put]) -> list[int]:
+    return sorted({e.objects[0] for _, _, e in puts})
+
+
+def _found(
+    analysis: Analysis, puts: list[_Put], m: int, known: KeyPlaces, prover: Prover
+) -> list[KeyPlace | Obstacle]:
+    """For each put into map ``m`` the place of the key, or why it has none."""
+    return [_place(analysis, path, n, e, known, prover) for path, n, e in puts if e.objects[0] == m]
+
+
+def _agree(found: dict[int, list[KeyPlace | Obstacle]], locs: dict[int, int]) -> KeyPlaces:
+    """Maps all of whose keys have one kind of place; ``locs``: of the last put into each."""
+    of: dict[int, KeyPlace] = {}
+    refused: list[Obstacle] = []
+    for m, places in found.items():
+        reasons = [why for why in places if isinstance(why, Obstacle)]
+        known = [place for place in places if isinstance(place, KeyPlace)]
+        kinds = {replace(place, index_map=False) for place in known}
+        if len(kinds) > 1:
+            reasons.append(Obstacle(Code.KEYS_IN_DIFFERENT_VECTORS, (m,), (locs[m],)))
+        if reasons:
+            refused += dict.fromkeys(reasons)
+        else:
+            of[m] = replace(next(iter(kinds)), index_map=all(place.index_map for place in known))
+    return KeyPlaces(of, tuple(refused))
+
+
+def _place(
+    analysis: Analysis, path: CallPath, number: int, put: Event, known: KeyPlaces, prover: Prover
+) -> KeyPlace | Obstacle:  # fmt: skip
+    """Where a key lies that is put; or why that is no place that keeps it."""
+    if put.key is None:
+        return _refused(Code.MAP_KEYS_UNKNOWN, put)
+    if put.key_home is None:
+        return _refused(Code.KEY_NOT_IN_VECTOR, put)
+    vector, index = put.key_home
+    base, stride = owner(path, put, index, None, prover)
+    dchain = allocated_by(path, base) if base is not None else None
+    if dchain is None and base is not None and stride > 1:
+        dchain = known.source(path, base)
+    if dchain is None:
+        return _refused(Code.KEY_NOT_AT_FRESH_INDEX, put)
+    if not holds_key(analysis, path, put, vector, index):
+        return _refused(Code.KEY_NOT_WRITTEN, put, vector)
+    earlier = [e for e in path.events[:number] if e.objects == put.objects]
+    if not any(is_map_get(e) and e.result is False and same(e.key, put.key) for e in earlier):
+        return _refused(Code.KEY_NOT_LOOKED_UP, put)
+    if any(map(is_map_put, earlier)):
+        return _refused(Code.SEVERAL_KEYS_PUT, put)
+    at_index = put.value is not None and strip_extension(put.value) is strip_extension(index)
+    if stride > 1 and not at_index:
+        return _refused(Code.BLOCK_KEY_VALUE, put)
+    return KeyPlace(vector, dchain, stride, at_index and stride == 1)
+
+
+def _refused(code: Code, put: Event, *others: int) -> Obstacle:
+    return Obstacle(code, put.objects, (put.loc,), (*put.objects, *others) if others else ())
+
+
+def allocated_by(path: CallPath, index: Expr) -> int | None:
+    """The dchain that ``index`` was freshly allocated from on ``path``."""
+    source = strip_extension(index)
+    origin = path.producer(source) if source.op == "sym" else None
+    return origin.objects[0] if origin is not None and origin.op.effect is Effect.ALLOCATE else None
+
+
+def is_map_put(e: Event) -> bool:
+    """Whether the event puts a key into a map."""
+    return e.op.effect is Effect.PUT and e.op.objects[0].kind == "map"
+
+
+def is_map_erase(e: Event) -> bool:
+    """Whether the event erases a key from a map."""
+    return e.op.effect is Effect.ERASE and e.op.objects[0].kind == "map"
+
+
+def put_index(path: CallPath, put: Event) -> int | None:
+    """The dchain that the value of a put was freshly allocated from."""
+    return allocated_by(path, put.value) if put.value is not None else None
+
+
+def same(a: tuple[Expr, ...] | None, b: tuple[Expr, ...] | None) -> bool:
+    """Whether two keys are the same expressions."""
+    return a is not None and b is not None and len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+
+
+def holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int, index: Expr) -> bool:
+    """Whether the entry's bytes at the end of the path are those of the key."""
+    fields = analysis.objects[put.objects[0]].key
+    if fields is None or put.key is None:
+        return False
+    held: dict[int, Expr] = {}
+    for e in path.events:
+        if e.op.effect is Effect.WRITE and e.objects[0] == vector and e.index is not None:
+            if strip_extension(e.index) is not strip_extension(index):
+                return False  # an entry that may be the same
+            held.update(stored_bytes(e))
+    return all(
+        all(n in held for n in _bytes(f)) and f.value([held[n] for n in _bytes(f)]) is key
+        for f, key in zip(fields, put.key, strict=True)
+    )
+
+
+def _bytes(f: KeyField) -> range:
+    return range(f.offset, f.offset + f.size)
+
+
+def stored_bytes(e: Event) -> dict[int, Expr]:
+    """Offset -> byte that a write puts there."""
+    result = {}
+    for offset, value in e.stored:
+        for i in range(value.width // 8):
+            high = value.width - 1 - 8 * i
+            result[offset + i] = extract(value, high, high - 7)
+    return result
+
+
+def possible_paths(analysis: Analysis, places: KeyPlaces) -> Analysis:
+    """``analysis`` without the paths on which an index would be negative (NFs test for -1, "not found", that way)."""
+    solver = IndexConditions()
+    kept = tuple(
+        path
+        for path in analysis.paths
+        if not any(solver.impossible(c, indices_in(path, c, places)) for c in path.condition)
+    )
+    return replace(analysis, paths=kept)
+
+
+def indices_in(path: CallPath, e: Expr, places: KeyPlaces) -> list[Expr]:
+    """Symbols of ``e`` that are indices: fresh ones, and values of index maps."""
+    return sorted((s for s in symbols(e) if places.source(path, s) is not None), key=lambda s: str(s.value))

@@ -1,0 +1,105 @@
+"""Nothing is left over: what is read of an entry was written since its index was allocated.
+
+Requires: key storage is kept.
+Ensures: bytes of an entry that are read were written by the packet that allocated its index, or later: what was there
+before comes from set-up or from an earlier owner, and depends on which index was chosen.  It may say how many of the
+earlier owner's keys are erased from the index's block, if it decides nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
+from maestro_tool.expr.symbols import Produced
+from maestro_tool.operations.row import Effect
+from maestro_tool.sharding.facts.access import strip_extension
+from maestro_tool.sharding.facts.blocks import Prover
+from maestro_tool.sharding.facts.key_places import allocated_by, stored_bytes
+from maestro_tool.sharding.facts.scope import Scope
+from maestro_tool.sharding.lemmas.indices_are_interchangeable import own_entries
+from maestro_tool.sharding.lemmas.question import Question
+from maestro_tool.sharding.plan import Code, Obstacle
+from maestro_tool.symex.callpath import CallPath, Event, uses
+
+
+def obstacles(q: Question) -> Iterator[Obstacle]:
+    scope = q.scope
+    wanted: dict[int, dict[int, int]] = defaultdict(dict)  # vector -> byte that is read -> loc
+    chains: dict[int, set[int]] = defaultdict(set)  # vector -> allocators of the indices it is reached by
+    for number, path in enumerate(scope.analysis.paths):
+        for n, e in enumerate(path.events):
+            if e.op.effect not in (Effect.READ, Effect.WRITE) or e.op.objects[0].kind != "vector" or e.index is None:
+                continue
+            source = strip_extension(e.index)
+            dchain = scope.places.source(path, source) if source.op == "sym" else None
+            if dchain is None or dchain not in scope.objects:
+                continue
+            v = e.objects[0]
+            chains[v].add(dchain)
+            if e.op.effect is Effect.READ and allocated_by(path, source) is not None:
+                if not _only_cleans(scope, number, n, q.prover):
+                    yield Obstacle(Code.READ_BEFORE_WRITTEN, (dchain,), (e.loc,), (v,))
+            elif e.op.effect is Effect.READ and e.span is not None:
+                for byte in range(*e.span):
+                    wanted[v].setdefault(byte, e.loc)
+    for a in scope.touched:
+        span = scope.event(a).span
+        if a.op.effect is Effect.READ and a.how == "key" and a.object in chains and span is not None:
+            for byte in range(*span):  # of an entry that packets name by its index (R5)
+                wanted[a.object].setdefault(byte, a.loc)
+        if a.op.effect is Effect.READ and a.stride > 1:
+            yield Obstacle(Code.BLOCK_ENTRY_READ, (a.object,), (a.loc,))
+    for path, e in scope.events(Effect.ALLOCATE):
+        for v in (v for v, found in chains.items() if e.result is not False and e.objects[0] in found):
+            missing = set(wanted[v]) - _written_fresh(path, v, e)
+            if missing:
+                byte = min(missing)
+                yield Obstacle(Code.BYTE_LEFT_OVER, (e.objects[0],), (wanted[v][byte], e.loc), (v,), byte)
+
+
+def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
+    """Bytes of the vector's entry at the freshly allocated index that the path writes."""
+    written: set[int] = set()
+    for e in path.events:
+        if e.op.effect is Effect.WRITE and e.objects[0] == vector and e.index is not None:
+            source = strip_extension(e.index)
+            if source.op == "sym" and path.producer(source) is allocation:
+                written |= set(stored_bytes(e))
+    return written
+
+
+def _only_cleans(scope: Scope, number: int, event: int, prover: Prover) -> bool:
+    """Whether what event ``event`` reads only decides which keys of the index's own block are erased: then the paths
+    that differ in it, and in those keys, are one path for all else."""
+    path = scope.analysis.paths[number]
+    own = own_entries(scope).get(number, frozenset())
+
+    def about(e: Expr) -> bool:
+        return any(isinstance(s.value, Produced) and s.value.event == event for s in symbols(e))
+
+    for use in uses(path):
+        cleans = (
+            use.event in own
+            and path.events[use.event].op.effect is Effect.ERASE_RANGE
+            and use.slot in ("index", "value")
+        )
+        if use.slot != "condition" and not cleans and about(use.expr):
+            return False
+
+    def rest(p: CallPath) -> tuple[object, ...]:
+        cleaned = (Effect.ERASE_RANGE,)
+        events = tuple(replace(e, index=None, value=None) if e.op.effect in cleaned else e for e in p.events)
+        return p.port, tuple(c for c in p.condition if not about(c)), events, p.grown, p.packet_writes, p.verdict
+
+    mine, any_of = rest(path), FALSE
+    for p in scope.analysis.paths:
+        if rest(p) == mine:
+            all_of = TRUE
+            for c in p.condition:
+                all_of = land(all_of, c) if about(c) else all_of
+            any_of = lor(any_of, all_of)
+    return prover.always(tuple(c for c in path.condition if not about(c)), any_of)

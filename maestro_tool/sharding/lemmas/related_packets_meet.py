@@ -1,0 +1,74 @@
+"""Related packets meet: if two packets name one entry, and one changes it, the constraints send them to one core.
+
+Requires: names are total; mismatches are misses.
+Ensures: for each pair of accesses to one sharded object of which one writes: a constraint that holds for all pairs of
+packets that name the same entry there (R1: equal keys; R5: equal compared contents), over fields that some NIC hashes
+and that every such packet has; or a proof that no two packets do.  `rss` then solves for keys that realise the
+constraints: the owner of a packet is the core that its index leads to.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import TRUE, lnot, symbols
+from maestro_tool.packet.fields import Family
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.lemmas.question import Question
+from maestro_tool.sharding.plan import Constraint, Obstacle
+from maestro_tool.sharding.rules.disjoint import disjoint_keys
+from maestro_tool.sharding.rules.key_equality import Side, key_equality, outside_view
+
+
+def found(q: Question) -> Iterator[Constraint | Obstacle]:
+    # R5: entries named by indices out of packets, which compare what they find.
+    for x in q.exchanged:
+        yield from x.found
+    # R1: entries named by packets.
+    rest = q.rest
+    for obj in sorted(q.scope.objects):
+        yield from _r1(q, obj, [a for a in rest.touched if a.object == obj and a.how == "key"])
+
+
+_Named = tuple[int, tuple[Expr, ...], bool, int, Family]
+
+
+def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | Obstacle]:
+    """All pairs of accesses to ``obj`` of which one writes."""
+    reach = q.reach
+    paths_of: dict[_Named, set[int]] = defaultdict(set)
+    for access in accesses:
+        paths_of[access.port, access.name, access.write, access.loc, reach.family(access.path)].add(access.path)
+    # Constant keys that packets choose by their fields (`port < 1024 ? 0 : 1`): which, the paths' conditions say.
+    chosen = any(not any(map(symbols, key)) for _, key, *_ in paths_of)
+    sides = [
+        (Side(q.scope.analysis.paths[min(paths)], key, reach.classes(paths), loc, family, when, ties), write, paths)
+        for (_, key, write, loc, family), paths in sorted(paths_of.items(), key=_in_order)
+        for when in (reach.known_of_fields(paths, family) if chosen else TRUE,)
+        for ties in (reach.ties(paths, family),)
+    ]
+    unhashable: list[tuple[Side, Side]] = []
+    for i, (a, a_writes, a_paths) in enumerate(sides):
+        for b, b_writes, b_paths in sides[i:]:
+            if not (a_writes or b_writes):
+                continue
+            result = key_equality(obj, a, b)
+            if isinstance(result, Constraint):
+                if chosen and result.relation is not None and q.prover.always((), lnot(result.relation)):
+                    continue  # packets that choose the one key never choose the other
+                first, second = (a_paths, b_paths) if a.port <= b.port else (b_paths, a_paths)
+                yield from outside_view(reach, result, (first, second), obj)
+            if result is not None:
+                yield result
+            if isinstance(result, Obstacle):
+                unhashable.append((a, b))
+    disjoint = disjoint_keys(obj, unhashable)
+    if disjoint is not None:
+        yield disjoint
+
+
+def _in_order(side: tuple[_Named, set[int]]) -> tuple[int, int, str]:
+    port, _, _, loc, _ = side[0]
+    return port, loc, repr(side[0])

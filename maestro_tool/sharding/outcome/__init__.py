@@ -1,0 +1,1 @@
+"""What follows: a treatment for each object, hints for the runtime, and, last of all, words."""
