@@ -17,12 +17,13 @@ PACKAGE = Path(__file__).parent
 
 #: What an analysis depends on, besides the program: folders and files of this package.
 ANALYSIS_PHASES = (
-    "frontend", "symex", "sharding", "operations", "solver", "expr", "packet", "forms.py", "canonical.py",
+    "frontend", "symex", "sharding", "operations", "solver", "expr", "packet", "forms.py", "own_files.py",
+    "canonical.py",
 )  # fmt: skip
 #: What an RSS solution depends on, besides constraints and profile.
 RSS_PHASES = ("rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "canonical.py")
 #: What turns them into plan.json and C.
-GENERATION_PHASES = ("sharding", "rss", "nic", "codegen", "strategies.py", "pipeline.py", "plan_json.py")
+GENERATION_PHASES = ("sharding", "operations", "rss", "nic", "codegen", "strategies.py", "pipeline.py", "plan_json.py")
 
 _SUFFIXES = (".py", ".h", ".c", ".in", ".j2", ".json")
 _PACKAGES = ("pycparser", "z3-solver")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
+from maestro_tool.operations.semantics import Semantics
+
 ObjectKind = Literal["map", "vector", "dchain", "sketch", "cht", "lpm", "dmap", "global"]
 
 
@@ -104,6 +106,7 @@ class Operation:
     ``operands``: the members of `symex.callpath.Event` that its events may have, and what each is for; those that
     ``required`` names they always have (``key`` counts as there if ``raw`` is).
     ``produces``: what it gives that is no member of its events: part -> bits (None: any number).
+    ``semantics``: what it does to abstract objects; None where that is in the NF's functions.
     ``answers``: whether it returns found or not found, done or not done.
     ``functions``: the C functions that perform it, which the models in `symex.models` record.
     ``announces``: whether the runtime's implementation makes a packet a writer by itself where objects are shared
@@ -116,6 +119,7 @@ class Operation:
     operands: Mapping[str, Role]
     required: tuple[str, ...]
     wording: Wording
+    semantics: Semantics | None
     answers: bool = False
     produces: Mapping[str, int | None] = field(default_factory=dict)
     functions: Mapping[str, Arguments] = field(default_factory=dict)

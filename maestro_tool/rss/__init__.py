@@ -2,7 +2,7 @@
 
 ``problem`` is what a solution depends on, ``steering`` what each port hashes, ``equations`` and ``related`` turn
 constraints into linear equations over key bits, ``gf2`` solves them, ``quality`` chooses among the solutions,
-``keysearch`` finds keys, ``tables`` (with ``windows``, ``groups``, ``connected``) tables that merge indices, ``verify``
+``keysearch`` finds keys, ``tables`` (with ``ranges``, ``groups``, ``connected``) tables that merge indices, ``verify``
 re-checks cached solutions, ``prove`` asks z3, ``model`` says where a frame goes.
 """
 

@@ -1,7 +1,7 @@
 """Groups of indices that one worker must have: the connected components of the indices that related packets meet.
 
 Found by what proves them (``prove``): each counterexample joins two groups, until there is none.  Since z3 would have
-to name hundreds of pairs one by one, each is also tried at the other places of the window.
+to name hundreds of pairs one by one, each is also tried at the other places of the range.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import PACKETS, PacketByte, PacketLength
 from maestro_tool.packet.fields import FIELDS, Family
 from maestro_tool.rss import prove, quality, relation
+from maestro_tool.rss.bit_ranges import BitRange, BitRanges
 from maestro_tool.rss.model import PortModel, hash_input, port_models
 from maestro_tool.rss.problem import HashSetup
 from maestro_tool.rss.solution import PortSolution, RssSolution, ports_json
 from maestro_tool.rss.steering import Layout
 from maestro_tool.rss.toeplitz import toeplitz
-from maestro_tool.rss.windows import Window, Windows
 from maestro_tool.sharding.plan import Constraint
 
 #: Bytes of the frames that counterexamples are made into: more than any constraint reads.
@@ -28,14 +28,14 @@ FRAME = 256
 Pair = tuple[bytes, bytes]
 
 
-def grouped(constraints: tuple[Constraint, ...], solution: RssSolution, windows: Windows) -> RssSolution | None:
+def grouped(constraints: tuple[Constraint, ...], solution: RssSolution, ranges: BitRanges) -> RssSolution | None:
     """The solution with the finest groups for which packets that any of ``constraints`` relates meet one.
 
     None if there is one group only, or a counterexample cannot be followed.  ResourceLimitError if z3 gives up.
     """
     components = _Components(solution.ports[0].table_size)
     for constraint in constraints:
-        pairs = _Pairs(constraint, solution, windows)
+        pairs = _Pairs(constraint, solution, ranges)
         while (found := prove.counterexample(constraint, replace(solution, groups=components.numbers()))) is not None:
             pair = pairs.frames(found)
             if not components.join(*pairs.indices(pair)):
@@ -55,10 +55,10 @@ def traffic_columns(p: PortSolution, family: Family = 4) -> quality.Columns:
     return quality.field_columns(p.key, positions, p.table_size.bit_length() - 1)
 
 
-def window_columns(p: PortSolution, window: Window) -> Sequence[int]:
-    """What each bit of the window adds to the index, most significant first; of a pair what its source's bits add."""
-    columns = traffic_columns(p).get(window.fields[0], ())
-    return columns[len(columns) - 1 - window.high : len(columns) - window.low]
+def range_columns(p: PortSolution, bits: BitRange) -> Sequence[int]:
+    """What each bit of the range adds to the index, most significant first; of a pair what its source's bits add."""
+    columns = traffic_columns(p).get(bits.fields[0], ())
+    return columns[len(columns) - 1 - bits.high : len(columns) - bits.low]
 
 
 class _Components:
@@ -99,12 +99,12 @@ class _Components:
 class _Pairs:
     """Pairs of frames for one constraint."""
 
-    def __init__(self, constraint: Constraint, solution: RssSolution, windows: Windows) -> None:
+    def __init__(self, constraint: Constraint, solution: RssSolution, ranges: BitRanges) -> None:
         models = port_models({"ports": ports_json(solution)})
         self._models = tuple(models[p] for p in constraint.ports)
-        self._windows = tuple(windows[p] for p in constraint.ports)
+        self._ranges = tuple(ranges[p] for p in constraint.ports)
         self._added = tuple(
-            _added(window_columns(solution.ports[p], w)) for p, w in zip(constraint.ports, self._windows, strict=True)
+            _added(range_columns(solution.ports[p], w)) for p, w in zip(constraint.ports, self._ranges, strict=True)
         )
         self._related = relation.related(constraint)
         self._calculate = Numbers([self._related])
@@ -135,32 +135,32 @@ class _Pairs:
         return bool(self._calculate({s: pair[side][n] for s, side, n in self._bytes})[0])
 
     def moved(self, pair: Pair) -> Iterator[tuple[tuple[int, int], Pair]]:
-        """The same distance at all other places of the window, with the indices that it meets there."""
+        """The same distance at all other places of the range, with the indices that it meets there."""
         start = self.indices(pair)
-        seen = [_seen(window, frame) for window, frame in zip(self._windows, pair, strict=True)]
-        for n in range(1, 1 << self._windows[0].width):
+        seen = [_seen(bits, frame) for bits, frame in zip(self._ranges, pair, strict=True)]
+        for n in range(1, 1 << self._ranges[0].width):
             frames, indices = [], []
-            for window, frame, added, index, old in zip(self._windows, pair, self._added, start, seen, strict=True):
-                frames.append(_moved(frame, window.fields[0], n << window.low))
-                indices.append(index ^ added[old] ^ added[_seen(window, frames[-1])])
+            for bits, frame, added, index, old in zip(self._ranges, pair, self._added, start, seen, strict=True):
+                frames.append(_moved(frame, bits.fields[0], n << bits.low))
+                indices.append(index ^ added[old] ^ added[_seen(bits, frames[-1])])
             yield (indices[0], indices[1]), (frames[0], frames[1])
 
 
 def _added(columns: Sequence[int]) -> list[int]:
-    """Per value of a window what it adds to the index."""
+    """Per value of a range what it adds to the index."""
     result = [0]
     for column in reversed(columns):
         result += [value ^ column for value in result]
     return result
 
 
-def _seen(window: Window, frame: bytes) -> int:
-    """The value in the window."""
+def _seen(bits: BitRange, frame: bytes) -> int:
+    """The value of the range."""
     value = 0
-    for name in window.fields:
+    for name in bits.fields:
         f = FIELDS[name]
         value ^= int.from_bytes(frame[f.offset : f.offset + f.size], "big")
-    return value >> window.low & ((1 << window.width) - 1)
+    return value >> bits.low & ((1 << bits.width) - 1)
 
 
 def _moved(frame: bytes, field: str, distance: int) -> bytes:

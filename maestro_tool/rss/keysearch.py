@@ -18,13 +18,13 @@ from operator import or_, xor
 from maestro_tool.packet.classes import FAMILIES, L4, TCP, UDP, plain
 from maestro_tool.packet.fields import HASHABLE, HASHABLE6, HASHABLE_OF, INPUT_BITS, Family
 from maestro_tool.rss import gf2, quality
+from maestro_tool.rss.bit_ranges import BitRanges, range_equations
 from maestro_tool.rss.equations import KeyBits, equations, input_changes
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, reads
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.rss.steering import Layout, families, layout, modes
 from maestro_tool.rss.toeplitz import HASH_BITS, window
-from maestro_tool.rss.windows import Windows, window_equations
 from maestro_tool.sharding.plan import Constraint
 
 #: Keys drawn at random from the correct ones, then improved bit by bit; both stop at a perfect key.
@@ -69,24 +69,24 @@ def _hashed_in_software(layouts: Iterable[Layout]) -> int:
 
 
 class KeySearch:
-    """``windows``: for problems in which the table merges indices; relations then only say where the index looks."""
+    """``ranges``: for problems in which the table merges indices; relations then only say where the index looks."""
 
     def __init__(
-        self, problem: Problem, table_size: int, related: RelatedPairs, windows: Windows | None = None
+        self, problem: Problem, table_size: int, related: RelatedPairs, ranges: BitRanges | None = None
     ) -> None:
         self._problem = problem
         self._table_size = table_size
         self._index_bits = table_size.bit_length() - 1
         self._bits = KeyBits.of(problem, HASH_BITS if problem.full_hash else self._index_bits)
         self._related = related
-        self._windows = windows
+        self._ranges = ranges
         self._tried: set[tuple[Layout, ...]] = set()
         self._seed = bytes.fromhex(problem.digest)
         #: Parameters that are not free: the first is the number 1 where a NIC has a key of its own (`KeyBits`).
         self._given = int(self._bits.offsets[:1] == (1,))
         self._constrained = sorted({p for c in problem.constraints for p in c.ports})
         self._families = {port: families(problem, port) for port in range(len(problem.ports))}
-        wanting = self._constrained if windows is None else ()
+        wanting = self._constrained if ranges is None else ()
         self._demands = {(p, f): self._demand(p, f) for p in wanting for f in self._balanced(p)}
 
     def run(self) -> RssSolution:
@@ -214,8 +214,8 @@ class KeySearch:
     def _space(self, layouts: Sequence[Layout], constraints: Sequence[Constraint]) -> gf2.SolutionSpace:
         distinct: set[frozenset[int]] = set()
         for c in constraints:
-            if self._windows is not None and c.relation is not None:
-                distinct.update(window_equations(c, layouts, self._bits, self._windows))
+            if self._ranges is not None and c.relation is not None:
+                distinct.update(range_equations(c, layouts, self._bits, self._ranges))
             else:
                 distinct.update(equations(c, layouts, self._bits, self._related))
         for number, port in enumerate(self._problem.ports):

@@ -1,6 +1,6 @@
 """Plans whose table sends different but related indices to one worker, where no key makes the indices equal.
 
-Searched are keys whose index is a row of bits of one field per port (``windows``); the table merges the indices that
+Searched are keys whose index is a row of bits of one field per port (``ranges``); the table merges the indices that
 related packets meet (``groups``).  Where that finds nothing, what is said is what was searched, or why nothing exists.
 """
 
@@ -11,19 +11,19 @@ from dataclasses import replace
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.packet.fields import Family
 from maestro_tool.rss import gf2, quality
+from maestro_tool.rss.bit_ranges import BitRanges, Candidate, candidates, relations
 from maestro_tool.rss.connected import connects_all
-from maestro_tool.rss.groups import grouped, traffic_columns, window_columns
+from maestro_tool.rss.groups import grouped, range_columns, traffic_columns
 from maestro_tool.rss.keysearch import KeySearch
 from maestro_tool.rss.problem import Problem
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.rss.table import entries
-from maestro_tool.rss.windows import Candidate, Windows, candidates, relations
 
 #: max/mean load of workers over all indices with which the search is content.
 EVEN = 1.1
-#: Places of the window that are tried in each field: for the usual table, and for the largest that the cards offer
-#: (whose windows contain those of the usual one at the same end).
+#: Places of the range that are tried in each field: for the usual table, and for the largest that the cards offer
+#: (whose ranges contain those of the usual one at the same end).
 PLACES, PLACES_OF_LARGEST = 3, 2
 
 
@@ -53,7 +53,7 @@ class _Search:
     def __init__(self, problem: Problem, related: RelatedPairs) -> None:
         self._problem = problem
         self._related = related
-        self._tried: list[Windows] = []
+        self._tried: list[BitRanges] = []
         self._impossible = False
         self._gave_up = 0
 
@@ -71,14 +71,14 @@ class _Search:
         return min(found)[2] if found else None
 
     def _plan(self, candidate: Candidate) -> RssSolution | None:
-        windows = candidate.windows
-        size = 1 << next(iter(windows.values())).width
-        solution = KeySearch(self._problem, size, self._related, windows).run()
-        if not solution.satisfiable or not _distinguishes(solution, windows):
+        ranges = candidate.ranges
+        size = 1 << next(iter(ranges.values())).width
+        solution = KeySearch(self._problem, size, self._related, ranges).run()
+        if not solution.satisfiable or not _distinguishes(solution, ranges):
             return None
-        self._tried.append(windows)
+        self._tried.append(ranges)
         try:
-            found = grouped(relations(self._problem), solution, windows)
+            found = grouped(relations(self._problem), solution, ranges)
         except ResourceLimitError:
             self._gave_up += 1
             return None
@@ -93,7 +93,7 @@ class _Search:
             return (
                 "nor can a table part them: related packets connect all indices, of which each value has one (proved)"
             )
-        tried = dict.fromkeys(str(w) for windows in self._tried for w in windows.values())
+        tried = dict.fromkeys(str(w) for ranges in self._tried for w in ranges.values())
         gave_up = f" (z3 gave up on {self._gave_up})" if self._gave_up else ""
         return (
             "tables that send different indices to one core were searched for keys whose index is "
@@ -102,11 +102,11 @@ class _Search:
         )
 
 
-def _distinguishes(solution: RssSolution, windows: Windows) -> bool:
-    """All values of the window have indices of their own."""
+def _distinguishes(solution: RssSolution, ranges: BitRanges) -> bool:
+    """All values of the range have indices of their own."""
     for p in solution.ports:
-        window = windows.get(p.port)
-        if window is not None and gf2.rank(window_columns(p, window)) < window.width:
+        bits = ranges.get(p.port)
+        if bits is not None and gf2.rank(range_columns(p, bits)) < bits.width:
             return False
     return True
 

@@ -13,7 +13,7 @@ class Budgets:
     path      may a path go on? (the default of `symex.Limits.rlimit`)
     claim     does a claim about indices follow from a path's conditions?
     frames    which frames take a path?  which indices fulfil a condition?
-    window    does a relation depend on a bit?
+    bit       does a relation depend on a bit?
     chain     does a relation connect all packets?
     span      which bits of related packets add up to 1?  (with min and max about a thousandth is needed)
     key       is a key right?
@@ -22,7 +22,7 @@ class Budgets:
     path: int = 2_000_000
     claim: int = 2_000_000
     frames: int = 5_000_000
-    window: int = 20_000_000
+    bit: int = 20_000_000
     chain: int = 100_000_000
     span: int = 200_000_000
     key: int = 2_000_000_000

@@ -6,7 +6,7 @@ beneath a block are, what a store means, and what configuration decides is for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NoReturn
 
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
@@ -144,6 +144,13 @@ class Access:
     def pair_facts(self, functions: PairFunctions, size: int, loc: int) -> PairFacts:
         """What a double map's keys are (set-up only); all functions are checked to be pure."""
         raise AssertionError(functions)  # set-up only
+
+    def keys_lie(self, table: int, vector: int | None) -> None:
+        """Map ``table`` keeps the place of a key that lies in that vector (None: elsewhere)."""
+
+    def may_hold_keys(self, changed: Collection[int], table: int) -> bool:
+        """Whether keys of map ``table`` may lie in what changed."""
+        return bool(changed)
 
     def number_of_this_run(self, name: str, bits: int) -> Expr:
         """What the clock, or a generator of random numbers, gives."""

@@ -12,6 +12,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.symbols import Option, packet_byte
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Analysis, CallPath, MemoryPointer, ObjectPointer, Pinned, uses
+from maestro_tool.symex.initial import Contents, initial_contents
 from maestro_tool.symex.key_facts import KeyAnalysis
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
@@ -31,6 +32,9 @@ _Note = tuple[int, str]
 #: Called with the port and the number of call paths so far.
 Progress = Callable[[int, int], None]
 
+#: Called with what set-up left in each of `Analysis.objects`.
+Left = Callable[[tuple[Contents, ...]], None]
+
 
 def analyse(
     program: ir.Program,
@@ -41,6 +45,7 @@ def analyse(
     progress: Progress | None = None,
     *,
     trusting: bool = False,
+    left: Left | None = None,
 ) -> Analysis:
     """All feasible call paths of ``nf_process`` after set-up with ``arguments`` (those behind ``--``).
 
@@ -66,7 +71,7 @@ def analyse(
     keys = KeyAnalysis(program, solver, limits)
     try:
         result = run_setup(program, arguments, ports, solver, limits, keys)
-        return _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting)
+        return _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting, left)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
 
@@ -144,7 +149,7 @@ _LOOK_EVERY = 16  # queries; z3's statistics take a tenth of a millisecond
 
 def _explore(
     program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, budget: _Budget, solver: Solver,
-    result: SetUpResult, notes: set[_Note], pure: tuple[str, ...], trusting: bool,
+    result: SetUpResult, notes: set[_Note], pure: tuple[str, ...], trusting: bool, left: Left | None,
 ) -> Analysis:  # fmt: skip
     notes |= _generated(program)
     places = Places(program, result)
@@ -173,8 +178,11 @@ def _explore(
             merging = True
             continue
         symbols = frozenset[Expr]().union(*(_symbols(path, solver) for path in paths))
-        if symbols.isdisjoint(findings.pinned):
-            break  # every path agrees on what is pinned
+        mistaken = findings.mistaken()
+        if symbols.isdisjoint(findings.pinned) and not mistaken:
+            break  # every path agrees on what is pinned, and on where keys lie
+    if left is not None:
+        left(initial_contents(program, result, sorted(findings.mutable), solver, limits))
     return Analysis(
         ports,
         arguments,

@@ -119,6 +119,7 @@ class Event:
     ``span``: bytes of the entry that are read or written; ``stored``: (offset, value; first byte most significant) of
     what is written.
     ``operands`` of ``opaque``: what the function was given; of ``cht_find``: height and number of backends.
+    ``function`` of ``opaque``: what calculated the value, by name; "" for memory that was never written.
     ``result``: the answer, where the row has one and the NF does not ignore it.
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
     ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
@@ -139,6 +140,7 @@ class Event:
     stored: tuple[tuple[Natural, Expr], ...] = ()
     condition_length: Natural = 0
     key_home: tuple[Natural, Expr] | None = None
+    function: str = ""
 
     def expressions(self, slot: str) -> tuple[Expr, ...]:
         """What the member ``slot`` holds."""

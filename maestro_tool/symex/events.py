@@ -18,7 +18,7 @@ from maestro_tool.symex.values import Key, memory_order, wire_order
 def emit(state: State, name: str, objects: tuple[int, ...], loc: int, **members: Any) -> int:
     """Record an operation; returns its number on this path.  ``members``: those of `Event` that its row names."""
     op = operation(name)
-    assert members.keys() <= op.operands.keys() | {"result", "span"}, (name, members)
+    assert members.keys() <= op.operands.keys() | {"result", "span", "function"}, (name, members)
     state.events.append(Event(op, objects, loc, condition_length=len(state.conditions), **members))
     return len(state.events) - 1
 
@@ -94,17 +94,20 @@ def opaque(state: State, function: str, operands: tuple[Expr, ...], width: int, 
     known = state.facts.get(fact)
     if isinstance(known, Expr):
         return known
-    value = unknown(state, width, loc, operands)
+    value = unknown(state, width, loc, operands, function=function)
     state.facts[fact] = value
     return value
 
 
-def unknown(state: State, width: int, loc: int, operands: tuple[Expr, ...] = (), part: str = "value") -> Expr:
+def unknown(
+    state: State, width: int, loc: int, operands: tuple[Expr, ...] = (), part: str = "value", function: str = ""
+) -> Expr:
     """A value of which nothing is known, not even that it is the same next time.
 
-    ``operands``: what it may depend on, besides bytes that the packet brought.  ``part``: its name in `callpath`.
+    ``operands``: what it may depend on, besides bytes that the packet brought.  ``part``: its name in `callpath`;
+    ``function``: as there.
     """
-    number = emit(state, "opaque", (), loc, operands=operands)
+    number = emit(state, "opaque", (), loc, operands=operands, function=function)
     value = produced(state, number, part, width)
     amend(state, number, value=value)
     return value

@@ -19,7 +19,7 @@ from maestro_tool.symex.callpath import KeyField
 from maestro_tool.symex.layout import Layout
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
-from maestro_tool.symex.memory import Block, Memory, Symbols, Uninitialised
+from maestro_tool.symex.memory import Block, Memory, Symbols, Uninitialised, Zeros
 from maestro_tool.symex.models import COMMON
 from maestro_tool.symex.objects import PairFunctions
 from maestro_tool.symex.setup import load_globals
@@ -80,6 +80,17 @@ class _KeyMachine(Machine):
         if number in self._outside:
             self.fail(UnsupportedError, f"it writes to '{block.name}'", loc)
         super().stored(state, number, block, offset, size, value, loc)
+
+
+def call_once(program: ir.Program, name: str, size: int, solver: Solver, limits: Limits) -> Block:
+    """``size`` bytes, all 0 at first, when function ``name`` has run with their address."""
+    machine = _KeyMachine(program, solver, limits)
+    start = machine.begin()
+    given = start.memory.add(Block("an element", size, Zeros()))
+    (end,) = machine.follow(start, name, (Pointer(given),))
+    made = end.memory.get(given)
+    assert made is not None
+    return made
 
 
 def _impure(name: str, error: MaestroError) -> UnsupportedError:

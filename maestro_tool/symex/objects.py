@@ -88,8 +88,9 @@ class ObjectInfo:
     ``contents`` is what set-up itself put in: of maps, key bytes -> value; of vectors, index -> block number;
     of index allocators, the indexes in use, the oldest first -> time; of double maps, index -> block number.
     ``key_places`` of maps: where the keys of set-up lie, block -> bytes.  ``again`` of maps: keys that were put though
-    they were there.  ``freed`` of index allocators: in the order in which they were freed.  ``pairs`` of double maps;
-    ``preferences`` of vectors: the consistent hashing table that set-up made of one.  ``buckets`` of sketches.
+    they were there, and their values.  ``freed`` of index allocators: in the order in which they were freed.  ``pairs``
+    of double maps; ``preferences`` of vectors: the consistent hashing table that set-up made of one.  ``buckets`` of
+    sketches.  ``blocks`` of routing tables: upper 24 bits of prefixes that are longer.
     """
 
     kind: ObjectKind
@@ -104,11 +105,12 @@ class ObjectInfo:
     key_offsets: tuple[int, int] | None = None
     contents: dict[object, int] = field(default_factory=dict)
     key_places: dict[int, set[int]] = field(default_factory=dict)
-    again: list[object] = field(default_factory=list)
+    again: list[tuple[object, int]] = field(default_factory=list)
     freed: list[int] = field(default_factory=list)
     pairs: PairFunctions | None = None
     preferences: Preferences | None = None
     buckets: Buckets | None = None
+    blocks: set[int] = field(default_factory=set)
 
     @property
     def filled(self) -> int:

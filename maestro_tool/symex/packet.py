@@ -6,7 +6,7 @@ then they are *pinned*.  Bytes of set-up's memory that any path writes are state
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -72,8 +72,21 @@ class Findings:
     values: dict[Expr, tuple[Place, int]] = field(default_factory=dict)  # cfg symbols -> place, value
     mutable: dict[int, set[int]] = field(default_factory=dict)  # block -> bytes
     global_loc: dict[int, int] = field(default_factory=dict)  # block -> loc of the first write
+    # Where the keys of a map lie: vectors, and None for elsewhere; what was taken not to hold any.
+    key_places: dict[int, set[int | None]] = field(default_factory=dict)
+    without_keys: dict[int, set[int]] = field(default_factory=dict)
     frame_stored: int = 0  # as in `callpath.Analysis`
     frame_moved: bool = False
+
+    def mistaken(self) -> bool:
+        """Whether something held keys of a map that was taken not to; asked once all paths are known."""
+        found = any(
+            changed and (None in places or not places.isdisjoint(changed))
+            for table, changed in self.without_keys.items()
+            if (places := self.key_places.get(table)) is not None
+        )
+        self.without_keys.clear()
+        return found
 
 
 class PacketMachine(Machine):
@@ -106,6 +119,19 @@ class PacketMachine(Machine):
         if block.const or isinstance(block.fill, StateObjectFill | External):
             return block
         return Block(block.name, block.size, SetUp(), block.type_name)
+
+    def keys_lie(self, table: int, vector: int | None) -> None:
+        self._findings.key_places.setdefault(table, set()).add(vector)
+
+    def may_hold_keys(self, changed: Collection[int], table: int) -> bool:
+        """By what is known so far; what turns out to be wrong is analysed again (`Findings.mistaken`)."""
+        known = self._findings.key_places.get(table, set())
+        if changed and (None in known or not known.isdisjoint(changed)):
+            return True
+        if any(_holds_keys(self.objects[n], self.objects[table]) for n in changed if n < len(self.objects)):
+            return True
+        self._findings.without_keys.setdefault(table, set()).update(changed)
+        return False
 
     def start(self) -> State:
         """The state in which nf_process is entered."""

@@ -54,7 +54,7 @@ def _key_field(f: KeyField) -> str:
 
 def _event(n: int, event: Event, objects: tuple[StateObject, ...]) -> str:
     names = ", ".join(objects[i].name for i in event.objects)
-    parts = [f"{n}: {event.op.name} {names}".rstrip()]
+    parts = [f"{n}: {event.op.name} {names or event.function}".rstrip()]
     if event.index is not None:
         parts.append(f"[{show(event.index)}]")
     for slot in ("key", "raw", "operands"):

@@ -44,17 +44,17 @@ def rte_raw_cksum(site: CallSite) -> Outcome:
         read = loaded(site, site.state, site.args[0], size.const)
     else:
         read = (size, *numbers(site, within(site, site.state, site.args[0], 0, None)))
-    return events.unknown(site.state, site.result_bits, site.loc, read)
+    return events.unknown(site.state, site.result_bits, site.loc, read, function=site.name)
 
 
 def rte_ipv4_cksum(site: CallSite) -> Outcome:
     """uint16_t rte_ipv4_cksum(const struct rte_ipv4_hdr *)"""
-    return events.unknown(site.state, site.result_bits, site.loc, _of_header(site, site.state))
+    return events.unknown(site.state, site.result_bits, site.loc, _of_header(site, site.state), function=site.name)
 
 
 def rte_ipv4_udptcp_cksum(site: CallSite) -> Outcome:
     """uint16_t rte_ipv4_udptcp_cksum(const struct rte_ipv4_hdr *, const void *l4)"""
-    return events.unknown(site.state, site.result_bits, site.loc, _of_transport(site, site.state))
+    return events.unknown(site.state, site.result_bits, site.loc, _of_transport(site, site.state), function=site.name)
 
 
 def _of_header(site: CallSite, state: State) -> tuple[Expr, ...]:
@@ -74,7 +74,7 @@ def _of_transport(site: CallSite, state: State) -> tuple[Expr, ...]:
 
 
 def _write(site: CallSite, state: State, argument: int, offset: int, read: tuple[Expr, ...]) -> None:
-    value = events.unknown(state, 16, site.loc, read)
+    value = events.unknown(state, 16, site.loc, read, function=site.name)
     place = site.pointer(argument).plus(nodes.const(offset, 64))
     block, content, at = site.machine.place(state, place, 2, site.loc, "writes")
     if isinstance(content.fill, PacketBytes):

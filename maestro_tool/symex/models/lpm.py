@@ -14,6 +14,8 @@ from maestro_tool.symex.site import CallSite, Outcome
 
 _INVALID = 0xFFFF
 _LONGEST = 32
+# As `runtime/src/lpm.c` has it: what longer prefixes need a block for, how many there are, and the largest number.
+_SHORT, _BLOCKS, _LARGEST = 24, 256, 0x7FFF
 
 
 def lpm_allocate(site: CallSite) -> Outcome:
@@ -30,10 +32,15 @@ def lpm_update_setup(site: CallSite) -> Outcome:
     """int lpm_update_elem(struct lpm *, uint32_t prefix, uint8_t prefix_length, uint16_t value) in set-up"""
     info = site.machine.objects[_object(site)]
     length, value = site.number(2, "the prefix length"), site.number(3, "the value")
-    if length > _LONGEST or value == _INVALID:
+    if length > _LONGEST or value > _LARGEST:
         return site.answer(0)
-    mask = (1 << _LONGEST) - (1 << (_LONGEST - length))
-    info.contents[length, site.number(1, "the prefix") & mask] = value
+    prefix = site.number(1, "the prefix") & (1 << _LONGEST) - (1 << (_LONGEST - length))
+    if length > _SHORT:
+        block = prefix >> (_LONGEST - _SHORT)
+        if block not in info.blocks and len(info.blocks) == _BLOCKS:
+            return site.answer(0)
+        info.blocks.add(block)
+    info.contents[length, prefix] = value
     return site.answer(1)
 
 

@@ -15,13 +15,13 @@ from maestro_tool.symex.values import Key, NullPointer, Pointer, Value
 def map_get(site: CallSite) -> Outcome:
     """int map_get(struct Map *, void *key, int *value_out): found with an unknown value, or absent.
 
-    Asking again for the same key of an unchanged map gives the same answer.
+    Asking again for the same key of an unchanged map gives the same answer, unless its keys may have changed where
+    they lie.
     """
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
     key = site.machine.key(site.state, number, site.args[1], site.loc)
     name = events.named(key)
-    fact = ("map_get", number, key.fields)
-    before = site.state.facts.get(fact) if key.fields is not None else None
+    before = _answered(site, number, key)
     if before is not None:
         found = isinstance(before, Expr)
         value = before if isinstance(before, Expr) else None
@@ -35,9 +35,27 @@ def map_get(site: CallSite) -> Outcome:
     value = events.produced(site.state, event, "value", 32)
     events.amend(site.state, event, value=value)
     site.store(2, 4, value)
-    if key.fields is not None:
-        site.state.facts[fact], absent.facts[fact] = value, 0.0
+    _remember(site.state, number, key, value)
+    _remember(absent, number, key, 0.0)
     return [(site.state, site.answer(1)), (absent, site.answer(0))]
+
+
+def _remember(state: State, number: int, key: Key, answer: Value) -> None:
+    """``answer``: the number found; 0.0 if the key is not there."""
+    if key.fields is not None:
+        state.facts["map_get", number, key.fields] = answer
+        state.facts["map_get after", number, key.fields] = nodes.const(len(state.events), 32)
+
+
+def _answered(site: CallSite, number: int, key: Key) -> Value | None:
+    """The answer to the same question, if there was one and it still holds."""
+    answer = site.state.facts.get(("map_get", number, key.fields)) if key.fields is not None else None
+    if answer is None:
+        return None
+    after = site.state.facts.get(("map_get after", number, key.fields))
+    since = site.state.events[after.const if isinstance(after, Expr) else 0 :]
+    written = {n for e in since if e.op.effect is Effect.WRITE for n in e.objects}
+    return None if site.machine.may_hold_keys(written, number) else answer
 
 
 def map_put(site: CallSite) -> Outcome:
@@ -46,6 +64,7 @@ def map_put(site: CallSite) -> Outcome:
     key = site.machine.key(site.state, number, site.args[1], site.loc)
     value, home = site.expr(2, 32), _home(site)
     events.emit(site.state, "map_put", (number,), site.loc, **events.named(key), value=value, key_home=home)
+    site.machine.keys_lie(number, None if home is None else home[0])
     forget(site.state, number)
     return None
 
@@ -77,7 +96,7 @@ def map_erase(site: CallSite) -> Outcome:
     events.emit(site.state, "map_erase", (number,), site.loc, **events.named(key), key_home=kept)
     forget(site.state, number)
     if site.machine.trusting and not changed and key.fields is not None:
-        site.state.facts["map_get", number, key.fields] = 0.0
+        _remember(site.state, number, key, 0.0)
     if not isinstance(site.args[2], NullPointer):
         site.store(2, 8, Pointer(site.state.memory.add(Block("the erased key", None, External()))))
     return None
@@ -111,7 +130,7 @@ def map_size(site: CallSite) -> Outcome:
 
 def forget(state: State, number: int) -> None:
     """Answers about map ``number`` no longer hold."""
-    for fact in [f for f in state.facts if f[0] in ("map_get", "map_size") and f[1] == number]:
+    for fact in [f for f in state.facts if f[0] in ("map_get", "map_get after", "map_size") and f[1] == number]:
         del state.facts[fact]
 
 
@@ -128,10 +147,10 @@ def map_get_setup(site: CallSite) -> Outcome:
 def map_put_setup(site: CallSite) -> Outcome:
     """map_put in set-up; a second put of a key does not hide the first."""
     info = site.machine.objects[site.machine.object_at(site.state, site.args[0], "map", site.loc)]
-    key = _concrete_key(site)
+    key, value = _concrete_key(site), site.number(2, "the value")
     if key in info.contents:
-        info.again.append(key)
-    info.contents.setdefault(key, site.number(2, "the value"))
+        info.again.append((key, value))
+    info.contents.setdefault(key, value)
     for f in info.key or ():
         address = site.pointer(1).plus(nodes.const(f.offset, 64))
         block, _, offset = site.machine.place(site.state, address, f.size, site.loc, "reads a key")
@@ -157,7 +176,7 @@ def map_size_setup(site: CallSite) -> Outcome:
 def erase_setup(site: CallSite, number: int, address: Value) -> None:
     """Take the key at ``address`` out of map ``number``."""
     info, key = site.machine.objects[number], _concrete(site, number, address)
-    if key in info.again:
+    if any(key == again for again, _ in info.again):
         site.fail(UnsupportedError, "erases a key that set-up put twice", "look it up before it is put")
     if info.contents.pop(key, None) is None:
         site.fail(InputError, "erases a key that is not in the map")

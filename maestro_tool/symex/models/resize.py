@@ -94,7 +94,7 @@ def _insert(site: CallSite, mbuf: int) -> tuple[tuple[State, Pointer] | None, St
         return None, site.state  # no buffer has so much room
     _check_arguments(site, mbuf)
     # How much room there is in front of a frame is for the NIC's driver to say.
-    room = events.unknown(site.state, 8, site.loc, part="room")
+    room = events.unknown(site.state, 8, site.loc, part="room", function=site.name)
     state, without = site.machine.split(site.state, nodes.lnot(nodes.eq(room, nodes.const(0, 8))), site.loc)
     return (None if state is None else (state, _move(site, state, at, length))), without
 

@@ -19,4 +19,4 @@ def pure(site: CallSite) -> Outcome:
     numbers = [a for a in site.args if isinstance(a, Expr) and a.width]
     if len(numbers) == len(site.args):
         return events.opaque(site.state, site.name, tuple(numbers), site.result_bits, site.loc)
-    return events.unknown(site.state, site.result_bits, site.loc, reachable(site))
+    return events.unknown(site.state, site.result_bits, site.loc, reachable(site), function=site.name)

@@ -27,7 +27,7 @@ MOST_CHOICES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class BitRange:
     """Bits high..low of each of ``fields``: one field, or a source and its destination whose bits are added (XOR)."""
 
     fields: tuple[str, ...]
@@ -43,25 +43,25 @@ class Window:
 
 
 #: Per port that relations reach, where its index looks; all of one width.
-Windows = Mapping[int, Window]
+BitRanges = Mapping[int, BitRange]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """``complete``: the index tells apart all that relations can: any table under any key could be had under this."""
 
-    windows: Windows
+    ranges: BitRanges
     complete: bool
 
 
 def candidates(problem: Problem, index_bits: int, places: int) -> Iterator[Candidate]:
-    """The windows to try for a table of ``index_bits``: ``places`` of each field, from its leading to its last bits."""
+    """The ranges to try for a table of ``index_bits``: ``places`` of each field, from its leading to its last bits."""
     found = (_placed(problem, choice, index_bits, places) for choice in _choices(problem))
     for at_one_place in zip_longest(*found):  # the leading bits of all fields before others
         yield from (c for c in at_one_place if c is not None)
 
 
-def _placed(problem: Problem, choice: Windows, index_bits: int, places: int) -> Iterator[Candidate]:
+def _placed(problem: Problem, choice: BitRanges, index_bits: int, places: int) -> Iterator[Candidate]:
     narrowest = min(whole.width for whole in choice.values())
     width = min(narrowest, index_bits)
     sides = [(c, side) for c in relations(problem) for side in (0, 1)]
@@ -72,7 +72,7 @@ def _placed(problem: Problem, choice: Windows, index_bits: int, places: int) -> 
     )
     for skipped in _skipped(narrowest - width, places):
         yield Candidate(
-            {p: Window(w.fields, w.high - skipped, w.high - skipped - width + 1) for p, w in choice.items()},
+            {p: BitRange(w.fields, w.high - skipped, w.high - skipped - width + 1) for p, w in choice.items()},
             complete,
         )
 
@@ -82,17 +82,17 @@ def relations(problem: Problem) -> tuple[Constraint, ...]:
     return tuple(c for c in problem.constraints if c.relation is not None)
 
 
-def window_equations(
-    constraint: Constraint, layouts: Sequence[Layout], bits: KeyBits, windows: Windows
+def range_equations(
+    constraint: Constraint, layouts: Sequence[Layout], bits: KeyBits, ranges: BitRanges
 ) -> Iterator[frozenset[int]]:
-    """Sets of unknowns whose XOR must be 0: of packets on either side the index sees the window, and nothing else.
+    """Sets of unknowns whose XOR must be 0: of packets on either side the index sees the range, and nothing else.
 
-    However and on whichever port a packet is hashed, a place in the window adds the same to the index.
+    However and on whichever port a packet is hashed, a place in the range adds the same to the index.
     """
     first: dict[int, frozenset[tuple[int, int]]] = {}
     for side in (0, 1):
         port = constraint.ports[side]
-        seen = windows[port]
+        seen = ranges[port]
         for mode in modes(constraint, side, layouts[port]):
             for (name, aligned, bit), positions in input_changes(mode).items():
                 columns = frozenset((port, position) for position in positions)
@@ -101,26 +101,26 @@ def window_equations(
                 yield from vanish(columns, bits)
 
 
-def _choices(problem: Problem) -> Iterator[Windows]:
+def _choices(problem: Problem) -> Iterator[BitRanges]:
     """What of one field (or pair) the relations depend on, per port."""
-    whole: dict[int, dict[tuple[str, ...], Window]] = {}
+    whole: dict[int, dict[tuple[str, ...], BitRange]] = {}
     for c in relations(problem):
         for side in (0, 1):
             found = whole.setdefault(c.ports[side], {})
             for w in (*(r := _relevant(c, side)), *_pairs(r)):
                 known = found.setdefault(w.fields, w)
-                found[w.fields] = Window(w.fields, max(w.high, known.high), min(w.low, known.low))
+                found[w.fields] = BitRange(w.fields, max(w.high, known.high), min(w.low, known.low))
     ports = sorted(whole)
     for n, chosen in enumerate(product(*(whole[p].values() for p in ports))):
         if n < MOST_CHOICES:
             yield dict(zip(ports, chosen, strict=True))
 
 
-def _pairs(found: Sequence[Window]) -> Iterator[Window]:
+def _pairs(found: Sequence[BitRange]) -> Iterator[BitRange]:
     by_field = {w.fields[0]: w for w in found}
     for name, w in by_field.items():
         if is_source(name) and (other := by_field.get(PARTNER[name])) is not None:
-            yield Window((name, PARTNER[name]), max(w.high, other.high), min(w.low, other.low))
+            yield BitRange((name, PARTNER[name]), max(w.high, other.high), min(w.low, other.low))
 
 
 def _skipped(most: int, places: int) -> Iterable[int]:
@@ -131,7 +131,7 @@ def _skipped(most: int, places: int) -> Iterable[int]:
 
 
 @cache
-def _relevant(constraint: Constraint, side: int) -> tuple[Window, ...]:
+def _relevant(constraint: Constraint, side: int) -> tuple[BitRange, ...]:
     """Per field the bits from the first to the last that the relation depends on (at least)."""
     relation = constraint.relation
     assert relation is not None
@@ -143,7 +143,7 @@ def _relevant(constraint: Constraint, side: int) -> tuple[Window, ...]:
         high = next((b for b in reversed(range(width)) if _depends(relation, side, name, b)), None)
         if high is not None:
             low = next(b for b in range(width) if b == high or _depends(relation, side, name, b))
-            found.append(Window((name,), high, low))
+            found.append(BitRange((name,), high, low))
     return tuple(found)
 
 
@@ -152,6 +152,6 @@ def _depends(relation: Expr, side: int, name: str, bit: int) -> bool:
     f = FIELDS[name]
     byte = packet_byte(f.offset + f.size - 1 - bit // 8, PACKETS[side])
     flipped = substitute(relation, {byte: binary("xor", byte, const(1 << bit % 8, 8))})
-    session = Context().session(BUDGETS.window)
+    session = Context().session(BUDGETS.bit)
     session.differ(relation, flipped)
     return session.ask() != "no"
