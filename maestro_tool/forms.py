@@ -32,26 +32,30 @@ def write(kind: type[T], value: T, schema: str = SCHEMA) -> str:
     from pydantic_core import to_json
 
     pool = Pool()
-    text = _adapter(kind).dump_json(value, context=pool)  # type: ignore[arg-type]
-    head, table = to_json(schema), to_json(pool.entries)
-    return f'{{"schema":{head.decode()},"expressions":{table.decode()},"value":{text.decode()}}}\n'
+    document: _Document[T] = _Document(schema, None, value)
+    written = _adapter(kind).dump_json(document, include={"value"}, context=pool)  # {"value": ...}, and fills the pool
+    head = to_json({"schema": schema, "expressions": pool.entries})
+    return f"{head[:-1].decode()},{written[1:].decode()}\n"
 
 
 def read(kind: type[T], text: str, schema: str = SCHEMA) -> T:
     """Inverse of `write`; ValueError on anything else."""
     known: list[Expr] = []
-    document = _adapter(_Document[kind]).validate_json(text, strict=True, context=known)  # type: ignore[valid-type]
+    document = _adapter(kind).validate_json(text, strict=True, context=known)
     if write(kind, document.value, schema) != text:
         raise ValueError("not written by this tool: something is missing, superfluous, or there twice")
-    value: T = document.value
-    return value
+    return document.value
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[_Document[T]]:
+    return _adapter_of(kind)  # type: ignore[arg-type]  # types are hashable
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter_of(kind: Any) -> TypeAdapter[_Document[Any]]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind)
+    return TypeAdapter(_Document[kind])
 
 
 # --------------------------------------------------------------------------- what fields are annotated with
