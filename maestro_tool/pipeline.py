@@ -123,6 +123,7 @@ def analyse(
     request: Request, cache: Cache, watch: Stopwatch, progress: Callable[[int, int], None] | None = None
 ) -> Analysed:
     """C sources -> call paths.  ``progress`` is called with a port and the number of paths so far, now and then."""
+    _check_text(request)
     # C sources -> typed control-flow graphs.
     program, meaning = _load(request, watch)
     # Control-flow graphs -> call paths, or the ones of the same program with the same arguments.
@@ -295,6 +296,14 @@ def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
         message = f"the file '{file.name}' changed after the NF was analysed"
         raise InputError(message, program.locations[file.loc], hint="analyse it again: maestro analyse")
     return program
+
+
+def _check_text(request: Request) -> None:
+    """`InputError` where a word is not UTF-8, as JSON is."""
+    named = (*request.sources, *request.arguments, *request.include_dirs, *request.defines, *request.pure)
+    for word in map(str, named):
+        if not word.isascii() and word.encode(errors="replace").decode() != word:
+            raise InputError(f"{word!r} is not UTF-8", hint="files and arguments need names in UTF-8")
 
 
 def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:

@@ -36,6 +36,7 @@ def test_help_lists_all_commands(tree: Tree) -> None:
     ("words", "message"),
     [
         (["analyse", "nope.c", "-o", "x.json"], "nope.c"),
+        (["analyse", "nope.c", "--arg=\udcff", "-o", "x.json"], "'\\udcff' is not UTF-8"),
         (["table", "nope.json", "--workers", "2"], "cannot read nope.json"),
         (["table", "text.json", "--workers", "2"], "text.json:1:1: error: not JSON"),
         (["table", "other.json", "--workers", "2"], "expected schema 'maestro-plan/1', found 'x/1'"),
