@@ -22,8 +22,10 @@ ANALYSIS_PHASES = (
 )  # fmt: skip
 #: What an RSS solution depends on, besides constraints and profile.
 RSS_PHASES = ("rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "canonical.py")
-#: What turns them into plan.json and C.
-GENERATION_PHASES = ("sharding", "operations", "rss", "nic", "codegen", "strategies.py", "pipeline.py", "plan_json.py")
+#: What turns them into plan.json, certificate.json and C.
+GENERATION_PHASES = (
+    "sharding", "operations", "rss", "nic", "codegen", "certificate", "strategies.py", "pipeline.py", "plan_json.py",
+)  # fmt: skip
 
 _SUFFIXES = (".py", ".h", ".c", ".in", ".j2", ".json")
 _PACKAGES = ("pycparser", "z3-solver")

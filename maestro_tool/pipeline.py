@@ -141,12 +141,14 @@ def generate(
     *,
     full_hash: bool = False,
 ) -> dict[str, str]:
-    """Call paths and a NIC -> the files of one NF by relative name: ``plan.json``, ``<nf>.h``, ``gen/...``.
+    """Call paths and a NIC -> the files of one NF by relative name: ``plan.json``,
+    ``certificate.json``, ``<nf>.h``, ``gen/...``.
 
     ``nic``: the profile of all ports, or one for each.  ``traffic``: captures that the tables are balanced for.
     ``full_hash``: related packets agree in the whole hash, not only in the index.
     """
     from maestro_tool import codegen, plan_json
+    from maestro_tool.certificate import write as certificate
 
     # The sources once more: for line numbers, and because generated C mirrors them.
     program = load_again(analysed, watch)
@@ -163,7 +165,13 @@ def generate(
             program, analysed.analysis, plan, solution, profiles, name, choice.strategy.name, weights
         )
     document = plan_json.document(program, analysed.analysis, plan, solution, profiles, name, choice.strategy, measured)
-    return {**files, "plan.json": canonical.dumps(document)}
+    files["plan.json"] = canonical.dumps(document)
+    # What was found and decided, for whoever wants to prove it again.
+    with watch.phase("certificate"):
+        bound = {file: files[file] for file in ("plan.json", f"gen/{name}_parallel.c")}
+        meaning, strategy = analysed.program, choice.strategy.name
+        proof = certificate.text(name, program, meaning, analysed.analysis, plan, solution, strategy, bound)
+    return {**files, "certificate.json": proof}
 
 
 def explain(
@@ -339,8 +347,6 @@ def _call_paths(
             except ValueError:
                 cache.reject(key)
         what = (program, request.arguments, request.ports, limits, request.pure, progress)
-        analysis = symex.analyse(*what, trusting=True)
-        if not sharding.trusted(analysis):
-            analysis = symex.analyse(*what)
+        analysis = sharding.confirmed(symex.conjecture(*what)) or symex.analyse(*what)
         cache.put(key, forms.write(symex.Analysis, analysis))
         return analysis

@@ -47,3 +47,10 @@ def is_asked(item: pytest.Item, known: durations.Durations) -> bool:
         return True
     slow = item.get_closest_marker("slow") or item.nodeid in known
     return item.nodeid.startswith(UNITS) and not slow
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests gave to ``record_property("summary", text)``, also from the processes of xdist."""
+    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.stats.get(outcome, ())]
+    for text in (value for r in reports if r.when == "call" for name, value in r.user_properties if name == "summary"):
+        terminalreporter.write_line(str(text))

@@ -214,7 +214,7 @@ def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) ->
         if name not in files:  # included under another condition only
             files[name] = header.read_text(encoding="utf-8", errors="surrogateescape")
     own = {mirrored_name(request, s) for s in (*request.sources, *own_files.find(request.sources).generated)}
-    own |= {"plan.json", f"{args.name}.h", f"gen/{args.name}_parallel.c", f"gen/main_{args.name}.c"}
+    own |= {"plan.json", "certificate.json", f"{args.name}.h", f"gen/{args.name}_parallel.c", f"gen/main_{args.name}.c"}
     if declared and (unknown := sorted(files.keys() - declared.keys() - own)):
         raise InputError(
             f"{unknown[0].removeprefix('gen/')} is included by a macro's name, so the build cannot follow it",

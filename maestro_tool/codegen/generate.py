@@ -256,10 +256,10 @@ def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[st
             }
         )
     for o in analysis.objects:
-        for role, function in zip(("hash",) if o.kind == "sketch" else ("equal", "hash"), o.functions, strict=False):
+        for role, function in zip(_ROLES[o.kind] if o.functions else (), o.functions, strict=True):
             by_file[_function_file(program, o, function)].append(
                 {
-                    "place": f"the {'equality' if role == 'equal' else role} function of {o.name}",
+                    "place": f"the {_ROLE_NAMES[role]} of {o.name}",
                     "given": function.rpartition(":")[2],
                     "role": role,
                     "object": o.id,
@@ -267,6 +267,16 @@ def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[st
                 }
             )
     return by_file
+
+
+#: What `StateObject.functions` are, as the runtime's checks (maestro_map_equal_is ...) and people call them.
+_ROLES = {"map": ("equal", "hash"), "sketch": ("hash",), "dmap": ("equal", "hash", "second_equal", "second_hash")}
+_ROLE_NAMES = {
+    "equal": "equality function",
+    "hash": "hash function",
+    "second_equal": "equality function of the second keys",
+    "second_hash": "hash function of the second keys",
+}
 
 
 def _function_file(program: Program, o: StateObject, function: str) -> str:

@@ -4,222 +4,59 @@ The lowering evaluates from left to right, gcc often from right to left.  That i
 what another one reads or writes.  Whether it may is decided on the syntax trees of all units together:
 
 - A variable whose address goes nowhere but into functions that do not keep it is a place of its own; all other memory
-  is one place (`_MEMORY`), as is what the library and the outside hold (`_STATE`).
-- A function does what its body does.  A function without a body may write all memory and call every function whose
-  address is taken, but for those in `_KNOWN`.
+  is one place (`library.MEMORY`).
+- A function does what its body does.  What functions without a body do is in `library`; one that is not there may write
+  all places and call every function whose address is taken.
+- Functions that the entry points of the NF do not reach are not judged: nobody calls them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from pycparser.c_generator import CGenerator
 
 from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.frontend.effects import NOTHING, Effects, Facts, Function, all_nodes, collect, reached
+from maestro_tool.frontend.library import ERRNO, MEMORY, PLACES, behaviour
 from maestro_tool.frontend.parse import Unit, c_ast, position
 from maestro_tool.frontend.preprocess import is_own
 
-_MEMORY = "*"
-_STATE = "(state)"
 _STEPS = ("p++", "p--", "++", "--")
 _COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
-
-
-class _Effects(NamedTuple):
-    """Places read and written; ``steps``: variables changed by ++ and --, with no sequence point since."""
-
-    reads: frozenset[str] = frozenset()
-    writes: frozenset[str] = frozenset()
-    steps: frozenset[str] = frozenset()
-
-    def __or__(self, other: _Effects) -> _Effects:
-        return _Effects(self.reads | other.reads, self.writes | other.writes, self.steps | other.steps)
-
-
-_NOTHING = _Effects()
-_UNKNOWN = _Effects(frozenset({_MEMORY, _STATE}), frozenset({_MEMORY, _STATE}))
-
-
-class _Known(NamedTuple):
-    """A function without a body: arguments it reads and writes through, what it does to the state, what it calls."""
-
-    reads: tuple[int, ...] = ()
-    writes: tuple[int, ...] = ()
-    state: str = ""
-    keeps: bool = False
-    calls_back: bool = False
-
-
-_PURE = (
-    "abs labs llabs htons htonl ntohs ntohl toupper tolower isdigit isspace isalpha isalnum isupper islower isxdigit "
-    "isprint ispunct isgraph isblank iscntrl ceil floor round trunc sqrt fabs exp log log2 log10 pow fmin fmax fmod "
-    "rte_eth_dev_count_avail rte_eth_dev_is_valid_port strerror"
-)
-
-_KNOWN: dict[str, _Known] = {
-    "map_get": _Known((1,), (2,), "r", calls_back=True),
-    "map_put": _Known((1,), (), "rw", keeps=True, calls_back=True),
-    "map_erase": _Known((1,), (2,), "rw", calls_back=True),
-    "map_size": _Known(state="r"),
-    "vector_borrow": _Known((), (2,)),
-    "vector_return": _Known(),
-    "dchain_allocate_new_index": _Known((), (1,), "rw"),
-    "dchain_rejuvenate_index": _Known(state="rw"),
-    "dchain_free_index": _Known(state="rw"),
-    "dchain_is_index_allocated": _Known(state="r"),
-    "dchain_expire_one_index": _Known((), (1,), "rw"),
-    **dict.fromkeys(("dmap_get_a", "dmap_get_b"), _Known((1,), (2,), "r", calls_back=True)),
-    "dmap_size": _Known(state="r"),
-    "lpm_lookup_elem": _Known(state="r"),
-    "lpm_update_elem": _Known(state="rw"),
-    "strlen": _Known((0,)),
-    "strcmp": _Known((0, 1)),
-    "strncmp": _Known((0, 1)),
-    "memcmp": _Known((0, 1)),
-    "memcpy": _Known((1,), (0,), keeps=True),  # its result is the address
-    "memset": _Known((), (0,), keeps=True),
-    **dict.fromkeys(("atoi", "atol", "atoll", "atof", "strcasecmp", "strncasecmp"), _Known((0, 1))),
-    **dict.fromkeys(("strtol", "strtoul", "strtoll", "strtoull"), _Known((0,), (1,), keeps=True)),
-    **dict.fromkeys(_PURE.split(), _Known()),
-}
-
-
-@dataclass(slots=True)
-class _Function:
-    node: Any
-    unit: Unit
-    name: str
-    params: tuple[str, ...]
-    locals: dict[str, bool] = field(default_factory=dict)  # name -> whether static
-
-
-@dataclass(slots=True)
-class _Facts:
-    """What all functions together do; grows until it no longer changes."""
-
-    globals: set[str] = field(default_factory=set)  # defined in these units
-    enumerators: set[tuple[int, str]] = field(default_factory=set)  # with the identity of their unit
-    functions: dict[str, list[_Function]] = field(default_factory=dict)
-    arrays: set[str] = field(default_factory=set)  # keys of variables
-    array_types: set[str] = field(default_factory=set)
-    array_members: set[str] = field(default_factory=set)
-    other_members: set[str] = field(default_factory=set)
-    union_members: set[str] = field(default_factory=set)
-    summaries: dict[str, _Effects] = field(default_factory=dict)
-    escaped: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)  # keys of parameters whose value goes on
-    taken: set[str] = field(default_factory=set)  # functions
-
-    def size(self) -> tuple[int, ...]:
-        effects = sum(len(s.reads) + len(s.writes) for s in self.summaries.values())
-        return effects, len(self.escaped), len(self.kept), len(self.taken)
-
-    def called_back(self, *, values_only: bool) -> _Effects:
-        """What functions do that others may call by their address; ``values_only``: those that return something."""
-        result = _NOTHING
-        for name in self.taken:
-            if values_only and all(_returns_nothing(f.node) for f in self.functions.get(name, ())):
-                continue
-            result |= self.summaries.get(name, _NOTHING)
-        return result
+_UNKNOWN = Effects(PLACES, PLACES)
 
 
 def check_order(units: Sequence[Unit]) -> None:
     """Raises `UnsupportedError` at an expression in the user's files whose operands may interfere."""
-    facts = _collect(units)
+    facts = collect(units)
     walkers = [_Walker(facts, f) for found in facts.functions.values() for f in found]
     before: tuple[int, ...] = ()
     while before != facts.size():
         before = facts.size()
         for walker in walkers:
             walker.summarise()
+    called = reached(facts, units)
     for walker in walkers:
-        if is_own(walker.function.unit.source.file(position(walker.function.node)[0])):
+        function = walker.function
+        if function.name in called and is_own(function.unit.source.file(position(function.node)[0])):
             walker.checking = True
             walker.summarise()
-
-
-def _returns_nothing(node: Any) -> bool:
-    result = node.decl.type.type
-    names = getattr(getattr(result, "type", None), "names", None)
-    return isinstance(result, c_ast.TypeDecl) and names == ["void"]
-
-
-def _collect(units: Sequence[Unit]) -> _Facts:
-    facts = _Facts()
-    for unit in units:
-        for node in _all_nodes(unit.tree):
-            if isinstance(node, c_ast.Enumerator):
-                facts.enumerators.add((id(unit), node.name))
-            elif isinstance(node, c_ast.Typedef) and _is_array(facts, node.type):
-                facts.array_types.add(node.name)
-            elif isinstance(node, c_ast.Struct | c_ast.Union):
-                for member in node.decls or ():
-                    if isinstance(member, c_ast.Decl):
-                        array = _is_array(facts, member.type)
-                        (facts.array_members if array else facts.other_members).add(member.name)
-                        # Members of a union, and of structs without a name in it, may lie in one place.
-                        within = _all_nodes(member) if isinstance(node, c_ast.Union) else ()
-                        facts.union_members.update(n.name for n in within if isinstance(n, c_ast.Decl) and n.name)
-        for node in unit.tree.ext:
-            if isinstance(node, c_ast.FuncDef):
-                function = _function(facts, unit, node)
-                facts.functions.setdefault(function.name, []).append(function)
-            elif isinstance(node, c_ast.Decl) and node.name and not isinstance(node.type, c_ast.FuncDecl):
-                if "extern" not in node.storage:
-                    facts.globals.add(node.name)
-                if _is_array(facts, node.type):
-                    facts.arrays.add(node.name)
-        for node in unit.tree.ext:  # addresses in the initial values of globals
-            if isinstance(node, c_ast.Decl) and node.init is not None:
-                facts.escaped.update(n.name for n in _all_nodes(node.init) if isinstance(n, c_ast.ID))
-                facts.taken.update(n.name for n in _all_nodes(node.init) if isinstance(n, c_ast.ID))
-    return facts
-
-
-def _function(facts: _Facts, unit: Unit, node: Any) -> _Function:
-    declared = node.decl.type.args.params if node.decl.type.args is not None else []
-    names = tuple(getattr(p, "name", None) or "" for p in declared)
-    function = _Function(node, unit, node.decl.name, names, {n: False for n in names if n})
-    for inner in _all_nodes(node.body):
-        if isinstance(inner, c_ast.Decl) and inner.name and not isinstance(inner.type, c_ast.FuncDecl):
-            if "extern" in inner.storage:
-                continue
-            function.locals[inner.name] = function.locals.get(inner.name, False) or "static" in inner.storage
-            if _is_array(facts, inner.type):
-                facts.arrays.add(f"{function.name}.{inner.name}")
-    return function
-
-
-def _is_array(facts: _Facts, type_: Any) -> bool:
-    if isinstance(type_, c_ast.ArrayDecl):
-        return True
-    names = getattr(getattr(type_, "type", None), "names", ()) if isinstance(type_, c_ast.TypeDecl) else ()
-    return any(n in facts.array_types for n in names)
-
-
-def _all_nodes(node: Any) -> Iterable[Any]:
-    todo = [node]
-    while todo:
-        found = todo.pop()
-        yield found
-        todo.extend(reversed([child for _, child in found.children()]))
 
 
 class _Walker:
     """One function's expressions."""
 
-    def __init__(self, facts: _Facts, function: _Function) -> None:
+    def __init__(self, facts: Facts, function: Function) -> None:
         self.facts = facts
         self.function = function
         self.checking = False
 
     def summarise(self) -> None:
         done = self.value(self.function.node.body)
-        known = self.facts.summaries.get(self.function.name, _NOTHING)
-        self.facts.summaries[self.function.name] = _Effects(
+        known = self.facts.summaries.get(self.function.name, NOTHING)
+        self.facts.summaries[self.function.name] = Effects(
             known.reads | self._lasting(done.reads), known.writes | self._lasting(done.writes)
         )
 
@@ -229,7 +66,7 @@ class _Walker:
         return frozenset(p for p in self._resolved(places) if p not in own)
 
     def _resolved(self, places: Iterable[str]) -> frozenset[str]:
-        return frozenset(_MEMORY if p in self.facts.escaped else p for p in places)
+        return frozenset(MEMORY if p in self.facts.escaped else p for p in places)
 
     def _keys(self, name: str) -> frozenset[str]:
         """The variables that a name may mean: a local one, and the global one that it hides somewhere."""
@@ -237,16 +74,16 @@ class _Walker:
         if name in self.facts.globals:
             keys.add(name)
         elif not (keys or name in self.facts.functions or (id(self.function.unit), name) in self.facts.enumerators):
-            keys.add(_MEMORY)  # defined elsewhere
+            keys.add(ERRNO if name == "errno" else MEMORY)  # defined elsewhere
         return frozenset(keys)
 
     # ----------------------------------------------------------------------- expressions
 
-    def value(self, node: Any) -> _Effects:
+    def value(self, node: Any) -> Effects:
         """What evaluating ``node``, an expression or a statement, reads and writes."""
         match node:
             case None | c_ast.Constant() | c_ast.Typename() | c_ast.Typedef():
-                return _NOTHING
+                return NOTHING
             case c_ast.ID():
                 return self._named(node)
             case c_ast.Decl():
@@ -254,7 +91,7 @@ class _Walker:
             case c_ast.Cast():
                 return self.value(node.expr)
             case c_ast.TypeOf():
-                return _NOTHING
+                return NOTHING
             case c_ast.CompoundLiteral():
                 return self.value(node.init)
             case c_ast.NamedInitializer():
@@ -276,70 +113,71 @@ class _Walker:
                 return self._read(node)
             case c_ast.Compound():
                 return self._block(node)
-        result = _NOTHING  # statements, ``?:`` and the comma: one after the other
+        result = NOTHING  # statements, ``?:`` and the comma: one after the other
         for _, child in node.children():
             result = _sequenced(result) | self.value(child)
         return result
 
-    def _block(self, node: Any) -> _Effects:
-        result, own = _NOTHING, set()
+    def _block(self, node: Any) -> Effects:
+        result, own = NOTHING, set()
         for child in node.block_items or ():
             result = _sequenced(result) | self.value(child)
             if isinstance(child, c_ast.Decl) and child.name and not ({"static", "extern"} & set(child.storage)):
                 own.add(f"{self.function.name}.{child.name}")
         if node is self.function.node.body:
             return result
-        return _Effects(result.reads - own, result.writes - own)
+        return Effects(result.reads - own, result.writes - own)
 
-    def _named(self, node: Any) -> _Effects:
+    def _named(self, node: Any) -> Effects:
         keys = self._keys(node.name)
         if not keys:
             if node.name in self.facts.functions:
                 self.facts.taken.add(node.name)
-            return _NOTHING
+            return NOTHING
         if keys & self.facts.arrays:
             self.facts.escaped.update(keys)
-            return _NOTHING
+            return NOTHING
         self.facts.kept.update(keys)
-        return _Effects(keys)
+        return Effects(keys)
 
-    def _pointer(self, node: Any) -> _Effects:
+    def _pointer(self, node: Any) -> Effects:
         """The value of a pointer that is only followed or compared."""
         while isinstance(node, c_ast.Cast):
             node = node.expr
-        if isinstance(node, c_ast.ID) and not self._keys(node.name) & self.facts.arrays:
-            return _Effects(self._keys(node.name))
-        return self.value(node)
+        keys = self._keys(node.name) if isinstance(node, c_ast.ID) else frozenset[str]()
+        if keys and not keys & self.facts.arrays:
+            return Effects(keys)
+        return self.value(node)  # also the address of a function, which others may call then
 
-    def _place(self, node: Any) -> tuple[_Effects, frozenset[str]]:
+    def _place(self, node: Any) -> tuple[Effects, frozenset[str]]:
         """What finding the object reads and writes, and which object it is."""
         match node:
             case c_ast.ID():
-                return _NOTHING, self._keys(node.name)
+                return NOTHING, self._keys(node.name)
             case c_ast.StructRef(type="."):
                 return self._place(node.name)
             case c_ast.StructRef():
-                return self._pointer(node.name), frozenset({_MEMORY})
+                return self._pointer(node.name), frozenset({MEMORY})
             case c_ast.ArrayRef():
                 base, target = self._base(node.name)
                 if self._counted(node):
                     return base | self.value(node.subscript), target
                 return self._unordered(node, [base, self.value(node.subscript)]), target
             case c_ast.UnaryOp(op="*"):
-                return self._pointer(node.expr), frozenset({_MEMORY})
+                return self._pointer(node.expr), frozenset({MEMORY})
         return self.value(node), frozenset()
 
-    def _base(self, node: Any) -> tuple[_Effects, frozenset[str]]:
+    def _base(self, node: Any) -> tuple[Effects, frozenset[str]]:
         """Of ``base[i]``: an array that is indexed where it is, or a pointer that is followed."""
         if isinstance(node, c_ast.ID) and self._keys(node.name) & self.facts.arrays:
-            return _NOTHING, self._keys(node.name)
+            return NOTHING, self._keys(node.name)
         inner_array = isinstance(node, c_ast.ArrayRef)
         if inner_array or (isinstance(node, c_ast.StructRef) and node.field.name in self.facts.array_members):
             found, target = self._place(node)
             if not inner_array and node.field.name not in self.facts.other_members:
                 return found, target
-            return found | _Effects(target), target | {_MEMORY}  # the member may be a pointer in another struct
-        return self._pointer(node), frozenset({_MEMORY})
+            return found | Effects(target), target | {MEMORY}  # the member may be a pointer in another struct
+        return self._pointer(node), frozenset({MEMORY})
 
     def _counted(self, node: Any) -> bool:
         """``x->items[x->n++]``: two members of one struct, which lie apart."""
@@ -354,20 +192,22 @@ class _Walker:
             and isinstance(base.name, c_ast.ID)
             and isinstance(step.expr.name, c_ast.ID)
             and base.name.name == step.expr.name.name
-            and self._keys(base.name.name).isdisjoint(self.facts.escaped | {_MEMORY})
+            and self._keys(base.name.name).isdisjoint(self.facts.escaped | {MEMORY})
         )
 
-    def _read(self, node: Any) -> _Effects:
+    def _read(self, node: Any) -> Effects:
         found, target = self._place(node)
         if isinstance(node, c_ast.StructRef) and node.field.name in self.facts.array_members:
             self.facts.escaped.update(target)
+            if node.field.name not in self.facts.other_members:
+                return found  # only its address
         if isinstance(node, c_ast.ArrayRef) and isinstance(node.name, c_ast.ArrayRef):
-            self.facts.escaped.update(target - {_MEMORY})  # may be a row of an array of arrays
-        return found | _Effects(target)
+            self.facts.escaped.update(target - {MEMORY})  # may be a row of an array of arrays
+        return found | Effects(target)
 
-    def _unary(self, node: Any) -> _Effects:
+    def _unary(self, node: Any) -> Effects:
         if node.op in ("sizeof", "_Alignof"):
-            return _NOTHING
+            return NOTHING
         if node.op == "&":
             if isinstance(node.expr, c_ast.ID) and not self._keys(node.expr.name):
                 return self._named(node.expr)
@@ -377,27 +217,27 @@ class _Walker:
         if node.op in _STEPS:
             found, target = self._place(node.expr)
             steps = target if isinstance(node.expr, c_ast.ID) else frozenset()
-            return found | _Effects(target, target, steps)
+            return found | Effects(target, target, steps)
         if node.op == "*":
             return self._read_through(node)
         return self._pointer(node.expr) if node.op == "!" else self.value(node.expr)
 
-    def _read_through(self, node: Any) -> _Effects:
+    def _read_through(self, node: Any) -> Effects:
         found, target = self._place(node)
-        return found | _Effects(target)
+        return found | Effects(target)
 
-    def _assignment(self, node: Any) -> _Effects:
+    def _assignment(self, node: Any) -> Effects:
         right = self.value(node.rvalue)
         found, target = self._place(node.lvalue)
-        left = found if node.op == "=" else found | _Effects(target)
+        left = found if node.op == "=" else found | Effects(target)
         both = self._unordered(node, [left, right])
         if self.checking and right.steps & target:
             self._refuse(node)
-        return both | _Effects(frozenset(), target)
+        return both | Effects(frozenset(), target)
 
     # ----------------------------------------------------------------------- calls
 
-    def _call(self, node: Any) -> _Effects:
+    def _call(self, node: Any) -> Effects:
         name = node.name.name if isinstance(node.name, c_ast.ID) and not self._is_variable(node.name.name) else None
         arguments = node.args.exprs if node.args is not None else []
         operands = [] if name is not None else [self.value(node.name)]
@@ -408,26 +248,26 @@ class _Walker:
             through.append(target)
         done = self._unordered(node, operands)
         if name is not None and name.startswith("__builtin_va_"):
-            moved = frozenset[str]({_MEMORY}).union(*through[:1])  # the list goes on to its next argument
-            return done | _Effects(moved, moved)
+            moved = frozenset[str]({MEMORY}).union(*through[:1])  # the list goes on to its next argument
+            return done | Effects(moved, moved)
         return _sequenced(done) | self._callee(name, through)
 
     def _is_variable(self, name: str) -> bool:
         return name in self.function.locals or name in self.facts.globals
 
-    def _argument(self, name: str | None, index: int, node: Any) -> tuple[_Effects, frozenset[str]]:
+    def _argument(self, name: str | None, index: int, node: Any) -> tuple[Effects, frozenset[str]]:
         bare = node
         while isinstance(bare, c_ast.Cast):
             bare = bare.expr
         if name is None or self._keeps(name, index):
-            return self.value(node), frozenset({_MEMORY})
+            return self.value(node), frozenset({MEMORY})
         if isinstance(bare, c_ast.ID) and self._keys(bare.name) & self.facts.arrays:
-            return _NOTHING, self._keys(bare.name)
+            return NOTHING, self._keys(bare.name)
         if isinstance(bare, c_ast.UnaryOp) and bare.op == "&":
             variable = isinstance(bare.expr, c_ast.ID) and self._keys(bare.expr.name)
             if variable or isinstance(bare.expr, c_ast.StructRef | c_ast.ArrayRef):
                 return self._place(bare.expr)
-        return self._pointer(bare), frozenset({_MEMORY})
+        return self._pointer(bare), frozenset({MEMORY})
 
     def _keeps(self, name: str, index: int) -> bool:
         """Whether the function may store an argument's value somewhere, or return it."""
@@ -437,48 +277,52 @@ class _Walker:
                 index >= len(f.params) or f"{name}.{f.params[index]}" in self.facts.kept | self.facts.escaped
                 for f in bodies
             )
-        if name.startswith("__builtin_"):
-            return False
-        return name not in _KNOWN or _KNOWN[name].keeps
+        known = behaviour(name)
+        return known is None or known.keeps
 
-    def _callee(self, name: str | None, through: list[frozenset[str]]) -> _Effects:
+    def _callee(self, name: str | None, through: list[frozenset[str]]) -> Effects:
         if name is not None and name in self.facts.functions:
-            done = self.facts.summaries.get(name, _NOTHING)
+            done = self.facts.summaries.get(name, NOTHING)
             passed = frozenset[str]().union(*through)
-            reads = passed if _MEMORY in done.reads else frozenset[str]()
-            writes = passed if _MEMORY in done.writes else frozenset[str]()
-            return done | _Effects(reads, writes)
-        if name is not None and name.startswith("__builtin_"):
-            return _NOTHING
-        known = _KNOWN.get(name or "")
+            reads = passed if MEMORY in done.reads else frozenset[str]()
+            writes = passed if MEMORY in done.writes else frozenset[str]()
+            return done | Effects(reads, writes)
+        known = behaviour(name) if name is not None else None
         if known is None:
             return _UNKNOWN | self.facts.called_back(values_only=False)
-        result = _Effects(
-            frozenset[str]().union(*(through[i] for i in known.reads if i < len(through))),
-            frozenset[str]().union(*(through[i] for i in known.writes if i < len(through))),
+        reads, writes = known.uses | known.changes, known.changes
+        if not self.facts.errno_matters:
+            reads, writes = reads - {ERRNO}, writes - {ERRNO}
+        result = Effects(
+            reads.union(*(through[i] for i in known.reads if i < len(through))),
+            writes.union(*(through[i] for i in known.writes if i < len(through))),
         )
-        state = frozenset({_STATE})
-        result |= _Effects(state if known.state else frozenset(), state if "w" in known.state else frozenset())
-        return result | self.facts.called_back(values_only=True) if known.calls_back else result
+        if known.calls == "none":
+            return result
+        # They may be given what the call was given.
+        back, passed = self.facts.called_back(values_only=known.calls == "answering"), frozenset[str]().union(*through)
+        reads = passed if MEMORY in back.reads else frozenset()
+        writes = passed if MEMORY in back.writes else frozenset()
+        return result | back | Effects(reads, writes)
 
     # ----------------------------------------------------------------------- the check
 
-    def _unordered(self, node: Any, operands: list[_Effects]) -> _Effects:
+    def _unordered(self, node: Any, operands: list[Effects]) -> Effects:
         """All of the operands; refuses if it matters which comes first."""
-        result = _NOTHING
+        result = NOTHING
         for operand in operands:
             if self.checking and (self._interferes(result, operand) or self._interferes(operand, result)):
                 self._refuse(node)
             result |= operand
         return result
 
-    def _interferes(self, writer: _Effects, other: _Effects) -> bool:
+    def _interferes(self, writer: Effects, other: Effects) -> bool:
         written, used = writer.writes, other.reads | other.writes
         if written & used:
             return True
         # Two variables accessed by name are apart; a pointer may lead to any whose address goes somewhere.
         escaped = self.facts.escaped
-        return (_MEMORY in written and bool(used & escaped)) or (_MEMORY in used and bool(written & escaped))
+        return (MEMORY in written and bool(used & escaped)) or (MEMORY in used and bool(written & escaped))
 
     def _refuse(self, node: Any) -> None:
         hint = "one operand may change what another one uses: compute them in separate statements"
@@ -495,7 +339,7 @@ def _two_statements(node: Any) -> str | None:
     if not (isinstance(node, c_ast.Assignment) and isinstance(node.lvalue, c_ast.ArrayRef)):
         return None
     step = node.lvalue.subscript
-    others = [n for part in (node.lvalue.name, node.rvalue) for n in _all_nodes(part)]
+    others = [n for part in (node.lvalue.name, node.rvalue) for n in all_nodes(part)]
     if not (isinstance(step, c_ast.UnaryOp) and step.op in _STEPS):
         return None
     if any(isinstance(n, c_ast.FuncCall | c_ast.Assignment) or getattr(n, "op", "") in _STEPS for n in others):
@@ -506,5 +350,5 @@ def _two_statements(node: Any) -> str | None:
     return f"{access} {stepped}" if step.op.startswith("p") else f"{stepped} {access}"
 
 
-def _sequenced(effects: _Effects) -> _Effects:
+def _sequenced(effects: Effects) -> Effects:
     return effects._replace(steps=frozenset())

@@ -72,12 +72,15 @@ class ObjectOperand:
 class Arguments:
     """What a C function that performs the operation does through its arguments, counted from 0.
 
-    ``reads``, ``writes``: what these arguments point to.  ``keeps``: it keeps such an address.
+    ``reads``, ``writes``: what these arguments point to.  ``keeps``: it keeps such an address.  ``lends``: it only
+    gives out, or takes back, the address of an entry; the operation is what the NF does there.  That it asks or changes
+    the objects, and calls the NF's functions for their keys, follows from the row (`frontend.library`).
     """
 
     reads: tuple[int, ...] = ()
     writes: tuple[int, ...] = ()
     keeps: bool = False
+    lends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,13 +51,14 @@ _ROWS: Final = (
     Operation(
         "vector_read", Effect.READ, (ObjectOperand("vector", Entries.INDEX, reads=True),),
         {"index": _NAMES}, ("index", "span"),
-        Wording("read", "{objects}{of}"), produces={"*": 8}, functions={"vector_borrow": Arguments((), (2,))},
+        Wording("read", "{objects}{of}"), produces={"*": 8},
+        functions={"vector_borrow": Arguments((), (2,), lends=True)},
         semantics=vectors.vector_read,
     ),
     Operation(
         "vector_write", Effect.WRITE, (ObjectOperand("vector", Entries.INDEX, writes=True),),
         {"index": _NAMES, "stored": _STORES}, ("index", "span"),
-        Wording("write", "{objects}{of}"), functions={"vector_return": Arguments()},
+        Wording("write", "{objects}{of}"), functions={"vector_return": Arguments(lends=True)},
         semantics=vectors.vector_write,
     ),
     Operation(

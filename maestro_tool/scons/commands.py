@@ -1,4 +1,4 @@
-"""`env.ExplainNF` and `env.NewNF`: commands for people, run whenever they are asked for."""
+"""`env.ExplainNF`, `env.CertifyNF` and `env.NewNF`: commands for people, run whenever they are asked for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from maestro_tool.scons.mistakes import told
 def add(env: Any) -> None:
     """Register the pseudo-builders in ``env``."""
     env.AddMethod(told(_explain), "ExplainNF")
+    env.AddMethod(told(_certify), "CertifyNF")
     env.AddMethod(told(_new), "NewNF")
 
 
@@ -39,6 +40,15 @@ def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
         MAESTRO_EXPLAIN=[Literal(w) for w in (f"--name={name}", f"--nic={nic}", f"--strategy={strategy}", *graphs)],
         **request,
     )
+
+
+def _certify(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
+    """Nodes that prove what is generated for ``name``, per NIC; arguments as of Parallelize.  Nothing is compiled."""
+    generated = [n for n in env.Parallelize(name, sources, **overrides) if n.name == "plan.json"]
+    return [
+        _always(env, f"certify-{plan.get_path()}", [plan], "certify $MAESTRO_FOLDER", MAESTRO_FOLDER=plan.dir)
+        for plan in generated
+    ]
 
 
 def _new(env: Any, name: str) -> Any:

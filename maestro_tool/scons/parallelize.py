@@ -1,7 +1,7 @@
 """`env.Parallelize` and `env.SequentialNF`: from an NF's name to the nodes of its programs.
 
 build/analysis/<nf>/analysis.json      once, for all NICs
-build/<nic>/<nf>/plan.json, <nf>.h, gen/...
+build/<nic>/<nf>/plan.json, certificate.json, <nf>.h, gen/...
 build/<nic>/<nf>/lib<nf>.a             the NF with the runtime: what others embed
 build/<nic>/<nf>/<nf>                  the DPDK program
 build/sequential/<nf>/...              the same without a plan
@@ -82,7 +82,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
         }
 
         def generate(cards: list[Path] = cards, folder: str = folder, options: dict[str, Any] = options) -> Any:
-            outputs = [f"{folder}/plan.json", *_outputs(env, function, folder)]
+            outputs = [f"{folder}/plan.json", *_outputs(env, function, folder), f"{folder}/certificate.json"]
             made = env.MaestroGenerate(outputs, [analysis, *_files(env, tuple(dict.fromkeys(cards)))], **options)
             env.Depends(made, _inputs(env, function, fingerprint.GENERATION_PHASES))
             bases = [base for card in cards for base in profiles.with_bases(card, configs)[1:]]

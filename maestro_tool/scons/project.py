@@ -42,6 +42,8 @@ def declare(env: Any, nfs: str = "nfs", configs: str = "configs") -> None:
     for nf in asked.explain:
         for nic in env["nic"]:
             env.Alias("explain", env.ExplainNF(nf, NIC=nic, STRATEGY=env["strategy"], **described))
+    for nf in asked.certify:
+        env.Alias("certify", env.CertifyNF(nf, NIC=env["nic"], **options))
     for nf in asked.new:
         env.Alias("new", env.NewNF(nf))
     if asked.bench:

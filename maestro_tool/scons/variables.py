@@ -21,14 +21,16 @@ from maestro_tool.strategies import STRATEGIES
 #: The target that takes names of NFs which are not there yet.
 NEW = "new"
 #: Targets that are names of actions, not of files.
-_ALIASES = ("sequential", "run", "explain", NEW, "bench")
+_ALIASES = ("sequential", "run", "explain", "certify", NEW, "bench")
 
 _TARGETS = """
 Targets:
-  (none)        the parallel program of each nf= for each nic=: build/<nic>/<nf>/<nf>, lib<nf>.a, <nf>.h, plan.json
+  (none)        the parallel program of each nf= for each nic=: build/<nic>/<nf>/<nf>, lib<nf>.a, <nf>.h, plan.json,
+                certificate.json
   run           replay a capture through the program for nic=soft, and show what each worker got
   sequential    the NF as it is, as a program for one core: build/sequential/<nf>/<nf>
   explain       how packets flow, what state they share, what is decided and why; graphs: build/explain/<nic>/<nf>/
+  certify       prove the generated programs from their certificates, by a solver and nothing else (docs/certificate.md)
   new           write a small NF to start from, with a test: scons new nf=NAME
   bench         time per phase and per packet, by strategy, with the reference figures: build/bench.json
   PATH          any file below build/
@@ -205,6 +207,7 @@ class Asked:
     sequential: list[str]
     run: list[str]
     explain: list[str]
+    certify: list[str]
     new: list[str]
     bench: list[str]
 
@@ -215,7 +218,7 @@ def targets(env: Any) -> Asked:
     words = [str(t) for t in COMMAND_LINE_TARGETS]
     functions, build = _with_folders(env), env.get("MAESTRO_BUILD", "build")
     parallel: dict[str, list[str]] = {}
-    sequential, run, explain, new, bench = (list(functions) if alias in words else [] for alias in _ALIASES)
+    sequential, run, explain, certify, new, bench = (list(functions) if alias in words else [] for alias in _ALIASES)
     if run and "soft" not in env["nic"]:
         raise UserError("run replays captures, which needs no card: nic=soft")
     # Aliases bring what they need along; any other word may mean the programs of nf= and nic=.
@@ -230,4 +233,4 @@ def targets(env: Any) -> Asked:
         elif parts[1] in profiles.known(Path(env["MAESTRO_CONFIGS"])):
             nics = parallel.setdefault(parts[2], [])
             nics.extend([parts[1]] if parts[1] not in nics else [])
-    return Asked(parallel, list(dict.fromkeys(sequential)), run, explain, new, bench)
+    return Asked(parallel, list(dict.fromkeys(sequential)), run, explain, certify, new, bench)

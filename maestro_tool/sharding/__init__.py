@@ -4,5 +4,5 @@
 enough (docs/soundness.md), ``outcome`` is what follows; `derive.derive_plan` puts them together.
 """
 
-from maestro_tool.sharding.confirm import trusted as trusted
+from maestro_tool.sharding.confirm import confirmed as confirmed
 from maestro_tool.sharding.derive import derive_plan as derive_plan

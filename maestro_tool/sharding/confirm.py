@@ -1,4 +1,7 @@
-"""What `symex.analyse` may take for granted, confirmed by the lemmas about keys."""
+"""From a conjecture to an analysis: what it took for granted, confirmed by the lemmas about keys.
+
+Nobody else looks inside of a `Conjecture`; a test sees to that.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,18 @@ from maestro_tool.sharding.lemmas.key_storage_is_kept import changed_keys
 from maestro_tool.sharding.lemmas.keys_and_indices_leave_together import stale_indices
 from maestro_tool.sharding.lemmas.names_are_total import unrelated_ways
 from maestro_tool.sharding.lemmas.set_up_is_everyones import filled
+from maestro_tool.symex.analysis import Conjecture
 from maestro_tool.symex.callpath import Analysis, CallPath
 
 
-def trusted(analysis: Analysis) -> bool:
-    """Whether what `analyse` took for granted of maps that packets erase keys from is true.
+def confirmed(conjecture: Conjecture) -> Analysis | None:
+    """The analysis, if its call paths bear out what it took for granted; else None: analyse without."""
+    analysis = conjecture.unconfirmed
+    return analysis if _holds(analysis) else None
+
+
+def _holds(analysis: Analysis) -> bool:
+    """Whether what was taken for granted of maps that packets erase keys from is true.
 
     It is, by induction over packets, if every path that starts with it also ends with it: a map's keys lie in one
     vector at their values, nothing else is written there while the map holds them, and no key is put twice.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
@@ -44,7 +45,6 @@ def analyse(
     pure: tuple[str, ...] = (),
     progress: Progress | None = None,
     *,
-    trusting: bool = False,
     left: Left | None = None,
 ) -> Analysis:
     """All feasible call paths of ``nf_process`` after set-up with ``arguments`` (those behind ``--``).
@@ -53,9 +53,38 @@ def analyse(
     followed, ResourceLimitError when a budget runs out; all with the place in the source.
 
     ``pure``: functions without a definition that only calculate: their results are taken as unknown.
-    ``trusting``: take for granted that keys that packets erase lie where the map found them, once each.  Whoever says
-    so must ask `sharding.trusted` afterwards whether the call paths bear it out.
     """
+    return _analyse(program, arguments, ports, limits, pure, progress, left, trusting=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Conjecture:
+    """An analysis that is right if its own call paths bear out what it took for granted.
+
+    Only `sharding.confirmed` looks inside: it knows how to tell.
+    """
+
+    unconfirmed: Analysis
+
+
+def conjecture(
+    program: ir.Program,
+    arguments: tuple[str, ...] = (),
+    ports: int = 2,
+    limits: Limits = _DEFAULT_LIMITS,
+    pure: tuple[str, ...] = (),
+    progress: Progress | None = None,
+    *,
+    left: Left | None = None,
+) -> Conjecture:
+    """As `analyse`, taking for granted that keys that packets erase lie where the map found them, once each."""
+    return Conjecture(_analyse(program, arguments, ports, limits, pure, progress, left, trusting=True))
+
+
+def _analyse(
+    program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, pure: tuple[str, ...],
+    progress: Progress | None, left: Left | None, *, trusting: bool,
+) -> Analysis:  # fmt: skip
     for name in pure:
         if name in SETUP or name in PACKET:
             raise InputError(

@@ -124,7 +124,7 @@ class Event:
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
     ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
     vector's element (offset 0); None when it leads anywhere else.  ``key_home`` of map_erase: (vector, index) when the
-    key is taken from there and ``key`` is the one that led to that index (`analyse`, ``trusting``).
+    key is taken from there and ``key`` is the one that led to that index (`conjecture`).
     """
 
     op: Operation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -97,6 +98,14 @@ def opaque(state: State, function: str, operands: tuple[Expr, ...], width: int, 
     value = unknown(state, width, loc, operands, function=function)
     state.facts[fact] = value
     return value
+
+
+def opaque_values(state: State) -> Iterator[tuple[str, tuple[Expr, ...], Expr]]:
+    """What `opaque` gave on this path: function, operands and value."""
+    for (kind, *rest), value in state.facts.items():
+        if kind == "opaque" and isinstance(value, Expr):
+            function, *operands = rest
+            yield str(function), tuple(e for e in operands if isinstance(e, Expr)), value
 
 
 def unknown(

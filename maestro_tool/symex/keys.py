@@ -16,6 +16,7 @@ from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import MemoryBit, MemoryByte, memory_bit, memory_byte
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import KeyField
+from maestro_tool.symex.events import opaque_values
 from maestro_tool.symex.layout import Layout
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
@@ -45,6 +46,7 @@ class _KeyMachine(Machine):
 
     @staticmethod
     def _unknown(block: Block) -> Block:
+        # Maps call the function at any time, so that no value of a variable can be relied on.
         return block if block.const else Block(block.name, block.size, Symbols(f"variable {block.name}"))
 
     def run(self, name: str, sides: tuple[str, ...]) -> list[State]:
@@ -140,9 +142,9 @@ def _chained(end: State) -> set[int] | None:
     None of other calculations: it is not known whether they mean to give different keys one hash.
     """
     crc: dict[Expr, tuple[Expr, ...]] = {
-        value: fact[2:]  # type: ignore[misc]
-        for fact, value in end.facts.items()
-        if fact[0] == "opaque" and str(fact[1]).startswith("__builtin_ia32_crc32") and isinstance(value, Expr)
+        value: operands
+        for function, operands, value in opaque_values(end)
+        if function.startswith("__builtin_ia32_crc32")
     }
     chained: set[int] = set()
     work = [_in_bits(end.result)] if isinstance(end.result, Expr) else []
@@ -194,10 +196,11 @@ def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits)
     equal = _as_formula(ends)
     if equal is None:
         return Compared(None, offsets, None)
+    # The guess is simple (what occurs on both sides is compared); only the proof counts.
     occurring = _occurring(equal)
     both = occurring["a"] & occurring["b"]
     if not _proved(equal, both, solver):
-        both = _implied(equal, both, solver)
+        both = _implied(equal, both, solver)  # some may occur and not matter
         if not both or not _proved(equal, both, solver):
             return Compared(None, offsets, equal)
     return Compared(_fields(both, _key_type(function, program), Layout(program.structs)), offsets, equal)
@@ -349,6 +352,7 @@ def _fields(compared: set[int], type_name: str | None, layout: Layout) -> tuple[
     """Bits grouped by struct members; the rest in runs of bytes, and of bits where these are not whole."""
     rest, result = set(compared), []
     for member in layout.members(type_name) if type_name else ():
+        # A bit-field that fills its bytes is a whole member: NICs hash whole bytes.
         bits = None if member.bits == (0, 8 * member.size) else member.bits
         field = KeyField(member.name, member.offset, member.size, bits)
         if field.positions and rest.issuperset(field.positions):

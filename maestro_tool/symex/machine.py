@@ -36,7 +36,7 @@ class Machine(Access):
     merger: Merger | None = None
     #: Called with a place wherever a path goes on after a fork.
     tick: Callable[[int], None] | None = None
-    trusting: bool = False  # see `analyse`
+    trusting: bool = False  # see `conjecture`
 
     # ----------------------------------------------------------------------- paths
 
@@ -69,7 +69,7 @@ class Machine(Access):
             if successors is None:
                 yield state
             else:
-                work.extend(reversed(successors))
+                work.extend(reversed(successors))  # the first one next: paths come in the program's order
 
     def _advance_or_end(self, state: State) -> Successors:
         """As `_advance`; a path that ends without a verdict has no successors."""
@@ -80,7 +80,7 @@ class Machine(Access):
 
     def call(self, state: State, name: str, args: list[Value], loc: int) -> Value:
         """Run a function to its end on a path that must not fork (set-up)."""
-        outer, state.frames = state.frames, []
+        outer, state.frames = state.frames, []  # so that `_advance` stops at this function's end
         self.enter(state, name, args, None, loc)
         if self._advance(state) is not None:
             self.fail(UnsupportedError, f"'{name}' decides by something that is not known", loc)
@@ -114,7 +114,7 @@ class Machine(Access):
                     successors = handlers[type(instruction)](self, state, frame, instruction)
                     if successors is not None:
                         return successors
-                    frame.pc += 1
+                    frame.pc += 1  # before another frame is entered: it returns to what is behind its call
                     if state.frames[-1] is not frame:
                         break
                 else:
@@ -133,6 +133,7 @@ class Machine(Access):
                     if self.merger is not None and self._may_merge(state, frame):
                         return [state]
             except NeedsValueError as need:
+                # The instruction changed nothing, and frame.pc is still at it: it runs again, knowing the value.
                 if self.merger is not None:
                     self.merger.needed(state, need.expr)
                 return self._enumerate(state, need)
@@ -157,7 +158,7 @@ class Machine(Access):
             successor = state if value == values[-1] else state.fork()
             constant = nodes.const(value, need.expr.width)
             successor.assume(nodes.eq(need.expr, constant))
-            successor.known[need.expr] = constant
+            successor.known[need.expr] = constant  # or the same instruction would ask again
             successor.witness = None
             result.append(successor)
         return result
@@ -172,11 +173,12 @@ class Machine(Access):
         if condition.is_const:
             return (state, None) if condition is nodes.TRUE else (None, state)
         negation = nodes.lnot(condition)
+        # A witness (one packet that takes this path) shows without the solver that one of both ways is feasible.
         witness = state.witness
         known_true = witness is not None and self.solver.holds_under(witness, condition)
         holds, when_true = ("yes", witness) if known_true else self._find(state, condition)
         if holds == "no":
-            return None, state
+            return None, state  # the negation follows from the path's conditions: it need not become one
         known_false = witness is not None and not known_true
         fails, when_false = ("yes", witness) if known_false else self._find(state, negation)
         if fails == "no":

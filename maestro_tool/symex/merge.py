@@ -52,6 +52,7 @@ class Merger:
             position = waiting[0][0]
             group: list[State] = []
             met: dict[_Signature, list[State]] = {}
+            # All that are at this place now: none that is still to come is behind it, as those go first.
             while waiting and waiting[0][0] == position:
                 _, _, state, meeting = heapq.heappop(waiting)
                 if meeting:
@@ -142,6 +143,7 @@ class Merger:
         for frame in state.frames:
             for temp in sorted(self._flow(frame.function).live(frame.block, frame.pc)):
                 value = frame.temps.get(temp)
+                # By what the pointer leads to: numbers of such blocks differ between paths that agree.
                 if isinstance(value, Pointer) and value.block >= steady:
                     block = state.memory.get(value.block)
                     value = block.cells[0][1] if block is not None and 0 in block.cells else None
@@ -156,9 +158,11 @@ class Merger:
         if a.events and a.events[-1].condition_length > common:
             return False  # what happened depends on what they came to differ in
         a.conditions = (*a.conditions[:common], *_either(a.conditions[common:], b.conditions[common:]))
+        # Only what both know holds of the merged path.  The witness of ``a`` is still one: it meets one of both sides.
         a.known = {e: v for e, v in a.known.items() if b.known.get(e) is v}
         a.facts = {f: v for f, v in a.facts.items() if b.facts.get(f) == v}
         a.cursor.minimum_length = min(a.cursor.minimum_length, b.cursor.minimum_length)
+        # Limits must not depend on which paths were merged first.
         a.steps = max(a.steps, b.steps)
         for frame, other in zip(a.frames, b.frames, strict=True):
             for block, count in other.decisions.items():
@@ -204,6 +208,7 @@ class _Match:
         """Take block ``n`` of the one for block ``m`` of the other, if that contradicts nothing."""
         if min(n, m) < self._steady:
             return n == m
+        # One to one: if two blocks of one path stood for one of the other, writes would show the difference.
         if n not in self._pairs and m not in self._back:
             self._pairs[n], self._back[m] = m, n
             self._todo.append(n)

@@ -118,6 +118,7 @@ class PacketMachine(Machine):
         """Set-up's block as a path first sees it: constants and opaque objects as they are, the rest unread."""
         if block.const or isinstance(block.fill, StateObjectFill | External):
             return block
+        # Without cells: each first read comes to `missing`, which tells configuration from state.
         return Block(block.name, block.size, SetUp(), block.type_name)
 
     def keys_lie(self, table: int, vector: int | None) -> None:
@@ -182,6 +183,8 @@ class PacketMachine(Machine):
         device = INPUT_PORT in symbols
         if device:
             known[INPUT_PORT] = nodes.const(self.port, INPUT_PORT.width)
+        # Compared with a packet's bytes, a number stays open: the paths are the same whatever it is at run time.  Where
+        # it alone decides, only one way is looked at, so the program must run with this number.
         if configuration and (device or len(configuration) == len(symbols)):
             for s in configuration:
                 self.pin(s, loc)
@@ -225,6 +228,7 @@ class PacketMachine(Machine):
         self._findings.pinned.setdefault(symbol, (place, value, loc))
 
     def entry_index(self, state: State, index: Expr, loc: int) -> Expr:
+        # An index is a name: simplified halfway, one index would have two.
         index = self.decide(state, index, loc)
         simpler = nodes.substitute(index, state.known)
         return simpler if simpler.is_const else index
@@ -297,6 +301,7 @@ class PacketMachine(Machine):
                 first = offset - state.cursor.grown
                 return memory_order([packet_byte(n) for n in range(first, first + size)])
             case VectorEntry(object_id, index):
+                # Kept in the path's memory: reading it again is no other event, and gives the same symbols.
                 value = events.read_bytes(state, "vector_read", object_id, index, offset, size, loc)
                 state.memory.writable(number).store(offset, size, value)
                 return value
@@ -389,7 +394,7 @@ class PacketMachine(Machine):
             return first, last - first, value
         symbol = option(place.text, value.width)
         self._findings.values.setdefault(symbol, (place, value.const))
-        self.solver.likely[symbol] = value
+        self.solver.likely[symbol] = value  # a guess for witnesses; nothing is concluded from it
         if symbol in self._findings.pinned:
             symbol = value
         return first, last - first, nodes.extract(symbol, 8 * (last - place.offset) - 1, 8 * (first - place.offset))
@@ -453,7 +458,7 @@ class PacketMachine(Machine):
                 self.frame_stored(offset + size)
             case VectorEntry(object_id, index):
                 if block.cells.get(offset) == (size, value):
-                    return  # what is there already
+                    return  # what is there already: no packet can tell
                 bits = self._plain(value, size, loc, "a vector's element")
                 self._forget_aliases(state, object_id, index)
                 events.write_bytes(state, "vector_write", object_id, index, offset, bits, loc)
@@ -477,6 +482,7 @@ class PacketMachine(Machine):
                 if not written <= mutable:
                     mutable |= written
                     self._findings.global_loc.setdefault(number, loc)
+                    # Earlier paths may have read these bytes as configuration: none of what they found holds.
                     raise MutableFoundError
                 bits = self._plain(value, size, loc, f"'{block.name}', which packets change")
                 index = nodes.const(offset, 32)

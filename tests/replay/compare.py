@@ -8,8 +8,8 @@ from random import Random
 
 from nf_runs import Packet
 
-from maestro_tool.sharding import trusted
-from maestro_tool.symex import analyse
+from maestro_tool.sharding import confirmed
+from maestro_tool.symex import analyse, conjecture
 from maestro_tool.symex.callpath import Analysis
 from maestro_tool.symex.initial import Contents
 from tests.replay import start
@@ -23,7 +23,7 @@ SHORTEST = 14
 class Comparison:
     """``analysis``: that of the NF under these arguments, as a build makes it, changed if another is to be tried.
 
-    ``trusting``: as `analyse` has it; where the call paths do not bear it out, they are those without.
+    ``trusting``: as `conjecture` says; where the call paths do not bear it out, they are those of `analyse`.
     """
 
     def __init__(
@@ -38,10 +38,9 @@ class Comparison:
         limits = nf.limits if merge_after is None else replace(nf.limits, merge_after=merge_after)
         self._left: tuple[Contents, ...] = ()
         asked = (nf.program, arguments, nf.ports, limits, nf.pure)
-        self.trusting = trusting
-        analysis = analyse(*asked, trusting=trusting, left=self._keep)
-        if trusting and not trusted(analysis):
-            self.trusting = False
+        analysis = confirmed(conjecture(*asked, left=self._keep)) if trusting else None
+        self.trusting = analysis is not None
+        if analysis is None:
             analysis = analyse(*asked, left=self._keep)
         self.analysis = change(analysis)
         self._compiled = Run(nf, arguments)

@@ -110,16 +110,32 @@ static const void *allocated_as(unsigned number, enum maestro_object_kind kind) 
   return is_one ? maestro_allocated(number) : NULL;
 }
 
+/* The map `number`, or that of a double map's first keys; NULL if it is neither. */
+static const struct Map *first_map(unsigned number) {
+  const struct DoubleMap *pairs = allocated_as(number, MAESTRO_DMAP);
+  return pairs != NULL ? pairs->by_a : allocated_as(number, MAESTRO_MAP);
+}
+
 bool maestro_map_equal_is(unsigned number, void (*function)(void)) {
-  const struct Map *map = allocated_as(number, MAESTRO_MAP);
+  const struct Map *map = first_map(number);
   return map != NULL && (void (*)(void))map->equal == function;
 }
 
 bool maestro_map_hash_is(unsigned number, void (*function)(void)) {
-  const struct Map *map = allocated_as(number, MAESTRO_MAP);
+  const struct Map *map = first_map(number);
   const struct Sketch *sketch = allocated_as(number, MAESTRO_SKETCH);
   return (map != NULL && (void (*)(void))map->hash == function) ||
          (sketch != NULL && (void (*)(void))maestro_sketch_hash(sketch) == function);
+}
+
+bool maestro_map_second_equal_is(unsigned number, void (*function)(void)) {
+  const struct DoubleMap *pairs = allocated_as(number, MAESTRO_DMAP);
+  return pairs != NULL && (void (*)(void))pairs->by_b->equal == function;
+}
+
+bool maestro_map_second_hash_is(unsigned number, void (*function)(void)) {
+  const struct DoubleMap *pairs = allocated_as(number, MAESTRO_DMAP);
+  return pairs != NULL && (void (*)(void))pairs->by_b->hash == function;
 }
 
 static uint32_t n_allocated(const struct DoubleChain *chain) {

@@ -53,10 +53,12 @@ const struct maestro_object *maestro_number_object(enum maestro_object_kind kind
 void maestro_made_object(void *object);
 /* For the checks in generated code: the object that allocation `number` of this nf_init made; NULL if there is none. */
 const void *maestro_allocated(unsigned number);
-/* For the checks in generated code: whether map (or sketch) `number` was given this function, for equality or as its
- * hash. */
+/* For the checks in generated code: whether map (or sketch, or double map) `number` was given this function, for
+ * equality or as its hash; of a double map, for its first or its second keys. */
 bool maestro_map_equal_is(unsigned number, void (*function)(void));
 bool maestro_map_hash_is(unsigned number, void (*function)(void));
+bool maestro_map_second_equal_is(unsigned number, void (*function)(void));
+bool maestro_map_second_hash_is(unsigned number, void (*function)(void));
 /* Whether nf_init left as much in the objects as the analysis saw; else the error says where not. */
 bool maestro_filled_as_planned(const struct maestro_builder *builder);
 

@@ -28,9 +28,8 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
                 break
         else:
             kept.append(c)
-    ties = [c for c in kept if c.ports[0] != c.ports[1] and _one_to_one(c)]
     for c in [c for c in kept if c.ports[0] == c.ports[1] and c.relation is None and all(x == y for x, y in c.equal)]:
-        for t in ties:
+        for t in [k for k in kept if k.ports[0] != k.ports[1] and _one_to_one(k)]:
             side = t.ports.index(c.ports[0]) if c.ports[0] in t.ports else None
             if side is None or t.relation is not None or not {p[side] for p in _bits(t)} <= {x for x, _ in _bits(c)}:
                 continue

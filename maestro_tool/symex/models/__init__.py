@@ -1,8 +1,8 @@
 """Models of library functions: what a call does, seen from the NF.
 
 A model takes a `CallSite` and says what the function returns; to fork it returns a list of paths.  A new API
-function needs one function here and one line in a table below.  There are three tables: what any code may call
-(also key equality functions), what set-up may call, and what packet handling may call.
+function needs one function here and one line in a table below (docs/maintaining.md).  There are three tables: what any
+code may call (also key equality functions), what set-up may call, and what packet handling may call.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def _home(site: CallSite) -> tuple[int, Expr] | None:
 def map_erase(site: CallSite) -> Outcome:
     """void map_erase(struct Map *, void *key, void **trash): ``*trash`` is the stored key, which nobody may follow.
 
-    Where keys are trusted to stay in step (`analyse`), the stored key of an entry that was found is the one that was
+    Where keys are trusted to stay in step (`conjecture`), the stored key of an entry that was found is the one that was
     asked for, and a key that was erased is not there any more.
     """
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)

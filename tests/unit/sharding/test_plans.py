@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from small_nfs import plan_of, same
+from small_nfs import PRELUDE, plan_of, same
 
 
 def test_no_state_no_constraint(tmp_path):
@@ -21,6 +21,30 @@ def test_r1_key_equality(tmp_path):
 def test_r1_joins_ports(tmp_path):
     r = plan_of(tmp_path, "touch_ip(device == 0 ? ip->src_addr : ip->dst_addr, now);")
     assert r.plan.shardable and r.constraints == {(0, 1, (("src_ip", "dst_ip"),))}
+
+
+BOTH_WAYS = """
+struct Pair k = { ip->src_addr, ip->dst_addr }, back = { ip->dst_addr, ip->src_addr }, *s; int i;
+if (map_get(ip_table.map, &k, &i) || map_get(ip_table.map, &back, &i)) return 1 - device;
+if (!dchain_allocate_new_index(ip_table.chain, &i, now)) return device;
+vector_borrow(ip_table.keys, i, (void **)&s); *s = k; map_put(ip_table.map, s, i);
+"""
+PAIR = """
+struct Pair { uint32_t a, b; };
+bool Pair_eq(void *a, void *b) { struct Pair *x = a, *y = b; return x->a == y->a && x->b == y->b; }
+unsigned Pair_hash(void *a) { struct Pair *x = a; return __builtin_ia32_crc32si(__builtin_ia32_crc32si(0, x->a), x->b); }
+void Pair_init(void *a) { struct Pair *x = a; x->a = 0; x->b = 0; }
+"""
+
+
+def test_a_table_that_is_asked_for_both_directions(tmp_path):
+    """What packets of one port must agree in follows from the ties between the ports: each absorbs several."""
+    prelude = PRELUDE.replace("struct nf_config {", PAIR + "struct nf_config {").replace(
+        "&ip_table, Ip_eq, Ip_hash, Ip_init, sizeof(struct Ip)", "&ip_table, Pair_eq, Pair_hash, Pair_init, 8"
+    )
+    r = plan_of(tmp_path, BOTH_WAYS, prelude=prelude)
+    assert r.plan.shardable, r.texts
+    assert (0, 1, same("src_ip", "dst_ip")) in r.constraints
 
 
 def test_r2_the_coarser_key_wins(tmp_path):

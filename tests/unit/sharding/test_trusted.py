@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
+import maestro_tool
 from maestro_tool import pipeline
 from maestro_tool.cache import NoCache
+from maestro_tool.frontend import load_program
+from maestro_tool.sharding import confirmed
+from maestro_tool.symex import Conjecture, conjecture
 from maestro_tool.symex.callpath import Analysis
 from tests.unit.sharding.small_nfs import PRELUDE
 
@@ -84,3 +89,24 @@ def test_what_packets_wrote_before_is_not_what_lay_there(tmp_path: Path) -> None
     )
     analysis = analysed(tmp_path, body)
     assert "flood" in {p.verdict for p in analysis.paths}
+
+
+def test_a_conjecture_is_an_analysis_only_when_confirmed(tmp_path: Path) -> None:
+    def conjectured(prelude: str, body: str) -> Conjecture:
+        source = tmp_path / "nf.c"
+        source.write_text(prelude + body + "\n  return 1 - device;\n}\n")
+        return conjecture(load_program([source]))
+
+    assert confirmed(conjectured(PRELUDE, BODY)) == analysed(tmp_path, BODY)
+    assert confirmed(conjectured(*CHANGES["indices are freed whose keys stay"])) is None
+
+
+def test_only_the_proof_looks_inside_of_a_conjecture() -> None:
+    root = Path(maestro_tool.__file__).parent
+    inside = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in Conjecture.__dataclass_fields__
+    }
+    assert inside == {"sharding/confirm.py"}

@@ -10,8 +10,9 @@ import pytest
 
 from maestro_tool import forms, frontend
 from maestro_tool.frontend import load_program
+from maestro_tool.operations import OPERATIONS, Operation, operation
 from maestro_tool.sharding import derive_plan
-from maestro_tool.symex import analyse
+from maestro_tool.symex import analyse, models
 from maestro_tool.symex.callpath import Analysis
 
 HEADERS = Path(frontend.__file__).parent / "headers"
@@ -222,3 +223,26 @@ def test_in_set_up(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BOTH | PACKET)
 def test_for_packets(name: str, tmp_path: Path) -> None:
     assert len(analysed(tmp_path, "", (BOTH | PACKET)[name]).paths) >= 2
+
+
+#: Where `BOTH` does not come to the operation: nothing is written to what is returned.
+PERFORMED = {
+    "vector_return": "vector_borrow(keys, 0, &stored); *(uint32_t *)stored = 8; vector_return(keys, 0, stored);"
+}
+
+
+@pytest.mark.parametrize("op", [op for op in OPERATIONS.values() if op.functions], ids=repr)
+def test_models_perform_the_operations_of_their_rows(op: Operation, tmp_path: Path) -> None:
+    """The rows and `symex.models` bind the same C functions to the operation, for packets and in set-up."""
+    for function in op.functions:
+        assert {function} <= models.PACKET.keys() & models.SETUP.keys() or function == "sketch_expire"
+        found = analysed(tmp_path, "", PERFORMED.get(function, BOTH[function]))
+        assert op in {e.op for path in found.paths for e in path.events}
+
+
+def test_no_model_performs_an_operation_that_no_row_gives_it(tmp_path: Path) -> None:
+    of_rows = {function for op in OPERATIONS.values() for function in op.functions}
+    for function in sorted((BOTH | PACKET).keys() - of_rows):
+        performed = {e.op for p in analysed(tmp_path, "", (BOTH | PACKET)[function]).paths for e in p.events}
+        own = {operation("map_put"), *(op for op in OPERATIONS.values() if not op.functions)}
+        assert performed <= own, function

@@ -1,0 +1,163 @@
+"""``certificate.json``: all that it takes to prove a build again, without this tool's analyses; docs/certificate.md.
+
+It says what symbolic execution found and what was decided.  That the one makes the other right it does not say:
+``certify`` derives what is to be proved by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from maestro_tool import canonical
+from maestro_tool.certificate.read import SCHEMA
+from maestro_tool.expr import Expr
+from maestro_tool.expr.text import Pool
+from maestro_tool.operations import Role
+from maestro_tool.rss.steering import nic_inputs
+from maestro_tool.sharding.outcome.sharing import shares, sharing
+
+if TYPE_CHECKING:
+    from maestro_tool.frontend.ir import Program
+    from maestro_tool.rss import RssSolution
+    from maestro_tool.rss.problem import HashSetup
+    from maestro_tool.rss.solution import PortSolution
+    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.symex.callpath import Analysis, CallPath, Event
+
+
+def text(
+    name: str,
+    program: Program,
+    meaning: str,
+    analysis: Analysis,
+    plan: ShardingPlan,
+    solution: RssSolution,
+    strategy: str,
+    files: Mapping[str, str],
+) -> str:
+    """The content of ``certificate.json``, on one line.
+
+    ``meaning``: the program's fingerprint.  ``files``: plan.json and the generated C that is bound, by name.
+    """
+    pool, events = Pool(), _Events(program)
+    paths = [_path(p, program, pool, events) for p in analysis.paths]
+    hints = sharing(analysis, plan) if shares(plan) else None
+    document = {
+        "nf": name,
+        "program": meaning,
+        "strategy": strategy,
+        "ports": [_port(p, solution) for p in solution.ports],
+        "objects": [
+            {
+                "name": o.name,
+                "kind": o.kind,
+                "capacity": o.capacity,
+                "filled": o.filled,
+                "key": None if o.key is None else [[f.offset, f.size, *(f.bits or ())] for f in o.key],
+                "key_vectors": list(o.key_vectors),
+                "treatment": d.treatment,
+                "split": d.split,
+                "ranged": d.ranged,
+                "guarded": hints is not None and o.id in hints.guarded,
+                "ages_per_worker": hints is not None and o.id in hints.ages_per_worker,
+            }
+            for o, d in zip(analysis.objects, plan.decisions, strict=True)
+        ],
+        "always_write": hints is not None and hints.always_write,
+        "paths": paths,
+        "events": events.entries,
+        "accesses": events.accesses(len(analysis.objects)),
+        "expressions": pool.entries,
+        "digests": {file: _sha256(t.encode("utf-8", "surrogateescape")) for file, t in files.items()},
+    }
+    content = canonical.compact(document)
+    digest = _sha256(content.encode())
+    return f'{{"certificate":{content},"digest":"{digest}","schema":"{SCHEMA}"}}\n'
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class _Events:
+    """Events of all paths, each different one once: paths have most of them in common."""
+
+    def __init__(self, program: Program) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._locations = program.locations
+        self._known: dict[Event, int] = {}
+
+    def add(self, event: Event, pool: Pool) -> int:
+        number = self._known.setdefault(event, len(self.entries))
+        if number == len(self.entries):
+            self.entries.append(_event(event, pool) | {"location": str(self._locations[event.loc])})
+        return number
+
+    def accesses(self, objects: int) -> list[list[int]]:
+        """By object the events that touch it."""
+        touching: list[list[int]] = [[] for _ in range(objects)]
+        for event, number in self._known.items():
+            for obj in event.objects:
+                touching[obj].append(number)
+        return touching
+
+
+def _event(event: Event, pool: Pool) -> dict[str, Any]:
+    """The operation, its objects, and those of its operands that there are, by name; ``conditions``: how many of the
+    path's hold before it."""
+    entry: dict[str, Any] = {"op": event.op.name, "objects": list(event.objects), "conditions": event.condition_length}
+    for slot, role in event.op.operands.items():
+        found = event.expressions(slot)
+        if found and role is not Role.PRODUCES and slot not in ("stored", "key_home"):
+            entry[slot] = pool.add(found[0]) if slot in ("index", "value") else list(map(pool.add, found))
+    if event.key_home is not None:
+        entry["key_home"] = [event.key_home[0], pool.add(event.key_home[1])]
+    if event.stored:
+        entry["stored"] = [[offset, pool.add(value)] for offset, value in event.stored]
+    if event.span is not None:
+        entry["span"] = list(event.span)
+    if event.result is not None:
+        entry["result"] = event.result
+    return entry
+
+
+def _path(path: CallPath, program: Program, pool: Pool, events: _Events) -> dict[str, Any]:
+    verdict = [pool.add(path.verdict)] if isinstance(path.verdict, Expr) else path.verdict
+    return {
+        "port": path.port,
+        "location": str(program.locations[path.loc]),
+        "conditions": list(map(pool.add, path.condition)),
+        "events": [events.add(e, pool) for e in path.events],
+        "frame": [[offset, pool.add(value)] for offset, value in path.packet_writes],
+        "verdict": verdict,
+        "grown": path.grown,
+    }
+
+
+def _port(p: PortSolution, solution: RssSolution) -> dict[str, Any]:
+    """Who hashes what of the frames of each class, and which part of the table each index belongs to: a part has one
+    worker, whatever their number."""
+    from maestro_tool.rss.problem import HashSetup
+
+    setup = HashSetup("as solved", p.rss_hf, p.hashed, p.padded, p.function)
+    return {
+        "key": p.key.hex(),
+        "function": p.function,
+        "parts": list(solution.groups) or list(range(p.table_size)),
+        "classes": {name: _steered(name, how, setup) for name, how in p.steering},
+        "software": {str(view): list(fields) for view, fields in p.software},
+    }
+
+
+def _steered(name: str, how: str, setup: HashSetup) -> list[Any]:
+    """``["nic", input, ...]``: what the card may hash, more than one where its driver does not say which.  A field that
+    the card reads from elsewhere than the NF has a ``?``, zeros in the place of one a ``0``."""
+    if how != "nic":
+        return [how]
+    return [how, *([_marked(i) for i in items] for items in nic_inputs(name, setup))]
+
+
+def _marked(item: Any) -> str:
+    return f"0{item.field}" if item.gap else item.field if item.aligned else f"?{item.field}"

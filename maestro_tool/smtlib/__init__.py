@@ -1,0 +1,1 @@
+"""Obligations as SMT-LIB text, and the solvers that read it."""

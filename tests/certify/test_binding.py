@@ -1,0 +1,122 @@
+"""A changed byte is refused: in plan.json, in certificate.json, in the generated C."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from builds import reseal, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maestro_tool.cli.certify import check
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("fw"), "fw", "e810")
+
+
+def _verdict(folder: Path, file: str, changed: bytes) -> str:
+    path = folder / file
+    before = path.read_bytes()
+    try:
+        path.write_bytes(changed)
+        return check(folder, "bitwuzla").verdict
+    finally:
+        path.write_bytes(before)
+
+
+def _places(file: str, text: str) -> list[tuple[int, int]]:
+    """Where keys, tables, treatments and classes stand."""
+    if file == "certificate.json":
+        return [(0, len(text))]
+    patterns = {
+        "plan.json": (
+            r'"key": "[^"]*"',
+            r'"table_size": \d+',
+            r'"treatment": "[^"]*"',
+            r'"steering": \{[^}]*\}',
+            r'"groups": \[\]',
+        ),
+        "gen/fw_parallel.c": (
+            r"key_\d\[\] = \{[^}]*\}",
+            r"\.table_size = \d+",
+            r"\.treatment = \w+",
+            r"\.software_classes = \w+",
+        ),
+    }
+    return [m.span() for p in patterns[file] for m in re.finditer(p, text)]
+
+
+@pytest.mark.parametrize("file", ["plan.json", "certificate.json", "gen/fw_parallel.c"])
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_a_changed_byte_is_refused(build: Path, file: str, data: st.DataObject) -> None:
+    content = bytearray((build / file).read_bytes())
+    start, end = data.draw(st.sampled_from(_places(file, content.decode())))
+    content[data.draw(st.integers(start, end - 1))] ^= data.draw(st.integers(1, 127))
+    assert _verdict(build, file, bytes(content)) in ("damaged", "mismatch")
+
+
+@pytest.mark.parametrize("file", ["plan.json", "certificate.json", "gen/fw_parallel.c"])
+def test_files_are_needed(build: Path, file: str) -> None:
+    path = build / file
+    path.rename(path.with_suffix(".away"))
+    try:
+        assert check(build, "bitwuzla").verdict == "missing"
+    finally:
+        path.with_suffix(".away").rename(path)
+
+
+CHANGES = {
+    "key": lambda p, c: c["ports"][0].update(key="00" + c["ports"][0]["key"][2:]),
+    "table": lambda p, c: p["groups"].extend([0] * 512),
+    "treatment": lambda p, c: c["objects"][0].update(treatment="read-only"),
+    "split": lambda p, c: c["objects"][2].update(split=False),
+    "steering": lambda p, c: p["ports"][1]["steering"].update(ipv4_fragment="any"),
+    "hash input": lambda p, c: p["ports"][1]["hashed"].update(tcp4=["src_ip"]),
+    "software input": lambda p, c: c["ports"][1]["software"].update(l4=["dst_ip"]),
+    "written": lambda p, c: p["objects"][0].update(written=False),
+    "accesses": lambda p, c: c["accesses"][0].pop(),
+    "an event that no path has": lambda p, c: [path["events"].clear() for path in c["paths"]],
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_digests_made_right_again_do_not_help(tmp_path: Path, what: str) -> None:
+    """What one of the files says and the others do not."""
+    folder = write(tmp_path, "fw", "e810")
+    plan = json.loads((folder / "plan.json").read_text())
+    value = json.loads((folder / "certificate.json").read_text())
+    CHANGES[what](plan, value["certificate"])
+    (folder / "plan.json").write_text(json.dumps(plan))
+    (folder / "certificate.json").write_text(json.dumps(value))
+    reseal(folder)
+    assert check(folder, "bitwuzla").verdict == "mismatch"
+
+
+def test_the_generated_keys_and_tables_count(tmp_path: Path) -> None:
+    folder = write(tmp_path, "fw", "e810")
+    program = folder / "gen/fw_parallel.c"
+    text = program.read_text()
+    for old, new in (("0x0d, 0x7a", "0x0d, 0x7b"), (".table_size = 512", ".table_size = 256"), (" = 0x10130", " = 0x10120"),
+                     ("MAESTRO_SHARDED, .split = true", "MAESTRO_READ_ONLY, .split = true"), ("{30, 4}", "{26, 4}")):  # fmt: skip
+        first = re.search(r"key_0\[\] = \{\s*(0x.., 0x..)", text)
+        assert first is not None
+        changed = text.replace(old if "0x0d" not in old else first[1], new, 1)
+        assert changed != text
+        program.write_text(changed)
+        reseal(folder)
+        assert check(folder, "bitwuzla").verdict == "mismatch", old
+
+
+def test_resealing_is_right(tmp_path: Path) -> None:
+    """The tests above fail for their reason."""
+    folder = write(tmp_path, "fw", "e810")
+    before = (folder / "certificate.json").read_bytes()
+    reseal(folder)
+    assert (folder / "certificate.json").read_bytes() == before
+    assert check(folder, "bitwuzla").verdict == "proved"
