@@ -1,8 +1,9 @@
 """A content-addressed store for results that are dear to compute: analyses and RSS solutions.
 
 A phase asks for a key (made by ``fingerprint``) and computes only when nothing is there.  What an entry says is
-not trusted: it is strict JSON under a checksum, its reader validates the structure, and an RSS solution is checked
-against its constraints again (``pipeline``).  Anything wrong is a miss, never an error; the bad file is moved aside.
+not trusted: it is a text under a checksum, its reader takes only what it would write itself (``forms``), and an RSS
+solution is checked against its constraints again (``pipeline``).  Anything wrong is a miss, never an error; the bad
+file is moved aside.
 
 No library: diskcache and shelve unpickle what they read, so whoever may write the store may run code here;
 joblib does too.  A team's shared store (a URL) is another implementation of `Cache`.
@@ -11,11 +12,11 @@ joblib does too.  A team's shared store (a URL) is another implementation of `Ca
 from __future__ import annotations
 
 import contextlib
-import json
+import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from maestro_tool import canonical
 
@@ -26,16 +27,16 @@ _KEY = re.compile(r"[a-z]+-[0-9a-f]{64}")
 
 
 class Cache(Protocol):
-    """Values are JSON; keys are ``<kind>-<sha256>``.  Both methods are safe in concurrent processes."""
+    """Values are texts; keys are ``<kind>-<sha256>``.  Both methods are safe in concurrent processes."""
 
-    def get(self, key: str) -> Any | None:
-        """The value stored under ``key``, or None."""
+    def get(self, key: str) -> str | None:
+        """The text stored under ``key``, or None."""
 
-    def put(self, key: str, value: Any) -> None:
-        """Store ``value``; failing to is not an error (a full disk, a folder that is read-only)."""
+    def put(self, key: str, text: str) -> None:
+        """Store ``text``; failing to is not an error (a full disk, a folder that is read-only)."""
 
     def reject(self, key: str) -> None:
-        """The reader found the value of ``key`` unusable: forget it, keep it for inspection."""
+        """The reader found the text of ``key`` unusable: forget it, keep it for inspection."""
 
 
 class NoCache:
@@ -44,7 +45,7 @@ class NoCache:
     def get(self, key: str) -> None:
         return None
 
-    def put(self, key: str, value: Any) -> None:
+    def put(self, key: str, text: str) -> None:
         pass
 
     def reject(self, key: str) -> None:
@@ -52,7 +53,10 @@ class NoCache:
 
 
 class FileCache:
-    """One file per entry, ``<folder>/<kind>/<first two digits>/<digest>.json``, written by rename."""
+    """One file per entry, ``<folder>/<kind>/<first two digits>/<digest>.json``, written by rename.
+
+    Its first line says what the rest is: key and checksum.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -63,7 +67,7 @@ class FileCache:
         kind, digest = key.split("-")
         return self.folder / kind / digest[:2] / f"{digest}.json"
 
-    def get(self, key: str) -> Any | None:
+    def get(self, key: str) -> str | None:
         path = self.path(key)
         try:
             with path.open("rb") as f:
@@ -71,15 +75,15 @@ class FileCache:
         except OSError:
             return None
         try:
-            return _open_envelope(key, raw)
+            return _content(key, raw)
         except (ValueError, RecursionError):
             self.reject(key)
             return None
 
-    def put(self, key: str, value: Any) -> None:
-        envelope = {"key": key, "sha256": canonical.digest(value), "value": value}
+    def put(self, key: str, text: str) -> None:
+        content = text.encode()
         with contextlib.suppress(OSError):
-            canonical.write_files({self.path(key): canonical.compact(envelope)})
+            canonical.write_files({self.path(key): _head(key, content) + content})
 
     def reject(self, key: str) -> None:
         path = self.path(key)
@@ -94,26 +98,15 @@ def default_cache() -> FileCache:
     return FileCache(Path(os.environ.get("MAESTRO_CACHE") or "build/cache"))
 
 
-def _open_envelope(key: str, raw: bytes) -> Any:
-    """The value inside an entry's bytes; raises ValueError for anything that `FileCache.put` would not have written."""
+def _head(key: str, content: bytes) -> bytes:
+    return canonical.compact({"key": key, "sha256": hashlib.sha256(content).hexdigest()}).encode() + b"\n"
+
+
+def _content(key: str, raw: bytes) -> str:
+    """The text inside an entry's bytes; ValueError for anything that `FileCache.put` would not have written."""
     if len(raw) > MAX_ENTRY_BYTES:
         raise ValueError("entry too large")
-    envelope = json.loads(raw.decode("ascii"), parse_constant=_refuse, object_pairs_hook=_unique)
-    if not isinstance(envelope, dict) or set(envelope) != {"key", "sha256", "value"}:
-        raise ValueError("not an entry")
-    if envelope["key"] != key:
-        raise ValueError("entry of another key")
-    if canonical.digest(envelope["value"]) != envelope["sha256"]:
-        raise ValueError("checksum differs")
-    return envelope["value"]
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("duplicate key")
-    return result
+    content = raw[raw.find(b"\n") + 1 :]
+    if raw != _head(key, content) + content:
+        raise ValueError("entry of another key, or its checksum differs")
+    return content.decode()

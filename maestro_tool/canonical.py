@@ -29,15 +29,23 @@ def digest(value: Any) -> str:
     return hashlib.sha256(compact(value).encode()).hexdigest()
 
 
+def read_text(path: Path) -> str:
+    """What is in ``path``; `InputError` where that is no text."""
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError("not JSON", SourceLocation(str(path), 1)) from error
+
+
 def read_json(path: Path, schema: str) -> dict[str, Any]:
     """The object in ``path``, which must say ``"schema": schema``; raises `InputError` otherwise."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        value = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg}", SourceLocation(str(path), error.lineno, error.colno)) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except RecursionError as error:
         raise InputError("not JSON", SourceLocation(str(path), 1)) from error
     if not isinstance(value, dict) or value.get("schema") != schema:
         found = value.get("schema") if isinstance(value, dict) else None

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from maestro_tool import canonical, fingerprint, own_files
+from maestro_tool import canonical, fingerprint, forms, own_files
 from maestro_tool.cache import Cache
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
+from maestro_tool.forms import Natural
 
 if TYPE_CHECKING:
     from maestro_tool.explain import Explanation
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from maestro_tool.strategies import Choice
     from maestro_tool.symex.callpath import Analysis
 
-ANALYSIS_SCHEMA = "maestro-analysis/1"
+ANALYSIS_SCHEMA = "maestro-analysis/2"
 
-#: What a damaged artifact makes its reader raise.
+#: What a solution that belongs to something else makes its checks raise.
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, MaestroError)
 
 
@@ -46,34 +47,11 @@ class Request:
 
     sources: tuple[Path, ...]
     arguments: tuple[str, ...] = ()
-    ports: int = 2
+    ports: Natural = 2
     include_dirs: tuple[Path, ...] = ()
     defines: tuple[str, ...] = ()
-    limits: tuple[tuple[str, int], ...] = ()
+    limits: tuple[tuple[str, Natural], ...] = ()
     pure: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "sources": [p.as_posix() for p in self.sources],
-            "arguments": list(self.arguments),
-            "ports": self.ports,
-            "include_dirs": [p.as_posix() for p in self.include_dirs],
-            "defines": list(self.defines),
-            "limits": dict(self.limits),
-            "pure": list(self.pure),
-        }
-
-    @staticmethod
-    def from_json(value: Any) -> Request:
-        return Request(
-            sources=tuple(Path(p) for p in value["sources"]),
-            arguments=tuple(value["arguments"]),
-            ports=int(value["ports"]),
-            include_dirs=tuple(Path(p) for p in value["include_dirs"]),
-            defines=tuple(value["defines"]),
-            limits=tuple((str(n), int(v)) for n, v in value["limits"].items()),
-            pure=tuple(value["pure"]),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +97,23 @@ class Analysed:
     analysis: Analysis
     loaded: Program | None = field(default=None, repr=False, compare=False)
 
-    def to_json(self) -> dict[str, Any]:
-        from maestro_tool.symex import analysis_to_json
+    def text(self) -> str:
+        """The content of ``analysis.json``."""
+        from maestro_tool.symex.callpath import Analysis
 
-        return {
-            "schema": ANALYSIS_SCHEMA,
-            "request": self.request.to_json(),
-            "program": self.program,
-            "analysis": analysis_to_json(self.analysis),
-        }
+        content = (self.request, self.program, self.analysis)
+        return forms.write(tuple[Request, str, Analysis], content, ANALYSIS_SCHEMA)
 
     @staticmethod
     def read(path: Path) -> Analysed:
         """Read ``analysis.json``; raises `InputError` if it is not one."""
-        from maestro_tool.symex import analysis_from_json
+        from maestro_tool.symex.callpath import Analysis
 
-        value = canonical.read_json(path, ANALYSIS_SCHEMA)
+        text = canonical.read_text(path)
         try:
-            request = Request.from_json(value["request"])
-            return Analysed(request, str(value["program"]), analysis_from_json(value["analysis"]))
-        except _MALFORMED as error:
+            return Analysed(*forms.read(tuple[Request, str, Analysis], text, ANALYSIS_SCHEMA))
+        except ValueError as error:
+            canonical.read_json(path, ANALYSIS_SCHEMA)  # says so if it is something else
             raise InputError(
                 "this analysis is damaged", SourceLocation(str(path), 1), hint="make it again: maestro analyse"
             ) from error
@@ -148,6 +123,7 @@ def analyse(
     request: Request, cache: Cache, watch: Stopwatch, progress: Callable[[int, int], None] | None = None
 ) -> Analysed:
     """C sources -> call paths.  ``progress`` is called with a port and the number of paths so far, now and then."""
+    _check_text(request)
     # C sources -> typed control-flow graphs.
     program, meaning = _load(request, watch)
     # Control-flow graphs -> call paths, or the ones of the same program with the same arguments.
@@ -260,7 +236,7 @@ def solve(
     """
     from maestro_tool.rss import problem as make_problem
     from maestro_tool.rss import solve_problem
-    from maestro_tool.rss.solution import from_json, to_json
+    from maestro_tool.rss.solution import RssSolution
     from maestro_tool.rss.verify import check
 
     with watch.phase("rss") as mark:
@@ -269,7 +245,7 @@ def solve(
         stored = cache.get(key)
         if stored is not None:
             try:
-                solution = from_json(stored)
+                solution = forms.read(RssSolution, stored)
                 if not check(problem, solution):
                     mark.reused = True
                     return solution
@@ -280,7 +256,7 @@ def solve(
         if wrong := check(problem, solution):
             raise AssertionError(f"the solver's own solution is wrong: {wrong[0]}")
         if solution.satisfiable:  # what an unsatisfiable one says is about these constraints in this order
-            cache.put(key, to_json(solution))
+            cache.put(key, forms.write(RssSolution, solution))
         return solution
 
 
@@ -330,6 +306,14 @@ def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
     return program
 
 
+def _check_text(request: Request) -> None:
+    """`InputError` where a word is not UTF-8, as JSON is."""
+    named = (*request.sources, *request.arguments, *request.include_dirs, *request.defines, *request.pure)
+    for word in map(str, named):
+        if not word.isascii() and word.encode(errors="replace").decode() != word:
+            raise InputError(f"{word!r} is not UTF-8", hint="files and arguments need names in UTF-8")
+
+
 def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:
     from maestro_tool import frontend
 
@@ -356,13 +340,13 @@ def _call_paths(
         stored = cache.get(key)
         if stored is not None:
             try:
-                analysis = symex.analysis_from_json(stored)
+                analysis = forms.read(symex.Analysis, stored)
                 if changed(analysis.files) is None:
                     mark.reused = True
                     return analysis
-            except _MALFORMED:
+            except ValueError:
                 cache.reject(key)
         what = (program, request.arguments, request.ports, limits, request.pure, progress)
         analysis = sharding.confirmed(symex.conjecture(*what)) or symex.analyse(*what)
-        cache.put(key, symex.analysis_to_json(analysis))
+        cache.put(key, forms.write(symex.Analysis, analysis))
         return analysis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro_tool import canonical, nf
+from maestro_tool import canonical, forms, nf
 from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
@@ -143,21 +144,21 @@ def _analyse(args: argparse.Namespace) -> None:
 
     watch = pipeline.Stopwatch()
     analysed = analyse(_request(args), watch)
-    canonical.write_files({args.output: canonical.dumps(analysed.to_json())})
+    canonical.write_files({args.output: analysed.text()})
     _say("ANALYSE", args.output, f"{len(analysed.analysis.paths)} call paths", watch)
 
 
 def _solve(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
     from maestro_tool.nic.profile import label
-    from maestro_tool.rss.solution import to_json
+    from maestro_tool.rss import RssSolution
 
     watch = pipeline.Stopwatch()
     analysed, nic = _read_inputs(args)
     program = pipeline.load_again(analysed, watch)
     profiles = pipeline.per_port(nic, analysed.analysis.ports)
     choice = pipeline.decide(analysed, program, profiles, args.strategy, open_cache(), watch, full_hash=args.full_hash)
-    text = canonical.dumps(to_json(choice.solution))
+    text = canonical.dumps(json.loads(forms.write(RssSolution, choice.solution)))
     if args.output is None:
         print(text, end="")
     else:

@@ -62,6 +62,12 @@ class Expr:
     def __reduce__(self) -> tuple[object, ...]:
         return (_make, (self.op, self.width, self.args, self.value))
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from maestro_tool.expr.text import reference
+
+        return reference()
+
 
 def _make(op: str, width: int, args: tuple[Expr, ...] = (), value: Hashable = None) -> Expr:
     key = (op, width, value, *map(id, args))

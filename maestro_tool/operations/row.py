@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 from maestro_tool.operations.semantics import Semantics
 
@@ -135,6 +135,13 @@ class Operation:
         from maestro_tool.operations.table import operation
 
         return operation, (self.name,)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from maestro_tool import forms
+        from maestro_tool.operations.table import OPERATIONS
+
+        return forms.row_of(OPERATIONS)
 
     @property
     def writes(self) -> bool:

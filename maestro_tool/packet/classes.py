@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, concat, const, eq, extract, land, lnot, lor, zext
@@ -290,6 +290,10 @@ _TABLE: Final = (
 
 #: All classes by name, in the order of ``enum maestro_class``.
 CLASSES: Final[Mapping[str, PacketClass]] = MappingProxyType({c.name: c for c in _TABLE})
+if TYPE_CHECKING:  # types cannot be made of tables for mypy; for pydantic they can
+    ClassName = str
+else:
+    ClassName = Literal[tuple(CLASSES)]
 
 
 @cache

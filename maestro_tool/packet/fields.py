@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 #: Version of IP.
 Family = Literal[4, 6]
@@ -95,3 +95,9 @@ INPUT_BITS: dict[str, int] = {
     "sctp_tag": 32,
     "ip_id": 16,
 }
+if TYPE_CHECKING:  # types cannot be made of tables for mypy; for pydantic they can
+    FieldName = str
+    InputName = str
+else:
+    FieldName = Literal[tuple(ALL_FIELDS)]
+    InputName = Literal[tuple(INPUT_BITS)]

@@ -1,17 +1,17 @@
-"""What a port is to be set up with, and how good that is; the JSON forms of plan.json and of the cache."""
+"""What a port is to be set up with, and how good that is; also as the ``ports`` of plan.json."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal
 
-from maestro_tool.packet.classes import CLASSES, VIEWS, View
-from maestro_tool.packet.fields import INPUT_BITS
-from maestro_tool.rss.symmetric import FUNCTIONS, Function
+from maestro_tool.forms import Hexadecimal, Natural, checked
+from maestro_tool.packet.classes import CLASSES, VIEWS, ClassName, View
+from maestro_tool.packet.fields import INPUT_BITS, InputName
+from maestro_tool.rss.symmetric import Function
 
-STEERINGS = ("nic", "software", "any")
-T = TypeVar("T")
+Steering = Literal["nic", "software", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,27 @@ class PortSolution:
     made of them.  ``key_fixed``: the NIC has this key, and no other.
     """
 
-    port: int
-    key: bytes
-    key_length_passed: int
-    table_size: int
+    port: Natural
+    key: Hexadecimal
+    key_length_passed: Natural
+    table_size: Natural
     setup: str | None
     padded: bool
     rss_hf: tuple[str, ...]
-    hashed: tuple[tuple[str, tuple[str, ...]], ...]
-    steering: tuple[tuple[str, str], ...]
-    software: tuple[tuple[View, tuple[str, ...]], ...]
-    free_dimensions: int
-    field_ranks: tuple[tuple[str, int], ...]
-    balance: tuple[tuple[str, int, float], ...]
-    balance6: tuple[tuple[str, int, float], ...] = ()
+    hashed: tuple[tuple[ClassName, tuple[InputName, ...]], ...]
+    steering: tuple[tuple[ClassName, Steering], ...]
+    software: tuple[tuple[View, tuple[InputName, ...]], ...]
+    free_dimensions: Natural
+    field_ranks: tuple[tuple[InputName, Natural], ...]
+    balance: tuple[tuple[str, Natural, float], ...]
+    balance6: tuple[tuple[str, Natural, float], ...] = ()
     function: Function = "toeplitz"
-    rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    rules: tuple[tuple[ClassName, tuple[str, ...]], ...] = ()
     key_fixed: bool = False
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return checked(handler(source), _check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +62,31 @@ class RssSolution:
 
     satisfiable: bool
     problem: str
-    agreeing_bits: int
+    agreeing_bits: Natural
     ports: tuple[PortSolution, ...] = ()
-    conflict: tuple[int, ...] = ()
+    conflict: tuple[Natural, ...] = ()
     reason: str = ""
     notes: tuple[str, ...] = ()
-    groups: tuple[int, ...] = ()
+    groups: tuple[Natural, ...] = ()
+
+
+def _check(p: PortSolution) -> None:
+    """What is there for each class, view or field is there once, and in order."""
+    if [c for c, _ in p.steering] != [*CLASSES] or [v for v, _ in p.software] != [v for v in VIEWS if v is not None]:
+        raise ValueError("not one entry for each class or view")
+    for entries, names in ((p.hashed, CLASSES), (p.rules, CLASSES), (p.field_ranks, INPUT_BITS)):
+        found = [name for name, _ in entries]
+        if found != [name for name in names if name in found]:
+            raise ValueError("entries that are not in order")
+    for balance in (p.balance, p.balance6):
+        measured = [(traffic, workers) for traffic, workers, _ in balance]
+        if measured != sorted(set(measured)):
+            raise ValueError("entries that are not in order")
 
 
 def ports_json(solution: RssSolution) -> list[dict[str, Any]]:
     """The ``ports`` of plan.json."""
     return [_port_json(p) for p in solution.ports]
-
-
-def to_json(solution: RssSolution) -> dict[str, Any]:
-    """The form that is cached; `from_json` reads it."""
-    return {
-        "satisfiable": solution.satisfiable,
-        "problem": solution.problem,
-        "agreeing_bits": solution.agreeing_bits,
-        "conflict": list(solution.conflict),
-        "reason": solution.reason,
-        "notes": list(solution.notes),
-        "groups": list(solution.groups),
-        "ports": [
-            _port_json(p) | {"nic_hashed": {c: list(f) for c, f in p.hashed}, "setup": p.setup, "padded": p.padded}
-            for p in solution.ports
-        ],
-    }
 
 
 def _port_json(p: PortSolution) -> dict[str, Any]:
@@ -133,73 +134,3 @@ def effective_hash(p: PortSolution) -> tuple[tuple[str, tuple[str, ...]], ...]:
         if fields:
             result.append((name, fields))
     return tuple(result)
-
-
-def from_json(data: Any) -> RssSolution:
-    """Inverse of `to_json`; ValueError on anything else.  What it says is not to be trusted before `verify.check`."""
-    try:
-        ports = tuple(_port_from_json(p) for p in data["ports"])
-        solution = RssSolution(
-            satisfiable=_of(bool, data["satisfiable"]),
-            problem=_of(str, data["problem"]),
-            agreeing_bits=_of(int, data["agreeing_bits"]),
-            ports=ports,
-            conflict=tuple(_of(int, c) for c in data["conflict"]),
-            reason=_of(str, data["reason"]),
-            notes=tuple(_of(str, n) for n in data["notes"]),
-            groups=tuple(_of(int, g) for g in data["groups"]),
-        )
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"not an RSS solution: {error}") from None
-    if to_json(solution) != data:
-        raise ValueError("not an RSS solution: unknown or inconsistent entries")
-    return solution
-
-
-def _port_from_json(data: Any) -> PortSolution:
-    return PortSolution(
-        port=_of(int, data["port"]),
-        key=bytes.fromhex(data["key"]),
-        key_length_passed=_of(int, data["key_length_passed"]),
-        table_size=_of(int, data["table_size"]),
-        setup=None if data["setup"] is None else _of(str, data["setup"]),
-        padded=_of(bool, data["padded"]),
-        rss_hf=tuple(_of(str, f) for f in data["rss_hf"]),
-        hashed=tuple((c, _fields(data["nic_hashed"][c])) for c in CLASSES if c in data["nic_hashed"]),
-        steering=tuple((c, _of(str, data["steering"][c])) for c in CLASSES),
-        software=tuple((v, _fields(data["software_input"][v])) for v in VIEWS if v is not None),
-        free_dimensions=_of(int, data["free_dimensions"]),
-        field_ranks=tuple((f, _of(int, data["field_ranks"][f])) for f in INPUT_BITS if f in data["field_ranks"]),
-        balance=_balance(data["balance"]),
-        balance6=_balance(data["balance6"]),
-        function=_one_of(FUNCTIONS, data["function"]),
-        rules=tuple((c, tuple(_of(str, t) for t in data["rules"][c])) for c in CLASSES if c in data["rules"]),
-        key_fixed=_of(bool, data["key_fixed"]),
-    )
-
-
-def _balance(data: Any) -> tuple[tuple[str, int, float], ...]:
-    return tuple(
-        (traffic, int(workers), float(ratio))
-        for traffic, by_workers in sorted(data.items())
-        for workers, ratio in sorted(by_workers.items(), key=lambda kv: int(kv[0]))
-    )
-
-
-def _of(kind: type[T], value: Any) -> T:
-    if type(value) is not kind:
-        raise TypeError(f"{value!r} is not of type {kind.__name__}")
-    return value
-
-
-def _one_of(known: Sequence[T], value: Any) -> T:
-    if value not in known:
-        raise TypeError(f"{value!r} is none of {known}")
-    return known[known.index(value)]
-
-
-def _fields(names: Any) -> tuple[str, ...]:
-    for name in names:
-        if name not in INPUT_BITS:
-            raise TypeError(f"{name!r} is no field of a hash input")
-    return tuple(names)

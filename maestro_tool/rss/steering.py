@@ -21,6 +21,7 @@ from maestro_tool.packet.fields import (
     Family,
 )
 from maestro_tool.rss.problem import HashSetup, Problem, reads
+from maestro_tool.rss.solution import Steering
 from maestro_tool.rss.symmetric import PARTNER, Function, paired
 from maestro_tool.rss.toeplitz import HASH_BITS
 from maestro_tool.sharding.plan import Constraint
@@ -35,7 +36,7 @@ class Layout:
 
     setup: HashSetup | None
     inputs: Software
-    steering: tuple[tuple[str, str], ...]
+    steering: tuple[tuple[str, Steering], ...]
 
     @property
     def function(self) -> Function:
@@ -174,7 +175,7 @@ def layout(
     ``fields6``: software steers all of IPv6, by these; None: what the NIC can it does.
     """
     needs = reached(problem, port)
-    steering: list[tuple[str, str]] = []
+    steering: list[tuple[str, Steering]] = []
     for name in CLASSES:
         if name not in needs:
             steering.append((name, "any"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from maestro_tool.expr import Expr
+from maestro_tool.forms import Boolean, Natural, checked
+from maestro_tool.packet.classes import ClassName
+from maestro_tool.packet.fields import ALL_FIELDS, FieldName
 
 Rule = Literal["R1", "R2", "R3", "R4", "R5"]
 Treatment = Literal["read-only", "sharded", "shared", "per-core"]
@@ -17,9 +19,17 @@ Treatment = Literal["read-only", "sharded", "shared", "per-core"]
 class FieldBits:
     """Bits high..low of a header field (``packet.fields.ALL_FIELDS``); bit ``bits - 1`` comes first on the wire."""
 
-    field: str
-    high: int
-    low: int
+    field: FieldName
+    high: Natural
+    low: Natural
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return checked(handler(source), cls._check)
+
+    def _check(self) -> None:
+        if not self.low <= self.high < ALL_FIELDS[self.field].bits:
+            raise ValueError(f"{self.field} has no bits {self.high}..{self.low}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +42,13 @@ class Constraint:
     ``classes``: the packet classes on either side for which the state is reached.
     """
 
-    ports: tuple[int, int]
+    ports: tuple[Natural, Natural]
     equal: tuple[tuple[FieldBits, FieldBits], ...]
-    classes: tuple[tuple[str, ...], tuple[str, ...]]
+    classes: tuple[tuple[ClassName, ...], tuple[ClassName, ...]]
     rule: Rule
-    objects: tuple[int, ...]
-    locs: tuple[int, ...]
-    relation: Expr | None = None
+    objects: tuple[Natural, ...]
+    locs: tuple[Natural, ...]
+    relation: Boolean | None = None
 
 
 class Code(StrEnum):
@@ -146,7 +156,7 @@ class Dependency:
 
     kind: Literal["field", "byte", "length", "time", "port", "option", "index", "stored", "function", "unknown"]
     name: str = ""
-    number: int = 0
+    number: Natural = 0
     of: tuple[Dependency, ...] = ()
     bits: FieldBits | None = None
 
@@ -161,10 +171,10 @@ class Obstacle:
     """
 
     code: Code
-    objects: tuple[int, ...]
-    locs: tuple[int, ...]
-    about: tuple[int, ...] = ()
-    number: int = 0
+    objects: tuple[Natural, ...]
+    locs: tuple[Natural, ...]
+    about: tuple[Natural, ...] = ()
+    number: Natural = 0
     slot: str = ""
     fields: tuple[Dependency, ...] = ()
     constraints: tuple[Constraint, ...] = ()
@@ -195,7 +205,7 @@ class Because(StrEnum):
 class Agreement:
     """Packets on ``ports`` that meet in an object agree in these bits."""
 
-    ports: tuple[int, int]
+    ports: tuple[Natural, Natural]
     bits: tuple[FieldBits, FieldBits]
 
 
@@ -209,20 +219,20 @@ class ObjectDecision:
     forbids to shard it, and what should be lifted first (numbers in `ShardingPlan.obstacles`).
     """
 
-    object: int
+    object: Natural
     read: bool
     written: bool
     treatment: Treatment
     rule: Rule | None
     because: Because
-    locs: tuple[int, ...]
-    about: tuple[int, ...] = ()
+    locs: tuple[Natural, ...]
+    about: tuple[Natural, ...] = ()
     split: bool = False
     ranged: bool = False
-    min_capacity: int = 0
+    min_capacity: Natural = 0
     agree: tuple[Agreement, ...] = ()
-    obstacle: int | None = None
-    remedied: int | None = None
+    obstacle: Natural | None = None
+    remedied: Natural | None = None
 
 
 class RangedBecause(StrEnum):
@@ -241,8 +251,8 @@ class Ranged:
     """
 
     because: RangedBecause
-    about: int | None = None
-    shown: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    about: Natural | None = None
+    shown: tuple[tuple[Natural, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +264,7 @@ class Relaxation:
     """
 
     kind: Literal["capacity-split", "index-choice", "sketch-collisions"]
-    object: int
+    object: Natural
     ranged: Ranged | None = None
 
 

@@ -10,6 +10,4 @@ from maestro_tool.symex.analysis import conjecture as conjecture
 from maestro_tool.symex.callpath import Analysis as Analysis
 from maestro_tool.symex.limits import Limits as Limits
 from maestro_tool.symex.packet import ASSUMPTIONS as ASSUMPTIONS
-from maestro_tool.symex.serialise import analysis_from_json as analysis_from_json
-from maestro_tool.symex.serialise import analysis_to_json as analysis_to_json
 from maestro_tool.symex.show import show_analysis as show_analysis

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, extract
 from maestro_tool.expr.symbols import Produced
+from maestro_tool.forms import Boolean, Byte, Natural, Word, checked
 from maestro_tool.operations import ObjectKind, Operation, Role
 
 
@@ -29,9 +30,9 @@ class KeyField:
     """
 
     name: str
-    offset: int
-    size: int
-    bits: tuple[int, int] | None = None
+    offset: Natural
+    size: Natural
+    bits: tuple[Natural, Natural] | None = None
 
     @property
     def positions(self) -> range:
@@ -70,8 +71,8 @@ class KeyShape:
     where that is not known, and for sketches, which have none.  ``doubt``: of maps.
     """
 
-    offsets: tuple[int, ...] | None
-    equality: Expr | None = None
+    offsets: tuple[Natural, ...] | None
+    equality: Boolean | None = None
     doubt: KeyDoubt | None = None
 
 
@@ -90,18 +91,18 @@ class StateObject:
     ``key_vectors`` of maps: vectors that hold keys which set-up put; the map keeps pointers to them.
     """
 
-    id: int
+    id: Natural
     kind: ObjectKind
     name: str
-    loc: int
-    capacity: int | None = None
-    element_size: int | None = None
+    loc: Natural
+    capacity: Natural | None = None
+    element_size: Natural | None = None
     key: tuple[KeyField, ...] | None = None
-    filled: int = 0
+    filled: Natural = 0
     functions: tuple[str, ...] = ()
-    key_vectors: tuple[int, ...] = ()
+    key_vectors: tuple[Natural, ...] = ()
     shapes: tuple[KeyShape, ...] = ()
-    key_offsets: tuple[int, int] | None = None
+    key_offsets: tuple[Natural, Natural] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +128,18 @@ class Event:
     """
 
     op: Operation
-    objects: tuple[int, ...]
-    loc: int
+    objects: tuple[Natural, ...]
+    loc: Natural
     key: tuple[Expr, ...] | None = None
     raw: tuple[Expr, ...] = ()
     index: Expr | None = None
     value: Expr | None = None
     operands: tuple[Expr, ...] = ()
     result: bool | None = None
-    span: tuple[int, int] | None = None
-    stored: tuple[tuple[int, Expr], ...] = ()
-    condition_length: int = 0
-    key_home: tuple[int, Expr] | None = None
+    span: tuple[Natural, Natural] | None = None
+    stored: tuple[tuple[Natural, Expr], ...] = ()
+    condition_length: Natural = 0
+    key_home: tuple[Natural, Expr] | None = None
     function: str = ""
 
     def expressions(self, slot: str) -> tuple[Expr, ...]:
@@ -176,12 +177,12 @@ class CallPath:
     ``offset - grown`` of the one that came in, in order of offset.
     """
 
-    port: int
-    condition: tuple[Expr, ...]
+    port: Natural
+    condition: tuple[Boolean, ...]
     events: tuple[Event, ...]
-    packet_writes: tuple[tuple[int, Expr], ...]
-    verdict: int | Literal["drop", "flood"] | Expr
-    loc: int  # of the return statement
+    packet_writes: tuple[tuple[Natural, Byte], ...]
+    verdict: Natural | Literal["drop", "flood"] | Word
+    loc: Natural  # of the return statement
     grown: int = 0
 
     def producer(self, symbol: Expr) -> Event | None:
@@ -230,9 +231,9 @@ class Pinned:
 
     place: str
     access: tuple[str | int, ...]
-    size: int
-    value: int
-    loc: int
+    size: Natural
+    value: Natural
+    loc: Natural
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ class ObjectPointer:
 
     place: str
     access: tuple[str | int, ...]
-    object: int
+    object: Natural
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,22 +263,28 @@ class PinnedFile:
 
     name: str
     digest: str | None
-    loc: int  # of the fopen
+    loc: Natural  # of the fopen
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """All that later phases need to know about an NF; independent of any NIC."""
 
-    ports: int
+    ports: Natural
     arguments: tuple[str, ...]
     objects: tuple[StateObject, ...]
     paths: tuple[CallPath, ...]
     pinned: tuple[Pinned, ...] = ()
     object_pointers: tuple[ObjectPointer, ...] = ()
     memory_pointers: tuple[MemoryPointer, ...] = ()
-    configuration: dict[str, int] = field(default_factory=dict)  # values of the cfg.* symbols that occur
-    notes: tuple[tuple[int, str], ...] = ()  # (loc, precision lost and why)
+    configuration: dict[str, Natural] = field(default_factory=dict)  # values of the cfg.* symbols that occur
+    notes: tuple[tuple[Natural, str], ...] = ()  # (loc, precision lost and why)
     files: tuple[PinnedFile, ...] = ()  # by name
-    frame_stored: int = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time
+    frame_stored: Natural = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time
     frame_moved: bool = False  # some path moves the frame's start
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from maestro_tool.symex.wellformed import check
+
+        return checked(handler(source), check)

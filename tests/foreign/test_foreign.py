@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from foreign_nfs import Build, lift_conflicts
 
-from maestro_tool import nf, pipeline
+from maestro_tool import forms, nf, pipeline
 from maestro_tool.cache import NoCache
 from maestro_tool.diagnostics import ResourceLimitError, UnsupportedError
 from maestro_tool.sharding.outcome import words
-from maestro_tool.symex import analysis_from_json, analysis_to_json
+from maestro_tool.symex import Analysis
 from tests.quick import one_quick
 
 HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ def test_analysis(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     found = analysed(Path("tests/foreign") / name)
     plan = pipeline.derive(found, pipeline.Stopwatch())
     assert (len(found.analysis.paths), plan.shardable) == EXPECTED[name]
-    assert analysis_from_json(analysis_to_json(found.analysis)) == found.analysis
+    assert forms.read(Analysis, forms.write(Analysis, found.analysis)) == found.analysis
 
 
 def test_why_the_nat_is_shared_and_what_lifts_it(tmp_path: Path) -> None:

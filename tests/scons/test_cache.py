@@ -1,32 +1,38 @@
 """The cache: what it gives back is what was put, or nothing."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
-from maestro_tool import cache, canonical
+from maestro_tool import cache
 from maestro_tool.cache import FileCache
 
 KEY = "rss-" + "ab" * 32
 OTHER = "rss-" + "cd" * 32
-VALUE = {"key": "6d5a", "ports": [1, 2], "none": None}
+TEXT = '{"key":"6d5a","name":"\u00e9"}\n'
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> FileCache:
     store = FileCache(tmp_path / "cache")
-    store.put(KEY, VALUE)
+    store.put(KEY, TEXT)
     return store
 
 
 def test_put_then_get(store: FileCache) -> None:
-    assert store.get(KEY) == VALUE
+    assert store.get(KEY) == TEXT
     assert store.get(OTHER) is None
 
 
-def _envelope(value: object, key: str = KEY) -> str:
-    return json.dumps({"key": key, "sha256": canonical.digest(value), "value": value})
+def entry(content: bytes, key: str = KEY) -> bytes:
+    head = {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
+    return json.dumps(head, separators=(",", ":")).encode() + b"\n" + content
+
+
+def test_an_entry_is_checksum_and_text(store: FileCache) -> None:
+    assert store.path(KEY).read_bytes() == entry(TEXT.encode())
 
 
 @pytest.mark.parametrize(
@@ -37,14 +43,21 @@ def _envelope(value: object, key: str = KEY) -> str:
         b"\xff\xfe\x00",
         b"null",
         b"[]",
-        b'{"value": 1}',
+        b'{"value": 1}\n',
+        TEXT.encode(),
         b"[" * 100_000,
-        _envelope(VALUE).replace("6d5a", "6d5b").encode(),
-        _envelope(VALUE, OTHER).encode(),
-        _envelope(VALUE).replace('"value": ', '"value": 1, "value": ').encode(),
-        b'{"key": "' + KEY.encode() + b'", "sha256": "", "value": NaN}',
+        entry(TEXT.encode()).replace(b"6d5a", b"6d5b"),
+        entry(TEXT.encode())[:-1],
+        entry(TEXT.encode()) + b"\n",
+        entry(TEXT.encode(), OTHER),
+        entry(TEXT.encode()).replace(b'"key":', b'"key":"", "key":', 1),
+        entry(TEXT.encode()).replace(b'"sha256":"', b'"sha256":"0', 1),
+        entry(b"\xff"),
     ],
-    ids=["empty", "cut", "binary", "null", "list", "member-missing", "deep", "changed", "other-key", "twice", "nan"],
+    ids=[
+        "empty", "cut", "binary", "null", "list", "member-missing", "no-head", "deep", "changed", "shorter", "longer",
+        "other-key", "twice", "other-sum", "no-text",
+    ],
 )
 def test_bad_entry_is_a_miss_and_moved_aside(store: FileCache, content: bytes) -> None:
     store.path(KEY).write_bytes(content)
@@ -65,7 +78,7 @@ def test_no_temporary_files_stay(store: FileCache) -> None:
 def test_put_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = FileCache(tmp_path / "file")
-    store.put(KEY, VALUE)
+    store.put(KEY, TEXT)
     assert store.get(KEY) is None
 
 

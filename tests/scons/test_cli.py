@@ -36,12 +36,13 @@ def test_help_lists_all_commands(tree: Tree) -> None:
     ("words", "message"),
     [
         (["analyse", "nope.c", "-o", "x.json"], "nope.c"),
+        (["analyse", "nope.c", "--arg=\udcff", "-o", "x.json"], "'\\udcff' is not UTF-8"),
         (["table", "nope.json", "--workers", "2"], "cannot read nope.json"),
         (["table", "text.json", "--workers", "2"], "text.json:1:1: error: not JSON"),
         (["table", "other.json", "--workers", "2"], "expected schema 'maestro-plan/1', found 'x/1'"),
         (["table", "empty.json", "--workers", "2"], "not a plan"),
         (["queue", "empty.json", "--port", "0"], "give a capture, or packets"),
-        (["generate", "other.json", *GENERATE, "x"], "expected schema 'maestro-analysis/1'"),
+        (["generate", "other.json", *GENERATE, "x"], "expected schema 'maestro-analysis/2'"),
         (["generate", "bad.json", *GENERATE, "x"], "bad.json:1: error: this analysis is damaged"),
         (["generate", "bad.json", *GENERATE, "a-b"], "'a-b' cannot name an NF"),
         (["profile", "x99"], "unknown NIC 'x99'"),
@@ -52,7 +53,7 @@ def test_mistakes_are_1(tree: Tree, words: list[str], message: str) -> None:
     tree.write("text.json", "plan")
     tree.write("other.json", '{"schema": "x/1"}')
     tree.write("empty.json", '{"schema": "maestro-plan/1"}')
-    tree.write("bad.json", '{"schema": "maestro-analysis/1", "request": []}')
+    tree.write("bad.json", '{"schema": "maestro-analysis/2", "request": []}')
     result = tree.maestro(*words)
     assert (result.status, message in result.err) == (1, True), result.err
     assert "error: " in result.err
@@ -151,13 +152,12 @@ def test_wrong_key_in_the_cache_is_found(firewall: Tree) -> None:
     cache = FileCache(firewall.root / "build/cache")
     (entry,) = (cache.folder / "rss").rglob("*.json")
     key = f"rss-{entry.stem}"
-    solution = cache.get(key)
-    honest = json.dumps(solution)
-    port = solution["ports"][0]
-    port["key"] = port["key"][2:] + port["key"][:2]
-    cache.put(key, solution)
+    honest = cache.get(key)
+    assert honest is not None
+    digits = json.loads(honest)["value"]["ports"][0]["key"]
+    cache.put(key, honest.replace(digits, digits[2:] + digits[:2], 1))
     words = ["solve", "build/analysis/fw/analysis.json", "--nic", "soft"]
-    assert json.dumps(json.loads(firewall.maestro(*words).out)) == honest
+    assert json.loads(firewall.maestro(*words).out) == json.loads(honest)
     assert (cache.folder / "rejected" / f"{key}.json").exists()
 
 
@@ -202,7 +202,8 @@ def test_packets_over_ipv6() -> None:
 
 
 def test_a_request_survives_its_json() -> None:
+    from maestro_tool import forms
     from maestro_tool.pipeline import Request
 
-    request = Request((Path("a.c"),), ("--x", "1"), 3, (Path("i"),), ("D=1",))
-    assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+    request = Request((Path("a.c"),), ("--x", "1"), 3, (Path("i"),), ("D=1",), (("forks", 5),))
+    assert forms.read(Request, forms.write(Request, request)) == request

@@ -92,7 +92,7 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t length, vigor_time_t 
 ANALYSE = """
 from pathlib import Path
 from rich.console import Console
-from maestro_tool import pipeline, profiles
+from maestro_tool import forms, pipeline, profiles
 from maestro_tool.cache import NoCache
 from maestro_tool.explain import terminal
 from maestro_tool.frontend.library import OBJECTS, behaviour
@@ -100,14 +100,14 @@ from maestro_tool.nic import load_profile
 from maestro_tool.operations import operation
 from maestro_tool.operations.semantics import Call, Dchain
 from maestro_tool.sharding import derive_plan
-from maestro_tool.symex import analysis_from_json, analysis_to_json
+from maestro_tool.symex import Analysis
 
 watch = pipeline.Stopwatch()
 analysed = pipeline.analyse(pipeline.Request((Path("nf.c"),)), NoCache(), watch)
 analysis = analysed.analysis
 asked = [e for p in analysis.paths for e in p.events if e.op.name == "dchain_is_full"]
 print("answers", *sorted({e.result for e in asked}))
-print("round trip", analysis_from_json(analysis_to_json(analysis)) == analysis)
+print("round trip", forms.read(Analysis, forms.write(Analysis, analysis)) == analysis)
 print("order", sorted(behaviour("dchain_is_full").uses) == [OBJECTS], sorted(behaviour("dchain_is_full").changes))
 chain, row = Dchain(1), operation("dchain_is_full")
 print("semantics", row.semantics(Call((chain,))).answer, chain.allocate(5), row.semantics(Call((chain,))).answer)

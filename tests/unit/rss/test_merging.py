@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rss_cases import profile, related
 
+from maestro_tool import forms
 from maestro_tool.diagnostics import InputError
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, binary, compare, const, eq, ite, land, substitute
@@ -21,8 +22,7 @@ from maestro_tool.rss.commands import queue_command, table_command
 from maestro_tool.rss.connected import connects_all
 from maestro_tool.rss.measured import measure, to_json
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, problem
-from maestro_tool.rss.solution import RssSolution, from_json, ports_json
-from maestro_tool.rss.solution import to_json as solution_json
+from maestro_tool.rss.solution import RssSolution, ports_json
 from maestro_tool.rss.solve import solve_problem
 from maestro_tool.sharding.plan import Constraint
 
@@ -56,7 +56,7 @@ def test_thirds_of_a_port_get_a_table_of_groups(nic: str) -> None:
     assert time.process_time() - started < 6  # 2 s on an idle machine
     size = solution.ports[0].table_size
     assert solution.satisfiable and len(set(solution.groups)) == -(-size // 3)
-    assert not verify.check(task, solution) and from_json(solution_json(solution)) == solution
+    assert not verify.check(task, solution) and forms.read(RssSolution, forms.write(RssSolution, solution)) == solution
     ports = list(range(0, 65536, 7)) + [3 * n + k for n in (0, 42, 8191, 21844) for k in range(3)]
     placed = queue_command(plan_of(solution), 0, [frame(1, 2, p, 9) for p in ports], 16)
     worker = {p: found["worker"] for p, found in zip(ports, placed, strict=True)}

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rss_cases import CASES, FW, L4, NAT, POL, PSD, SAME, SWAPPED, bits, equal, ordered_pairs, profile, related
 
+from maestro_tool import forms
 from maestro_tool.nic import NicProfile
 from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import INPUT_BITS
 from maestro_tool.rss import RssSolution, problem, prove, solve_problem, verify
 from maestro_tool.rss.model import place, port_models
 from maestro_tool.rss.problem import HashSetup
-from maestro_tool.rss.solution import from_json, ports_json, to_json
+from maestro_tool.rss.solution import ports_json
 from maestro_tool.rss.steering import nic_inputs
 from maestro_tool.rss.strategy import strategy_of, unused
 from maestro_tool.rss.symmetric import applied
@@ -45,7 +46,7 @@ def solved(constraints: tuple[Constraint, ...], nic: NicProfile, ports: int = 2)
     solution = solve_problem(task)
     assert solution.satisfiable and not verify.check(task, solution)
     assert all(prove.holds(c, solution) for c in constraints)
-    assert from_json(to_json(solution)) == solution
+    assert forms.read(RssSolution, forms.write(RssSolution, solution)) == solution
     return solution
 
 

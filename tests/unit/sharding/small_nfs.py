@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from maestro_tool import forms
 from maestro_tool.frontend import load_program
 from maestro_tool.sharding import derive_plan
 from maestro_tool.sharding.facts.bits import show_field
@@ -121,6 +122,7 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
     analysis = analyse(load_program([source], [], []), (), ports, Limits())
     plan = derive_plan(analysis)
     names = {o.id: o.name for o in analysis.objects}
+    assert forms.read(ShardingPlan, forms.write(ShardingPlan, plan)) == plan
     said = tuple(words.obstacle(analysis, o) for o in plan.obstacles)
     return Result(
         plan,

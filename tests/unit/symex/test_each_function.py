@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from maestro_tool import frontend
+from maestro_tool import forms, frontend
 from maestro_tool.frontend import load_program
 from maestro_tool.operations import OPERATIONS, Operation, operation
 from maestro_tool.sharding import derive_plan
-from maestro_tool.symex import (
-    analyse,
-    analysis_from_json,
-    analysis_to_json,
-    models,
-)
+from maestro_tool.symex import analyse, models
 from maestro_tool.symex.callpath import Analysis
 
 HEADERS = Path(frontend.__file__).parent / "headers"
@@ -215,7 +210,7 @@ def analysed(folder: Path, setup: str, packets: str) -> Analysis:
     source = folder / "nf.c"
     source.write_text(NF.replace("SET_UP", setup).replace("PACKETS", packets))
     found = analyse(load_program([source], [], []))
-    assert analysis_from_json(analysis_to_json(found)) == found
+    assert forms.read(Analysis, forms.write(Analysis, found)) == found
     derive_plan(found)
     return found
 

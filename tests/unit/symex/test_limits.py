@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from maestro_tool import forms
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.frontend import load_program
-from maestro_tool.symex import Limits, analyse, analysis
-from maestro_tool.symex.serialise import analysis_to_json
+from maestro_tool.symex import Analysis, Limits, analyse, analysis
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,6 +41,7 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_
 PROGRAM = """
 import sys
 from pathlib import Path
+from maestro_tool import forms
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.frontend import load_program
 from maestro_tool.symex import Limits, analyse
@@ -98,11 +99,11 @@ def test_forks_end_it(hopeless: Path) -> None:
 
 def test_time_only_stops_it(ends: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = load_program([ends])
-    found = analysis_to_json(analyse(program))
+    found = forms.write(Analysis, analyse(program))
     ticks = itertools.count(step=1000)
     monkeypatch.setattr(analysis.time, "monotonic", lambda: float(next(ticks)))  # a machine that others use, too
-    assert analysis_to_json(analyse(program, limits=Limits(seconds=1))) == found
+    assert forms.write(Analysis, analyse(program, limits=Limits(seconds=1))) == found
     monkeypatch.setattr(analysis.time, "process_time", lambda: float(next(ticks)))
     with pytest.raises(ResourceLimitError, match="stopped after 1 s of CPU time and 0 call paths"):
         analyse(program, limits=Limits(seconds=1))
-    assert analysis_to_json(analyse(program, limits=Limits(seconds=0))) == found
+    assert forms.write(Analysis, analyse(program, limits=Limits(seconds=0))) == found

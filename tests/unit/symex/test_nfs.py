@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from maestro_tool import forms
 from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr
 from maestro_tool.frontend import load_program
-from maestro_tool.symex import Analysis, Limits, analyse, analysis_from_json, analysis_to_json, show_analysis
+from maestro_tool.symex import Analysis, Limits, analyse, show_analysis
 from maestro_tool.symex.setup import run_setup
 from maestro_tool.symex.show import show_path
 from maestro_tool.symex.solver import Solver
@@ -66,7 +67,7 @@ def test_fw() -> None:
         1: ["pkt[30..33]", "pkt[26..29]", "pkt[36..37]", "pkt[34..35]"],
     }
     assert not analysis.notes
-    assert analysis_from_json(analysis_to_json(analysis)) == analysis
+    assert forms.read(Analysis, forms.write(Analysis, analysis)) == analysis
 
 
 def test_fw_follows_its_options() -> None:

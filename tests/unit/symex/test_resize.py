@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from maestro_tool import forms
 from maestro_tool.diagnostics import InputError, MaestroError, UnsupportedError
 from maestro_tool.expr import nodes
 from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.sharding import derive_plan
-from maestro_tool.symex import analysis_from_json, analysis_to_json
+from maestro_tool.symex import Analysis
 from maestro_tool.symex.callpath import CallPath
 from tests.unit.symex.test_whole_api import analysed
 
@@ -23,7 +24,7 @@ INSERT = "uint8_t *c = nf_insert_new_chunk(buffer, 4, mbuf); if (c == NULL) retu
 def sent(folder: Path, body: str) -> list[CallPath]:
     """The paths of port 0 that send the packet."""
     found = analysed(folder, body)
-    assert analysis_from_json(analysis_to_json(found)) == found
+    assert forms.read(Analysis, forms.write(Analysis, found)) == found
     return [p for p in found.paths if p.port == 0 and p.verdict == 1]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from maestro_tool import forms
 from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.frontend import load_program
-from maestro_tool.symex import Analysis, analyse, analysis_from_json, analysis_to_json
+from maestro_tool.symex import Analysis, analyse
 from tests.unit.symex.test_nfs import PROCESS
 
 HEADERS = """
@@ -71,12 +73,12 @@ def test_map_put_tells_which_element_keeps_its_key(address: str, at_home: bool, 
     (put,) = [e for p in analysis.paths for e in p.events if e.op.name == "map_put"]
     allocated = next(e.index for p in analysis.paths for e in p.events if e.op.name == "dchain_allocate" and e.result)
     assert put.key_home == ((1, allocated) if at_home else None)
-    data = analysis_to_json(analysis)
-    assert analysis_from_json(data) == analysis
-    (put_data,) = [e for p in data["paths"] for e in p["events"] if e["op"] == "map_put"]
-    put_data["key_home"] = [0, put_data["value"]]  # a map
+    assert forms.read(Analysis, forms.write(Analysis, analysis)) == analysis
+    assert put.value is not None
+    wrong = replace(put, key_home=(0, put.value))  # a map
+    paths = tuple(replace(p, events=tuple(wrong if e is put else e for e in p.events)) for p in analysis.paths)
     with pytest.raises(ValueError, match="home"):
-        analysis_from_json(data)
+        forms.read(Analysis, forms.write(Analysis, replace(analysis, paths=paths)))
 
 
 def test_what_set_up_put_in_is_counted(tmp_path: Path) -> None:
