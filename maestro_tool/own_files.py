@@ -42,6 +42,8 @@ class KeyTypes:
 
 @dataclass(frozen=True, slots=True)
 class OwnFiles:
+    """What an NF has beside its sources: headers, and structs whose key functions are generated."""
+
     headers: tuple[Path, ...]
     key_types: tuple[KeyTypes, ...]
 

@@ -82,6 +82,8 @@ class Stopwatch:
 
 @dataclass(slots=True)
 class _Mark:
+    """Whether a phase took its result from the cache."""
+
     reused: bool = False
 
 

@@ -8,6 +8,7 @@ expressions, with the width that all phases rely on.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal
@@ -197,26 +198,30 @@ def is_option(s: Expr) -> bool:
 
 # --------------------------------------------------------------------------- text
 
-_LARGEST = 99999
-_PATTERNS: Final = (
-    (re.compile(r"(?:([ab])\.)?pkt\.(0|[1-9][0-9]{0,4})"), 8, lambda m: PacketByte(int(m[2]), m[1] or "")),
-    (re.compile(r"(?:([ab])\.)?pkt_len"), 16, lambda m: PacketLength(m[1] or "")),
-    (re.compile("device"), 16, lambda m: InputPort()),
-    (re.compile("now"), 64, lambda m: Now()),
-    (re.compile(r"cfg\.(.+)", re.DOTALL), None, lambda m: Option(m[1])),
-    (re.compile(r"([ab])\.(0|[1-9][0-9]{0,4})"), 8, lambda m: MemoryByte(m[1], int(m[2]))),
+#: Text, width (None: any) and what it names.  Compiled when they are first needed: few commands read artifacts.
+_FORMS: Final[tuple[tuple[str, int | None, Callable[[re.Match[str]], Symbol]], ...]] = (
+    (r"(?:([ab])\.)?pkt\.(0|[1-9][0-9]{0,4})", 8, lambda m: PacketByte(int(m[2]), _packet(m[1]))),
+    (r"(?:([ab])\.)?pkt_len", 16, lambda m: PacketLength(_packet(m[1]))),
+    ("device", 16, lambda m: InputPort()),
+    ("now", 64, lambda m: Now()),
+    (r"cfg\.(.+)", None, lambda m: Option(m[1])),
+    (r"([ab])\.(0|[1-9][0-9]{0,4})", 8, lambda m: MemoryByte(m[1], int(m[2]))),
     (
-        re.compile(r"([a-z]+(?:_[a-z]+)*)\.(0|[1-9][0-9]{0,8})\.(?:(0|[1-9][0-9]{0,8})|([a-z_]+))"),
+        r"([a-z]+(?:_[a-z]+)*)\.(0|[1-9][0-9]{0,8})\.(?:(0|[1-9][0-9]{0,8})|([a-z_]+))",
         None,
         lambda m: Produced(m[1], int(m[2]), m[4] if m[3] is None else int(m[3])),
     ),
 )
 
 
+def _packet(mark: str | None) -> Packet:
+    return next((packet for packet in PACKETS if packet == mark), "")
+
+
 def parse(text: str, width: int) -> Symbol:
     """The symbol that ``text`` names, of those that artifacts hold; ValueError if there is none of this width."""
-    for pattern, expected, make in _PATTERNS:
-        if (m := pattern.fullmatch(text)) is not None:
+    for form, expected, make in _FORMS:
+        if (m := re.fullmatch(form, text, re.DOTALL)) is not None:
             if expected is not None and width != expected:
                 break
             return make(m)

@@ -25,6 +25,8 @@ class NotConstantError(Exception):
 
 @dataclass(slots=True)
 class _Block:
+    """A block under construction."""
+
     instructions: list[ir.Instruction] = field(default_factory=list)
     terminator: ir.Terminator | None = None
 

@@ -34,17 +34,22 @@ class IntType:
 
 @dataclass(frozen=True, slots=True)
 class FloatType:
+    """A floating-point type, by its name in C."""
+
     name: str
     bits: int
 
 
 @dataclass(frozen=True, slots=True)
 class VoidType:
-    pass
+    """``void``."""
+
 
 
 @dataclass(frozen=True, slots=True)
 class PointerType:
+    """A pointer to a ``target``."""
+
     target: CType
 
 
@@ -87,6 +92,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class RecordLayout:
+    """A struct or union: size, alignment and members."""
+
     members: tuple[Member, ...]
     size: int
     align: int

@@ -42,6 +42,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
+    """A name that stands for memory."""
+
     address: Operand
     type: CType
 
@@ -56,12 +58,16 @@ class FunctionName:
 
 @dataclass(frozen=True, slots=True)
 class Typedef:
+    """A name that stands for a type."""
+
     type: CType
     const: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Enumerator:
+    """A name that stands for a number."""
+
     value: int
     type: IntType
 
@@ -72,6 +78,8 @@ Tag = RecordType | IntType
 
 @dataclass(slots=True)
 class Scope:
+    """The names of one block, before those around it."""
+
     names: dict[str, Entity] = field(default_factory=dict)
     tags: dict[str, Tag] = field(default_factory=dict)
 

@@ -118,6 +118,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Store:
+    """``value``, ``bits`` wide, goes to ``address``."""
+
     address: Operand
     value: Operand
     bits: int
@@ -211,6 +213,8 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class FloatBinary:
+    """Floating-point arithmetic on operands of ``bits`` (32 or 64)."""
+
     dst: int
     op: FloatOp
     left: Operand
@@ -221,6 +225,8 @@ class FloatBinary:
 
 @dataclass(frozen=True, slots=True)
 class FloatCompare:
+    """``dst`` (1 bit): false for unordered operands, but for "ne"."""
+
     dst: int
     op: Literal["eq", "ne", "lt", "le", "gt", "ge"]
     left: Operand
@@ -231,6 +237,8 @@ class FloatCompare:
 
 @dataclass(frozen=True, slots=True)
 class FloatCast:
+    """Conversion between floating-point numbers, or between these and integers."""
+
     dst: int
     op: FloatCastOp
     value: Operand
@@ -281,6 +289,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Jump:
+    """On to block ``target``."""
+
     target: int
     loc: int
 
@@ -298,6 +308,8 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
+    """On to the block of the case that ``value``, ``bits`` wide, is equal to."""
+
     value: Operand
     bits: int
     cases: tuple[tuple[int, int], ...]  # (case value modulo 2**bits, block)
@@ -307,6 +319,8 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Return:
+    """Out of the function."""
+
     value: Operand | None
     loc: int
 
@@ -353,6 +367,8 @@ def successors(terminator: Terminator) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Block:
+    """Instructions in order, then one terminator."""
+
     instructions: tuple[Instruction, ...]
     terminator: Terminator
 

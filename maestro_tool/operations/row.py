@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
-from maestro_tool.operations.semantics import Semantics
+if TYPE_CHECKING:
+    from maestro_tool.operations.semantics import Call, Outcome, Semantics
 
 ObjectKind = Literal["map", "vector", "dchain", "sketch", "cht", "lpm", "dmap", "global"]
 
@@ -109,7 +111,8 @@ class Operation:
     ``operands``: the members of `symex.callpath.Event` that its events may have, and what each is for; those that
     ``required`` names they always have (``key`` counts as there if ``raw`` is).
     ``produces``: what it gives that is no member of its events: part -> bits (None: any number).
-    ``semantics``: what it does to abstract objects; None where that is in the NF's functions.
+    ``semantics``: the function of `operations.semantics` that says what it does to abstract objects (module and name,
+    since only tests and oracles need it); None where that is in the NF's functions.
     ``answers``: whether it returns found or not found, done or not done.
     ``functions``: the C functions that perform it, which the models in `symex.models` record.
     ``announces``: whether the runtime's implementation makes a packet a writer by itself where objects are shared
@@ -122,7 +125,7 @@ class Operation:
     operands: Mapping[str, Role]
     required: tuple[str, ...]
     wording: Wording
-    semantics: Semantics | None
+    semantics: str | None
     answers: bool = False
     produces: Mapping[str, int | None] = field(default_factory=dict)
     functions: Mapping[str, Arguments] = field(default_factory=dict)
@@ -142,6 +145,13 @@ class Operation:
         from maestro_tool.operations.table import OPERATIONS
 
         return forms.row_of(OPERATIONS)
+
+    def perform(self, call: Call) -> Outcome:
+        """What the operation does to the call's abstract objects, and what it gives."""
+        assert self.semantics is not None, self
+        module, _, name = self.semantics.rpartition(".")
+        function: Semantics = getattr(import_module(f"maestro_tool.operations.semantics.{module}"), name)
+        return function(call)
 
     @property
     def writes(self) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from maestro_tool.operations.row import Arguments, Effect, Entries, ObjectOperand, Operation, Role, Wording
-from maestro_tool.operations.semantics import chains, maps, pairs, routes, sketches, vectors
 
 _NAMES, _STORES, _AGES = Role.NAMES, Role.STORES, Role.AGES
 _DECIDES, _PRODUCES = Role.DECIDES, Role.PRODUCES
@@ -24,28 +23,28 @@ _ROWS: Final = (
         Wording("look up", "{key} in {objects}", "look up {key}", "{key} found in {objects}", "not in {objects}",
                 "number found in {first}"),
         answers=True, produces={"value": 32}, functions={"map_get": Arguments((1,), (2,))},
-        semantics=maps.map_get,
+        semantics="maps.map_get",
     ),
     Operation(
         "map_put", Effect.PUT, (ObjectOperand("map", Entries.KEY, writes=True),),
         {"key": _NAMES, "raw": _NAMES, "value": _STORES, "key_home": _STORES}, ("key", "value"),
         Wording("put", "{key} into {objects}", "put {key}"),
         functions={"map_put": Arguments((1,), (), keeps=True)}, announces="always",
-        semantics=maps.map_put,
+        semantics="maps.map_put",
     ),
     Operation(
         "map_erase", Effect.ERASE, (ObjectOperand("map", Entries.KEY, writes=True),),
         {"key": _NAMES, "raw": _NAMES, "key_home": _NAMES}, ("key",),
         Wording("erase", "{key} from {objects}", "erase {key}"),
         functions={"map_erase": Arguments((1,), (2,))}, announces="always",
-        semantics=maps.map_erase,
+        semantics="maps.map_erase",
     ),
     Operation(
         "map_size", Effect.SIZE, (ObjectOperand("map", Entries.ANY, reads=True),),
         {"value": _PRODUCES}, ("value",),
         Wording("count", "all entries of {objects}", "count all entries", gives="number of entries of {first}"),
         produces={"value": 32}, functions={"map_size": Arguments()},
-        semantics=maps.map_size,
+        semantics="maps.map_size",
     ),
     # ----------------------------------------------------------------- vectors, and the NF's variables
     Operation(
@@ -53,23 +52,23 @@ _ROWS: Final = (
         {"index": _NAMES}, ("index", "span"),
         Wording("read", "{objects}{of}"), produces={"*": 8},
         functions={"vector_borrow": Arguments((), (2,), lends=True)},
-        semantics=vectors.vector_read,
+        semantics="vectors.vector_read",
     ),
     Operation(
         "vector_write", Effect.WRITE, (ObjectOperand("vector", Entries.INDEX, writes=True),),
         {"index": _NAMES, "stored": _STORES}, ("index", "span"),
         Wording("write", "{objects}{of}"), functions={"vector_return": Arguments(lends=True)},
-        semantics=vectors.vector_write,
+        semantics="vectors.vector_write",
     ),
     Operation(
         "global_read", Effect.READ, (ObjectOperand("global", Entries.WHOLE, reads=True),),
         {"index": _NAMES}, ("index", "span"), Wording("read", "{objects}{of}"), produces={"*": 8},
-        semantics=vectors.global_read,
+        semantics="vectors.global_read",
     ),
     Operation(
         "global_write", Effect.WRITE, (ObjectOperand("global", Entries.WHOLE, writes=True),),
         {"index": _NAMES, "stored": _STORES}, ("index", "span"), Wording("write", "{objects}{of}"),
-        semantics=vectors.global_write,
+        semantics="vectors.global_write",
     ),
     # ----------------------------------------------------------------- index allocators
     Operation(
@@ -79,28 +78,28 @@ _ROWS: Final = (
                 "{objects} is full", "new index of {first}"),
         answers=True, produces={"index": 32}, functions={"dchain_allocate_new_index": Arguments((), (1,))},
         announces="if yes",
-        semantics=chains.dchain_allocate,
+        semantics="chains.dchain_allocate",
     ),
     Operation(
         "dchain_rejuvenate", Effect.REFRESH, (ObjectOperand("dchain", Entries.INDEX, reads=True, writes=True),),
         {"index": _NAMES, "value": _AGES}, ("index", "value"),
         Wording("refresh", "the age in {objects}{of}", yes=_INDEX_YES, no=_INDEX_NO),
         answers=True, functions={"dchain_rejuvenate_index": Arguments()},
-        semantics=chains.dchain_rejuvenate,
+        semantics="chains.dchain_rejuvenate",
     ),
     Operation(
         "dchain_free", Effect.FREE, (ObjectOperand("dchain", Entries.INDEX, writes=True),),
         {"index": _NAMES}, ("index",),
         Wording("free", "the index in {objects}{of}", yes=_INDEX_YES, no=_INDEX_NO),
         answers=True, functions={"dchain_free_index": Arguments()}, announces="if yes",
-        semantics=chains.dchain_free,
+        semantics="chains.dchain_free",
     ),
     Operation(
         "dchain_is_allocated", Effect.ASK, (ObjectOperand("dchain", Entries.INDEX, reads=True),),
         {"index": _NAMES}, ("index",),
         Wording("check", "the index in {objects}{of}", yes=_INDEX_YES, no=_INDEX_NO),
         answers=True, functions={"dchain_is_index_allocated": Arguments()},
-        semantics=chains.dchain_is_allocated,
+        semantics="chains.dchain_is_allocated",
     ),
     Operation(
         "dchain_expire_one", Effect.FREE, (ObjectOperand("dchain", Entries.ANY, reads=True, writes=True),),
@@ -109,7 +108,7 @@ _ROWS: Final = (
                 "an index of {objects} is too old", "none of {objects} is too old", "oldest index of {first}"),
         answers=True, produces={"index": 32}, functions={"dchain_expire_one_index": Arguments((), (1,))},
         announces="if yes",
-        semantics=chains.dchain_expire_one,
+        semantics="chains.dchain_expire_one",
     ),
     # ----------------------------------------------------------------- expiry
     Operation(
@@ -123,7 +122,7 @@ _ROWS: Final = (
         Wording("forget", "what is older than {age} in {objects}", "forget old entries",
                 gives="number of entries expired in {first}"),
         produces={"count": None}, functions={"expire_items_single_map": Arguments()},
-        semantics=chains.expire,
+        semantics="chains.expire",
     ),
     Operation(
         "expire_range", Effect.ERASE_RANGE,
@@ -135,7 +134,7 @@ _ROWS: Final = (
         Wording("erase", "the keys in {first}{from_on} from {second}", "forget old entries",
                 gives="number of entries expired in {first}"),
         produces={"count": None}, functions={"expire_items_single_map_iteratively": Arguments()},
-        semantics=chains.expire_range,
+        semantics="chains.expire_range",
     ),
     Operation(
         "dmap_expire", Effect.EXPIRE,
@@ -147,21 +146,21 @@ _ROWS: Final = (
         Wording("forget", "what is older than {age} in {objects}", "forget old entries",
                 gives="number of entries expired in {first}"),
         produces={"count": None}, functions={"expire_items": Arguments()},
-        semantics=chains.dmap_expire,
+        semantics="chains.dmap_expire",
     ),
     # ----------------------------------------------------------------- sketches: counters of keys
     Operation(
         "sketch_compute_hashes", Effect.COUNT, (ObjectOperand("sketch", Entries.KEY, writes=True),),
         {"key": _NAMES, "raw": _NAMES}, ("key",), Wording("hash", "{key} for {objects}", "hash {key}"),
         functions={"sketch_compute_hashes": Arguments((1,))}, announces="always",
-        semantics=sketches.sketch_compute_hashes,
+        semantics="sketches.sketch_compute_hashes",
     ),
     Operation(
         "sketch_refresh", Effect.COUNT, (ObjectOperand("sketch", Entries.KEY, writes=True),),
         {"key": _NAMES, "raw": _NAMES, "value": _AGES}, ("key", "value"),
         Wording("refresh", "the counters of {key} in {objects}", "refresh {key}"),
         functions={"sketch_refresh": Arguments()}, announces="always",
-        semantics=sketches.sketch_refresh,
+        semantics="sketches.sketch_refresh",
     ),
     Operation(
         "sketch_fetch", Effect.COUNT, (ObjectOperand("sketch", Entries.KEY, writes=True),),
@@ -169,7 +168,7 @@ _ROWS: Final = (
         Wording("read", "the counters of {key} in {objects}", "read {key}",
                 "counters of {key} in {objects} above the threshold", "not above the threshold"),
         answers=True, functions={"sketch_fetch": Arguments()}, announces="always",
-        semantics=sketches.sketch_fetch,
+        semantics="sketches.sketch_fetch",
     ),
     Operation(
         "sketch_touch_buckets", Effect.COUNT, (ObjectOperand("sketch", Entries.KEY, writes=True),),
@@ -177,13 +176,13 @@ _ROWS: Final = (
         Wording("count", "{key} in {objects}", "count {key}", "{key} counted in {objects}",
                 "no room to count in {objects}"),
         answers=True, functions={"sketch_touch_buckets": Arguments()}, announces="always",
-        semantics=sketches.sketch_touch_buckets,
+        semantics="sketches.sketch_touch_buckets",
     ),
     Operation(
         "sketch_expire", Effect.EXPIRE, (ObjectOperand("sketch", Entries.OLD, writes=True),),
         {"value": _DECIDES}, ("value",), Wording("forget", "old counts in {objects}", "forget old entries"),
         functions={"sketch_expire": Arguments()},
-        semantics=sketches.sketch_expire,
+        semantics="sketches.sketch_expire",
     ),
     # ----------------------------------------------------------------- consistent hashing tables
     Operation(
@@ -198,7 +197,7 @@ _ROWS: Final = (
                 "chosen of {first}"),
         answers=True, produces={"chosen": 32},
         functions={"cht_find_preferred_available_backend": Arguments((), (5,))},
-        semantics=vectors.cht_find,
+        semantics="vectors.cht_find",
     ),
     # ----------------------------------------------------------------- routing tables
     Operation(
@@ -206,14 +205,14 @@ _ROWS: Final = (
         {"key": _NAMES, "value": _PRODUCES}, ("key", "value"),
         Wording("look up", "{key} in {objects}", "look up {key}", gives="number found in {first}"),
         produces={"value": 16}, functions={"lpm_lookup_elem": Arguments()},
-        semantics=routes.lpm_lookup,
+        semantics="routes.lpm_lookup",
     ),
     Operation(
         "lpm_update", Effect.PUT, (ObjectOperand("lpm", Entries.ANY, writes=True),),
         {"key": _NAMES, "value": _STORES}, ("key", "value"),
         Wording("set", "the route {prefix}/{length} in {objects}", "set a route"),
         produces={"done": 1}, functions={"lpm_update_elem": Arguments()},
-        semantics=routes.lpm_update,
+        semantics="routes.lpm_update",
     ),
     # ----------------------------------------------------------------- double maps: either of two keys -> value
     Operation(
@@ -222,7 +221,7 @@ _ROWS: Final = (
         Wording("look up", "{key} in {objects}", "look up {key}", "{key} found in {objects}", "not in {objects}",
                 "number found in {first}"),
         answers=True, produces={"value": 32}, functions={"dmap_get_a": Arguments((1,), (2,))},
-        semantics=pairs.dmap_get_a,
+        semantics="pairs.dmap_get_a",
     ),
     Operation(
         "dmap_get_b", Effect.GET, (ObjectOperand("dmap", Entries.ANY, reads=True),),
@@ -230,33 +229,33 @@ _ROWS: Final = (
         Wording("look up", "{key} in {objects}", "look up {key}", "{key} found in {objects}", "not in {objects}",
                 "number found in {first}"),
         answers=True, produces={"value": 32}, functions={"dmap_get_b": Arguments((1,), (2,))},
-        semantics=pairs.dmap_get_b,
+        semantics="pairs.dmap_get_b",
     ),
     Operation(
         "dmap_read", Effect.READ, (ObjectOperand("dmap", Entries.ANY, reads=True),),
         {"index": _NAMES}, ("index", "span"), Wording("read", "{objects}{of}"), produces={"*": 8},
         functions={"dmap_get_value": Arguments((), (2,))},
-        semantics=pairs.dmap_read,
+        semantics="pairs.dmap_read",
     ),
     Operation(
         "dmap_put", Effect.PUT, (ObjectOperand("dmap", Entries.ANY, writes=True),),
         {"value": _NAMES, "stored": _STORES}, ("value",),
         Wording("put", "a new entry into {objects}", "put a new entry"),
         answers=True, functions={"dmap_put": Arguments((1,))},
-        semantics=pairs.dmap_put,
+        semantics="pairs.dmap_put",
     ),
     Operation(
         "dmap_erase", Effect.ERASE, (ObjectOperand("dmap", Entries.ANY, writes=True),),
         {"index": _NAMES}, ("index",), Wording("erase", "{some} from {objects}", "erase {some}"),
         answers=True, functions={"dmap_erase": Arguments()},
-        semantics=pairs.dmap_erase,
+        semantics="pairs.dmap_erase",
     ),
     Operation(
         "dmap_size", Effect.SIZE, (ObjectOperand("dmap", Entries.ANY, reads=True),),
         {"value": _PRODUCES}, ("value",),
         Wording("count", "all entries of {objects}", "count all entries", gives="number of entries of {first}"),
         produces={"value": 32}, functions={"dmap_size": Arguments()},
-        semantics=pairs.dmap_size,
+        semantics="pairs.dmap_size",
     ),
     # ----------------------------------------------------------------- no state
     Operation(

@@ -28,12 +28,14 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class FunctionPointer:
+    """The address of a function, by its name in the program."""
+
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class NullPointer:
-    pass
+    """The address that leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

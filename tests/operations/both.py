@@ -15,9 +15,7 @@ M32, M64 = (1 << 32) - 1, (1 << 64) - 1
 
 
 def do(name: str, *objects: Any, **operands: Any) -> Outcome:
-    semantics = OPERATIONS[name].semantics
-    assert semantics is not None
-    return semantics(Call(objects, **operands))
+    return OPERATIONS[name].perform(Call(objects, **operands))
 
 
 def address(number: int) -> ctypes.c_void_p:

@@ -354,4 +354,4 @@ def test_fields_of_keys() -> None:
 
 def test_every_operation_has_semantics() -> None:
     assert [name for name, op in OPERATIONS.items() if op.semantics is None] == ["opaque"]
-    assert all(op.semantics is None or op.semantics.__name__ == name for name, op in OPERATIONS.items())
+    assert all(op.semantics is None or op.semantics.rpartition(".")[2] == name for name, op in OPERATIONS.items())

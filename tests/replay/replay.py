@@ -160,7 +160,7 @@ class Replay:
                 raise ReplayError(f"another key lies at the place that {event} names")
         if event.op.effect is Effect.PUT and event.op.objects[0].kind == "map" and home is None:
             self.counts.unplaced += 1
-        return event.op.semantics(call)
+        return event.op.perform(call)
 
     def _calculate(self, event: Event, number: int, values: Values) -> Outcome:
         """What a function gives that is not followed; nothing, if only the compiled program's frame may tell."""

@@ -14,6 +14,8 @@ from maestro_tool.symex.values import NULL, NullPointer, Pointer, Value
 
 @dataclass(frozen=True, slots=True)
 class _LongOption:
+    """A row of the table that getopt_long is given."""
+
     name: str
     argument: int  # 0 none, 1 required, 2 optional
     flag: Value
