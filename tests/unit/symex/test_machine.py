@@ -267,7 +267,7 @@ def test_numbers_compared_with_packets_and_time_stay_options() -> None:
 
     analysis = configured(body)
     assert pins(analysis) == {}
-    assert analysis.configuration == {"cfg.config.timeout": 500}
+    assert analysis.configuration == {"config.timeout": 500}
     assert lines(analysis, 0) == ["if (now < cfg.config.timeout)", "send to 8"]
 
 

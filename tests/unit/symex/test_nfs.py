@@ -50,7 +50,7 @@ def test_fw() -> None:
         ("map", "state->flows", 65536), ("vector", "state->flow_ids", 65536), ("dchain", "state->ages", 65536),
     ]  # fmt: skip
     assert {p.place: p.value for p in analysis.pinned} == {"config.lan_device": 0, "config.wan_device": 1}
-    assert analysis.configuration == {"cfg.config.flow_timeout": 60 * 10**9}
+    assert analysis.configuration == {"config.flow_timeout": 60 * 10**9}
     assert operations(analysis, 0) == {
         ("expire", "drop"),
         ("expire", "map_get", "dchain_rejuvenate", "1"),
@@ -73,7 +73,7 @@ def test_fw() -> None:
 def test_fw_follows_its_options() -> None:
     analysis = repository_nf("fw", "--wan=0", "--expire", "5", "--max-flows", "16")
     assert {p.place: p.value for p in analysis.pinned} == {"config.lan_device": 1, "config.wan_device": 0}
-    assert analysis.configuration == {"cfg.config.flow_timeout": 5000}
+    assert analysis.configuration == {"config.flow_timeout": 5000}
     assert {o.capacity for o in analysis.objects} == {16}
     assert ("expire", "map_get", "dchain_allocate", "drop") in operations(analysis, 1)
 
@@ -99,7 +99,7 @@ def test_pol() -> None:
     assert [(p.events, p.verdict) for p in analysis.paths if p.port == 0] == [((), 1)]
     keys = {str(e.key) for p in analysis.paths for e in p.events if e.op.name in ("map_get", "map_put")}
     assert keys == {"(pkt[30..33],)"}
-    assert set(analysis.configuration) == {"cfg.config.burst", "cfg.config.fill_time", "cfg.config.rate"}
+    assert set(analysis.configuration) == {"config.burst", "config.fill_time", "config.rate"}
     assert {p.verdict for p in analysis.paths if p.port == 1} == {"drop", 0}
 
 
