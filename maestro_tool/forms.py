@@ -6,15 +6,16 @@ trusted: types are checked strictly, fields are annotated with what types do not
 check what is between fields (`checked`), and at last the text must be, to the byte, what `write` makes of the value:
 then no member can be missing, unknown or there twice, and no number can be written in another way.
 
-pydantic does the work.  Loading it takes as long as many a command, so it is loaded when something is read or written.
+pydantic reads.  Loading it takes as long as many a command, so it is loaded when something is read.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
-from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
 
 from maestro_tool.expr import Expr
@@ -27,22 +28,47 @@ SCHEMA: Final = "maestro-form/1"
 T = TypeVar("T")
 
 
-def write(kind: type[T], value: T, schema: str = SCHEMA) -> str:
-    """The one text that is ``value``, of the type ``kind``."""
-    from pydantic_core import to_json
-
+def write(value: Any, schema: str = SCHEMA) -> str:
+    """The one text that is ``value``."""
     pool = Pool()
-    document: _Document[T] = _Document(schema, None, value)
-    written = _adapter(kind).dump_json(document, include={"value"}, context=pool)  # {"value": ...}, and fills the pool
-    head = to_json({"schema": schema, "expressions": pool.entries})
-    return f"{head[:-1].decode()},{written[1:].decode()}\n"
+    written = _plain(value, pool)
+    document = {"schema": schema, "expressions": pool.entries, "value": written}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+    text.encode()  # a UnicodeEncodeError, which is a ValueError, if this is no text
+    return text
+
+
+def _plain(value: Any, pool: Pool) -> Any:
+    """``value`` as JSON knows it.  (pydantic could write, too, but a step that only writes need not load it.)"""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Expr():
+            return [pool.add(value)]
+        case tuple() | list():
+            return [_plain(item, pool) for item in value]
+        case bytes():
+            return value.hex()
+        case Path():
+            return str(value)
+        case Mapping():
+            return {name: _plain(item, pool) for name, item in value.items()}
+    if (name := getattr(value, "written_as", None)) is not None:
+        return name
+    members = _members(type(value))  # type: ignore[arg-type]  # types are hashable
+    return {name: _plain(getattr(value, name), pool) for name in members}
+
+
+@cache
+def _members(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def read(kind: type[T], text: str, schema: str = SCHEMA) -> T:
     """Inverse of `write`; ValueError on anything else."""
     known: list[Expr] = []
     document = _adapter(kind).validate_json(text, strict=True, context=known)
-    if write(kind, document.value, schema) != text:
+    if write(document.value, schema) != text:
         raise ValueError("not written by this tool: something is missing, superfluous, or there twice")
     return document.value
 
@@ -92,8 +118,7 @@ class _Hexadecimal:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema as core
 
-        digits = core.plain_serializer_function_ser_schema(bytes.hex)
-        return core.no_info_after_validator_function(bytes.fromhex, core.str_schema(), serialization=digits)
+        return core.no_info_after_validator_function(bytes.fromhex, core.str_schema())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +154,10 @@ def checked(schema: Any, check: Callable[[T], None]) -> Any:
 
 
 def row_of(rows: Mapping[str, Any]) -> Any:
-    """A row of a table, written as its name."""
+    """A row of a table, by the name that its member ``written_as`` has."""
     from pydantic_core import core_schema as core
 
-    name = core.plain_serializer_function_ser_schema(attrgetter("name"))
-    return core.no_info_after_validator_function(rows.__getitem__, core.literal_schema([*rows]), serialization=name)
+    return core.no_info_after_validator_function(rows.__getitem__, core.literal_schema([*rows]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,10 +101,9 @@ class Analysed:
 
     def text(self) -> str:
         """The content of ``analysis.json``."""
-        from maestro_tool.symex.callpath import Analysis
 
         content = (self.request, self.program, self.analysis)
-        return forms.write(tuple[Request, str, Analysis], content, ANALYSIS_SCHEMA)
+        return forms.write(content, ANALYSIS_SCHEMA)
 
     @staticmethod
     def read(path: Path) -> Analysed:
@@ -258,7 +257,7 @@ def solve(
         if wrong := check(problem, solution):
             raise AssertionError(f"the solver's own solution is wrong: {wrong[0]}")
         if solution.satisfiable:  # what an unsatisfiable one says is about these constraints in this order
-            cache.put(key, forms.write(RssSolution, solution))
+            cache.put(key, forms.write(solution))
         return solution
 
 
@@ -350,5 +349,5 @@ def _call_paths(
                 cache.reject(key)
         what = (program, request.arguments, request.ports, limits, request.pure, progress)
         analysis = sharding.confirmed(symex.conjecture(*what)) or symex.analyse(*what)
-        cache.put(key, forms.write(symex.Analysis, analysis))
+        cache.put(key, forms.write(analysis))
         return analysis

@@ -151,14 +151,13 @@ def _analyse(args: argparse.Namespace) -> None:
 def _solve(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
     from maestro_tool.nic.profile import label
-    from maestro_tool.rss import RssSolution
 
     watch = pipeline.Stopwatch()
     analysed, nic = _read_inputs(args)
     program = pipeline.load_again(analysed, watch)
     profiles = pipeline.per_port(nic, analysed.analysis.ports)
     choice = pipeline.decide(analysed, program, profiles, args.strategy, open_cache(), watch, full_hash=args.full_hash)
-    text = canonical.dumps(json.loads(forms.write(RssSolution, choice.solution)))
+    text = canonical.dumps(json.loads(forms.write(choice.solution)))
     if args.output is None:
         print(text, end="")
     else:

@@ -201,14 +201,8 @@ def _read_operation(op: str, width: int, value: Any, args: tuple[Expr, ...]) -> 
 
 
 def reference() -> Any:
-    """How pydantic writes an expression, ``[n]`` for entry n of a table, and reads it (`forms`).
-
-    The context is the `Pool`, or what `read_pool` made of it.
-    """
+    """How pydantic reads an expression: ``[n]`` for entry n of the table that `read_pool` made, its context."""
     from pydantic_core import core_schema as core
-
-    def write(e: Expr, info: Any) -> list[int]:
-        return [info.context.add(e)]
 
     def read(value: Any, info: Any) -> Expr:
         if type(value) is not list or len(value) != 1 or type(value[0]) is not int:
@@ -218,8 +212,7 @@ def reference() -> Any:
         found: Expr = info.context[value[0]]
         return found
 
-    written = core.plain_serializer_function_ser_schema(write, info_arg=True)
-    return core.with_info_plain_validator_function(read, serialization=written)
+    return core.with_info_plain_validator_function(read)
 
 
 def to_json(e: Expr) -> list[Any]:

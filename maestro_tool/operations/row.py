@@ -139,6 +139,11 @@ class Operation:
 
         return operation, (self.name,)
 
+    @property
+    def written_as(self) -> str:
+        """See `forms.row_of`."""
+        return self.name
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         from maestro_tool import forms

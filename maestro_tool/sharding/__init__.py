@@ -4,5 +4,25 @@
 enough (docs/soundness.md), ``outcome`` is what follows; `derive.derive_plan` puts them together.
 """
 
-from maestro_tool.sharding.confirm import confirmed as confirmed
-from maestro_tool.sharding.derive import derive_plan as derive_plan
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.symex.analysis import Conjecture
+    from maestro_tool.symex.callpath import Analysis
+
+
+def derive_plan(analysis: Analysis) -> ShardingPlan:
+    """See `derive`."""
+    from maestro_tool.sharding import derive
+
+    return derive.derive_plan(analysis)
+
+
+def confirmed(conjecture: Conjecture) -> Analysis | None:
+    """See `confirm`: most conjectures are confirmed without the lemmas, which are not imported then."""
+    from maestro_tool.sharding import confirm
+
+    return confirm.confirmed(conjecture)

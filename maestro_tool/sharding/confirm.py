@@ -9,14 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from maestro_tool.operations.row import Effect
-from maestro_tool.sharding.facts.access import collect, is_map_get
-from maestro_tool.sharding.facts.blocks import Prover
-from maestro_tool.sharding.facts.key_places import is_map_erase, key_places, same
-from maestro_tool.sharding.facts.scope import Scope
-from maestro_tool.sharding.lemmas.key_storage_is_kept import changed_keys
-from maestro_tool.sharding.lemmas.keys_and_indices_leave_together import stale_indices
-from maestro_tool.sharding.lemmas.names_are_total import unrelated_ways
-from maestro_tool.sharding.lemmas.set_up_is_everyones import filled
+from maestro_tool.sharding.facts.events import is_map_erase, is_map_get, same
 from maestro_tool.symex.analysis import Conjecture
 from maestro_tool.symex.callpath import Analysis, CallPath
 
@@ -36,6 +29,16 @@ def _holds(analysis: Analysis) -> bool:
     relied = {m for path in analysis.paths for m in _relied_on(path)}
     if not relied:
         return True
+    # Few NFs come here, and every step of a build is a process that pays for what it imports.
+    from maestro_tool.sharding.facts.access import collect
+    from maestro_tool.sharding.facts.blocks import Prover
+    from maestro_tool.sharding.facts.key_places import key_places
+    from maestro_tool.sharding.facts.scope import Scope
+    from maestro_tool.sharding.lemmas.key_storage_is_kept import changed_keys
+    from maestro_tool.sharding.lemmas.keys_and_indices_leave_together import stale_indices
+    from maestro_tool.sharding.lemmas.names_are_total import unrelated_ways
+    from maestro_tool.sharding.lemmas.set_up_is_everyones import filled
+
     prover = Prover()
     places = key_places(analysis, prover)
     if not all((place := places.index_map(m)) is not None and place.stride == 1 for m in relied):

@@ -47,7 +47,7 @@ def test_analysis(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     found = analysed(Path("tests/foreign") / name)
     plan = pipeline.derive(found, pipeline.Stopwatch())
     assert (len(found.analysis.paths), plan.shardable) == EXPECTED[name]
-    assert forms.read(Analysis, forms.write(Analysis, found.analysis)) == found.analysis
+    assert forms.read(Analysis, forms.write(found.analysis)) == found.analysis
 
 
 def test_why_the_nat_is_shared_and_what_lifts_it(tmp_path: Path) -> None:

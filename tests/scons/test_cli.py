@@ -206,4 +206,4 @@ def test_a_request_survives_its_json() -> None:
     from maestro_tool.pipeline import Request
 
     request = Request((Path("a.c"),), ("--x", "1"), 3, (Path("i"),), ("D=1",), (("forks", 5),))
-    assert forms.read(Request, forms.write(Request, request)) == request
+    assert forms.read(Request, forms.write(request)) == request

@@ -17,6 +17,7 @@ from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import is_option, is_packet_byte
 from maestro_tool.operations.row import Effect, Entries, Operation
 from maestro_tool.sharding.facts.blocks import Prover, block_of
+from maestro_tool.sharding.facts.events import is_map_get
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 How = Literal["key", "via map", "fresh", "whole", "maintenance", "unknown"]
@@ -133,11 +134,6 @@ def _owned(path: CallPath, s: Expr) -> bool:
     """Whether ``s`` is an index found in a map or freshly allocated."""
     origin = path.producer(s)
     return origin is not None and (is_map_get(origin) or origin.op.effect is Effect.ALLOCATE)
-
-
-def is_map_get(e: Event) -> bool:
-    """Whether the event asks a map for a key."""
-    return e.op.effect is Effect.GET and e.op.objects[0].kind == "map"
 
 
 def strip_extension(e: Expr) -> Expr:

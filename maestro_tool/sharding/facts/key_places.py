@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import extract, symbols
 from maestro_tool.operations.row import Effect
-from maestro_tool.sharding.facts.access import is_map_get, owner, strip_extension
+from maestro_tool.sharding.facts.access import owner, strip_extension
 from maestro_tool.sharding.facts.blocks import Prover
+from maestro_tool.sharding.facts.events import is_map_get, is_map_put, same
 from maestro_tool.sharding.facts.reach import IndexConditions
 from maestro_tool.sharding.plan import Code, Obstacle
 from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField
@@ -143,24 +144,9 @@ def allocated_by(path: CallPath, index: Expr) -> int | None:
     return origin.objects[0] if origin is not None and origin.op.effect is Effect.ALLOCATE else None
 
 
-def is_map_put(e: Event) -> bool:
-    """Whether the event puts a key into a map."""
-    return e.op.effect is Effect.PUT and e.op.objects[0].kind == "map"
-
-
-def is_map_erase(e: Event) -> bool:
-    """Whether the event erases a key from a map."""
-    return e.op.effect is Effect.ERASE and e.op.objects[0].kind == "map"
-
-
 def put_index(path: CallPath, put: Event) -> int | None:
     """The dchain that the value of a put was freshly allocated from."""
     return allocated_by(path, put.value) if put.value is not None else None
-
-
-def same(a: tuple[Expr, ...] | None, b: tuple[Expr, ...] | None) -> bool:
-    """Whether two keys are the same expressions."""
-    return a is not None and b is not None and len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
 def holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int, index: Expr) -> bool:

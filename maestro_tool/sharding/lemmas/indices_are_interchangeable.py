@@ -24,7 +24,8 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.operations.row import Effect, Entries, Role
 from maestro_tool.packet.fields import CHECKSUMS, FIELDS, FIELDS6, Family, HeaderField
-from maestro_tool.sharding.facts.access import is_map_get, strip_extension
+from maestro_tool.sharding.facts.access import strip_extension
+from maestro_tool.sharding.facts.events import is_map_get
 from maestro_tool.sharding.facts.key_places import allocated_by, indices_in
 from maestro_tool.sharding.facts.reach import IndexConditions, Reach
 from maestro_tool.sharding.facts.scope import Scope

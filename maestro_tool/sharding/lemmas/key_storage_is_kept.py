@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from maestro_tool.operations.row import Effect
 from maestro_tool.sharding.facts.access import Access
-from maestro_tool.sharding.facts.key_places import holds_key, is_map_put
+from maestro_tool.sharding.facts.events import is_map_put
+from maestro_tool.sharding.facts.key_places import holds_key
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle

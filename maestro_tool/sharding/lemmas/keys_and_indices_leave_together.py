@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maestro_tool.operations.row import Effect, Role
-from maestro_tool.sharding.facts.access import is_map_get, strip_extension
-from maestro_tool.sharding.facts.key_places import is_map_erase, is_map_put, same
+from maestro_tool.sharding.facts.access import strip_extension
+from maestro_tool.sharding.facts.events import is_map_erase, is_map_get, is_map_put, same
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle

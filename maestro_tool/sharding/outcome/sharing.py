@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import NOW, Produced
 from maestro_tool.operations.row import Effect, Role
-from maestro_tool.sharding.facts.access import is_map_get
+from maestro_tool.sharding.facts.events import is_map_get
 from maestro_tool.sharding.plan import Because, ObjectDecision, ShardingPlan
 from maestro_tool.symex.callpath import Analysis, CallPath, Event, uses
 

@@ -37,7 +37,7 @@ class Artifact:
 
     @property
     def text(self) -> str:
-        return forms.write(self.kind, self.value)
+        return forms.write(self.value)
 
 
 @cache
@@ -139,7 +139,7 @@ def test_damage_is_refused_or_another_value(data: st.DataObject) -> None:
         assert text != made.text
         return
     assert (value == made.value) == (text == made.text)
-    assert forms.write(made.kind, value) == text
+    assert forms.write(value) == text
 
 
 @settings(max_examples=200, deadline=None)
@@ -171,7 +171,7 @@ def test_another_way_to_write_it_is_refused() -> None:
             with pytest.raises(ValueError):
                 forms.read(made.kind, text)
     with pytest.raises(ValueError):
-        forms.read(Analysis, forms.write(Analysis, analysis_of("fw"), "maestro-x/1"))
+        forms.read(Analysis, forms.write(analysis_of("fw"), "maestro-x/1"))
 
 
 def test_an_unused_expression_is_refused() -> None:
@@ -213,7 +213,7 @@ def with_raw_keys(*raw: Expr) -> Analysis:
 
 def test_keys_that_are_only_bytes() -> None:
     found = with_raw_keys(packet_byte(0), packet_byte(4))
-    assert forms.read(Analysis, forms.write(Analysis, found)) == found
+    assert forms.read(Analysis, forms.write(found)) == found
 
 
 BYTE = packet_byte(0)
@@ -268,7 +268,7 @@ WRONG = {
 @pytest.mark.parametrize("message", WRONG)
 def test_what_does_not_fit_is_refused(message: str) -> None:
     """It can be written, for types are right; who reads it is told what is wrong."""
-    text = forms.write(Analysis, WRONG[message]())
+    text = forms.write(WRONG[message]())
     with pytest.raises(ValueError, match=message.strip().replace(".", r"\.")):
         forms.read(Analysis, text)
 
@@ -276,14 +276,14 @@ def test_what_does_not_fit_is_refused(message: str) -> None:
 def test_verdicts_of_all_kinds() -> None:
     for verdict in (0, 65_535, "drop", "flood", zext(BYTE, 16), const(3, 16)):
         found = with_paths(lambda p, v=verdict: replace(p, condition=(), events=(), packet_writes=(), verdict=v))  # type: ignore[misc]
-        assert forms.read(Analysis, forms.write(Analysis, found)) == found
+        assert forms.read(Analysis, forms.write(found)) == found
 
 
 @pytest.mark.parametrize("relation", [FALSE, eq(packet_byte(30, "a"), packet_byte(26, "b"))], ids=str)
 def test_relations_of_plans(relation: Any) -> None:
     plan = artifacts("fw")[1].value
     related = replace(plan, constraints=(replace(plan.constraints[0], equal=(), relation=relation),))
-    assert forms.read(ShardingPlan, forms.write(ShardingPlan, related)) == related
+    assert forms.read(ShardingPlan, forms.write(related)) == related
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ analysed = pipeline.analyse(pipeline.Request((Path("nf.c"),)), NoCache(), watch)
 analysis = analysed.analysis
 asked = [e for p in analysis.paths for e in p.events if e.op.name == "dchain_is_full"]
 print("answers", *sorted({e.result for e in asked}))
-print("round trip", forms.read(Analysis, forms.write(Analysis, analysis)) == analysis)
+print("round trip", forms.read(Analysis, forms.write(analysis)) == analysis)
 print("order", sorted(behaviour("dchain_is_full").uses) == [OBJECTS], sorted(behaviour("dchain_is_full").changes))
 chain, row = Dchain(1), operation("dchain_is_full")
 print("semantics", row.perform(Call((chain,))).answer, chain.allocate(5), row.perform(Call((chain,))).answer)

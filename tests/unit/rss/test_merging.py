@@ -56,7 +56,7 @@ def test_thirds_of_a_port_get_a_table_of_groups(nic: str) -> None:
     assert time.process_time() - started < 6  # 2 s on an idle machine
     size = solution.ports[0].table_size
     assert solution.satisfiable and len(set(solution.groups)) == -(-size // 3)
-    assert not verify.check(task, solution) and forms.read(RssSolution, forms.write(RssSolution, solution)) == solution
+    assert not verify.check(task, solution) and forms.read(RssSolution, forms.write(solution)) == solution
     ports = list(range(0, 65536, 7)) + [3 * n + k for n in (0, 42, 8191, 21844) for k in range(3)]
     placed = queue_command(plan_of(solution), 0, [frame(1, 2, p, 9) for p in ports], 16)
     worker = {p: found["worker"] for p, found in zip(ports, placed, strict=True)}

@@ -46,7 +46,7 @@ def solved(constraints: tuple[Constraint, ...], nic: NicProfile, ports: int = 2)
     solution = solve_problem(task)
     assert solution.satisfiable and not verify.check(task, solution)
     assert all(prove.holds(c, solution) for c in constraints)
-    assert forms.read(RssSolution, forms.write(RssSolution, solution)) == solution
+    assert forms.read(RssSolution, forms.write(solution)) == solution
     return solution
 
 

@@ -176,7 +176,7 @@ def test_ipv6_alone_and_prefixes_of_it(nic: str) -> None:
     assert balance6(solution, 0, "/64") == 16.0
     broken = with_flipped_bit(solution, 0, 100)
     assert not prove.holds(constraint, broken) and verify.check(task, broken)
-    assert forms.read(RssSolution, forms.write(RssSolution, solution)) == solution
+    assert forms.read(RssSolution, forms.write(solution)) == solution
 
 
 def test_a_class_that_is_not_reliable_is_steered_in_software() -> None:
@@ -473,7 +473,7 @@ def test_a_cached_solution_is_checked_in_all_that_soundness_needs() -> None:
 
 def test_cached_solutions_are_read_strictly() -> None:
     solution = solve(FW, profile("e810"), 2)
-    text = forms.write(RssSolution, solution)
+    text = forms.write(solution)
     assert forms.read(RssSolution, text) == solution
     good = json.loads(text)
     for key, value in (("satisfiable", 1), ("ports", None), ("extra", 1), ("agreeing_bits", "9"), ("groups", [-1])):

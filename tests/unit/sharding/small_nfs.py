@@ -122,7 +122,7 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
     analysis = analyse(load_program([source], [], []), (), ports, Limits())
     plan = derive_plan(analysis)
     names = {o.id: o.name for o in analysis.objects}
-    assert forms.read(ShardingPlan, forms.write(ShardingPlan, plan)) == plan
+    assert forms.read(ShardingPlan, forms.write(plan)) == plan
     said = tuple(words.obstacle(analysis, o) for o in plan.obstacles)
     return Result(
         plan,

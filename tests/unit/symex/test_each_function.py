@@ -210,7 +210,7 @@ def analysed(folder: Path, setup: str, packets: str) -> Analysis:
     source = folder / "nf.c"
     source.write_text(NF.replace("SET_UP", setup).replace("PACKETS", packets))
     found = analyse(load_program([source], [], []))
-    assert forms.read(Analysis, forms.write(Analysis, found)) == found
+    assert forms.read(Analysis, forms.write(found)) == found
     derive_plan(found)
     return found
 

@@ -13,7 +13,7 @@ import pytest
 from maestro_tool import forms
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.frontend import load_program
-from maestro_tool.symex import Analysis, Limits, analyse, analysis
+from maestro_tool.symex import Limits, analyse, analysis
 
 ROOT = Path(__file__).parents[3]
 
@@ -99,11 +99,11 @@ def test_forks_end_it(hopeless: Path) -> None:
 
 def test_time_only_stops_it(ends: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = load_program([ends])
-    found = forms.write(Analysis, analyse(program))
+    found = forms.write(analyse(program))
     ticks = itertools.count(step=1000)
     monkeypatch.setattr(analysis.time, "monotonic", lambda: float(next(ticks)))  # a machine that others use, too
-    assert forms.write(Analysis, analyse(program, limits=Limits(seconds=1))) == found
+    assert forms.write(analyse(program, limits=Limits(seconds=1))) == found
     monkeypatch.setattr(analysis.time, "process_time", lambda: float(next(ticks)))
     with pytest.raises(ResourceLimitError, match="stopped after 1 s of CPU time and 0 call paths"):
         analyse(program, limits=Limits(seconds=1))
-    assert forms.write(Analysis, analyse(program, limits=Limits(seconds=0))) == found
+    assert forms.write(analyse(program, limits=Limits(seconds=0))) == found

@@ -461,7 +461,7 @@ def text_of(document: object) -> str:
 def test_every_damaged_json_is_refused_or_equal() -> None:
     """Replacing any part by something of another shape gives ValueError, never another exception."""
     analysis = example()
-    text = forms.write(Analysis, analysis)
+    text = forms.write(analysis)
     data = json.loads(text)
     assert text_of(data) == text and forms.read(Analysis, text) == analysis
     places: list[tuple[object, ...]] = []

@@ -67,7 +67,7 @@ def test_fw() -> None:
         1: ["pkt[30..33]", "pkt[26..29]", "pkt[36..37]", "pkt[34..35]"],
     }
     assert not analysis.notes
-    assert forms.read(Analysis, forms.write(Analysis, analysis)) == analysis
+    assert forms.read(Analysis, forms.write(analysis)) == analysis
 
 
 def test_fw_follows_its_options() -> None:

@@ -24,7 +24,7 @@ INSERT = "uint8_t *c = nf_insert_new_chunk(buffer, 4, mbuf); if (c == NULL) retu
 def sent(folder: Path, body: str) -> list[CallPath]:
     """The paths of port 0 that send the packet."""
     found = analysed(folder, body)
-    assert forms.read(Analysis, forms.write(Analysis, found)) == found
+    assert forms.read(Analysis, forms.write(found)) == found
     return [p for p in found.paths if p.port == 0 and p.verdict == 1]
 
 

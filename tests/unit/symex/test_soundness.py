@@ -73,12 +73,12 @@ def test_map_put_tells_which_element_keeps_its_key(address: str, at_home: bool, 
     (put,) = [e for p in analysis.paths for e in p.events if e.op.name == "map_put"]
     allocated = next(e.index for p in analysis.paths for e in p.events if e.op.name == "dchain_allocate" and e.result)
     assert put.key_home == ((1, allocated) if at_home else None)
-    assert forms.read(Analysis, forms.write(Analysis, analysis)) == analysis
+    assert forms.read(Analysis, forms.write(analysis)) == analysis
     assert put.value is not None
     wrong = replace(put, key_home=(0, put.value))  # a map
     paths = tuple(replace(p, events=tuple(wrong if e is put else e for e in p.events)) for p in analysis.paths)
     with pytest.raises(ValueError, match="home"):
-        forms.read(Analysis, forms.write(Analysis, replace(analysis, paths=paths)))
+        forms.read(Analysis, forms.write(replace(analysis, paths=paths)))
 
 
 def test_what_set_up_put_in_is_counted(tmp_path: Path) -> None:
