@@ -10,7 +10,7 @@ from typing import Any, Final
 from maestro_tool.smtlib.terms import Pool
 
 SCHEMA: Final = "maestro-certificate/1"
-#: Operation -> what it does to each of its objects: how the entry is named, and whether it is changed.
+#: Operation -> what it does to each of its objects: how the entry is named, and whether it is changed (`touches`).
 OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "map_get": (("key", False),), "map_put": (("key", True),), "map_erase": (("key", True),),
     "vector_read": (("index", False),), "vector_write": (("index", True),),
@@ -31,6 +31,11 @@ OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
 Event = dict[str, Any]
 _OPERANDS: Final = ("key", "raw", "index", "value", "operands", "stored", "key_home")
 _PRODUCED: Final = re.compile(r"([a-z_]+)\.(\d+)\.(\w+)")
+
+
+def touches(event: Event) -> tuple[tuple[str, bool], ...]:
+    """As in `OPERATIONS`; an operation that is not known there may change any entry of its objects."""
+    return OPERATIONS.get(event["op"], (("any", True),) * len(event["objects"]))
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Certificate:
             raise ValueError("a table that is none")
         for e in events:
             known = all(0 <= o < len(self.objects) for o in e["objects"])
-            if not known or len(e["objects"]) != len(OPERATIONS[e["op"]]):
+            if not known or len(e["objects"]) != len(touches(e)):
                 raise ValueError(f"no operation {e['op']!r:.40} on such objects")
         self.paths = [
             Path(n, p["port"], tuple(p["conditions"]), tuple(events[e] for e in p["events"]),
@@ -103,7 +108,7 @@ class Certificate:
     def accesses(self, event: Event) -> Iterator[tuple[int, str, bool]]:
         """(object, how its entry is named, whether it is changed) of an event; a key that lies in a vector is its
         map's, too."""
-        for obj, (how, writes) in zip(event["objects"], OPERATIONS[event["op"]], strict=True):
+        for obj, (how, writes) in zip(event["objects"], touches(event), strict=True):
             yield obj, how, writes
             if event["op"] == "vector_write":
                 yield from ((m, "any", True) for m, o in enumerate(self.objects) if obj in o["key_vectors"])
