@@ -148,7 +148,7 @@ def named_fields(constraint: Constraint, side: int) -> frozenset[str]:
     if constraint.relation is not None:
         for byte in (s.value for s in symbols(constraint.relation)):
             if isinstance(byte, PacketByte) and byte.packet == PACKETS[side]:
-                # Relations are about IPv4 only (sharding/rules.py).
+                # Relations are about IPv4 only (sharding/rules/key_equality.py).
                 names |= {f.name for f in FIELDS.values() if f.offset <= byte.offset < f.offset + f.size}
     return frozenset(names)
 

@@ -217,7 +217,7 @@ def views(constraint: Constraint, side: int, name: str) -> tuple[View | None, ..
     """Views of the frames of a class that the constraint can concern.
 
     The plan proves that a side naming ports is reached with the l4 view only, one naming addresses with l4 or l3
-    (sharding/rules.py), and so for IPv6; where a plan says something else, every view of the class counts.
+    (sharding/rules/key_equality.py), and so for IPv6; where a plan says something else, every view of the class counts.
     """
     names = reads(constraint, side)
     offered: set[View | None] = set()
