@@ -126,7 +126,7 @@ def document(
             }
             for r in plan.relaxations
         ],
-        "notes": [{"location": places((loc,))[0], "text": text} for loc, text in analysis.notes],
+        "notes": [{"location": places((n.loc,))[0], "text": n.words} for n in analysis.notes],
     }
 
 

@@ -173,7 +173,7 @@ def explain(
         relaxations=tuple(said.relaxation(analysis, r) for r in done.relaxations),
         quality=tuple(_quality(p, profiles[p.port].name) for p in decided.solution.ports) if decided else (),
         pinned=tuple(f"{p.place} = {p.value}" for p in analysis.pinned),
-        notes=tuple(f"{places((loc,))[0]}: {text}" for loc, text in analysis.notes),
+        notes=tuple(f"{places((n.loc,))[0]}: {n.words}" for n in analysis.notes),
     )
 
 

@@ -36,8 +36,8 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     # Objects that packets only read constrain nothing; what they only count, each core may count for itself.
     written = {a.object for a in accesses if a.write}
     countable, counted = counters(analysis, accesses), set[int]()
-    # Objects that belong together are treated alike.  Those with an obstacle are shared; then the rest is looked at again,
-    # by itself: what is shared behaves as in the sequential NF and is in nobody's way.
+    # Objects that belong together are treated alike.  Those with an obstacle are shared; then the rest is looked at
+    # again, by itself: what is shared behaves as in the sequential NF and is in nobody's way.
     group_of = groups(analysis, written, accesses, places)
     sharded = frozenset(written)
     obstacles: list[Obstacle] = []

@@ -18,6 +18,7 @@ from maestro_tool.symex import events, floats
 from maestro_tool.symex.files import Files
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import Block, External, MovedFrame, StateObjectFill, Symbols, Uninitialised, Zeros
+from maestro_tool.symex.notes import Note, NoteCode
 from maestro_tool.symex.objects import KeyFacts, ObjectInfo, PairFacts, PairFunctions
 from maestro_tool.symex.site import Model
 from maestro_tool.symex.solver import Solver
@@ -77,7 +78,7 @@ class Access:
         self.getopt_variables: dict[str, int] = {}  # those that the NF does not use
         self.files = Files()
         self.strtok_rest: Value = NULL
-        self.notes: set[tuple[int, str]] = set()
+        self.notes: set[Note] = set()
         self.used_temps: dict[str, frozenset[int]] = {}
 
     # ----------------------------------------------------------------------- policy
@@ -172,8 +173,8 @@ class Access:
     def fail(self, kind: type[MaestroError], message: str, loc: int, hint: str | None = None) -> NoReturn:
         raise kind(message, self.location(loc) if loc < len(self.program.locations) else None, hint=hint)
 
-    def note(self, loc: int, text: str) -> None:
-        self.notes.add((loc, text))
+    def note(self, loc: int, code: NoteCode, *about: str) -> None:
+        self.notes.add(Note(loc, code, about))
 
     # ----------------------------------------------------------------------- values
 

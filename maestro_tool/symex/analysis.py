@@ -19,6 +19,7 @@ from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import PacketBytes
 from maestro_tool.symex.merge import Merger
 from maestro_tool.symex.models import COMMON, PACKET, SETUP, unknown
+from maestro_tool.symex.notes import Note, NoteCode
 from maestro_tool.symex.packet import ASSUMPTIONS, Findings, MutableFoundError, PacketMachine
 from maestro_tool.symex.places import Places
 from maestro_tool.symex.setup import SetUpResult, run_setup
@@ -28,7 +29,6 @@ from maestro_tool.symex.values import bytes_of
 
 _DEFAULT_LIMITS = Limits()
 
-_Note = tuple[int, str]
 
 #: Called with the port and the number of call paths so far.
 Progress = Callable[[int, int], None]
@@ -115,11 +115,11 @@ def check_names(program: ir.Program) -> None:
         )
 
 
-def _generated(program: ir.Program) -> set[_Note]:
+def _generated(program: ir.Program) -> set[Note]:
     """That functions were added to the NF is for its author to know."""
     files = dict(program.generated)
     return {
-        (function.loc, f"'{name}' is not defined by the NF: it is generated from its struct")
+        Note(function.loc, NoteCode.GENERATED, (name,))
         for name, function in program.functions.items()
         if program.locations[function.loc].file in files
     }
@@ -178,14 +178,14 @@ _LOOK_EVERY = 16  # queries; z3's statistics take a tenth of a millisecond
 
 def _explore(
     program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, budget: _Budget, solver: Solver,
-    result: SetUpResult, notes: set[_Note], pure: tuple[str, ...], trusting: bool, left: Left | None,
+    result: SetUpResult, notes: set[Note], pure: tuple[str, ...], trusting: bool, left: Left | None,
 ) -> Analysis:  # fmt: skip
     notes |= _generated(program)
     places = Places(program, result)
     findings = Findings()
     merging = False
     while True:
-        found_notes: set[_Note] = set()
+        found_notes: set[Note] = set()
         paths: list[CallPath] = []
         budget.begin()
         try:

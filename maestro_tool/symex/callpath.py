@@ -20,6 +20,7 @@ from maestro_tool.expr.nodes import concat, extract
 from maestro_tool.expr.symbols import Produced
 from maestro_tool.forms import Boolean, Byte, Natural, Word, checked
 from maestro_tool.operations import ObjectKind, Operation, Role
+from maestro_tool.symex.notes import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +279,7 @@ class Analysis:
     object_pointers: tuple[ObjectPointer, ...] = ()
     memory_pointers: tuple[MemoryPointer, ...] = ()
     configuration: dict[str, Natural] = field(default_factory=dict)  # values of the cfg.* symbols that occur
-    notes: tuple[tuple[Natural, str], ...] = ()  # (loc, precision lost and why)
+    notes: tuple[Note, ...] = ()
     files: tuple[PinnedFile, ...] = ()  # by name
     frame_stored: Natural = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time
     frame_moved: bool = False  # some path moves the frame's start

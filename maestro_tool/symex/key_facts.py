@@ -9,33 +9,32 @@ from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import KeyDoubt, KeyShape
 from maestro_tool.symex.keys import Compared, Hashed, compared, hashed_fields, key_offsets
 from maestro_tool.symex.limits import Limits
+from maestro_tool.symex.notes import Note, NoteCode
 from maestro_tool.symex.objects import KeyFacts, PairFacts, PairFunctions
 from maestro_tool.symex.solver import Solver
 
 
 class KeyAnalysis:
-    """The keys of one program.  ``notes``: (loc, what is not known of them and why)."""
+    """The keys of one program.  ``notes``: what is not known of them and why."""
 
     def __init__(self, program: ir.Program, solver: Solver, limits: Limits) -> None:
         self._program, self._solver, self._limits = program, solver, limits
         self._compared: dict[str, Compared] = {}
         self._hashed: dict[str, Hashed] = {}
-        self.notes: set[tuple[int, str]] = set()
+        self.notes: set[Note] = set()
 
     def of_map(self, equality: str, hash_function: str, loc: int) -> KeyFacts:
         """Of the map at ``loc``."""
         hashed, equal = self._hash(hash_function, loc), self._equality(equality)
         shape = _shape(equal, hashed)
         if equal.fields is None:
-            text = f"'{equality}' is not a conjunction of field equalities; keys of this map are unknown"
-            self.notes.add((loc, text))
+            self.notes.add(Note(loc, NoteCode.KEYS_NO_FIELDS, (equality,)))
             return KeyFacts(None, (replace(shape, doubt=KeyDoubt(equality)),))
         positions = {n for f in equal.fields for n in f.positions}
         ignored = [f.name for f in hashed.fields if not positions.issuperset(f.positions)]
         if ignored:
             # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
-            text = f"'{hash_function}' reads {ignored[0]}, which '{equality}' does not compare"
-            self.notes.add((loc, f"{text}; keys of this map are unknown"))
+            self.notes.add(Note(loc, NoteCode.HASH_READS_MORE, (hash_function, ignored[0], equality)))
             return KeyFacts(None, (replace(shape, doubt=KeyDoubt(equality, hash_function, ignored[0])),))
         return KeyFacts(equal.fields)
 
@@ -43,8 +42,7 @@ class KeyAnalysis:
         """What packets must have in common to meet in the counters of the sketch at ``loc``, but by chance."""
         hashed = self._hash(hash_function, loc)
         if not hashed.tells_apart:
-            text = f"could not decide which keys '{hash_function}' gives one hash"
-            self.notes.add((loc, f"{text}; keys of this sketch are unknown"))
+            self.notes.add(Note(loc, NoteCode.HASH_MIXES, (hash_function,)))
             return KeyFacts(None, (KeyShape(tuple(sorted(_bytes(hashed)))),))
         return KeyFacts(hashed.fields)
 

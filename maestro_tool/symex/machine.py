@@ -15,6 +15,7 @@ from maestro_tool.solver import Answer
 from maestro_tool.symex.access import Access, NeedsValueError
 from maestro_tool.symex.instructions import HANDLERS, Successors
 from maestro_tool.symex.merge import Merger
+from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.solver import Witness
 from maestro_tool.symex.state import Frame, State
 from maestro_tool.symex.tables import look_up
@@ -184,7 +185,7 @@ class Machine(Access):
         if fails == "no":
             return state, None
         if "unknown" in (holds, fails):
-            self.note(loc, "the solver could not decide this within its budget; both ways are assumed possible")
+            self.note(loc, NoteCode.NOT_DECIDED)
         other = state.fork()
         state.assume(condition)
         other.assume(negation)

@@ -21,6 +21,7 @@ from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, PacketBytes, SetUp, StateObjectFill, VectorEntry, Zeros
 from maestro_tool.symex.models import PACKET, SETUP
+from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.places import Access, Place, Places
 from maestro_tool.symex.setup import SetUpResult
@@ -218,7 +219,7 @@ class PacketMachine(Machine):
         if inside in state.conditions or not self.may(state, nodes.lnot(inside), loc):
             return
         if self.may(state, inside, loc):
-            self.note(loc, f"an index that comes out of the state is taken to be inside of '{block.name}'")
+            self.note(loc, NoteCode.STORED_INDEX_FITS, block.name)
             state.assume(inside)
             if state.witness is not None and not self.solver.holds_under(state.witness, inside):
                 state.witness = None

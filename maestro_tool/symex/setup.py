@@ -16,6 +16,7 @@ from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, Zeros
 from maestro_tool.symex.models import SETUP
 from maestro_tool.symex.models.library import OF_THIS_RUN
+from maestro_tool.symex.notes import Note
 from maestro_tool.symex.objects import KeyFacts, ObjectInfo, PairFacts, PairFunctions
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import State
@@ -45,7 +46,7 @@ class SetUpResult:
     memory: Memory
     globals: dict[str, int]
     objects: tuple[ObjectInfo, ...]
-    notes: frozenset[tuple[int, str]]
+    notes: frozenset[Note]
     files: tuple[PinnedFile, ...]
     common: frozenset[int]
 

@@ -12,7 +12,7 @@ def show_analysis(analysis: Analysis) -> str:
     lines = [_object(o) for o in analysis.objects]
     lines += [f"pinned {p.place} = {p.value}" for p in analysis.pinned]
     lines += [f"cfg.{name} is {value} in this run" for name, value in sorted(analysis.configuration.items())]
-    lines += [f"note: {text}" for _, text in analysis.notes]
+    lines += [f"note: {note.words}" for note in analysis.notes]
     for number, path in enumerate(analysis.paths):
         lines.append("")
         lines.append(f"path {number}, port {path.port}:")

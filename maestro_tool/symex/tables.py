@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex import events
 from maestro_tool.symex.memory import Block, Zeros
+from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.state import State
 from maestro_tool.symex.values import Pointer, memory_order
 
@@ -167,7 +168,7 @@ def _some(
     machine: Machine, state: State, number: int, table: Block, offset: Expr, values: list[int], bits: int, loc: int
 ) -> Expr:
     """A number that the offset determines, in the table's range."""
-    machine.note(loc, f"what is read of '{table.name}' is taken as any of its numbers: its index is not known")
+    machine.note(loc, NoteCode.ANY_OF_TABLE, table.name)
     value = events.opaque(state, f"{bits} bits of {number}", (offset,), bits, loc)
     low = nodes.compare("ule", nodes.const(min(values), bits), value)
     high = nodes.compare("ule", value, nodes.const(max(values), bits))

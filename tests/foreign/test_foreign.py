@@ -99,7 +99,7 @@ def test_unknown_functions_must_be_declared(tmp_path: Path) -> None:
     assert "functions: {spread: {pure: true}}" in (caught.value.hint or "")
     found = analysed(tmp_path / "lost", pure=("spread",))
     assert len(found.analysis.paths) == 4
-    assert any("result of 'spread' is taken as unknown" in text for _, text in found.analysis.notes)
+    assert any("result of 'spread' is taken as unknown" in note.words for note in found.analysis.notes)
 
 
 def test_built_by_folder(build: Build, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from functools import cmp_to_key
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import nodes
 from maestro_tool.symex.memory import Block, Uninitialised
+from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.values import NULL, NullPointer, Pointer
 
@@ -63,7 +64,7 @@ def floating(site: CallSite) -> Outcome:
 
 def getenv(site: CallSite) -> Outcome:
     """char *getenv(const char *)"""
-    site.machine.note(site.loc, f"the environment variable {site.string(0)} is taken as not set")
+    site.machine.note(site.loc, NoteCode.NOT_IN_ENVIRONMENT, site.string(0))
     return NULL
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from maestro_tool.diagnostics import InputError
 from maestro_tool.symex.models.log import formatted
+from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.site import CallSite, Outcome
 
 
@@ -21,7 +22,7 @@ def _end(site: CallSite, reason: str) -> Outcome:
             f"set-up stopped: {reason}" + (f" (last output: {output})" if output else ""),
             "are the NF's arguments right?",
         )
-    site.machine.note(site.loc, f"paths on which the NF ends here are left out: {reason}")
+    site.machine.note(site.loc, NoteCode.PATHS_LEFT_OUT, reason)
     raise PathEndedError
 
 

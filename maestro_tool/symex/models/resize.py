@@ -13,6 +13,7 @@ from maestro_tool.expr import nodes
 from maestro_tool.symex import events
 from maestro_tool.symex.memory import Block, External, MovedFrame, PacketBytes
 from maestro_tool.symex.models.chunks import offset_in_frame, settled
+from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.site import CallSite, Outcome
 from maestro_tool.symex.state import State
 from maestro_tool.symex.values import NULL, Pointer, Value
@@ -122,7 +123,7 @@ def _move(site: CallSite, state: State, at: int, change: int) -> Pointer:
         head = machine.as_integer(machine.load(state, cursor.block, at, "int", site.loc), 8 * at, site.loc)
         new.store(0, at, head)
     if change > 0:
-        machine.note(site.loc, "inserted bytes of the frame are taken as unknown until they are written")
+        machine.note(site.loc, NoteCode.INSERTED_UNKNOWN)
         new.store(at, change, events.unknown(state, 8 * change, site.loc))
     written = max((o + size for o, (size, _) in old.cells.items()), default=0)
     for o, size, value in old.segments(tail, max(written - tail, 0)):

@@ -6,12 +6,13 @@ from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import Expr
 from maestro_tool.symex import events
 from maestro_tool.symex.models.provenance import reachable
+from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.site import CallSite, Outcome
 
 
 def pure(site: CallSite) -> Outcome:
     """A result that is not known: the same for the same numbers; new each time if it is given a pointer."""
-    site.machine.note(site.loc, f"the result of '{site.name}' is taken as unknown: it has no definition here")
+    site.machine.note(site.loc, NoteCode.UNKNOWN_RESULT, site.name)
     if site.result_bits == 0:
         return None
     if site.result_kind != "int":

@@ -413,7 +413,7 @@ def test_failed_assertion_ends_a_path_with_a_note() -> None:
 
     analysis = simple(body)
     assert [p.verdict for p in analysis.paths] == [1]
-    assert any("abort" in text for _, text in analysis.notes)
+    assert any("abort" in note.words for note in analysis.notes)
 
 
 def test_setup_that_stops_is_an_input_error() -> None:

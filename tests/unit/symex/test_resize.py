@@ -52,7 +52,7 @@ def test_bytes_behind_an_insertion_move(tmp_path: Path) -> None:
         assert writes[38] is nodes.const(7, 8) and writes[39] is pkt(33)
         assert {str(s.value).split(".")[0] for n in (40, 41) for s in nodes.symbols(writes[n])} == {"opaque"}
     assert {(p.verdict, p.grown) for p in found.paths if p.port == 0} == {("drop", 0), (1, 4)}  # no room: NULL
-    assert any("inserted bytes of the frame are taken as unknown" in text for _, text in found.notes)
+    assert any("inserted bytes of the frame are taken as unknown" in note.words for note in found.notes)
 
 
 SAME = {

@@ -297,7 +297,7 @@ def test_a_hash_that_reads_more_than_is_compared(tmp_path: Path) -> None:
     more = KEY.replace("return ((struct key *)x)->a; }", "return ((struct key *)x)->a + ((struct key *)x)->b; }")
     analysis = nf(tmp_path, more, ALLOCATE, INIT, process("return device;"))
     assert analysis.objects[0].key is None
-    assert any("'key_hash' reads bytes_0_7, which 'key_eq' does not compare" in str(n) for n in analysis.notes)
+    assert any("'key_hash' reads bytes_0_7, which 'key_eq' does not compare" in n.words for n in analysis.notes)
 
 
 @pytest.mark.parametrize("arguments", ["buffer[0], buffer[0] + 6, 6", '"b", "a", 1'])
