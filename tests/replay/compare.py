@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from random import Random
 
 from nf_runs import Packet
 
+from maestro_tool import forms
 from maestro_tool.sharding import confirmed
-from maestro_tool.symex import analyse, analysis_from_json, analysis_to_json, conjecture
+from maestro_tool.symex import analyse, conjecture
 from maestro_tool.symex.callpath import Analysis
 from maestro_tool.symex.initial import Contents
 from tests.replay import start
@@ -44,7 +44,7 @@ class Comparison:
         if analysis is None:
             analysis = analyse(*asked, left=self._keep)
         # As a cache gives it: all that the replay needs is in the artifact.
-        self.analysis = change(analysis_from_json(json.loads(json.dumps(analysis_to_json(analysis)))))
+        self.analysis = change(forms.read(Analysis, forms.write(analysis)))
         self._compiled = Run(nf, arguments)
         self._replay = Replay(self.analysis, start.objects(self.analysis, self._left, self._compiled.library))
         self.handled = 0
