@@ -6,13 +6,16 @@ answers to the questions that the original asks.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -46,12 +49,20 @@ class Judge:
     verdicts: list[Verdict] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
+    @pytest.fixture
+    def tmp_path(self) -> Iterator[Path]:
+        """A folder that goes away: pytest's own, thousands of them, would take longer than the tests."""
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.failed = [item.nodeid for item in session.items if not _passes(item, session.items)]
         if self.failed:
             return True
         executed, seconds = _executed(session.items, {str(m.file) for m in self.mutants})
+        gc.collect()
+        gc.freeze()  # what children share stays shared
         for mutant in self.mutants:
             lines = None if mutant.lines is None else {(str(mutant.file), n) for n in mutant.lines}
             asked = [i for i in session.items if lines is None or lines & executed[i.nodeid]]
