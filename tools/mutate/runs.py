@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+
 from mutate import swap
 from mutate.mutants import Mutant
 
@@ -38,7 +39,7 @@ class Verdict:
 
 
 @dataclass
-class Judge:
+class Runs:
     """A plugin of pytest: instead of running the tests once, it runs them on each mutant.
 
     ``verdicts`` are there when pytest returns; ``failed``: tests that fail without a mutant.

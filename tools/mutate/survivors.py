@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
 from mutate.mutants import Mutant
 
 
@@ -32,20 +33,23 @@ def read(file: Path) -> list[Explained]:
 
 
 def complaints(survivors: list[Mutant], tried: list[Mutant], explained: list[Explained], root: Path) -> list[str]:
-    """Survivors that the list does not explain; and entries of it that name no mutant, or one that a test notices."""
+    """Survivors that the list does not explain; and entries of it that name no mutant, or one that a test notices.
+
+    Of files of which nothing was tried nothing is said.
+    """
 
     def name(m: Mutant) -> tuple[str, str, str]:
         return m.file.relative_to(root).as_posix(), m.where, m.change
 
     alive, made = {name(m) for m in survivors}, {name(m) for m in tried}
     listed = {(e.file, e.where, e.change): e for e in explained}
-    parts = {key[:2] for key in made}
+    files = {file for file, _, _ in made}
     found = [f"no test notices: {' | '.join(key)}" for key in sorted(alive - set(listed))]
     for key, e in listed.items():
         if not e.reason.strip():
             found.append(f"no reason: {' | '.join(key)}")
         if key in made - alive:
             found.append(f"a test notices it, so it is no survivor: {' | '.join(key)}")
-        elif key not in made and key[:2] in parts:
+        elif key not in made and key[0] in files:
             found.append(f"there is no such mutant: {' | '.join(key)}")
     return found

@@ -1,4 +1,4 @@
-"""What tests do that no mutant changes is done once: analysing programs, solving for keys, proving them; z3's answers."""
+"""What tests do that no mutant changes is done once: analyses, keys and their proofs, z3's answers."""
 
 from __future__ import annotations
 
