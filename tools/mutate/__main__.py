@@ -1,7 +1,7 @@
 """Asks the tests of the sharding analysis about its mutants.  See `mutate` and docs/tests.md.
 
-    python tools/mutate                         all that is listed in `mutate.TARGETS`; takes minutes
-    python tools/mutate expiry_commutes groups  only files of these names
+    python tools/mutate                         all of `mutate.EXPLAINED`; takes minutes
+    python tools/mutate expiry_commutes groups  files of these names, of all in `mutate.TARGETS`
     python tools/mutate --tests FILE ...        other tests than those of `mutate.TESTS`
 
 Exit status 1 if a mutant survives that `survivors.yaml` does not explain, or that file is out of date.
@@ -16,7 +16,7 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
 
-from mutate import ROOT, SURVIVORS, TARGETS, TESTS, warm  # noqa: E402
+from mutate import EXPLAINED, ROOT, SURVIVORS, TARGETS, TESTS, warm  # noqa: E402
 from mutate.judge import judge  # noqa: E402
 from mutate.mutants import mutants  # noqa: E402
 

@@ -42,7 +42,7 @@ def test_entries_of_indices_are_no_counters(tmp_path: Path) -> None:
     flow = (
         "struct Ip k = { ip->src_addr }; int i; touch_ip(ip->src_addr, now); if (map_get(ip_table.map, &k, &i)) { %s }"
     )
-    of_time = "{ %s }" % count.format("now & 7", "now & 7")
+    of_time = "{" + count.format("now & 7", "now & 7") + "}"
     r = plan_of(tmp_path, flow % count.format("i", "i") + of_time)
     assert r.treatments["values"] == "shared", r.treatments
 

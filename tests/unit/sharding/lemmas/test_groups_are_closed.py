@@ -66,3 +66,17 @@ def test_what_one_operation_changes_is_not_parted(tmp_path: Path) -> None:
     """Expiry of a table in whose map no packet puts anything, so that nothing else ties the three."""
     body = EXPIRE + "int i; if (!dchain_allocate_new_index(ip_table.chain, &i, now)) return device;"
     assert named(tmp_path, body, {"ip_table.chain"}) == {frozenset({"ip_table.chain"})}
+
+
+def test_blocks_without_their_index_are_not(tmp_path: Path) -> None:
+    block = "vector_borrow(counters, i * 4 + 1, (void **)&c); *c = *c + 1; vector_return(counters, i * 4 + 1, c);"
+    assert named(tmp_path, NF + block, {"counters"}) == {frozenset({"counters"})}
+
+
+def test_a_map_without_the_place_of_its_keys_is_not(tmp_path: Path) -> None:
+    """Though the map has no index: its key is put without having been looked up."""
+    put = (
+        "struct Ip *s; int i; if (!dchain_allocate_new_index(ip_table.chain, &i, now)) return device;"
+        "vector_borrow(ip_table.keys, i, (void **)&s); s->addr = ip->src_addr; map_put(ip_table.map, s, i);"
+    )
+    assert named(tmp_path, put, {"ip_table.map"}) == {frozenset({"ip_table.map"})}
