@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from maestro_tool.sharding.facts.access import strip_extension
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle
@@ -35,5 +36,10 @@ def _together(scope: Scope) -> Iterator[tuple[tuple[int, ...], int]]:
                 yield e.objects, e.loc
             if e.key_home is not None:
                 yield (*e.objects, e.key_home[0]), e.loc
+            if e.index is not None and e.op.objects[0].kind == "vector":
+                # A core's own index leads to a core's own entry; `indices_are_interchangeable` is about all else.
+                dchain = scope.places.source(path, strip_extension(e.index))
+                if dchain is not None:
+                    yield (e.objects[0], dchain), e.loc
     for m, place in scope.places.of.items():
         yield (m, place.vector, place.dchain), scope.analysis.objects[m].loc

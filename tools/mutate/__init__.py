@@ -1,0 +1,39 @@
+"""Mutants of the sharding analysis: each premise of the argument, removed or weakened, fails a test that is named.
+
+``mutants`` makes them from syntax trees, ``swap`` puts one in place of the original, ``runs`` asks the tests (``warm``:
+what is the same for all), ``survivors`` reads the list of those that no test can tell from the original, and why.
+"""
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_SHARDING: Final = ROOT / "maestro_tool" / "sharding"
+
+#: Files whose survivors are all explained.  (The other lemmas, rules/ and facts/ are not gone through yet: name one to
+#: `python tools/mutate` to see what survives there.)
+EXPLAINED: Final = tuple(
+    _SHARDING / "lemmas" / f"{name}.py"
+    for name in (
+        "__init__",
+        "counters_commute",
+        "expiry_commutes",
+        "groups_are_closed",
+        "mismatches_are_misses",
+        "set_up_is_everyones",
+    )
+)
+
+#: File -> the functions of it that premises are in; all, if none is named.
+TARGETS: Final = {
+    **{file: frozenset[str]() for folder in ("lemmas", "rules") for file in sorted((_SHARDING / folder).glob("*.py"))},
+    _SHARDING / "facts" / "groups.py": frozenset[str](),
+    _SHARDING / "facts" / "key_places.py": frozenset(
+        ("KeyPlaces.maps", "KeyPlaces.index_map", "KeyPlaces.source", "key_places", "_agree", "_place", "holds_key")
+    ),
+}
+
+#: The tests that are asked.
+TESTS: Final = (ROOT / "tests" / "unit" / "sharding",)
+
+SURVIVORS: Final = Path(__file__).with_name("survivors.yaml")
