@@ -20,7 +20,6 @@ from maestro_tool.symex.callpath import Analysis, CallPath, Event
 _AGED = (Effect.EXPIRE, Effect.FREE)
 
 
-
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What a symbol stands for: ``part`` of what operation ``op`` produces; the other members are those of `Event`.

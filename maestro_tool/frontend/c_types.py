@@ -45,7 +45,6 @@ class VoidType:
     """``void``."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class PointerType:
     """A pointer to a ``target``."""

@@ -75,9 +75,7 @@ def test_rules_and_relaxations(name):
 
 def test_where_a_chosen_port_shows():
     """Behind the NAT nobody sees it, outside it is the source port; a detector shows no index to anybody."""
-    [nat, psd] = [
-        [r.ranged.shown for r in plan_of(n).relaxations if r.ranged is not None] for n in ("nat", "psd")
-    ]
+    [nat, psd] = [[r.ranged.shown for r in plan_of(n).relaxations if r.ranged is not None] for n in ("nat", "psd")]
     assert nat == [((WAN, ("src_port", "udp_checksum", "tcp_checksum")),)] and psd == [()]
 
 

@@ -55,8 +55,21 @@ def test_an_entry_is_checksum_and_text(store: FileCache) -> None:
         entry(b"\xff"),
     ],
     ids=[
-        "empty", "cut", "binary", "null", "list", "member-missing", "no-head", "deep", "changed", "shorter", "longer",
-        "other-key", "twice", "other-sum", "no-text",
+        "empty",
+        "cut",
+        "binary",
+        "null",
+        "list",
+        "member-missing",
+        "no-head",
+        "deep",
+        "changed",
+        "shorter",
+        "longer",
+        "other-key",
+        "twice",
+        "other-sum",
+        "no-text",
     ],
 )
 def test_bad_entry_is_a_miss_and_moved_aside(store: FileCache, content: bytes) -> None:

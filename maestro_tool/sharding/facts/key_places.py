@@ -81,9 +81,7 @@ def _maps(puts: list[_Put]) -> list[int]:
     return sorted({e.objects[0] for _, _, e in puts})
 
 
-def _found(
-    analysis: Analysis, puts: list[_Put], m: int, known: KeyPlaces, prover: Prover
-) -> list[KeyPlace | Obstacle]:
+def _found(analysis: Analysis, puts: list[_Put], m: int, known: KeyPlaces, prover: Prover) -> list[KeyPlace | Obstacle]:
     """For each put into map ``m`` the place of the key, or why it has none."""
     return [_place(analysis, path, n, e, known, prover) for path, n, e in puts if e.objects[0] == m]
 

@@ -129,9 +129,7 @@ class Reach:
 
 def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
     """The conjuncts that speak of the frame only; leaving the others out admits more frames: sound."""
-    return frozenset(
-        c for c in condition if (s := symbols(c)) and all(map(is_of_frame, s))
-    )
+    return frozenset(c for c in condition if (s := symbols(c)) and all(map(is_of_frame, s)))
 
 
 def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:

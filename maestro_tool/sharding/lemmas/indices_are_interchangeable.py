@@ -45,9 +45,7 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
 def ranged(scope: Scope, reach: Reach) -> dict[int, Ranged]:
     """The allocators that must hand out indices of each core's own."""
     found = {
-        dchain: Ranged(
-            RangedBecause.LEAVES_IN_PACKETS, shown=tuple((p, _names(b)) for p, b in sorted(shown.items()))
-        )
+        dchain: Ranged(RangedBecause.LEAVES_IN_PACKETS, shown=tuple((p, _names(b)) for p, b in sorted(shown.items())))
         for dchain, shown in _shown(scope, reach).items()
     }
     for a in scope.touched:

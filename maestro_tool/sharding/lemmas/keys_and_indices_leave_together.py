@@ -34,9 +34,7 @@ def stale_indices(scope: Scope) -> Iterator[Obstacle]:
             yield from _freed(scope, path, e)
         elif e.objects[0] in scope.places.of and not _frees_erased(scope, path, e):
             m = e.objects[0]
-            freed = any(
-                x.op.effect is Effect.FREE and x.objects == (scope.places.of[m].dchain,) for x in path.events
-            )
+            freed = any(x.op.effect is Effect.FREE and x.objects == (scope.places.of[m].dchain,) for x in path.events)
             yield Obstacle(Code.INDEX_MAY_STAY if freed else Code.INDEX_NOT_FREED, (m,), (e.loc,))
 
 

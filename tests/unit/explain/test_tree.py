@@ -162,7 +162,8 @@ def test_random_programs_and_packets(program: Ask, data: st.DataObject, large: b
     tree = condense.condense(grow([condense._without_values(r) for r in found])) if large else decision_tree(found)
     packet = {s: const(data.draw(st.sampled_from(v)), s.width) for s, v in _VALUES.items()}
     outcomes = {
-        o: data.draw(st.booleans()) for o in (Action(OPERATIONS["map_get"], (n,), key=(packet_byte(23),)) for n in range(2))
+        o: data.draw(st.booleans())
+        for o in (Action(OPERATIONS["map_get"], (n,), key=(packet_byte(23),)) for n in range(2))
     }
     # Of routes with equal steps (a question asked twice) the walk decides the same.
     taken = [r for r in found if all(holds(s, packet, outcomes) for s in r.steps)]

@@ -121,7 +121,26 @@ def off_by(n: int) -> Callable[[Any, str | int], None]:
     return change
 
 
-JUNK: tuple[Any, ...] = (None, True, False, -1, 0, 1, 2**31, 2**64, 2**200, 1.5, "", "junk", "map", [], [0], [[0]], {}, {"a": 1})
+JUNK: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    2**31,
+    2**64,
+    2**200,
+    1.5,
+    "",
+    "junk",
+    "map",
+    [],
+    [0],
+    [[0]],
+    {},
+    {"a": 1},
+)
 CHANGES = (drop, duplicate, off_by(1), off_by(-1), *map(put, JUNK))
 
 
@@ -167,7 +186,12 @@ def test_what_is_no_document_is_refused(text: str) -> None:
 
 def test_another_way_to_write_it_is_refused() -> None:
     for made in artifacts("fw"):
-        for text in (made.text[:-1], made.text + " ", made.text.replace(":", ": ", 1), made.text.replace("/1", "/2", 1)):
+        for text in (
+            made.text[:-1],
+            made.text + " ",
+            made.text.replace(":", ": ", 1),
+            made.text.replace("/1", "/2", 1),
+        ):
             with pytest.raises(ValueError):
                 forms.read(made.kind, text)
     with pytest.raises(ValueError):
@@ -300,6 +324,8 @@ def test_unknown_words_in_plans_are_refused(old: str, new: str) -> None:
 
 
 def test_pydantic_is_not_loaded_before_json_is() -> None:
-    modules = "maestro_tool.cli, maestro_tool.cli.build, maestro_tool.pipeline, maestro_tool.symex, maestro_tool.sharding"
+    modules = (
+        "maestro_tool.cli, maestro_tool.cli.build, maestro_tool.pipeline, maestro_tool.symex, maestro_tool.sharding"
+    )
     code = f"import sys, {modules}, maestro_tool.frontend; assert 'pydantic' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -29,5 +29,7 @@ def _operations_named(path: Path) -> set[str]:
 def test_no_other_file_lists_operations() -> None:
     named = {path.relative_to(ROOT).as_posix(): _operations_named(path) for path in ROOT.rglob("*.py")}
     assert all(named[file] for file in RECORDERS)
-    others = {f: n for f, n in named.items() if n and f not in RECORDERS and not f.startswith(("symex/models/", *INDEPENDENT))}
+    others = {
+        f: n for f, n in named.items() if n and f not in RECORDERS and not f.startswith(("symex/models/", *INDEPENDENT))
+    }
     assert others == NAMESAKES

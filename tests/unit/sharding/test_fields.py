@@ -106,13 +106,17 @@ MIN_MAX = "uint32_t s = ports->src_port, d = ports->dst_port; touch_ip_port({}, 
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [("s < d ? s : d", "s > d ? s : d"), ("s < d ? s : d", "s < d ? d : s"), ("s > d ? d : s", "d > s ? d : s")]
+    ("low", "high"),
+    [("s < d ? s : d", "s > d ? s : d"), ("s < d ? s : d", "s < d ? d : s"), ("s > d ? d : s", "d > s ? d : s")],
 )
 def test_sorted_keys(tmp_path, low, high):
     """RTE_MIN and RTE_MAX each name the same field where both have one value: then the other has it, too."""
     r = plan_of(tmp_path, FROM_LAN + MIN_MAX.format(low, high))
     assert r.plan.shardable, r.texts
-    assert r.constraints == {(0, 0, same("src_port", "dst_port")), (0, 0, (("src_port", "dst_port"), ("dst_port", "src_port")))}
+    assert r.constraints == {
+        (0, 0, same("src_port", "dst_port")),
+        (0, 0, (("src_port", "dst_port"), ("dst_port", "src_port"))),
+    }
 
 
 def test_fields_that_may_differ_are_not_tied(tmp_path):

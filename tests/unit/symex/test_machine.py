@@ -145,7 +145,9 @@ def test_same_key_gives_the_same_answer_until_the_map_changes() -> None:
     f.call("map_put", (table, 0), (key, 0), (1, 32), result=0)
     f.call("map_get", (table, 0), (key, 0), (value, 0))
     f.ret(9)
-    answers = [tuple(e.result for e in path.events if e.op.name == "map_get") for path in analyse(p.build(), ports=1).paths]
+    answers = [
+        tuple(e.result for e in path.events if e.op.name == "map_get") for path in analyse(p.build(), ports=1).paths
+    ]
     assert sorted(answers) == sorted(
         [(True, True, True), (True, True, False), (False, False, True), (False, False, False)]
     )

@@ -68,7 +68,9 @@ def evaluated(e: Expr, values: dict[Expr, Expr]) -> Expr:
 
 def outcome(path: CallPath, values: dict[Expr, Expr]) -> tuple[object, ...]:
     events = tuple(
-        (e.op.name, e.result, tuple(str(evaluated(k, values)) for k in e.key or ())) for e in path.events if e.op.name != "opaque"
+        (e.op.name, e.result, tuple(str(evaluated(k, values)) for k in e.key or ()))
+        for e in path.events
+        if e.op.name != "opaque"
     )
     writes = tuple((n, str(evaluated(e, values))) for n, e in path.packet_writes)
     verdict = str(evaluated(path.verdict, values)) if isinstance(path.verdict, Expr) else path.verdict
