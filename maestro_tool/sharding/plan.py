@@ -69,6 +69,7 @@ class Code(StrEnum):
     OLDEST_ENTRY_CHOSEN = "oldest entry chosen"
     RANGE_NOT_OWN = "range not own"
     INDEX_OUT_OF_RANGE = "index out of range"
+    RANGE_TOO_LARGE = "range too large"
     VALUES_NO_INDICES = "values no indices"
     WAYS_NOT_RELATED = "ways not related"
     # Key storage is kept.
@@ -95,6 +96,7 @@ class Code(StrEnum):
     BLOCK_ENTRY_READ = "block entry read"
     # Keys and indices leave together.
     INDEX_NOT_FREED = "index not freed"
+    INDEX_WITHOUT_KEY = "index without key"
     INDEX_MAY_STAY = "index may stay"
     KEY_STAYS = "key stays"
     KEY_MAY_STAY = "key may stay"

@@ -123,8 +123,9 @@ class Event:
     ``function`` of ``opaque``: what calculated the value, by name; "" for memory that was never written.
     ``result``: the answer, where the row has one and the NF does not ignore it.
     ``condition_length`` counts how many conjuncts of the path's condition hold before this event.
-    ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, is the address of that
-    vector's element (offset 0); None when it leads anywhere else.  ``key_home`` of map_erase: (vector, index) when the
+    ``key_home`` of map_put: (vector, index) when the key pointer given, which the map keeps, leads into that vector's
+    element, ``key_offset`` bytes behind its start (None: not known how many); None when it leads anywhere else.
+    ``key_home`` of map_erase: (vector, index) when the
     key is taken from there and ``key`` is the one that led to that index (`conjecture`).
     """
 
@@ -141,6 +142,7 @@ class Event:
     stored: tuple[tuple[Natural, Expr], ...] = ()
     condition_length: Natural = 0
     key_home: tuple[Natural, Expr] | None = None
+    key_offset: int | None = 0
     function: str = ""
 
     def expressions(self, slot: str) -> tuple[Expr, ...]:

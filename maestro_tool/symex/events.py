@@ -19,7 +19,7 @@ from maestro_tool.symex.values import Key, memory_order, wire_order
 def emit(state: State, name: str, objects: tuple[int, ...], loc: int, **members: Any) -> int:
     """Record an operation; returns its number on this path.  ``members``: those of `Event` that its row names."""
     op = operation(name)
-    assert members.keys() <= op.operands.keys() | {"result", "span", "function"}, (name, members)
+    assert members.keys() <= op.operands.keys() | {"result", "span", "key_offset", "function"}, (name, members)
     state.events.append(Event(op, objects, loc, condition_length=len(state.conditions), **members))
     return len(state.events) - 1
 

@@ -142,6 +142,7 @@ class Replay:
         if event.op.semantics is None:
             return self._calculate(event, number, values)
         objects, home = tuple(self._objects[n] for n in event.objects), event.key_home
+        home = home if event.key_offset == 0 else None
         index, value = (self._given(event, slot, values) for slot in ("index", "value"))
         call = Call(
             objects,

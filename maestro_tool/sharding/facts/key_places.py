@@ -109,7 +109,7 @@ def _place(
     """Where a key lies that is put; or why that is no place that keeps it."""
     if put.key is None:
         return _refused(Code.MAP_KEYS_UNKNOWN, put)
-    if put.key_home is None:
+    if put.key_home is None or put.key_offset != 0:
         return _refused(Code.KEY_NOT_IN_VECTOR, put)
     vector, index = put.key_home
     base, stride = owner(path, put, index, None, prover)

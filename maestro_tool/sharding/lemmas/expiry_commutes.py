@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.nodes import signed, symbols
 from maestro_tool.expr.symbols import NOW, is_option
 from maestro_tool.operations.row import Effect, Entries, Operation, Role
 from maestro_tool.sharding.facts.access import Access
@@ -50,7 +50,7 @@ def _ends_old(op: Operation) -> bool:
 
 
 def _is_age(bound: Expr) -> bool:
-    """``now``, or ``now`` minus or plus constants and options."""
+    """``now``, or ``now`` less constants and options: a limit that does not wrap around."""
     if bound is NOW:
         return True
     if bound.op not in ("add", "sub"):
@@ -58,7 +58,8 @@ def _is_age(bound: Expr) -> bool:
     left, right = bound.args
     if bound.op == "add" and NOW not in symbols(left):
         left, right = right, left
-    return _is_age(left) and all(map(is_option, symbols(right)))
+    ahead = right.is_const and (signed(right.const, right.width) > 0) == (bound.op == "add")
+    return _is_age(left) and not ahead and all(map(is_option, symbols(right)))
 
 
 def _late_expiry(scope: Scope, groups: dict[int, set[int]], bounds: dict[int, dict[Expr, int]]) -> Iterator[Obstacle]:

@@ -2,7 +2,8 @@
 
 Requires: names are total.
 Ensures: an index out of the packet is below the capacity that the analysis saw, for every packet that comes there; the
-program checks at its start that the object has as many (`ObjectDecision.min_capacity`).
+program checks at its start that the object has as many (`ObjectDecision.min_capacity`).  Vectors that indices of a
+ranged allocator lead to have an entry for each.
 """
 
 from __future__ import annotations
@@ -10,11 +11,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maestro_tool.expr.nodes import compare, const
+from maestro_tool.sharding.lemmas.indices_are_interchangeable import ranged
 from maestro_tool.sharding.lemmas.question import Question, without
 from maestro_tool.sharding.plan import Code, Obstacle
 
 
 def obstacles(q: Question) -> Iterator[Obstacle]:
+    yield from _named_by_packets(q)
+    yield from _ranges(q)
+
+
+def _ranges(q: Question) -> Iterator[Obstacle]:
+    """Where each core has a range of the indices, the last core's must lead to entries, too, from the first on."""
+    scope = q.scope
+    own = {*ranged(scope, q.reach), *(x.dchain for x in q.exchanged)}
+    for a in scope.touched:
+        place = scope.places.index_map(a.through) if a.how == "via map" else None
+        chain = place.dchain if place is not None else a.through if a.how == "fresh" else None
+        obj = scope.analysis.objects[a.object]
+        if chain not in own or chain is None or obj.kind != "vector" or obj.capacity is None:
+            continue
+        if obj.capacity < (scope.analysis.objects[chain].capacity or 0) * a.stride:
+            yield Obstacle(Code.RANGE_TOO_LARGE, (a.object, chain), (a.loc,), number=obj.capacity)
+
+
+def _named_by_packets(q: Question) -> Iterator[Obstacle]:
     scope = q.scope
     for a in without(scope, q.explained).touched:
         obj = scope.analysis.objects[a.object]

@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.nodes import binary, const, eq, substitute, symbols
 from maestro_tool.operations.row import Effect, Entries, Role
 from maestro_tool.packet.fields import CHECKSUMS, FIELDS, FIELDS6, Family, HeaderField
-from maestro_tool.sharding.facts.access import strip_extension
+from maestro_tool.sharding.facts.access import owner, strip_extension
+from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.events import is_map_get
 from maestro_tool.sharding.facts.key_places import allocated_by, indices_in
 from maestro_tool.sharding.facts.reach import IndexConditions, Reach
@@ -38,7 +40,7 @@ _COUNTS_EXPIRED = (Effect.EXPIRE, Effect.ERASE_RANGE)
 
 
 def obstacles(q: Question) -> Iterator[Obstacle]:
-    yield from _decides(q.scope)
+    yield from _decides(q.scope, q.prover)
     yield from _elsewhere(q.scope)
 
 
@@ -95,8 +97,8 @@ def _names(places: Iterable[_Shown]) -> tuple[str, ...]:
 # --------------------------------------------------------------------------- the index itself
 
 
-def _decides(scope: Scope) -> Iterator[Obstacle]:
-    for path, use in _seen(scope):
+def _decides(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
+    for path, use in _seen(scope, prover):
         for s in _roots(path, use.expr):
             origin = path.producer(s)
             if origin is not None and origin.op.effect in _COUNTS_EXPIRED:
@@ -147,12 +149,12 @@ def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
             yield block.dchain
 
 
-def _seen(scope: Scope) -> Iterator[tuple[CallPath, Use]]:
+def _seen(scope: Scope, prover: Prover) -> Iterator[tuple[CallPath, Use]]:
     """Every use but indices that just reach entries, or entries of their own block, and what is true of every index."""
     solver = IndexConditions()
     own = own_entries(scope)
     for number, path in enumerate(scope.analysis.paths):
-        for use in _telling(scope, path, own.get(number, frozenset())):
+        for use in _telling(scope, path, own.get(number, frozenset()), prover):
             if use.expr.width == 0 and solver.certain(use.expr, indices_in(path, use.expr, scope.places)):
                 continue
             yield path, use
@@ -168,7 +170,7 @@ def own_entries(scope: Scope) -> dict[int, frozenset[int]]:
     return {path: frozenset(events) for path, events in found.items()}
 
 
-def _telling(scope: Scope, path: CallPath, own: frozenset[int]) -> Iterator[Use]:
+def _telling(scope: Scope, path: CallPath, own: frozenset[int], prover: Prover) -> Iterator[Use]:
     """The uses in which an index would tell which one it is."""
     for use in uses(path):
         if use.event is None:
@@ -177,13 +179,27 @@ def _telling(scope: Scope, path: CallPath, own: frozenset[int]) -> Iterator[Use]
         e = path.events[use.event]
         if e.op.effect is Effect.CALCULATE:
             continue  # `_roots` looks through it
-        if use.slot == "index" and (_reaches(e) or use.event in own):
+        if (use.slot == "index" and _reaches(e)) or (use.slot == "value" and _puts(scope, path, e)):
             continue
-        if use.slot == "value" and (use.event in own or _puts(scope, path, e)):
+        if use.slot in ("index", "value") and use.event in own:
+            yield replace(use, expr=_in_block(path, e, use.expr, prover))
             continue
         if use.slot == "key_home" and scope.objects.issuperset((e.objects[0], e.key_home[0] if e.key_home else -1)):
             continue  # `key_storage_is_kept` is about where the keys of the scope's maps lie
         yield use
+
+
+def _in_block(path: CallPath, e: Event, entry: Expr, prover: Prover) -> Expr:
+    """Where in the block of its index an entry lies, which is all that may decide; ``entry`` itself if not shown."""
+    ranges = e.op.effect is Effect.ERASE_RANGE
+    first, end = (e.index, e.value) if ranges and e.index is not None else (entry, None)
+    base, stride = owner(path, e, first, end, prover)
+    if base is None or base.width != entry.width:
+        return entry
+    place = substitute(entry, {base: const(0, base.width)})
+    start = binary("mul", base, const(stride, base.width))
+    known = path.condition[: e.condition_length]
+    return place if prover.always(known, eq(entry, binary("add", start, place))) else entry
 
 
 def _is_about_index(e: Event) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from maestro_tool.expr import Expr
 from maestro_tool.operations.row import Effect, Role
 from maestro_tool.sharding.facts.access import strip_extension
 from maestro_tool.sharding.facts.events import is_map_erase, is_map_get, is_map_put, same
@@ -18,6 +19,9 @@ from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle
 from maestro_tool.symex.callpath import CallPath, Event
 
+#: What may part an index from its keys.
+_CHANGES = (Effect.ERASE_RANGE, Effect.EXPIRE, Effect.FREE, Effect.ERASE, Effect.ALLOCATE)
+
 
 def obstacles(q: Question) -> Iterator[Obstacle]:
     yield from stale_indices(q.scope)
@@ -25,13 +29,15 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
 
 def stale_indices(scope: Scope) -> Iterator[Obstacle]:
     """Indices that are freed while a map has them, and keys that are erased while their index is in use."""
-    for path, e in scope.events(Effect.ERASE_RANGE, Effect.EXPIRE, Effect.FREE, Effect.ERASE):
+    for path, e in scope.events(*_CHANGES):
         if e.op.effect is Effect.ERASE_RANGE:
             yield from _range_erased(scope, e)
         elif e.op.effect is Effect.EXPIRE:
             yield from _expired(scope, e)
         elif e.op.effect is Effect.FREE:
             yield from _freed(scope, path, e)
+        elif e.op.effect is Effect.ALLOCATE:
+            yield from _without_key(scope, path, e)
         elif e.objects[0] in scope.places.of and not _frees_erased(scope, path, e):
             m = e.objects[0]
             freed = any(x.op.effect is Effect.FREE and x.objects == (scope.places.of[m].dchain,) for x in path.events)
@@ -63,23 +69,53 @@ def _expired(scope: Scope, e: Event) -> Iterator[Obstacle]:
 
 def _freed(scope: Scope, path: CallPath, e: Event) -> Iterator[Obstacle]:
     dchain = e.objects[0]
+    keyed = _keyed_by(scope, scope.places.maps(dchain))
     source = strip_extension(e.index) if e.index is not None else None
     origin = path.producer(source) if source is not None and source.op == "sym" else None
-    erased = [x for x in path.events if is_map_erase(x)]
     left: set[int] = set()
-    if origin is not None and is_map_get(origin):
+    if sum(x.op.effect is Effect.FREE and _is_at(x, source) for x in path.events) > 1:
+        # In use again when it is freed for the second time, perhaps, and by another key.
+        yield Obstacle(Code.KEY_MAY_STAY, (dchain, *keyed), (e.loc,))
+    elif origin is not None and is_map_get(origin):
         for m in scope.places.maps(dchain):
-            if m != origin.objects[0] or not any(x.objects[0] == m and same(x.key, origin.key) for x in erased):
+            if m != origin.objects[0] or not _erased_after(path, origin, origin.key):
                 left.add(m)
     elif origin is not None and origin.op.effect is Effect.ALLOCATE:
         for put in path.events:
-            put_here = is_map_put(put) and put.key_home is not None and strip_extension(put.key_home[1]) is source
-            if put_here and not any(x.objects == put.objects and same(x.key, put.key) for x in erased):
+            if is_map_put(put) and _lies_at(put, source) and not _erased_after(path, put, put.key):
                 left.add(put.objects[0])
-    elif keyed := _keyed_by(scope, scope.places.maps(dchain)):
+    elif keyed:
         code = Code.KEY_OF_OLDEST_MAY_STAY if e.op.slots(Role.DECIDES) else Code.KEY_MAY_STAY
         yield Obstacle(code, (dchain, *keyed), (e.loc,))
     yield from _left_behind(scope, e, left)
+
+
+def _is_at(e: Event, source: Expr | None) -> bool:
+    return e.index is not None and strip_extension(e.index) is source
+
+
+def _lies_at(put: Event, source: Expr | None) -> bool:
+    """Whether the key that is put lies at the index ``source``."""
+    return put.key_home is not None and strip_extension(put.key_home[1]) is source
+
+
+def _erased_after(path: CallPath, since: Event, key: tuple[Expr, ...] | None) -> bool:
+    """Whether the key, which is in the map of event ``since`` then, is erased later."""
+    later = path.events[_number(path, since) + 1 :]
+    return any(is_map_erase(x) and x.objects == since.objects and same(x.key, key) for x in later)
+
+
+def _number(path: CallPath, e: Event) -> int:
+    return next(n for n, x in enumerate(path.events) if x is e)
+
+
+def _without_key(scope: Scope, path: CallPath, e: Event) -> Iterator[Obstacle]:
+    """An index that is allocated gets its keys: expiry erases what lies there, be it an earlier owner's."""
+    expired = {x.objects[-1] for _, x in scope.events(Effect.EXPIRE) if x.objects[0] == e.objects[0]}
+    freed = any(x.op.effect is Effect.FREE and _is_at(x, e.index) for x in path.events)
+    for m in _keyed_by(scope, scope.places.maps(e.objects[0]) & expired) if e.result is not False and not freed else ():
+        if not any(is_map_put(x) and x.objects == (m,) and _lies_at(x, e.index) for x in path.events):
+            yield Obstacle(Code.INDEX_WITHOUT_KEY, (e.objects[0], m), (e.loc,))
 
 
 def _left_behind(scope: Scope, e: Event, maps: set[int]) -> Iterator[Obstacle]:
@@ -88,23 +124,20 @@ def _left_behind(scope: Scope, e: Event, maps: set[int]) -> Iterator[Obstacle]:
 
 
 def _keyed_by(scope: Scope, maps: set[int]) -> list[int]:
-    """Those of the maps that have one key per index."""
-    return sorted(m for m in maps if scope.places.of[m].stride == 1)
+    """Those of the maps that have one key per index; of others it is not known where keys lie, which is an obstacle."""
+    return sorted(m for m in maps if m in scope.places.of and scope.places.of[m].stride == 1)
 
 
 def _frees_erased(scope: Scope, path: CallPath, erase: Event) -> bool:
-    """Whether the path frees the index of the key that it erases."""
+    """Whether the path frees the index of the key that it erases: the one that it found, or put, before."""
     dchain = scope.places.of[erase.objects[0]].dchain
-    for e in path.events:
-        if e.op.effect is not Effect.FREE or e.objects[0] != dchain or e.index is None:
-            continue
-        source = strip_extension(e.index)
-        origin = path.producer(source) if source.op == "sym" else None
-        if origin is None:
-            continue
-        if is_map_get(origin) and origin.objects == erase.objects and same(origin.key, erase.key):
-            return True
-        puts = (p for p in path.events if is_map_put(p) and p.objects == erase.objects and same(p.key, erase.key))
-        if any(p.key_home is not None and strip_extension(p.key_home[1]) is source for p in puts):
+    mine = [x for x in path.events[: _number(path, erase)] if x.objects == erase.objects and same(x.key, erase.key)]
+    erased = next((n for n, x in reversed(list(enumerate(mine))) if is_map_erase(x)), -1)
+    for x in mine[erased + 1 :]:
+        source = x.value if is_map_get(x) else x.key_home[1] if is_map_put(x) and x.key_home is not None else None
+        if source is not None and any(
+            f.op.effect is Effect.FREE and f.objects == (dchain,) and _is_at(f, strip_extension(source))
+            for f in path.events
+        ):
             return True
     return False

@@ -16,7 +16,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
 from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations.row import Effect
-from maestro_tool.sharding.facts.access import strip_extension
+from maestro_tool.sharding.facts.access import owner, strip_extension
 from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.key_places import allocated_by, stored_bytes
 from maestro_tool.sharding.facts.scope import Scope
@@ -72,6 +72,14 @@ def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
     return written
 
 
+def _cleans(path: CallPath, erase: int | None, read: int, prover: Prover) -> bool:
+    """Whether event ``erase`` erases keys in the block of the index whose entry event ``read`` reads, no other's."""
+    e, index = path.events[erase or 0], path.events[read].index
+    if e.op.effect is not Effect.ERASE_RANGE or e.index is None or index is None:
+        return False
+    return owner(path, e, e.index, e.value, prover)[0] is strip_extension(index)
+
+
 def _only_cleans(scope: Scope, number: int, event: int, prover: Prover) -> bool:
     """Whether what event ``event`` reads only decides which keys of the index's own block are erased: then the paths
     that differ in it, and in those keys, are one path for all else."""
@@ -82,11 +90,7 @@ def _only_cleans(scope: Scope, number: int, event: int, prover: Prover) -> bool:
         return any(isinstance(s.value, Produced) and s.value.event == event for s in symbols(e))
 
     for use in uses(path):
-        cleans = (
-            use.event in own
-            and path.events[use.event].op.effect is Effect.ERASE_RANGE
-            and use.slot in ("index", "value")
-        )
+        cleans = use.event in own and use.slot in ("index", "value") and _cleans(path, use.event, event, prover)
         if use.slot != "condition" and not cleans and about(use.expr):
             return False
 

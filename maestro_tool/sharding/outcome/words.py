@@ -77,6 +77,10 @@ _WORDS: Final[Mapping[Code, tuple[str, str]]] = {
         "packets choose an entry of {0} that may be none of its {number}",
         "compare the index with the capacity first",
     ),
+    Code.RANGE_TOO_LARGE: (
+        "indices of {1}, of which each core has a range of its own, may lie outside of {0}, which has {number} entries",
+        "allocate the vector with as many entries as the allocator has indices, for each entry of an index's block",
+    ),
     Code.VALUES_NO_INDICES: (
         "entries of {0} are found through {1}, whose values are not indices freshly allocated from one dchain",
         _ONE_WAY,
@@ -150,6 +154,10 @@ _WORDS: Final[Mapping[Code, tuple[str, str]]] = {
     Code.BLOCK_ENTRY_READ: (
         "an entry of {0} in an index's block is read: could not show that it was written since the index was allocated",
         "look for it in the map that its key is put into",
+    ),
+    Code.INDEX_WITHOUT_KEY: (
+        "an index of {0} is allocated here without a key in {1}: its expiry would erase the key of an earlier owner",
+        "put a key with each index that is allocated, or free the index",
     ),
     Code.INDEX_NOT_FREED: (
         "a key of {0} is erased, but its index is not freed",

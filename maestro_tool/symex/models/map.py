@@ -62,20 +62,21 @@ def map_put(site: CallSite) -> Outcome:
     """void map_put(struct Map *, void *key, int value)"""
     number = site.machine.object_at(site.state, site.args[0], "map", site.loc)
     key = site.machine.key(site.state, number, site.args[1], site.loc)
-    value, home = site.expr(2, 32), _home(site)
-    events.emit(site.state, "map_put", (number,), site.loc, **events.named(key), value=value, key_home=home)
-    site.machine.keys_lie(number, None if home is None else home[0])
+    value, (home, offset) = site.expr(2, 32), _home(site)
+    lies = {"key_home": home, "key_offset": offset}
+    events.emit(site.state, "map_put", (number,), site.loc, **events.named(key), value=value, **lies)
+    site.machine.keys_lie(number, None if home is None or offset != 0 else home[0])
     forget(site.state, number)
     return None
 
 
-def _home(site: CallSite) -> tuple[int, Expr] | None:
-    """The vector's element that the key pointer is the address of."""
+def _home(site: CallSite) -> tuple[tuple[int, Expr] | None, int | None]:
+    """The vector's element that the key pointer leads into, and how far behind its start; as in `callpath.Event`."""
     address = site.args[1]
-    if not isinstance(address, Pointer) or address.offset != 0:
-        return None
-    block = site.state.memory.get(address.block)
-    return (block.fill.object, block.fill.index) if block is not None and isinstance(block.fill, VectorEntry) else None
+    block = site.state.memory.get(address.block) if isinstance(address, Pointer) else None
+    if block is None or not isinstance(block.fill, VectorEntry) or not isinstance(address, Pointer):
+        return None, 0
+    return (block.fill.object, block.fill.index), address.offset if isinstance(address.offset, int) else None
 
 
 def map_erase(site: CallSite) -> Outcome:
@@ -89,8 +90,8 @@ def map_erase(site: CallSite) -> Outcome:
     changed = any(e.op.writes and e.objects == (number,) for e in site.state.events)
     home = asked = None
     if site.machine.trusting and not changed:
-        home = _home(site)
-        asked = _key_found_at(site.state, number, home) if home is not None else None
+        home, offset = _home(site)
+        asked = _key_found_at(site.state, number, home) if home is not None and offset == 0 else None
     key = key if asked is None else Key(asked)
     kept = home if asked is not None else None
     events.emit(site.state, "map_erase", (number,), site.loc, **events.named(key), key_home=kept)

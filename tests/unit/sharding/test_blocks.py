@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from small_nfs import PRELUDE, plan_of, same
+from small_nfs import PRELUDE as SMALL
+from small_nfs import plan_of, same
+
+#: Blocks of four entries for each of 1024 indices.
+PRELUDE = SMALL.replace("vector_allocate(size, 1024, init, &t->keys)", "vector_allocate(size, 4096, init, &t->keys)")
 
 TWO_MAPS = PRELUDE.replace("Mac_eq, Mac_hash, Mac_init, sizeof(struct Mac)", "IpPort_eq, IpPort_hash, IpPort_init, 8")
 
@@ -47,7 +51,7 @@ ERASE = "expire_items_single_map_iteratively(ip_port_table.keys, ip_port_table.m
 
 
 def test_blocks_follow_their_index(tmp_path):
-    r = plan_of(tmp_path, NF.format(**FINE))
+    r = plan_of(tmp_path, NF.format(**FINE), prelude=PRELUDE)
     assert r.plan.shardable, r.texts
     assert r.constraints == {(0, 0, same("src_ip"))} and {c.rule for c in r.plan.constraints} == {"R2"}
     assert r.ranged == {"ip_table.chain"} and r.relaxations == {"capacity-split", "index-choice"}
@@ -55,7 +59,7 @@ def test_blocks_follow_their_index(tmp_path):
 
 def test_what_is_left_in_a_block_need_not_be_erased(tmp_path):
     """Whoever asks for such a key is on the core that put it; how long it stays depends on the choice of indices."""
-    r = plan_of(tmp_path, NF.format(**{**FINE, "clean": ""}))
+    r = plan_of(tmp_path, NF.format(**{**FINE, "clean": ""}), prelude=PRELUDE)
     assert r.plan.shardable and r.ranged == {"ip_table.chain"}, r.texts
 
 
@@ -67,7 +71,7 @@ def test_a_block_with_keys_of_two_maps(tmp_path):
 
 
 def test_the_number_of_an_entry_may_leave_in_packets(tmp_path):
-    r = plan_of(tmp_path, NF.format(**{**FINE, "known": "ip->packet_id = (uint16_t)slot;"}))
+    r = plan_of(tmp_path, NF.format(**{**FINE, "known": "ip->packet_id = (uint16_t)slot;"}), prelude=PRELUDE)
     assert r.plan.shardable and r.ranged == {"ip_table.chain"}, r.texts
 
 
@@ -109,5 +113,5 @@ def test_the_number_of_an_entry_may_leave_in_packets(tmp_path):
     ids=lambda x: "-".join(x.values()) if isinstance(x, dict) else "",
 )
 def test_what_is_no_block(tmp_path, change, said):
-    r = plan_of(tmp_path, NF.format(**{**FINE, **change}))
+    r = plan_of(tmp_path, NF.format(**{**FINE, **change}), prelude=PRELUDE)
     assert not r.plan.shardable and said in r.texts, r.texts
