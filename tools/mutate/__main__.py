@@ -16,7 +16,7 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
 
-from mutate import ROOT, SURVIVORS, TARGETS, TESTS, warm  # noqa: E402
+from mutate import EXPLAINED, ROOT, SURVIVORS, TARGETS, TESTS, warm  # noqa: E402
 from mutate.judge import judge  # noqa: E402
 from mutate.mutants import mutants  # noqa: E402
 
