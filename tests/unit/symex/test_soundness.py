@@ -60,8 +60,8 @@ def events(analysis: Analysis, op: str) -> list[str]:
     return [f"{e.key_home} {e.index} {e.span} {e.stored}" for p in analysis.paths for e in p.events if e.op.name == op]
 
 
-@pytest.mark.parametrize(("address", "at_home"), [("k", True), ("&k->b", False), ("&copy", False)])
-def test_map_put_tells_which_element_keeps_its_key(address: str, at_home: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("address", "offset"), [("k", 0), ("&k->b", 4), ("&copy", None)])
+def test_map_put_tells_which_element_keeps_its_key(address: str, offset: int | None, tmp_path: Path) -> None:
     body = f"""
     int index; struct key *k, copy = {{1, 2}};
     if (!dchain_allocate_new_index(chain, &index, now)) return device;
@@ -72,7 +72,7 @@ def test_map_put_tells_which_element_keeps_its_key(address: str, at_home: bool, 
     analysis = nf(tmp_path, KEY, ALLOCATE, INIT, process(body))
     (put,) = [e for p in analysis.paths for e in p.events if e.op.name == "map_put"]
     allocated = next(e.index for p in analysis.paths for e in p.events if e.op.name == "dchain_allocate" and e.result)
-    assert put.key_home == ((1, allocated) if at_home else None)
+    assert put.key_home == (None if offset is None else (1, allocated)) and put.key_offset == (offset or 0)
     assert forms.read(Analysis, forms.write(analysis)) == analysis
     assert put.value is not None
     wrong = replace(put, key_home=(0, put.value))  # a map
