@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from maestro_tool.codegen import check_own_variables
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.rss.strategy import Strategy, strategy_of
+from maestro_tool.settings import STRATEGIES
 from maestro_tool.sharding.outcome import words
 from maestro_tool.sharding.outcome.sharing import everything_shared, shares, sharing
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from maestro_tool.rss import RssSolution
     from maestro_tool.sharding.plan import ShardingPlan
     from maestro_tool.symex.callpath import Analysis
-
-#: What can be asked for.
-STRATEGIES = ("auto", "shared-nothing", "handoff", "hybrid", "locks", "tm")
 
 #: What `auto` tries, the best first.  Sharding chooses between shared-nothing and handoff by itself, port by port.
 _BEST_FIRST = ("sharded", "hybrid", "locks")
