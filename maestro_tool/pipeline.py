@@ -193,13 +193,13 @@ def explain(
     return words.explain(program, analysed.analysis, plan, name, profiles, decided, choice.strategy.why)
 
 
-def generate_sequential(request: Request, name: str, watch: Stopwatch) -> dict[str, str]:
-    """C sources -> the files of the same NF as a program for one core, for comparison."""
+def generate_sequential(request: Request, name: str, watch: Stopwatch) -> tuple[Program, dict[str, str]]:
+    """C sources -> the files of the same NF as a program for one core, for comparison, and what they were made of."""
     from maestro_tool import codegen
 
     program, _ = _load(request, watch)
     with watch.phase("codegen"):
-        return codegen.generate_sequential(program, name, request.ports)
+        return program, codegen.generate_sequential(program, name, request.ports)
 
 
 def mirrored_name(request: Request, file: Path) -> str:
@@ -331,7 +331,7 @@ def _call_paths(
     watch: Stopwatch,
     progress: Callable[[int, int], None] | None,
 ) -> Analysis:
-    from maestro_tool import sharding, symex
+    from maestro_tool import call_paths, symex
     from maestro_tool.symex.files import changed
 
     with watch.phase("symex") as mark:
@@ -347,7 +347,6 @@ def _call_paths(
                     return analysis
             except ValueError:
                 cache.reject(key)
-        what = (program, request.arguments, request.ports, limits, request.pure, progress)
-        analysis = sharding.confirmed(symex.conjecture(*what)) or symex.analyse(*what)
+        analysis = call_paths.find(program, request.arguments, request.ports, limits, request.pure, progress)
         cache.put(key, forms.write(analysis))
         return analysis
