@@ -73,8 +73,7 @@ def unpacked(release: Release) -> Path:
             return root
         done.unlink(missing_ok=True)
         shutil.rmtree(root, ignore_errors=True)
-        packages = f"--include={','.join(_PACKAGES)}"
-        _ask("mmdebstrap", "--quiet", "--variant=extract", packages, release.suite, str(root), _mirror())
+        _unpack(release.suite, root, *_PACKAGES)
         _set_up(root)
         version = _ask(*inside(root), "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
         _ask(
@@ -84,6 +83,24 @@ def unpacked(release: Release) -> Path:
         )  # fmt: skip
         done.write_text(wanted)
     return root
+
+
+def arm64() -> Path:
+    """A folder with the headers and libraries of DPDK for arm64, for a cross compiler; made once."""
+    root = FOLDER / "arm64"
+    done = FOLDER / "arm64.done"
+    with (FOLDER / "arm64.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            _unpack("bookworm", root, "base-files", "libc6-dev", "libdpdk-dev", architecture="arm64")
+            done.touch()
+    return root
+
+
+def _unpack(suite: str, root: Path, *packages: str, architecture: str = "amd64") -> None:
+    words = ["--quiet", "--variant=extract", f"--architectures={architecture}", f"--include={','.join(packages)}"]
+    _ask("mmdebstrap", *words, suite, str(root), _mirror())
 
 
 def _set_up(root: Path) -> None:
