@@ -16,9 +16,11 @@ from scons_tree import ROOT
 
 from maestro_tool import dpdk
 
-#: Compiles nothing: an object is what the preprocessor makes of the unit, and the flags.  Headers of DPDK are our stubs.
+#: Compiles nothing: an object is what the preprocessor makes of the unit, and the flags.  Headers of DPDK are our stubs
+#: then; all else is gcc's.
 _COMPILER = """\
 #!/bin/sh
+case " $* " in *" -c "*) ;; *) exec gcc "$@" ;; esac
 words="" output="" unit=""
 while [ $# -gt 0 ]; do
   case $1 in
@@ -30,7 +32,6 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-if [ -z "$output" ]; then exec gcc $words; fi
 echo "$words" | tr ' ' '\\n' | grep -v -e ^-I -e ^-isystem > "$output.flags"
 gcc -E -fno-working-directory -I{stubs} $words -o "$output.text" || exit 1
 cat "$output.flags" "$output.text" > "$output"
