@@ -56,7 +56,7 @@ def _text(profile: NicProfile) -> str:
     rss = profile.rss
     lines = [
         f"{profile.name}: {profile.description}",
-        f"  driver       {profile.pmd}",
+        f"  driver       {profile.pmd} (starts on: {', '.join(profile.planned_drivers) or 'any'})",
         f"  RSS          {rss.kind}, key of {rss.key_length} bytes per {rss.key_scope}"
         f" (settable: {rss.settable.key}), length given to ethdev: {rss.passed}",
         *([f"  its key      {rss.fixed_key}"] if rss.fixed_key else []),
@@ -68,6 +68,8 @@ def _text(profile: NicProfile) -> str:
     ]
     for flag in rss.flags_advertised:
         lines.append(f"  flag         {flag}{'' if flag in rss.flags_programmed else ' (advertised only)'}")
+    unread = [name for name, can in (("key", rss.read_back.key), ("table", rss.read_back.table)) if not can]
+    lines += [f"  not read back by the driver: {', '.join(unread)}"] if unread else []
     doubt = "  (not on every card: software steers it where it matters)"
     lines += [f"  {n:<20} {', '.join(c.fields)}{'' if c.reliable else doubt}" for n, c in rss.classes.items()]
     for selection in rss.selections:

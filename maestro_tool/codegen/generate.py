@@ -116,6 +116,7 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
                 "key": b"",
                 "table_size": 1,
                 "max_queues": 0,
+                "drivers": (),
                 "rss_hf": 0,
                 "software_classes": 0,
                 "inputs": dict.fromkeys(FIELDS_OF_VIEW, "{0}"),
@@ -364,6 +365,9 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "table_size": p.table_size,
         "table_selectable": _c_bool(profile.rss.tables.selectable),
         "max_queues": (profile.rss.max_queues or 0) if p.rss_hf else 0,
+        "drivers": profile.planned_drivers,
+        "key_unread": _c_bool(not profile.rss.read_back.key),
+        "table_unread": _c_bool(not profile.rss.read_back.table),
         "software_classes": f"0x{software:x}",
         "inputs": {view: _hash_input(fields) for view, fields in p.software},
     }
