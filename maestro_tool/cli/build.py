@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -223,18 +221,10 @@ def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) ->
 
 
 def open_cache() -> Cache:
-    """The cache; where nothing can be stored, one line says why every step computes again."""
-    from maestro_tool.cache import default_cache
+    """The cache; where nothing can be stored or believed, one line says why every step computes again."""
+    from maestro_tool import cache
 
-    cache = default_cache()
-    try:
-        cache.folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(cache.folder, os.R_OK | os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        where = "MAESTRO_CACHE=" if os.environ.get("MAESTRO_CACHE") else ""
-        print(f"warning: {where}{cache.folder}: nothing is cached: {error.strerror}", file=sys.stderr)
-    return cache
+    return cache.open_cache()
 
 
 def _say(verb: str, path: Path, what: str, watch: Stopwatch) -> None:

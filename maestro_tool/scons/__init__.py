@@ -34,7 +34,7 @@ _PACKAGES = {
 
 #: Variables of the user that the commands of a build see.
 _ENVIRONMENT = (
-    "PATH", "MAESTRO_CACHE", "MAESTRO_DEBUG", "PKG_CONFIG_PATH",
+    "PATH", "MAESTRO_CACHE", "MAESTRO_CACHE_KEY", "MAESTRO_DEBUG", "PKG_CONFIG_PATH",
     "TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR",
 )  # fmt: skip
 

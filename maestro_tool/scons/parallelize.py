@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +21,11 @@ from typing import Any
 from SCons.Action import Action
 from SCons.Defaults import processDefines
 from SCons.Errors import UserError
+from SCons.Script import GetOption
 from SCons.Subst import Literal
 from SCons.Util import Split, flatten, is_List
 
-from maestro_tool import dpdk, fingerprint, nf, own_files, profiles, runtime
+from maestro_tool import cache, cache_trust, dpdk, fingerprint, nf, own_files, profiles, runtime
 from maestro_tool.diagnostics import MaestroError
 from maestro_tool.scons import builders, summary, variables
 from maestro_tool.scons.mistakes import told
@@ -62,6 +64,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
 
     def analyse() -> Any:
         made = env.MaestroAnalyse(artifact, _files(env, function.sources), **request)
+        env.NoCache(made)  # a CacheDir has no tags; our own cache gives analyses to whoever may have them
         env.Depends(made, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
         env.Depends(made, [env.File(os.path.abspath(name)) for name in _files_read(env.File(artifact).abspath)])
         return made
@@ -270,6 +273,7 @@ def _compiler(env: Any) -> Any:
     if owner is env:  # not of the environment that this one is a clone of
         return cc
     _require_tools(env)
+    _say_cache(env)
     found = _translated(dpdk.find)
     cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={})
     if not env["MAESTRO_VERBOSE"]:
@@ -290,6 +294,14 @@ def _compiler(env: Any) -> Any:
     ]
     env["MAESTRO_CC_ENV"] = (env, cc)
     return cc
+
+
+def _say_cache(env: Any) -> None:
+    """Why nothing is cached, once and not in each step."""
+    setting = cache_trust.setting({**os.environ, **env["ENV"]}, make=False)
+    if setting.refusal is not None and not GetOption("help"):
+        print(f"warning: {cache.refused(setting)}", file=sys.stderr, flush=True)
+        env["ENV"][cache_trust.TOLD] = "1"
 
 
 def _require_tools(env: Any) -> None:
