@@ -198,6 +198,7 @@ def generate_sequential(request: Request, name: str, watch: Stopwatch) -> dict[s
     """C sources -> the files of the same NF as a program for one core, for comparison."""
     from maestro_tool import codegen
 
+    _check_text(request)
     program, _ = _load(request, watch)
     with watch.phase("codegen"):
         return codegen.generate_sequential(program, name, request.ports)
@@ -319,7 +320,10 @@ def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
 
 
 def _check_text(request: Request) -> None:
-    """`InputError` where a word is not UTF-8, as JSON is."""
+    """`InputError` where a word is not UTF-8, as JSON is, or the name of a file is something else to a compiler."""
+    for name in map(str, (*request.sources, *request.include_dirs)):
+        if name.startswith("-") or any(ord(c) < 32 for c in name):
+            raise InputError(f"{name!r} cannot name a file or folder of an NF", hint="rename it, or begin with ./")
     named = (*request.sources, *request.arguments, *request.include_dirs, *request.defines, *request.pure)
     for word in map(str, named):
         if not word.isascii() and word.encode(errors="replace").decode() != word:

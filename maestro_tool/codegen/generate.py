@@ -177,6 +177,12 @@ def _nf_files(
             addresses=addresses.get(file, []),
         )
     files = {f"gen/{f}": text for f, text in mirrored.items()}
+    for taken in (f"gen/main_{name}.c", f"gen/{name}_parallel.c"):
+        if taken in files:
+            mine = taken.removeprefix("gen/")
+            raise UnsupportedError(
+                f"the NF has a file '{mine}', which is generated for it, too", hint="rename the file"
+            )
     files[f"gen/main_{name}.c"] = _render("main.c.j2", name=name)
     files[f"{name}.h"] = _render("header.h.j2", name=name)
     return files
@@ -390,7 +396,10 @@ def _c_bool(value: bool) -> str:
 
 
 def _c_string(text: str) -> str:
-    safe = "".join(c if 32 <= ord(c) < 127 and c not in '"\\%?' else f"\\{ord(c) & 0xFF:03o}" for c in text)
+    safe = "".join(
+        chr(c) if 32 <= c < 127 and chr(c) not in '"\\%?' else f"\\{c:03o}"
+        for c in text.encode("utf-8", "surrogateescape")
+    )
     return f'"{safe}"'
 
 

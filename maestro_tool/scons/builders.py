@@ -11,6 +11,8 @@ from SCons.Builder import Builder
 from SCons.Script import GetOption
 from SCons.Subst import Literal
 
+from maestro_tool.scons import words
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 #: The interpreter is no part of the signature; what it runs is (`fingerprint.tool`).
@@ -61,9 +63,9 @@ def add(env: Any) -> None:
     )
 
 
-def command(words: str) -> str:
-    """The command line that runs ``maestro words`` in a build."""
-    return f"{_MAESTRO} {words}"
+def command(line: str) -> str:
+    """The command line that runs ``maestro line`` in a build; to be run with `words.EXACT`."""
+    return f"{_MAESTRO} {line}"
 
 
 def literal(option: str, values: Any) -> list[Any]:
@@ -81,7 +83,7 @@ def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:
 def _builder(line: str, verb: str, verbose: bool) -> Any:
     strfunction = quiet(verb, verbose)
     run = Action(line, strfunction=strfunction) if strfunction else Action(line)
-    return Builder(action=[run, Action(_check_outputs, strfunction=None)])
+    return Builder(action=[run, Action(_check_outputs, strfunction=None)], **words.EXACT)
 
 
 def _check_outputs(target: list[Any], source: list[Any], env: Any) -> str | None:

@@ -10,6 +10,7 @@ from SCons.Subst import Literal
 
 from maestro_tool.scons import builders, parallelize, variables
 from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.words import EXACT
 
 
 def add(env: Any) -> None:
@@ -25,6 +26,7 @@ def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
     Graphs go to $MAESTRO_BUILD/explain/<nic>/<nf>/.  Other arguments as of Parallelize.
     """
     nic = str(overrides.pop("NIC", env["NIC"]))
+    parallelize.cards(env, nic)
     strategy = variables.strategy(str(overrides.pop("STRATEGY", env["STRATEGY"])))
     function, request = parallelize.described(env, name, sources, **overrides)
     folder = Path(env["MAESTRO_BUILD"]) / "explain" / nic.replace("/", "_") / name
@@ -60,6 +62,6 @@ def _always(env: Any, alias: str, sources: list[Any], words: str, **variables: A
     """A node that runs ``maestro words`` whenever it is asked for."""
     silent = None if env["MAESTRO_VERBOSE"] else (lambda target, source, env, *rest: "")
     run = Action(builders.command(words), strfunction=silent) if silent else Action(builders.command(words))
-    node = env.Alias(alias, sources, run, **variables)
+    node = env.Alias(alias, sources, run, **EXACT, **variables)
     env.AlwaysBuild(node)
     return node

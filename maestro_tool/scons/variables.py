@@ -48,7 +48,8 @@ Of SCons' own options, -j N, -k (go on after errors), -n (only show), -c (remove
 def read(env: Any, nfs: Path, configs: Path) -> None:
     """Read nf=, nic= ... into ``env``; raise UserError for what is unknown; set the text of ``scons -h``."""
     functions, nics = list(nf.known(nfs)), list(profiles.known(configs))
-    variables = Variables(args=ARGUMENTS)
+    # SCons substitutes $ in values; here they are what the user typed.
+    variables = Variables(args={name: text.replace("$", "$$") for name, text in ARGUMENTS.items()})
     for name, text, default, convert in (
         ("nf", "network functions, separated by commas, or all; or folders: a name with a / in it. "
          f"Known: {', '.join(functions)}", "all",
