@@ -9,7 +9,6 @@ from typing import Any
 from SCons.Action import Action
 from SCons.Builder import Builder
 from SCons.Script import GetOption
-from SCons.Subst import Literal
 
 from maestro_tool.scons import words
 
@@ -70,7 +69,7 @@ def command(line: str) -> str:
 
 def literal(option: str, values: Any) -> list[Any]:
     """``option=value`` words that no shell and no substitution touches."""
-    return [Literal(f"{option}={value}") for value in values]
+    return [words.Word(f"{option}={value}") for value in values]
 
 
 def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:

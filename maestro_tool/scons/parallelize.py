@@ -23,7 +23,6 @@ from SCons.Action import Action
 from SCons.Defaults import processDefines
 from SCons.Errors import UserError
 from SCons.Script import GetOption
-from SCons.Subst import Literal
 from SCons.Util import Split, flatten, is_List
 
 from maestro_tool import cache, cache_trust, dpdk, fingerprint, nf, own_files, profiles, runtime
@@ -150,7 +149,7 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
         programs,
         Action(builders.command("bench $MAESTRO_SUBJECTS -o $MAESTRO_BUILD/bench.json"), "BENCH"),
         **words.EXACT,
-        MAESTRO_SUBJECTS=[Literal(w) for w in subjects],
+        MAESTRO_SUBJECTS=[words.Word(w) for w in subjects],
     )
     env.AlwaysBuild(node)
     return node
@@ -189,6 +188,7 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
     words.check((*function.sources, *function.headers, *function.generated))
     if arguments is not None:
         function = replace(function, arguments=tuple(str(a) for a in flatten([Split(arguments)])))
+    words.check_arguments(name, function.arguments)
     return function if ports is None else replace(function, ports=variables.port_count("PORTS", str(ports)))
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from SCons.Action import Action
 from SCons.Errors import UserError
-from SCons.Subst import Literal
 
 from maestro_tool.scons import builders, parallelize, words
 from maestro_tool.scons.mistakes import told
@@ -44,7 +43,7 @@ def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFF
         **words.EXACT,
         MAESTRO_OUT=out,
         WORKERS=WORKERS,
-        NF_ARGS=[Literal(a) for a in arguments],
+        NF_ARGS=[words.Word(a) for a in arguments],
     )
     env.AlwaysBuild(node)
     return node
@@ -54,7 +53,7 @@ def _captures(env: Any, traffic: str) -> list[Any]:
     if traffic and not traffic.startswith("-"):
         folder = Path(traffic)
         found = sorted(folder.glob("port*.pcap"))
-        words.check(found)
+        words.check((*found, *(p.resolve() for p in found)))
         if not found:
             raise UserError(
                 f"traffic={traffic}: no port0.pcap, port1.pcap ... there; expected a folder of captures, "
@@ -73,7 +72,7 @@ def _captures(env: Any, traffic: str) -> list[Any]:
             [],
             Action(builders.command("traffic -o ${TARGET.dir} $MAESTRO_TRAFFIC"), f"{'TRAFFIC':<10}{folder_name}"),
             **words.EXACT,
-            MAESTRO_TRAFFIC=[Literal(o) for o in options],
+            MAESTRO_TRAFFIC=[words.Word(o) for o in options],
         )
 
     return list(parallelize.once(env, folder_name, options, generate))

@@ -13,13 +13,25 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from SCons.Errors import UserError
+from SCons.Subst import Literal
 
 #: Before words that are to stay as they are: no word of a command can hold it.
 _AS_IS: Final = "\0"
 _ODD: Final = frozenset("$`\"'\\;&|<>(){}[]*?!#~^")
 _NOT_FOUND: Final = 127
+
+
+class Word(Literal):  # type: ignore[misc]  # SCons has no types
+    """A word that SCons takes as it is, in commands and in their signatures.
+
+    There, words stand with blanks between them, and SCons would cut ``$( ... $)``.
+    """
+
+    def for_signature(self) -> str:
+        return quote(str(self), safe="/=,:+", errors="surrogateescape")
 
 
 def check(paths: Iterable[Path | str]) -> None:
@@ -29,9 +41,20 @@ def check(paths: Iterable[Path | str]) -> None:
             raise UserError(f"{str(path)!r}: {reason}: rename it")
 
 
+def check_arguments(name: str, arguments: Iterable[str]) -> None:
+    """UserError at the first of the NF's arguments that cannot be given to a command."""
+    for argument in arguments:
+        if "\0" in argument or not _is_utf8(argument):
+            raise UserError(f"{name}: argument {argument!r} is not UTF-8 without NUL")
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def oddity(path: str) -> str | None:
     """Why builds do without a file or folder of this name; None if they do not."""
-    if any("\ud800" <= c <= "\udfff" for c in path):
+    if not _is_utf8(path):
         return "the name is not UTF-8"
     if path.startswith("-"):
         return "a name that starts with - is an option to commands"

@@ -171,8 +171,15 @@ static void refused(struct card with, const char *expected) {
 }
 
 static void usual_plan(void) {
-  plan = (struct maestro_port){
-      .key = KEY, .key_length = 40, .key_length_passed = 40, .rss_hf = TYPES, .table_size = 128, .max_queues = 16};
+  static const char *const FAKE[] = {"net_fake"};
+  plan = (struct maestro_port){.key = KEY,
+                               .key_length = 40,
+                               .key_length_passed = 40,
+                               .rss_hf = TYPES,
+                               .table_size = 128,
+                               .max_queues = 16,
+                               .drivers = FAKE,
+                               .n_drivers = 1};
 }
 
 static void sets_up(void) {
@@ -282,8 +289,10 @@ static void cards_of_other_drivers(void) {
     c = USUAL, c.driver = DRIVERS[i];
     CHECK(start(c, 4));
   }
-  plan.n_drivers = 0; /* any */
+  plan.n_drivers = 0; /* any card will do for software only */
   c.driver = "net_ena";
+  refused(c, "port 0 is a card of driver net_ena, but the plan for nic=card is for no driver");
+  plan.rss_hf = 0, plan.software_classes = 3;
   CHECK(start(c, 4));
 }
 

@@ -67,7 +67,7 @@ def executed(action: Any, env: Any, target: list[Any], source: list[Any]) -> Non
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(HOSTILE.filter(encodable), min_size=1, max_size=6))
+@given(st.lists(HOSTILE.filter(words._is_utf8).filter(encodable), min_size=1, max_size=6))
 def test_arguments_arrive_as_they_are(recorder: Recorder, env: Any, given_: list[str]) -> None:
     """Those of the NF (nf.yaml, args=, NF_ARGS), by the very actions of the steps."""
     analyse = Action(
@@ -75,10 +75,11 @@ def test_arguments_arrive_as_they_are(recorder: Recorder, env: Any, given_: list
     )
     with_words = env.Override({**words.EXACT, "PORTS": 2, "MAESTRO_ARGS": builders.literal("--arg", given_)})
     executed(analyse, with_words, [env.File("out.json")], [env.File("a b.c")])
+    analyse.get_contents([env.File("out.json")], [env.File("a b.c")], with_words)
     expected = ["-P", "-m", "maestro_tool", "analyse", "--ports", "2", *(f"--arg={a}" for a in given_)]
     assert recorder.words() == [*expected, "-o", "out.json", "a b.c"]
     run = Action(builders.command("run ${SOURCES[0]} --in ${SOURCES[1].dir} --out $MAESTRO_OUT -- $NF_ARGS"))
-    with_words = env.Override({**words.EXACT, "MAESTRO_OUT": "o", "NF_ARGS": [Literal(a) for a in given_]})
+    with_words = env.Override({**words.EXACT, "MAESTRO_OUT": "o", "NF_ARGS": [words.Word(a) for a in given_]})
     executed(run, with_words, [env.File("x")], [env.File("prog ram"), env.File("some where/port0.pcap")])
     assert recorder.words()[3:] == ["run", "prog ram", "--in", "some where", "--out", "o", "--", *given_]
 
@@ -170,6 +171,35 @@ def test_names_of_cards_become_folders(tree: Tree) -> None:
     tree.write("....yaml", "")
     result = tree.scons("nf=nop", "nic=....yaml")
     assert result.status == 2 and "a profile cannot be called '...'" in result.err
+
+
+@pytest.mark.parametrize("argument", ["\udcff", "a\0b"])
+def test_arguments_that_no_command_takes(argument: str) -> None:
+    with pytest.raises(UserError, match="is not UTF-8 without NUL"):
+        words.check_arguments("nop", ("good", argument))
+
+
+def test_variables_are_what_was_typed(tree: Tree) -> None:
+    """SCons would substitute, and evaluate what is Python in it."""
+    odd = "$(id) ${1+1} $HOME $$"
+    for variable, message in (("nf", "unknown nf=$(id) ${1+1} $HOME $$;"), ("strategy", f"unknown strategy={odd};"),
+                              ("ports", f"ports={odd}: expected"), ("traffic", f"traffic={odd}: no such")):  # fmt: skip
+        result = tree.scons("-n", f"{variable}={odd}")
+        assert result.status == 2 and message in result.err, result.err
+    arguments = tree.built("-n", "verbose=1", "build/analysis/nop/analysis.json", f"args={odd}").out
+    assert "--arg=$(id) --arg=${1+1} --arg=$HOME --arg=$$ " in arguments
+
+
+def test_signatures_have_all_of_an_argument(env: Any) -> None:
+    """SCons leaves $( ... $) out of them."""
+    action, node = Action("program $MAESTRO_ARGS"), [env.File("x")]
+
+    def signature(*arguments: str) -> bytes:
+        with_words = env.Override({"MAESTRO_ARGS": builders.literal("--arg", arguments)})
+        return bytes(action.get_contents(node, node, with_words))
+
+    several = ("$(a$)", "$(b$)", "$$(a$)", "", "$", "$$", "\\", "$(", "$)", "a b", "a  b", "a\nb", "%20", "a --arg=b")
+    assert len({*(signature(a) for a in several), signature("a", "b")}) == len(several) + 1
 
 
 def test_traffic_that_is_no_list_of_options(tree: Tree) -> None:

@@ -8,8 +8,10 @@
 
 #include "maestro.h"
 
+/* Ports that hash are those of some card: a plan without names was not made by this tool. */
+static bool any_will_do(const struct maestro_port *plan) { return plan->n_drivers == 0 && plan->rss_hf == 0; }
+
 static bool is_planned(const struct maestro_port *plan, const char *driver) {
-  if (plan->n_drivers == 0) return true;
   for (unsigned i = 0; i < plan->n_drivers; i++)
     if (strcmp(plan->drivers[i], driver) == 0) return true;
   return false;
@@ -27,7 +29,7 @@ int maestro_check_cards(const struct maestro_nf *nf, char *error, size_t error_s
   for (uint16_t id = 0; nf->ports != NULL && id < nf->n_ports; id++) {
     const struct maestro_port *plan = &nf->ports[id];
     /* A program that embeds an NF may have its packets from elsewhere. */
-    if (plan->n_drivers == 0 || !rte_eth_dev_is_valid_port(id)) continue;
+    if (any_will_do(plan) || !rte_eth_dev_is_valid_port(id)) continue;
     struct rte_eth_dev_info info;
     const int status = rte_eth_dev_info_get(id, &info);
     if (status != 0) {
@@ -38,6 +40,7 @@ int maestro_check_cards(const struct maestro_nf *nf, char *error, size_t error_s
     if (is_planned(plan, driver)) continue;
     char planned[96];
     join(plan, planned, sizeof planned);
+    if (plan->n_drivers == 0) snprintf(planned, sizeof planned, "no driver");
     snprintf(error, error_size,
              "port %u is a card of driver %s, but the plan for nic=%s is for %s: packets would meet the wrong worker; "
              "build for the card that is there",
