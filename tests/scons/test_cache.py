@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from scons_tree import Tree
@@ -149,6 +150,23 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(cache_trust, "_trusted", lambda: (os.getuid() + 1, 0 if os.getuid() else 1))
     found, said = opened(tmp_path / "cache")
     assert isinstance(found, NoCache) and len(said) == 1 and "belongs to another user (number" in said[0]
+
+
+def test_a_group_of_ones_own_is_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the folder: where umask is 002, each user has a group of the same name."""
+    folder = tmp_path / "above" / "cache"
+    folder.mkdir(parents=True, mode=0o700)
+    me, group = folder.stat().st_uid, folder.stat().st_gid
+    folder.parent.chmod(0o775)
+    monkeypatch.setattr(cache_trust, "_trusted", lambda: (me, 0))
+    monkeypatch.setattr("os.geteuid", lambda: 1234)
+    account = SimpleNamespace(pw_name="ada", pw_gid=group)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: account)
+    for members, name, refused in (([], "ada", False), (["ada"], "ada", False), (["ada", "bob"], "ada", True),
+                                   ([], "staff", True)):  # fmt: skip
+        found = SimpleNamespace(gr_gid=group, gr_name=name, gr_mem=members)
+        monkeypatch.setattr("grp.getgrgid", lambda gid, found=found: found)
+        assert (cache_trust.others_may_write(folder) is not None) == refused, (members, name)
 
 
 def test_links_lead_to_where_the_folder_is(tmp_path: Path) -> None:
