@@ -125,13 +125,15 @@ def _request(args: argparse.Namespace) -> Request:
     )
 
 
-def analyse(request: Request, watch: Stopwatch) -> Analysed:
-    """The analysis, from the cache or made while a line on stderr says how far it is."""
+def analyse(request: Request, watch: Stopwatch, cache: Cache | None = None) -> Analysed:
+    """The analysis, from the cache (default: `open_cache`) or made while a line on stderr says how far it is."""
     from maestro_tool import pipeline
 
     on_terminal = sys.stderr.isatty()
     try:
-        return pipeline.analyse(request, open_cache(), watch, _show_progress if on_terminal else _now_and_then())
+        return pipeline.analyse(
+            request, cache or open_cache(), watch, _show_progress if on_terminal else _now_and_then()
+        )
     finally:
         if on_terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)

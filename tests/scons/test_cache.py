@@ -297,6 +297,16 @@ def test_a_forged_analysis_reaches_no_c(firewall: Tree, tmp_path: Path) -> None:
     assert "this analysis is not of this program: objects.functions: 'EVIL()'" in refused.err
 
 
+def test_a_command_says_once_that_nothing_is_cached(firewall: Tree, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").chmod(0o777)
+    for words in (["explain", "nfs/fw", "--nic", "soft"],
+                  ["solve", "build/analysis/fw/analysis.json", "--nic", "soft"]):  # fmt: skip
+        result = firewall.maestro(*words, MAESTRO_CACHE=str(tmp_path / "cache"))
+        assert result.status == 0 and len(result.err.splitlines()) == 1, result.err
+        assert f"MAESTRO_CACHE={tmp_path}/cache: nothing is cached: others may write to" in result.err
+
+
 def test_a_build_says_once_that_nothing_is_cached(tree: Tree) -> None:
     (tree.root / "build/cache").mkdir(exist_ok=True)
     (tree.root / "build/cache").chmod(0o777)
