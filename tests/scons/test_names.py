@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -211,7 +212,10 @@ def test_hostile_names_that_work(tree: Tree) -> None:
     """Built to the end, by real compilers; the words of args= are the user's own."""
     (tree.root / "nfs/nop").rename(tree.root / "nfs/nop é")
     (tree.root / "nfs/nop é/nop_main.c").rename(tree.root / "nfs/nop é/ma%s in.c")
+    odd_arguments = ["`touch marker`", "$(touch marker)", "$SOURCE.c", "a b", "'", "\n", "é"]
+    tree.write("nfs/nop é/nf.yaml", f"arguments: {json.dumps(odd_arguments)}\n")
     result = tree.built("nf=nfs/nop é", "-j2")
+    assert json.loads((tree.root / "build/soft/nop__/plan.json").read_text())["arguments"] == odd_arguments
     assert (tree.root / "build/soft/nop__/nop__").is_file() and "nop__ for soft: shared-nothing" in result.out
     assert '#line 1 "nfs/nop é/ma%s in.c"' in (tree.root / "build/soft/nop__/gen/ma%s in.c").read_text()
     odd = "$HOME `touch${IFS}marker` $SOURCE 'q"
