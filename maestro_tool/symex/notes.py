@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
-from maestro_tool.forms import Natural
+from maestro_tool.forms import Location
+from maestro_tool.meaning import Means
 
 
 class NoteCode(StrEnum):
@@ -30,9 +31,9 @@ class NoteCode(StrEnum):
 class Note:
     """``loc``: where; ``about``: names of functions, members or variables, as the words of the code need them."""
 
-    loc: Natural
+    loc: Location
     code: NoteCode
-    about: tuple[str, ...] = ()
+    about: tuple[Annotated[str, Means("words")], ...] = ()
 
     @property
     def words(self) -> str:
