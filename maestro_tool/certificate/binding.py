@@ -89,7 +89,7 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
         for obj in e["objects"]:
             touching[obj].append(number)
     yield "certificate.json: accesses", c.document["accesses"], touching
-    used = sorted({e for p in c.document["paths"] for e in p["events"]})
+    used = sorted({e for p in (*c.document["paths"], *c.document["left_out"]) for e in p["events"]})
     yield "certificate.json: events", used, list(range(len(c.document["events"])))
     for n, (theirs, mine) in enumerate(zip(plan["ports"], c.ports, strict=True)):
         what = f"plan.json: port {n}: "

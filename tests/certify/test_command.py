@@ -61,7 +61,7 @@ def test_refuted_with_witnesses(tmp_path: Path) -> None:
     frames = [bytes.fromhex(p["frame"]).ljust(60, b"\0") for p in (a, b)]
     assert frames[0][26:30] == frames[1][30:34]  # one flow, seen from either side
     assert frames[0][34:36] == frames[1][36:38]
-    assert set(said) == {"schema", "verdict", "solver", "obligations", "serialised", "failed", "seconds"}
+    assert set(said) == {"schema", "verdict", "solver", "obligations", "serialised", "assumed", "failed", "seconds"}
     shown = _run(str(folder), cwd=tmp_path)
     assert shown.returncode == 1
     assert "  refuted: port 0, port 1: equal names, one worker [state->flows, state->ages]" in shown.stdout
