@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -84,6 +85,12 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
         [[*(o[m] for m in members), o["written"]] for o in plan["objects"]],
         [[*(o[m] for m in members), n in written] for n, o in enumerate(c.objects)],
     )
+    accesses = [
+        Counter((e["op"], e["location"]) for _, _, e in c.events() if n in e["objects"]) for n in range(len(c.objects))
+    ]
+    for n, o in enumerate(plan["objects"]):
+        theirs = {(a["operation"], a["location"]): a["times"] for a in o["accesses"]}
+        yield f"plan.json: accesses to {o['name']}", theirs, accesses[n]
     touching: list[list[int]] = [[] for _ in c.objects]
     for number, e in enumerate(c.document["events"]):
         for obj in e["objects"]:
