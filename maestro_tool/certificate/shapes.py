@@ -97,7 +97,7 @@ def _key(e: Event) -> Any:
 
 
 def _produces(e: Event, op: str, part: str) -> bool:
-    parts = SHAPES[op][1].split() if op in SHAPES else []
+    parts = SHAPES[op][1].split() if op in SHAPES else [part]
     if e["op"] != op:
         return False
     if "*" in parts:
