@@ -60,7 +60,8 @@ class Path:
 def answer(path: Path, question: Event, n: int) -> bool | None:
     """What a look-up before event ``n`` of a path must find: what the last operation on the map and this key says."""
     for e in reversed(path.events[:n]) if question["op"] == "map_get" else ():
-        if e["objects"] == question["objects"] and e.get("key") == question["key"]:
+        alike = [e.get(m) == question.get(m) for m in ("key", "raw")]
+        if e["objects"] == question["objects"] and all(alike):
             return {"map_put": True, "map_erase": False}.get(e["op"], e.get("result"))
         if question["objects"][0] in e["objects"] and e["op"] != "map_get":
             break

@@ -196,6 +196,18 @@ def test_what_does_not_decide_about_blocks(tmp_path: Path, change: dict[str, str
     assert prove(passed_off(tmp_path, body, like, test_blocks.PRELUDE), "bitwuzla").verdict == "refuted"
 
 
+def test_keys_of_which_only_the_bytes_are_known(tmp_path: Path) -> None:
+    """A map whose equality is no conjunction: what is shared needs no names, what is sharded does."""
+    prelude = PRELUDE.replace("->addr == ((struct Ip *)b)->addr", "->addr / 3 == ((struct Ip *)b)->addr / 3")
+    body = "touch_ip(ip->src_addr, now); int i; struct Ip k = { ip->dst_addr }; if (!map_get(ip_table.map, &k, &i)) return 3;"
+    program, analysis = _analysed(tmp_path, body, prelude)
+    plan = derive_plan(analysis)
+    assert {d.treatment for d in plan.decisions if d.written} == {"shared"}
+    text = write.text("nf", program, "", analysis, plan, solve((), SOFT, 2), "locks", {})
+    assert prove(json.loads(text)["certificate"], "bitwuzla").failed == []
+    assert "not known which keys are equal" in _refused(tmp_path, body, prelude)
+
+
 def test_groups_are_closed(tmp_path: Path) -> None:
     """The entries that a core's own indices lead to are shared, or the other way round."""
     body = test_in_step.NF.format(**test_in_step.FINE)
