@@ -3,6 +3,7 @@ refuses is the premises.  What it accepts nevertheless it trusts, and docs/certi
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -211,8 +212,9 @@ def test_keys_of_which_only_the_bytes_are_known(tmp_path: Path) -> None:
 def test_groups_are_closed(tmp_path: Path) -> None:
     """The entries that a core's own indices lead to are shared, or the other way round."""
     body = test_in_step.NF.format(**test_in_step.FINE)
+    original = passed_off(tmp_path, body)
     for name in ("values", "ip_table.keys", "ip_table.chain", "ip_table.map"):
-        document = passed_off(tmp_path, body)
+        document = copy.deepcopy(original)
         [obj] = [o for o in document["objects"] if o["name"] == name]
         obj |= {"treatment": "shared", "guarded": True}
         assert prove(document, "bitwuzla").verdict == "refuted", name
