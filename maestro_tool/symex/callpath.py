@@ -205,6 +205,16 @@ class CallPath:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A way through ``nf_process`` that no packet is taken to go, up to where it leaves the others; ``why`` that is."""
+
+    port: Natural
+    condition: tuple[Boolean, ...]
+    events: tuple[Event, ...]
+    why: Note
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """An expression that a path uses.
 
@@ -295,6 +305,7 @@ class Analysis:
     files: tuple[PinnedFile, ...] = ()  # by name
     frame_stored: Natural = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time
     frame_moved: bool = False  # some path moves the frame's start
+    left_out: tuple[LeftOut, ...] = ()  # with ``paths`` these are all ways that there are
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:

@@ -25,6 +25,7 @@ class NoteCode(StrEnum):
     NOT_IN_ENVIRONMENT = "not in environment"
     NOT_DECIDED = "not decided"
     GENERATED = "generated"
+    OPTION_FITS = "option fits"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,5 +53,6 @@ _WORDS: Final[Mapping[NoteCode, str]] = {
     NoteCode.INSERTED_UNKNOWN: "inserted bytes of the frame are taken as unknown until they are written",
     NoteCode.NOT_IN_ENVIRONMENT: "the environment variable {0} is taken as not set",
     NoteCode.NOT_DECIDED: "the solver could not decide this within its budget; both ways are assumed possible",
+    NoteCode.OPTION_FITS: "a divisor or shift that options give is taken to fit: else the NF itself fails",
     NoteCode.GENERATED: "'{0}' is not defined by the NF: it is generated from its struct",
 }

@@ -32,6 +32,8 @@ def check(analysis: Analysis) -> None:
         if path.port >= analysis.ports:
             raise ValueError("a port that does not exist")
         _check_path(path, objects)
+    for cut in analysis.left_out:
+        _check_path(CallPath(cut.port, cut.condition, cut.events, (), "drop", cut.why.loc), objects)
     if any(p.object >= len(objects) for p in analysis.object_pointers):
         raise ValueError("an object that does not exist")
     for access in _accesses(analysis):
