@@ -15,9 +15,7 @@ def groups(analysis: Analysis, written: set[int], accesses: list[Access]) -> dic
     parent = {obj: obj for obj in written}
 
     def root(x: int) -> int:
-        while parent[x] != x:
-            x = parent[x]
-        return x
+        return x if parent[x] == x else root(parent[x])
 
     def join(objects: tuple[int, ...]) -> None:
         known = {root(x) for x in objects if x in parent}
