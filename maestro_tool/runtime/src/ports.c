@@ -347,6 +347,15 @@ bool program_ports_start(struct program *program) {
   return true;
 }
 
+void program_ports_count(struct program *program) {
+  for (uint16_t id = 0; id < program->nf->n_ports; id++) {
+    struct port *port = &program->ports[id];
+    struct rte_eth_link link;
+    if (rte_eth_stats_get(id, &port->stats) != 0) memset(&port->stats, 0, sizeof port->stats);
+    if (rte_eth_link_get_nowait(id, &link) == 0) port->link_is_up = link.link_status == RTE_ETH_LINK_UP;
+  }
+}
+
 void program_ports_stop(struct program *program) {
   uint16_t id;
   RTE_ETH_FOREACH_DEV(id) {
