@@ -118,6 +118,7 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
                 "table_size": 1,
                 "max_queues": 0,
                 "drivers": (),
+                "card_classes": [],
                 "rss_hf": 0,
                 "software_classes": 0,
                 "inputs": dict.fromkeys(FIELDS_OF_VIEW, "{0}"),

@@ -2,7 +2,7 @@
  *
  * The first packets of each class are compared before they are handled, on each queue, and again after the link has come
  * up, as some cards then forget what they were told; later one of each class in so many.  What was right for so long is
- * told by a few bytes: where all packets of a burst are of such a class, nothing else is looked at. */
+ * told by a few bytes: where all packets of a burst have those of such classes, nothing else is looked at. */
 #include "placement.h"
 
 #include <stdio.h>
@@ -10,37 +10,39 @@
 
 #include "program.h"
 
-enum { VERSIONS = 2, N_PROTOCOLS = 256, HEADERS = 128 };
+enum { VERSIONS = 2, N_PROTOCOLS = 256, HEADERS = 128, START = 12 };
+
+/* Bytes 12 to 27 of a frame: EtherType, version and IHL, fragments and protocol of IPv4, next header of IPv6. */
+typedef uint8_t bytes_t __attribute__((vector_size(16)));
+typedef int8_t equal_t __attribute__((vector_size(16)));
 
 struct placement {
   uint32_t left[MAESTRO_N_CLASSES]; /* packets of the class that are compared from here on */
   uint32_t until;                   /* packets on this queue until one of each class is compared again */
   unsigned link;                    /* how often the link had come up */
-  uint8_t version;                  /* that most packets have: a row of `KNOWN` */
-  uint8_t pending[VERSIONS][N_PROTOCOLS]; /* by version and protocol: some are left */
   uint8_t class_of[VERSIONS][N_PROTOCOLS];
+  /* What most frames begin with: each byte under the mask is that of one or of the other. */
+  bytes_t one, other, mask;
+  uint8_t version, common[2]; /* a row of KNOWN, two protocols */
 };
 
-static uint32_t word(const uint8_t *bytes) {
-  uint32_t value;
-  memcpy(&value, bytes, sizeof value);
-  return value;
-}
-
-/* Well-formed frames with these bytes, under the masks, have a class that the byte `protocol` tells. */
+/* Well-formed frames with these bytes from START on, under the mask, have a class that the byte `protocol` tells.  Bits
+ * of `either` may be set. */
 static const struct {
-  uint8_t from_12[4], mask_12[4], mask_20[4], protocol;
+  bytes_t bytes, either, mask;
+  uint8_t protocol;
 } KNOWN[VERSIONS] = {
-    {{0x08, 0x00, 0x45}, {0xFF, 0xFF, 0xFF}, {0x3F, 0xFF}, 23}, /* IPv4 with neither options nor fragments */
-    {{0x86, 0xDD, 0x60}, {0xFF, 0xFF, 0xF0}, {0}, 20},
+    /* IPv4 with neither options nor fragments; "don't fragment" or not */
+    {{0x08, 0x00, 0x45}, {0, 0, 0, 0, 0, 0, 0, 0, 0x40}, {255, 255, 255, 0, 0, 0, 0, 0, 255, 255, 0, 255}, 11},
+    {{0x86, 0xDD, 0x60}, {0}, {255, 255, 255, 0, 0, 0, 0, 0, 255}, 8},
 };
 
 static void note_classes(struct placement *placement) {
   for (unsigned v = 0; v < VERSIONS; v++) {
     for (unsigned protocol = 0; protocol < N_PROTOCOLS; protocol++) {
       uint8_t frame[HEADERS] = {0};
-      memcpy(frame + 12, KNOWN[v].from_12, 4);
-      frame[KNOWN[v].protocol] = (uint8_t)protocol;
+      memcpy(frame + START, &KNOWN[v].bytes, sizeof KNOWN[v].bytes);
+      frame[START + KNOWN[v].protocol] = (uint8_t)protocol;
       frame[v == 0 ? 17 : 19] = HEADERS - 14 - (v == 0 ? 0 : 40); /* length: in IPv6 of what follows the header */
       frame[14 + 20 + 12] = frame[14 + 40 + 12] = 5 << 4;         /* of a TCP header, in words */
       placement->class_of[v][protocol] = (uint8_t)maestro_classify(frame, sizeof frame);
@@ -48,10 +50,19 @@ static void note_classes(struct placement *placement) {
   }
 }
 
-static void note_pending(struct placement *placement) {
-  for (unsigned v = 0; v < VERSIONS; v++)
-    for (unsigned protocol = 0; protocol < N_PROTOCOLS; protocol++)
-      placement->pending[v][protocol] = placement->left[placement->class_of[v][protocol]] > 0;
+/* Of the two protocols that come most, those of which nothing is left to compare; if there are none, no frame is known. */
+static void note_known(struct placement *placement) {
+  const unsigned v = placement->version, at = KNOWN[v].protocol;
+  uint8_t known[2];
+  unsigned n = 0;
+  for (unsigned i = 0; i < 2; i++)
+    if (placement->left[placement->class_of[v][placement->common[i]]] == 0) known[n++] = placement->common[i];
+  placement->mask = KNOWN[v].mask;
+  placement->one = KNOWN[v].bytes;
+  placement->other = KNOWN[v].bytes | KNOWN[v].either;
+  placement->one[at] = n > 0 ? known[0] : 0;
+  placement->other[at] = n > 0 ? known[n - 1] : 0;
+  if (n == 0) placement->one[0] = placement->other[0] = 0xFF; /* no EtherType that there is */
 }
 
 static void compare_from_here(struct placement *placement, const struct maestro_port *port, uint32_t n) {
@@ -60,7 +71,7 @@ static void compare_from_here(struct placement *placement, const struct maestro_
     if (*left < n) *left = n;
   }
   placement->until = PLACEMENT_SAMPLE;
-  note_pending(placement);
+  note_known(placement);
 }
 
 size_t placement_size(void) { return sizeof(struct placement); }
@@ -71,19 +82,19 @@ void placement_init(struct placement *placement, const struct maestro_port *port
   compare_from_here(placement, port, PLACEMENT_FIRST);
 }
 
-/* All packets are of a class of which enough were right. */
+/* All packets are of classes of which nothing is left to compare. */
 static bool all_known(const struct placement *placement, struct rte_mbuf **packets, uint16_t n) {
-  const unsigned v = placement->version;
-  const uint32_t from_12 = word(KNOWN[v].from_12), mask_12 = word(KNOWN[v].mask_12), mask_20 = word(KNOWN[v].mask_20);
-  const uint8_t *pending = placement->pending[v];
-  uint32_t unknown = 0;
+  const bytes_t one = placement->one, other = placement->other;
+  equal_t known = (equal_t){0} == 0;
   for (uint16_t i = 0; i < n; i++) {
-    const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *); /* buffers are longer than 24 bytes */
-    unknown |= (word(frame + 12) ^ from_12) & mask_12;
-    unknown |= word(frame + 20) & mask_20;
-    unknown |= pending[frame[KNOWN[v].protocol]];
+    bytes_t bytes; /* buffers are longer than that, if the frame is not */
+    memcpy(&bytes, rte_pktmbuf_mtod_offset(packets[i], const uint8_t *, START), sizeof bytes);
+    known &= (equal_t)(bytes == one) | (equal_t)(bytes == other);
   }
-  return unknown == 0;
+  const bytes_t unknown = (bytes_t)~known & placement->mask;
+  uint64_t halves[2];
+  memcpy(halves, &unknown, sizeof halves);
+  return (halves[0] | halves[1]) == 0;
 }
 
 static const struct maestro_card_class *class_of(const struct maestro_port *port, enum maestro_class packets) {
@@ -123,6 +134,22 @@ static void report(struct worker *worker, uint16_t id, const struct maestro_card
                 id, maestro_class_name(class->packets), class->fields, text, worker->number, nf->nic, expected);
 }
 
+/* What came in a burst is what will come: its version of IP, and its two protocols. */
+static void expect_more(struct placement *placement, struct rte_mbuf **packets, uint16_t n) {
+  for (uint16_t i = 0; i < n; i++) {
+    const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
+    if (rte_pktmbuf_data_len(packets[i]) < START + sizeof(bytes_t)) continue;
+    const uint8_t version = frame[START] == KNOWN[1].bytes[0];
+    const uint8_t protocol = frame[START + KNOWN[version].protocol];
+    if (version == placement->version && (protocol == placement->common[0] || protocol == placement->common[1]))
+      continue;
+    placement->version = version;
+    placement->common[1] = placement->common[0];
+    placement->common[0] = protocol;
+  }
+  note_known(placement);
+}
+
 uint16_t placement_check(struct worker *worker, uint16_t id, struct rte_mbuf **packets, uint16_t n) {
   struct program *program = worker->program;
   struct port *port = &program->ports[id];
@@ -135,12 +162,10 @@ uint16_t placement_check(struct worker *worker, uint16_t id, struct rte_mbuf **p
   if (unlikely(placement->until < n)) compare_from_here(placement, port->plan, 1);
   placement->until -= n;
   if (likely(all_known(placement, packets, n))) return n;
-  bool compared = false;
   for (uint16_t i = 0; i < n; i++) {
     const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
     const uint32_t length = rte_pktmbuf_data_len(packets[i]);
     const enum maestro_class packets_class = maestro_classify(frame, length);
-    placement->version = length > 12 && frame[12] == KNOWN[1].from_12[0];
     if (placement->left[packets_class] == 0) continue;
     const struct maestro_card_class *class = class_of(port->plan, packets_class);
     unsigned expected;
@@ -153,8 +178,7 @@ uint16_t placement_check(struct worker *worker, uint16_t id, struct rte_mbuf **p
       return i;
     }
     placement->left[packets_class]--;
-    compared = true;
   }
-  if (compared) note_pending(placement);
+  expect_more(placement, packets, n);
   return n;
 }
