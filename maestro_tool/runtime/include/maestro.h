@@ -90,6 +90,7 @@ struct maestro_port {
   const uint32_t *weights;     /* table_size packets per index, of measured traffic; NULL: none was */
   const uint16_t *groups;      /* table_size groups, 0 on: indices of one have one worker; NULL: each is its own */
   uint16_t max_queues;         /* that RSS of this NIC spreads over; 0: no bound is known */
+  bool power_of_two_queues;    /* the card has 1, 2, 4, 8 ... of them */
   const char *const *drivers;  /* n_drivers names, one of which the card's driver must have; none: any card will do */
   uint8_t n_drivers;
   /* The driver is known not to read back the key and the RSS types, or the table: nothing is said of it at start. */

@@ -259,6 +259,7 @@ static bool start_port(struct program *program, uint16_t id) {
   const bool hashes = hardware && port->plan->rss_hf != 0;
   if (hashes && !check_rss(program, id, &info)) return false;
   port->n_rx_queues = hardware ? (uint16_t)program->n_workers : 1;
+  if (hashes && port->plan->power_of_two_queues) port->n_rx_queues = (uint16_t)rte_align32pow2(program->n_workers);
   /* Where software steers, any worker may receive. */
   if (!hashes && port->n_rx_queues > info.max_rx_queues) port->n_rx_queues = RTE_MAX(info.max_rx_queues, 1);
   if (port->n_rx_queues > info.max_rx_queues) {

@@ -229,7 +229,24 @@ static void watch_links(struct program *program, uint64_t *next) {
   }
 }
 
-/* Polls the worker's own queue of each port; with hardware RSS also the ring. */
+/* Returns how many packets it received. */
+static uint16_t poll_queue(struct worker *worker, uint16_t id, uint16_t queue) {
+  const struct port *port = &worker->program->ports[id];
+  struct rte_mbuf *packets[BURST];
+  const uint16_t received = rte_eth_rx_burst(id, queue, packets, BURST);
+  if (received == 0) return 0;
+  uint16_t n = received;
+  worker->counters.rx += received;
+  if (worker->placements[id] != NULL) n = placement_check(worker, id, packets, n);
+  const bool some_steered = worker->ring != NULL && port->plan->software_classes != 0;
+  /* The class of a packet depends on its length. */
+  const uint16_t own = some_steered ? keep_own(worker, port, packets, keep_contiguous(worker, packets, n)) : n;
+  if (own > 0) program_worker_handle(worker, packets, own);
+  return received;
+}
+
+/* Polls the worker's own queue of each port; with hardware RSS also the ring.  A port with fewer queues leaves some
+ * workers without, who get packets from others; what is more than workers is in no table, but somebody looks at it. */
 static void run_polling(struct worker *worker) {
   struct program *program = worker->program;
   uint64_t next_watch = 0;
@@ -238,19 +255,8 @@ static void run_polling(struct worker *worker) {
     uint16_t total = 0;
     if (worker->number == 0 && rounds++ % 256 == 0) watch_links(program, &next_watch);
     for (uint16_t id = 0; id < program->nf->n_ports; id++) {
-      if (worker->number >= program->ports[id].n_rx_queues) continue; /* others receive and hand over */
-      struct rte_mbuf *packets[BURST];
-      uint16_t n = rte_eth_rx_burst(id, (uint16_t)worker->number, packets, BURST);
-      if (n == 0) continue;
-      total += n;
-      worker->counters.rx += n;
-      if (worker->placements[id] != NULL) n = placement_check(worker, id, packets, n);
-      const struct port *port = &program->ports[id];
-      const bool some_steered = worker->ring != NULL && port->plan->software_classes != 0;
-      /* The class of a packet depends on its length. */
-      const uint16_t own =
-          some_steered ? keep_own(worker, port, packets, keep_contiguous(worker, packets, n)) : n;
-      if (own > 0) program_worker_handle(worker, packets, own);
+      for (unsigned queue = worker->number; queue < program->ports[id].n_rx_queues; queue += program->n_workers)
+        total += poll_queue(worker, id, (uint16_t)queue);
     }
     if (worker->ring != NULL) total += from_ring(worker);
     if (total > 0)
