@@ -259,7 +259,7 @@ def test_the_program_of_another_card_does_not_start(card: str, machine: Guest, f
 
 #: Says of UDP that ports are hashed, but asks the card for addresses alone.
 WRONG = """\
-extends: 82576
+extends: "82576"
 name: wrong
 rss:
   classes:
@@ -278,6 +278,7 @@ def ends_by_itself(machine: Guest, program: Path, sent: Frames, workers: int) ->
             machine.wires[LAN].send(frame)
         while machine.wires[WAN].receive(1) is not None:
             pass
+    assert "running on" in str(ended.value), ended.value
     counts = json.loads((folder / "stats.json").read_text())["total"]
     assert counts["misplaced"] > 0 and counts["forwarded"] < len(sent)
     return str(ended.value)
@@ -298,6 +299,6 @@ def test_a_card_that_hashes_less_than_its_profile_says_is_found_out(card: str, m
     if card != "82576":
         pytest.skip("the profile is one of the 82576")
     (tmp_path / "wrong.yaml").write_text(WRONG)
-    programs = scons(tmp_path, str(tmp_path / "wrong.yaml"), "nf=fw").parent / "wrong"
-    said = ends_by_itself(machine, programs / "fw" / "fw", flows(random.Random(7), 40), 3)
+    scons(tmp_path, str(tmp_path / "wrong.yaml"), "nf=fw")
+    said = ends_by_itself(machine, tmp_path / "build/wrong/fw/fw", flows(random.Random(7), 40), 3)
     assert "port 0: a packet of class udp4 with (src_ip, dst_ip, src_port, dst_port) = (" in said
