@@ -86,7 +86,8 @@ def _ask(compiler: Sequence[str], dpdk: Dpdk, environment: Mapping[str, str]) ->
     libraries = _libraries([*command, "-", "-o", os.devnull, "-Wl,--trace", *dpdk.libs, "-lm"], environment)
     # Of the compiler itself all on the path: the first may be one that looks for the next, as ccache does.
     path = environment.get("PATH", os.defpath)
-    programs = [os.path.join(d, word) for word in compiler for d in path.split(os.pathsep)]
+    programs = [os.path.join(d, word) for word in compiler if os.sep not in word for d in path.split(os.pathsep)]
+    programs += [word for word in compiler if os.sep in word]
     programs += [found for part in parts if (found := shutil.which(part, path=path))]
     files = sorted({f for f in (*programs, *headers, *libraries) if os.path.isfile(f)})
     below = {os.path.dirname(os.path.relpath(h, d)) for d in searched for h in headers if h.startswith(f"{d}/")}

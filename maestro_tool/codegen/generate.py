@@ -22,6 +22,7 @@ from maestro_tool.frontend.ir import Global, Program
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
 from maestro_tool.packet.fields import ALL_FIELDS
+from maestro_tool.rss.model import Place, left_to_card
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.outcome.sharing import Sharing, shares, sharing
 from maestro_tool.sharding.plan import ShardingPlan
@@ -117,6 +118,9 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
                 "key": b"",
                 "table_size": 1,
                 "max_queues": 0,
+                "power_of_two_queues": "false",
+                "drivers": (),
+                "card_classes": [],
                 "rss_hf": 0,
                 "software_classes": 0,
                 "inputs": dict.fromkeys(FIELDS_OF_VIEW, "{0}"),
@@ -177,6 +181,12 @@ def _nf_files(
             addresses=addresses.get(file, []),
         )
     files = {f"gen/{f}": text for f, text in mirrored.items()}
+    for taken in (f"gen/main_{name}.c", f"gen/{name}_parallel.c"):
+        if taken in files:
+            mine = taken.removeprefix("gen/")
+            raise UnsupportedError(
+                f"the NF has a file '{mine}', which is generated for it, too", hint="rename the file"
+            )
     files[f"gen/main_{name}.c"] = _render("main.c.j2", name=name)
     files[f"{name}.h"] = _render("header.h.j2", name=name)
     return files
@@ -365,9 +375,26 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "table_size": p.table_size,
         "table_selectable": _c_bool(profile.rss.tables.selectable),
         "max_queues": (profile.rss.max_queues or 0) if p.rss_hf else 0,
+        "power_of_two_queues": _c_bool(bool(p.rss_hf) and profile.rss.power_of_two_queues),
+        "drivers": profile.planned_drivers,
+        "key_unread": _c_bool(not profile.rss.read_back.key),
+        "table_unread": _c_bool(not profile.rss.read_back.table),
+        "card_classes": [
+            {
+                "name": CLASSES[c].c_name,
+                "fields": ", ".join(fields),
+                "inputs": [[_card_field(place) for place in places] for places in inputs],
+            }
+            for c, fields, inputs in left_to_card(p)
+        ],
         "software_classes": f"0x{software:x}",
         "inputs": {view: _hash_input(fields) for view, fields in p.software},
     }
+
+
+def _card_field(place: Place) -> str:
+    base = "ZEROS" if place.base is None else f"FROM_{place.base.upper()}"
+    return f"{{MAESTRO_{base}, {place.offset}, {place.size}, {_c_bool(place.mixed)}}}"
 
 
 def _hash_input(fields: tuple[str, ...]) -> str:
@@ -387,7 +414,10 @@ def _c_bool(value: bool) -> str:
 
 
 def _c_string(text: str) -> str:
-    safe = "".join(c if 32 <= ord(c) < 127 and c not in '"\\%?' else f"\\{ord(c) & 0xFF:03o}" for c in text)
+    safe = "".join(
+        chr(c) if 32 <= c < 127 and chr(c) not in '"\\%?' else f"\\{c:03o}"
+        for c in text.encode("utf-8", "surrogateescape")
+    )
     return f'"{safe}"'
 
 

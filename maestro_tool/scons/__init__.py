@@ -19,6 +19,8 @@ import os
 import sys
 from typing import Any
 
+from SCons.Subst import Literal
+
 from maestro_tool import fingerprint
 from maestro_tool.scons import builders, commands, parallelize, replay
 
@@ -27,7 +29,7 @@ _NEEDED = ("graphviz", "jinja2", "pycparser", "pydantic", "rich", "yaml", "z3")
 
 #: Variables of the user that the commands of a build see, besides those of pkg-config.
 _ENVIRONMENT = (
-    "PATH", "MAESTRO_CACHE", "MAESTRO_DEBUG",
+    "PATH", "MAESTRO_CACHE", "MAESTRO_CACHE_KEY", "MAESTRO_DEBUG",
     "TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR",
 )  # fmt: skip
 
@@ -40,7 +42,7 @@ def missing_packages() -> list[str]:
 def generate(env: Any, **defaults: Any) -> None:
     """Add construction variables, builders and methods to ``env``; runs nothing."""
     env.SetDefault(
-        MAESTRO_PYTHON=sys.executable,
+        MAESTRO_PYTHON=Literal(sys.executable),
         MAESTRO_NFS="nfs",
         MAESTRO_CONFIGS="configs",
         MAESTRO_BUILD="build",

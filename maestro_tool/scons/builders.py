@@ -9,7 +9,8 @@ from typing import Any
 from SCons.Action import Action
 from SCons.Builder import Builder
 from SCons.Script import GetOption
-from SCons.Subst import Literal
+
+from maestro_tool.scons import words
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -62,14 +63,14 @@ def add(env: Any) -> None:
     )
 
 
-def command(words: str) -> str:
-    """The command line that runs ``maestro words`` in a build."""
-    return f"{_MAESTRO} {words}"
+def command(line: str) -> str:
+    """The command line that runs ``maestro line`` in a build; to be run with `words.EXACT`."""
+    return f"{_MAESTRO} {line}"
 
 
 def literal(option: str, values: Any) -> list[Any]:
     """``option=value`` words that no shell and no substitution touches."""
-    return [Literal(f"{option}={value}") for value in values]
+    return [words.Word(f"{option}={value}") for value in values]
 
 
 def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:
@@ -84,7 +85,7 @@ def _builder(line: str, verb: str, verbose: bool) -> Any:
     # Profiles are sources, wherever they lie: of their paths only the names count.
     options = {"varlist": ["MAESTRO_CARDS"], **({"strfunction": strfunction} if strfunction else {})}
     run = Action(line, **options)
-    return Builder(action=[run, Action(_check_outputs, strfunction=None)])
+    return Builder(action=[run, Action(_check_outputs, strfunction=None)], **words.EXACT)
 
 
 def _check_outputs(target: list[Any], source: list[Any], env: Any) -> str | None:

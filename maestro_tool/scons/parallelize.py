@@ -11,6 +11,8 @@ build/runtime/*.o                      once
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +21,19 @@ from typing import Any
 from SCons.Action import Action
 from SCons.Defaults import processDefines
 from SCons.Errors import UserError
-from SCons.Subst import Literal
+from SCons.Script import GetOption
 from SCons.Util import Split, flatten, is_List
 
-from maestro_tool import dpdk, fingerprint, inputs, nf, own_files, profiles, runtime, toolchain
+from maestro_tool import cache, cache_trust, dpdk, fingerprint, inputs, nf, own_files, profiles, runtime, toolchain
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders, lock, outputs, summary, variables
+from maestro_tool.scons import builders, lock, outputs, summary, variables, words
 from maestro_tool.scons.mistakes import told
 
 #: Flags for all C here: the user's and ours.
 _C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall")
+
+#: As `nic.profile.Name`, whose module takes long to load: it becomes the name of a folder.
+_CARD = re.compile("[a-z0-9][a-z0-9_-]{0,40}")
 
 
 def add(env: Any) -> None:
@@ -51,11 +56,11 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     full_hash = bool(overrides.pop("FULL_HASH", False))
     traffic = [Path(t) for t in flatten([overrides.pop("TABLES_FOR", [])]) if t]
     captures = tuple(c for t in traffic for c in (sorted(t.glob("port*.pcap")) if t.is_dir() else (t,)))
+    words.check((*traffic, *captures))
     nics = overrides.pop("NIC", env["NIC"])
     elsewhere = overrides.pop("FOLDER", None)
     cc = _compiler(env)
     function = _function(env, name, sources, overrides)
-    configs = Path(env["MAESTRO_CONFIGS"])
     place = f"#{env['MAESTRO_BUILD']}/analysis/{name}"
     request = _request(env, function)
 
@@ -73,20 +78,20 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     analysis, read, outside = once(env, place, (function, request), analyse)
     nodes = []
     for nic in nics if is_List(nics) else [nics]:
-        cards = [_translated(profiles.resolve, part, configs) for part in profiles.split(str(nic))]
+        described = cards(env, str(nic))
         label = profiles.label(str(nic))
         folder = elsewhere or f"#{env['MAESTRO_BUILD']}/{label}/{name}"
         options = {
             "MAESTRO_NF": name,
             "MAESTRO_CARDS": label,
-            "MAESTRO_NIC": builders.literal("--nic", ["+".join(_file(env, card).path for card in cards)]),
+            "MAESTRO_NIC": builders.literal("--nic", ["+".join(_file(env, card).path for card in described)]),
             "MAESTRO_HASH": ["--full-hash"] if full_hash else [],
             "MAESTRO_TABLES": builders.literal("--traffic", traffic),
             "STRATEGY": strategy,
             "MAESTRO_HEADERS": builders.literal("--header", function.headers),
         }
 
-        def generate(cards: list[Path] = cards, folder: str = folder, options: dict[str, Any] = options) -> Any:
+        def generate(cards: list[Path] = described, folder: str = folder, options: dict[str, Any] = options) -> Any:
             made = env.MaestroGenerate(
                 [f"{folder}/plan.json", *_outputs(function, folder), f"{folder}/certificate.json"],
                 [analysis, *_files(env, tuple(dict.fromkeys(cards)))],
@@ -135,7 +140,7 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
     packets, to $MAESTRO_BUILD/bench.json."""
     cc, build = _compiler(env), f"#{env['MAESTRO_BUILD']}"
     harness = cc.Object(f"{build}/bench/bench_nf.o", _file(env, runtime.RUNTIME / "bench" / "bench_nf.c"))
-    words, programs = [], []
+    subjects, programs = [], []
     for name in names:
         env.Parallelize(name, NIC="soft", **overrides)
         env.SequentialNF(name, **overrides)
@@ -149,13 +154,14 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
             made += cc.Program(f"{build}/bench/{name}/bench_{kind}", parts)
         cc.Depends([harness, *made], cc["MAESTRO_TOOLCHAIN"])
         analysis = env.File(f"{build}/analysis/{name}/analysis.json")
-        words += ["--nf", name, analysis.path, *(program.path for program in made)]
+        subjects += ["--nf", name, analysis.path, *(program.path for program in made)]
         programs += [*made, analysis]
     node = env.Alias(
         "bench-of-" + "-".join(names),
         programs,
         Action(builders.command("bench $MAESTRO_SUBJECTS -o $MAESTRO_BUILD/bench.json"), "BENCH"),
-        MAESTRO_SUBJECTS=[Literal(w) for w in words],
+        **words.EXACT,
+        MAESTRO_SUBJECTS=[words.Word(w) for w in subjects],
     )
     env.AlwaysBuild(node)
     return node
@@ -191,9 +197,21 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
             raise UserError(f"the NF {name} has no sources: the list is empty, or Glob found nothing")
         own = own_files.find(files)
         function = nf.NetworkFunction(name, files, own.headers, own.generated)
+    words.check((*function.sources, *function.headers, *function.generated))
     if arguments is not None:
         function = replace(function, arguments=tuple(str(a) for a in flatten([Split(arguments)])))
+    words.check_arguments(name, function.arguments)
     return function if ports is None else replace(function, ports=variables.port_count("PORTS", str(ports)))
+
+
+def cards(env: Any, nic: str) -> list[Path]:
+    """The profiles that ``nic`` names, of port 0 on; UserError where one is not there, or has an odd name."""
+    parts = profiles.split(nic)
+    words.check(parts)
+    for stem in profiles.label(nic).split("+"):
+        if not _CARD.fullmatch(stem):
+            raise UserError(f"nic={nic}: a profile cannot be called {stem!r}: use a-z, 0-9, - and _")
+    return [_translated(profiles.resolve, part, Path(env["MAESTRO_CONFIGS"])) for part in parts]
 
 
 def arguments(env: Any, name: str, sources: Any, **overrides: Any) -> tuple[str, ...]:
@@ -242,7 +260,8 @@ def _read_again(env: Any, made: Any, record: str) -> None:
     """Have ``made`` made again if other files are there than were read; such files are known only when they were."""
     if inputs.changed(Path(env.File(record).abspath)):
         env.AlwaysBuild(made)
-    env.NoCache(made)  # what was read is no part of the signature
+    # What was read is no part of the signature; and a CacheDir has no tags, as our own cache has.
+    env.NoCache(made)
 
 
 def _outputs(function: nf.NetworkFunction, folder: str) -> list[str]:
@@ -289,13 +308,16 @@ def _compiler(env: Any) -> Any:
     if owner is env:  # not of the environment that this one is a clone of
         return cc
     _require_tools(env)
+    words.check((env.Dir("#").abspath, runtime.INCLUDE, env["MAESTRO_BUILD"]))
+    words.check(env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])]))
+    _say_cache(env)
     build = Path(env.Dir(f"#{env['MAESTRO_BUILD']}").abspath)
     if lock.writes():
         lock.hold(build)
         lock.hand_on(env)
     visible = {name: str(value) for name, value in env["ENV"].items()}
     found = _translated(dpdk.find, visible)
-    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={})
+    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={}, ESCAPE=words.quoted)
     # The compiler is a command, perhaps of several words.
     command = tuple(str(w) for w in flatten(env.subst_list("$CC"))) or ("gcc",)
     memory = build / f".toolchain-{'-'.join(Path(w).name for w in command)}.json"
@@ -325,6 +347,14 @@ def _compiler(env: Any) -> Any:
     outputs.settle(cc, f"#{cc['MAESTRO_BUILD']}/runtime", flatten(cc["MAESTRO_RUNTIME"]))
     env["MAESTRO_CC_ENV"] = (env, cc)
     return cc
+
+
+def _say_cache(env: Any) -> None:
+    """Why nothing is cached, once and not in each step."""
+    setting = cache_trust.setting({**os.environ, **env["ENV"]}, make=False)
+    if setting.refusal is not None and not GetOption("help"):
+        print(f"warning: {cache.refused(setting)}", file=sys.stderr, flush=True)
+        env["ENV"][cache_trust.TOLD] = "1"
 
 
 def _require_tools(env: Any) -> None:
