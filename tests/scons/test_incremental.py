@@ -196,12 +196,14 @@ def test_a_macro_that_an_upgraded_dpdk_defines(tree: Tree, dpdk: Path, how: str)
     assert result.status == 2 and "a condition on 'RTE_FANCY' differs in the compiled program" in result.err
 
 
-def test_a_compiler_in_the_same_place(tree: Tree, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["elsewhere", "here"])
+def test_a_compiler_in_the_same_place(tree: Tree, tmp_path: Path, place: str) -> None:
     """A wrapper's text changes, or a header that the compiler brings along: all is compiled again."""
-    wrapper = tmp_path / "cc"
+    wrapper = (tmp_path if place == "elsewhere" else tree.root) / "cc"
     wrapper.write_text('#!/bin/sh\nexec gcc "$@"\n')
     wrapper.chmod(0o755)
-    tree.edit("SConstruct", '"ar"]', f'"ar"], CC="{wrapper}"')
+    name = str(wrapper) if place == "elsewhere" else "./cc"
+    tree.edit("SConstruct", '"ar"]', f'"ar"], CC="{name}"')
     tree.built("build/runtime/clock.o", "build/analysis")
     assert tree.built("build/runtime/clock.o", "build/analysis").steps == []
     wrapper.write_text('#!/bin/sh\n# another\nexec gcc "$@"\n')
