@@ -50,13 +50,11 @@ def _range_erased(scope: Scope, e: Event) -> Iterator[Obstacle]:
     place = scope.places.of.get(m)
     owned = {a.stride for a in scope.touched if a.object == vector and scope.event(a) is e}
     put = {x.objects[0] for _, x in scope.events(Effect.PUT) if x.key_home is not None and x.key_home[0] == vector}
-    if place is None or place.vector != vector or place.stride == 1 or owned != {place.stride} or put != {m}:
+    if place is None or place.stride == 1 or owned != {place.stride} or put != {m}:
         yield Obstacle(Code.RANGE_ERASED_UNKNOWN, e.objects, (e.loc,))
 
 
 def _expired(scope: Scope, e: Event) -> Iterator[Obstacle]:
-    if e.op.objects[0].kind != "dchain":
-        return
     dchain, maps = e.objects[0], scope.places.maps(e.objects[0])
     if [o.kind for o in e.op.objects] == ["dchain", "vector", "map"]:
         _, vector, m = e.objects
@@ -80,7 +78,7 @@ def _freed(scope: Scope, path: CallPath, e: Event) -> Iterator[Obstacle]:
         for m in scope.places.maps(dchain):
             if m != origin.objects[0] or not _erased_after(path, origin, origin.key):
                 left.add(m)
-    elif origin is not None and origin.op.effect is Effect.ALLOCATE:
+    elif origin is not None and origin.op.effect is Effect.ALLOCATE and origin.objects == e.objects:
         for put in path.events:
             if is_map_put(put) and _lies_at(put, source) and not _erased_after(path, put, put.key):
                 left.add(put.objects[0])

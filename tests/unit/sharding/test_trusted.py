@@ -61,6 +61,9 @@ CHANGES = {
     ),
     "keys do not lie at their values": (PRELUDE.replace(PUT, PUT.replace("stored, index", "stored, 7")), BODY),
     "indices are freed whose keys stay": (PRELUDE, BODY + "dchain_free_index(ip_table.chain, 3);"),
+    "indices are freed that another allocator gave": (
+        PRELUDE, BODY + "if (dchain_allocate_new_index(mac_table.chain, &i, now)) dchain_free_index(ip_table.chain, i);"
+    ),
     "indices expire whose keys stay": (
         PRELUDE, BODY + "expire_items_single_map(ip_table.chain, mac_table.keys, mac_table.map, now - 9);"
     ),

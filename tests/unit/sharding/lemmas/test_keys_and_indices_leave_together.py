@@ -1,0 +1,184 @@
+"""An index that goes out of use takes exactly its keys along: what the lemma says by itself of one table, or of two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_nfs import PRELUDE, question_of, said_by
+from test_blocks import ERASE, NF
+from test_blocks import FINE as BLOCK_FINE
+from test_blocks import PRELUDE as BLOCKS
+
+from maestro_tool.sharding.lemmas.keys_and_indices_leave_together import obstacles
+from maestro_tool.sharding.plan import Code
+
+#: The third table, too, is keyed by addresses; and blocks of four entries for each of 1024 indices, in all tables.
+TWINS = PRELUDE.replace("Mac_eq, Mac_hash, Mac_init, sizeof(struct Mac)", "Ip_eq, Ip_hash, Ip_init, sizeof(struct Ip)")
+
+START = "struct Ip k = { ip->src_addr }, o = { ip->dst_addr }, *s = NULL, *t = NULL; int i = 0, j = 0, q = 0; (void)o; (void)s; (void)t; (void)i; (void)j; (void)q;"
+EXPIRE = "expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000);"
+#: A packet of a new source gets an index, whose key is put; another, ``found``.
+TABLE = (
+    "if (map_get(ip_table.map, &k, &i)) {{ {found} return 1; }}"
+    "if (!dchain_allocate_new_index(ip_table.chain, &j, now)) return device;"
+    "{before} vector_borrow(ip_table.keys, j, (void **)&s); *s = k; map_put(ip_table.map, s, j); {put}"
+)
+GET_OTHER = "if (map_get(ip_table.map, &o, &q))"
+ERASE_KEY = "map_erase(ip_table.map, &k, (void **)&t);"
+FREE = "dchain_free_index(ip_table.chain, {});"
+#: The same source in the third table, at an index of its own or at that of the first.
+TWIN = (
+    "if (!map_get(mac_table.map, &k, &q)) { if (!dchain_allocate_new_index(mac_table.chain, &q, now)) return device;"
+    " vector_borrow(mac_table.keys, q, (void **)&t); *t = k; map_put(mac_table.map, t, q); }"
+)
+ALONG = (
+    "if (!map_get(mac_table.map, &k, &q)) {"
+    " vector_borrow(mac_table.keys, j, (void **)&t); *t = k; map_put(mac_table.map, t, j); }"
+)
+ERASE_TWIN = "map_erase(mac_table.map, &k, (void **)&t);"
+
+IP = frozenset({"ip_table.chain", "ip_table.map"})
+CHAIN, MAP, BOTH = frozenset({"ip_table.chain"}), frozenset({"ip_table.map"}), IP | {"mac_table.map"}
+TWIN_MAP = frozenset({"mac_table.map"})
+
+
+def said(tmp_path: Path, body: str, prelude: str = TWINS) -> set[tuple[Code, frozenset[str]]]:
+    return said_by(obstacles, question_of(tmp_path, START + body, prelude=prelude))
+
+
+def table(found: str = "", before: str = "", put: str = "") -> str:
+    return TABLE.format(found=found, before=before, put=put)
+
+
+CASES = {
+    "nothing leaves": (table(), set()),
+    # An index that a look-up gave is freed.
+    "erased and freed": (table(ERASE_KEY + FREE.format("i")), set()),
+    "freed and erased": (table(FREE.format("i") + ERASE_KEY), set()),
+    "freed only": (table(FREE.format("i")), {(Code.KEY_STAYS, IP)}),
+    "erased only": (table(ERASE_KEY), {(Code.INDEX_NOT_FREED, MAP)}),
+    "another is erased": (
+        table("map_erase(ip_table.map, &o, (void **)&t);" + FREE.format("i")),
+        {(Code.KEY_STAYS, IP), (Code.INDEX_MAY_STAY, MAP)},
+    ),
+    "another is freed": (
+        table(GET_OTHER + "{" + ERASE_KEY + FREE.format("q") + "}"),
+        {(Code.KEY_STAYS, IP), (Code.INDEX_MAY_STAY, MAP)},
+    ),
+    "erased before it is looked up": (
+        ERASE_KEY + table(FREE.format("i")), {(Code.KEY_STAYS, IP), (Code.INDEX_MAY_STAY, MAP), (Code.INDEX_NOT_FREED, MAP)},
+    ),
+    "looked up twice, and freed": (
+        table("if (map_get(ip_table.map, &k, &q)) " + FREE.format("i")), {(Code.KEY_STAYS, IP)},
+    ),
+    "freed twice": (
+        table(ERASE_KEY + FREE.format("i") + FREE.format("i")), {(Code.KEY_MAY_STAY, IP)},
+    ),
+    "another index, too, is freed": (
+        table(GET_OTHER + "{" + ERASE_KEY + FREE.format("i") + "map_erase(ip_table.map, &o, (void **)&t);" + FREE.format("q") + "}"),
+        set(),
+    ),
+    "its key is erased of another map": (
+        TWIN + table(ERASE_TWIN + FREE.format("i")),
+        {(Code.KEY_STAYS, IP), (Code.INDEX_NOT_FREED, TWIN_MAP)},
+    ),
+    "one of two keys is erased": (
+        table(ERASE_KEY + FREE.format("i"), put=ALONG), {(Code.KEY_STAYS, CHAIN | TWIN_MAP)},
+    ),
+    "both keys are erased": (  # that the second lies at the first one's index is not seen
+        table(ERASE_KEY + ERASE_TWIN + FREE.format("i"), put=ALONG),
+        {(Code.KEY_STAYS, CHAIN | TWIN_MAP), (Code.INDEX_MAY_STAY, TWIN_MAP)},
+    ),
+    # An index that was allocated just now is freed.
+    "freed without a key": (table(before=FREE.format("j") + "return 1;"), set()),
+    "a new one is freed": (table(put=FREE.format("j")), {(Code.KEY_STAYS, IP)}),
+    "a new one is erased and freed": (table(put=ERASE_KEY + FREE.format("j")), set()),
+    "a new one is erased": (table(put=ERASE_KEY), {(Code.INDEX_NOT_FREED, MAP)}),
+    "a new one is put, another is freed": (
+        table(put=GET_OTHER + "{ map_erase(ip_table.map, &o, (void **)&t);" + FREE.format("q") + "}"), set(),
+    ),
+    "a new one's twin is erased": (
+        TWIN + table(put=ERASE_TWIN + FREE.format("j")),
+        {(Code.KEY_STAYS, IP), (Code.INDEX_NOT_FREED, TWIN_MAP)},
+    ),
+    "a new one of another table is freed": (
+        TWIN + table(put="dchain_free_index(mac_table.chain, j);"), {(Code.KEY_MAY_STAY, frozenset({"mac_table.chain", "mac_table.map"}))},
+    ),
+    "erased, put again, and erased": (
+        table(
+            ERASE_KEY + FREE.format("i") + "if (map_get(ip_table.map, &k, &q)) return 2;"
+            "if (!dchain_allocate_new_index(ip_table.chain, &j, now)) return 3;"
+            "vector_borrow(ip_table.keys, j, (void **)&s); *s = k; map_put(ip_table.map, s, j);" + ERASE_KEY
+        ),
+        {(Code.INDEX_MAY_STAY, MAP)},
+    ),
+    # An index that nobody gave is freed.
+    "any is freed": (table() + FREE.format("5"), {(Code.KEY_MAY_STAY, IP)}),
+    "any is freed of a table without keys": (table() + "dchain_free_index(mac_table.chain, 5);", set()),
+    "the oldest is freed": (
+        table() + "dchain_expire_one_index(ip_table.chain, &q, now - 9);", {(Code.KEY_OF_OLDEST_MAY_STAY, IP)},
+    ),
+    # Indices expire.
+    "expires": (EXPIRE + table(), set()),
+    "expires with another map": (
+        EXPIRE.replace("ip_table.keys, ip_table.map", "mac_table.keys, mac_table.map") + table(),
+        {(Code.KEY_STAYS, IP)},
+    ),
+    "expires with another vector": (
+        EXPIRE.replace("ip_table.keys", "mac_table.keys") + table(),
+        {(Code.EXPIRED_ELSEWHERE, IP | {"mac_table.keys"})},
+    ),
+    "one of two keys expires": (EXPIRE + table(put=ALONG), {(Code.KEY_STAYS, CHAIN | TWIN_MAP)}),
+    # What an earlier owner left at an index expires with it.
+    "a new one without a key expires": (
+        EXPIRE + table(before="if (ip->next_proto_id == 17) return 1;"), {(Code.INDEX_WITHOUT_KEY, IP)},
+    ),
+    "a new one without a key is freed": (
+        EXPIRE + table(before="if (ip->next_proto_id == 17) {" + FREE.format("j") + "return 1; }"), set(),
+    ),
+    "a new one without a key, while another is freed": (
+        EXPIRE + table(before="if (ip->next_proto_id == 17) {" + GET_OTHER + "{ map_erase(ip_table.map, &o, (void **)&t);" + FREE.format("q") + "} return 1; }"),
+        {(Code.INDEX_WITHOUT_KEY, IP)},
+    ),
+    "a new one without a key is in use for ever": (table(before="if (ip->next_proto_id == 17) return 1;"), set()),
+    "a new one without a key of a map that does not expire": (
+        EXPIRE + table(put="if (ip->next_proto_id == 17) {" + ALONG + "}"), {(Code.KEY_STAYS, CHAIN | TWIN_MAP)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_indices_and_keys(name: str, tmp_path: Path) -> None:
+    body, expected = CASES[name]
+    assert said(tmp_path, body) == expected
+
+
+#: The sources' map and that of their ports, whose keys lie in the sources' blocks.
+PORTS = frozenset({"ip_port_table.keys", "ip_port_table.map"})
+TWO = BLOCKS.replace("Mac_eq, Mac_hash, Mac_init, sizeof(struct Mac)", "IpPort_eq, IpPort_hash, IpPort_init, 8")
+ALSO = "int t; if (!map_get(mac_table.map, s2, &t)) map_put(mac_table.map, s2, slot);"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, set()),
+        ({"known": ERASE.format("i * 8", "i * 8 + 4")}, {(Code.RANGE_ERASED_UNKNOWN, PORTS)}),
+        (
+            {"known": ERASE.format("i * 4", "i * 4 + 4").replace("ip_port_table.map", "ip_table.map")},
+            {(Code.RANGE_ERASED_UNKNOWN, frozenset({"ip_port_table.keys", "ip_table.map"}))},
+        ),
+        ({"put": BLOCK_FINE["put"] + ALSO}, {(Code.RANGE_ERASED_UNKNOWN, PORTS)}),
+        (
+            {"known": "expire_items_single_map(ip_table.chain, ip_port_table.keys, ip_port_table.map, now - 1000);"},
+            {
+                (Code.EXPIRED_ELSEWHERE, PORTS | {"ip_table.chain"}),
+                (Code.KEY_STAYS, IP),
+            },
+        ),
+    ],
+)
+def test_blocks(change: dict[str, str], expected: set[tuple[Code, frozenset[str]]], tmp_path: Path) -> None:
+    q = question_of(tmp_path, NF.format(**{**BLOCK_FINE, **change}), prelude=TWO)
+    assert said_by(obstacles, q) == expected
