@@ -23,25 +23,22 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
 
 def _ranges(q: Question) -> Iterator[Obstacle]:
     """Where each core has a range of the indices, the last core's must lead to entries, too, from the first on."""
-    scope = q.scope
-    own = {*ranged(scope, q.reach), *(x.dchain for x in q.exchanged)}
-    for a in scope.touched:
-        place = scope.places.index_map(a.through) if a.how == "via map" else None
-        chain = place.dchain if place is not None else a.through if a.how == "fresh" else None
-        obj = scope.analysis.objects[a.object]
-        if chain not in own or chain is None or obj.kind != "vector" or obj.capacity is None:
-            continue
-        if obj.capacity < (scope.analysis.objects[chain].capacity or 0) * a.stride:
-            yield Obstacle(Code.RANGE_TOO_LARGE, (a.object, chain), (a.loc,), number=obj.capacity)
+    scope, objects = q.scope, q.scope.analysis.objects
+    for chain in sorted({*ranged(scope, q.reach), *(x.dchain for x in q.exchanged)}):
+        indices = objects[chain].capacity or 0
+        for a in scope.touched:
+            entries = objects[a.object].capacity or 0
+            if scope.allocator(a) == chain and entries < indices * a.stride:
+                yield Obstacle(Code.RANGE_TOO_LARGE, (a.object, chain), (a.loc,), number=entries)
 
 
 def _named_by_packets(q: Question) -> Iterator[Obstacle]:
     scope = q.scope
     for a in without(scope, q.explained).touched:
         obj = scope.analysis.objects[a.object]
-        if a.how == "key" and obj.kind in ("vector", "dchain") and obj.capacity is not None:
-            [index] = a.name
-            inside = compare("ult", index, const(obj.capacity, index.width))
+        if a.how == "key" and obj.kind == "vector":
+            [index], entries = a.name, obj.capacity or 0
+            inside = compare("ult", index, const(entries, index.width))
             known = scope.analysis.paths[a.path].condition[: scope.event(a).condition_length]
-            if not (q.reach.always({a.path}, inside) or q.prover.always(known, inside)):
-                yield Obstacle(Code.INDEX_OUT_OF_RANGE, (a.object,), (a.loc,), number=obj.capacity)
+            if not q.prover.always(known, inside):
+                yield Obstacle(Code.INDEX_OUT_OF_RANGE, (a.object,), (a.loc,), number=entries)

@@ -52,8 +52,7 @@ def ranged(scope: Scope, reach: Reach) -> dict[int, Ranged]:
     }
     for a in scope.touched:
         if a.stride > 1:
-            place = scope.places.index_map(a.through)
-            chain = place.dchain if a.how == "via map" and place is not None else a.through
+            chain = scope.allocator(a)
             if chain is not None:
                 found.setdefault(chain, Ranged(RangedBecause.HAS_BLOCKS, a.object))
     return found

@@ -5,38 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_nfs import PRELUDE, question_of, said_by
+from one_table import ALONG, ERASE_KEY, ERASE_TWIN, EXPIRE, FREE, GET_OTHER, START, TWIN, TWINS, table
+from small_nfs import question_of, said_by
 from test_blocks import ERASE, NF
 from test_blocks import FINE as BLOCK_FINE
 from test_blocks import PRELUDE as BLOCKS
 
 from maestro_tool.sharding.lemmas.keys_and_indices_leave_together import obstacles
 from maestro_tool.sharding.plan import Code
-
-#: The third table, too, is keyed by addresses; and blocks of four entries for each of 1024 indices, in all tables.
-TWINS = PRELUDE.replace("Mac_eq, Mac_hash, Mac_init, sizeof(struct Mac)", "Ip_eq, Ip_hash, Ip_init, sizeof(struct Ip)")
-
-START = "struct Ip k = { ip->src_addr }, o = { ip->dst_addr }, *s = NULL, *t = NULL; int i = 0, j = 0, q = 0; (void)o; (void)s; (void)t; (void)i; (void)j; (void)q;"
-EXPIRE = "expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000);"
-#: A packet of a new source gets an index, whose key is put; another, ``found``.
-TABLE = (
-    "if (map_get(ip_table.map, &k, &i)) {{ {found} return 1; }}"
-    "if (!dchain_allocate_new_index(ip_table.chain, &j, now)) return device;"
-    "{before} vector_borrow(ip_table.keys, j, (void **)&s); *s = k; map_put(ip_table.map, s, j); {put}"
-)
-GET_OTHER = "if (map_get(ip_table.map, &o, &q))"
-ERASE_KEY = "map_erase(ip_table.map, &k, (void **)&t);"
-FREE = "dchain_free_index(ip_table.chain, {});"
-#: The same source in the third table, at an index of its own or at that of the first.
-TWIN = (
-    "if (!map_get(mac_table.map, &k, &q)) { if (!dchain_allocate_new_index(mac_table.chain, &q, now)) return device;"
-    " vector_borrow(mac_table.keys, q, (void **)&t); *t = k; map_put(mac_table.map, t, q); }"
-)
-ALONG = (
-    "if (!map_get(mac_table.map, &k, &q)) {"
-    " vector_borrow(mac_table.keys, j, (void **)&t); *t = k; map_put(mac_table.map, t, j); }"
-)
-ERASE_TWIN = "map_erase(mac_table.map, &k, (void **)&t);"
 
 IP = frozenset({"ip_table.chain", "ip_table.map"})
 CHAIN, MAP, BOTH = frozenset({"ip_table.chain"}), frozenset({"ip_table.map"}), IP | {"mac_table.map"}
@@ -45,10 +21,6 @@ TWIN_MAP = frozenset({"mac_table.map"})
 
 def said(tmp_path: Path, body: str, prelude: str = TWINS) -> set[tuple[Code, frozenset[str]]]:
     return said_by(obstacles, question_of(tmp_path, START + body, prelude=prelude))
-
-
-def table(found: str = "", before: str = "", put: str = "") -> str:
-    return TABLE.format(found=found, before=before, put=put)
 
 
 CASES = {
