@@ -85,7 +85,7 @@ def unrelated_ways(scope: Scope) -> Iterator[Obstacle]:
             sources[a.object].setdefault((chain, a.stride), a)
         elif a.through is not None and a.through not in refused:
             yield Obstacle(Code.VALUES_NO_INDICES, (a.object,), (a.loc,), (a.object, a.through))
-        elif a.how == "key" and scope.analysis.objects[a.object].kind in ("vector", "dchain"):
+        elif a.how == "key":
             sources[a.object].setdefault((-1, 1), a)
     for obj, found in sources.items():
         if len(found) > 1 or (scope.analysis.objects[obj].kind == "dchain" and set(found) != {(obj, 1)}):
