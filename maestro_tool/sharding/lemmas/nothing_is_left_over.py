@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import reduce
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
+from maestro_tool.expr.nodes import TRUE, land, lor, symbols
 from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations.row import Effect
 from maestro_tool.sharding.facts.access import owner, strip_extension
@@ -27,25 +28,27 @@ from maestro_tool.symex.callpath import Analysis, CallPath, Event, uses
 def obstacles(q: Question) -> Iterator[Obstacle]:
     scope = q.scope
     wanted: dict[int, dict[int, int]] = defaultdict(dict)  # vector -> byte that is read -> loc
-    chains: dict[int, set[int]] = defaultdict(set)  # vector -> allocators of the indices it is reached by
+    chains: dict[int, set[int]] = defaultdict(set)  # object -> allocators of the indices it is reached by
     for path in scope.analysis.paths:
         for n, e in enumerate(path.events):
-            if e.op.effect not in (Effect.READ, Effect.WRITE) or e.index is None:
+            if e.index is None:
                 continue
             source = strip_extension(e.index)
             dchain = scope.places.source(path, source)
-            if dchain is None or dchain not in scope.objects:
+            if dchain not in scope.objects:
                 continue
+            assert dchain is not None
             v = e.objects[0]
             chains[v].add(dchain)
-            if e.op.effect is Effect.READ and allocated_by(path, source) is not None:
-                if not _only_cleans(scope.analysis, path, n, source, q.prover):
-                    yield Obstacle(Code.READ_BEFORE_WRITTEN, (dchain,), (e.loc,), (v,))
-            elif e.op.effect is Effect.READ:
+            if e.op.effect is not Effect.READ:
+                continue
+            if allocated_by(path, source) is None:
                 for byte in _bytes_read(e):
                     wanted[v].setdefault(byte, e.loc)
+            elif not _only_cleans(scope.analysis, path, n, source, q.prover):
+                yield Obstacle(Code.READ_BEFORE_WRITTEN, (dchain,), (e.loc,), (v,))
     for a in scope.touched:
-        if a.op.effect is Effect.READ and a.how == "key" and a.object in chains:
+        if a.op.effect is Effect.READ and a.how == "key":
             for byte in _bytes_read(scope.event(a)):  # of an entry that packets name by its index (R5)
                 wanted[a.object].setdefault(byte, a.loc)
         if a.op.effect is Effect.READ and a.stride > 1:
@@ -65,19 +68,15 @@ def _bytes_read(e: Event) -> range:
 
 def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
     """Bytes of the vector's entry at the freshly allocated index that the path writes."""
-    written: set[int] = set()
-    for e in path.events:
-        if e.op.effect is not Effect.WRITE or e.objects[0] != vector or e.index is None:
-            continue
-        if path.producer(strip_extension(e.index)) is allocation:
-            written |= set(stored_bytes(e))
-    return written
+    there = (e for e in path.events if e.index is not None and path.producer(strip_extension(e.index)) is allocation)
+    return {byte for e in there if e.objects == (vector,) for byte in stored_bytes(e)}
 
 
 def _cleans(path: CallPath, e: Event, index: Expr, prover: Prover) -> bool:
     """Whether event ``e`` erases keys in the block of ``index``, no other's."""
-    if e.op.effect is not Effect.ERASE_RANGE or e.index is None:
+    if e.op.effect is not Effect.ERASE_RANGE:
         return False
+    assert e.index is not None
     return owner(path, e, e.index, e.value, prover)[0] is index
 
 
@@ -97,11 +96,6 @@ def _only_cleans(analysis: Analysis, path: CallPath, event: int, index: Expr, pr
         events = tuple(replace(e, index=None, value=None) if _cleans(p, e, index, prover) else e for e in p.events)
         return p.port, tuple(c for c in p.condition if not about(c)), events, p.grown, p.packet_writes, p.verdict
 
-    mine, any_of = rest(path), FALSE
-    for p in analysis.paths:
-        if rest(p) == mine:
-            all_of = TRUE
-            for c in p.condition:
-                all_of = land(all_of, c) if about(c) else all_of
-            any_of = lor(any_of, all_of)
-    return prover.always(tuple(c for c in path.condition if not about(c)), any_of)
+    mine = rest(path)
+    alike = (reduce(land, p.condition, TRUE) for p in analysis.paths if rest(p) == mine)
+    return prover.always(tuple(c for c in path.condition if not about(c)), reduce(lor, alike))

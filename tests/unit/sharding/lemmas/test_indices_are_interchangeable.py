@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_nfs import plan_of
+from one_table import EXPIRE, START, TWIN, TWINS, table
+from small_nfs import plan_of, question_of, said_by
 from test_blocks import FINE, NF
+
+from maestro_tool.sharding.lemmas.indices_are_interchangeable import obstacles
+from maestro_tool.sharding.plan import Code
 
 #: A fresh index in the packet's identification (bytes 18 and 19); then the verdict.
 SHOWN = (
@@ -37,3 +41,72 @@ def test_how_many_keys_left_a_block_decides_nothing(tmp_path: Path) -> None:
     clean = FINE["clean"].replace("expire_items", "int gone = expire_items") + "if (gone == 2) return 1;"
     r = plan_of(tmp_path, NF.format(**{**FINE, "clean": clean}))
     assert not r.plan.shardable and "how many entries expired" in r.texts, r.texts
+
+
+START_V = START + "uint32_t *v = NULL; (void)v;"
+CHAIN, MAP, TWIN_CHAIN = "ip_table.chain", "ip_table.map", "mac_table.chain"
+
+
+def decides(*objects: str, by: Code = Code.INDEX_DECIDES) -> set[tuple[Code, frozenset[str]]]:
+    return {(by, frozenset({name})) for name in objects}
+
+
+COUNT = Code.EXPIRED_COUNT_DECIDES
+ASKED = Code.OTHER_ALLOCATOR_ASKED
+GONE = EXPIRE.replace("expire_items", "int gone = expire_items")
+GONE_OBJECTS = {(COUNT, frozenset({CHAIN, MAP, "ip_table.keys"}))}
+VALUE = "vector_borrow(values, {}, (void **)&v); *v = {};"
+CASES = {
+    "a table": (EXPIRE + table("dchain_rejuvenate_index(ip_table.chain, i, now);"), set()),
+    "values": (table(VALUE.format("i", "1"), put=VALUE.format("j", "1")), set()),
+    "it leaves": (table("ip->packet_id = (uint16_t)i;", put="ip->packet_id = (uint16_t)j;"), set()),
+    "a checksum of it leaves": (table("ip->packet_id = (uint16_t)__builtin_ia32_crc32si(0, i);"), set()),
+    "it is an index": (table("if (i < 0) return 5;", put="if (j < 0) return 5;"), set()),
+    "it is below its capacity": (table("if (i > 1023) return 5;"), decides(MAP)),
+    # The index decides.
+    "what happens": (table("if (i & 1) return 4;"), decides(MAP)),
+    "what happens to a new one": (table(put="if (j & 1) return 4;"), decides(CHAIN)),
+    "by a checksum": (table("if (__builtin_ia32_crc32si(0, i) & 1) return 4;"), decides(MAP)),
+    "by a checksum of a checksum": (
+        table("if (__builtin_ia32_crc32si(0, __builtin_ia32_crc32si(ip->src_addr, i)) & 1) return 4;"), decides(MAP),
+    ),
+    "by a checksum of something else": (table("if (__builtin_ia32_crc32si(0, ip->src_addr) & 1) return 4;"), set()),
+    "the port": (table("return i & 1;"), decides(MAP)),
+    "what is stored": (table(VALUE.format("i", "(uint32_t)i")), decides(MAP)),
+    "what is stored elsewhere": (table(VALUE.format("7", "(uint32_t)i")), decides(MAP)),
+    "an age": (table("dchain_rejuvenate_index(ip_table.chain, i, now + i);"), decides(MAP)),
+    "a key": (table("struct Ip x = { (uint32_t)i }; if (map_get(ip_table.map, &x, &q)) return 5;"), decides(MAP)),
+    "another entry": (table(VALUE.format("i + 1", "1")), decides(MAP)),
+    "another entry's age": (table("dchain_rejuvenate_index(ip_table.chain, i ^ 1, now);"), decides(MAP)),
+    "a value": (
+        table(put=TWIN.replace("map_put(mac_table.map, t, q)", "map_put(mac_table.map, t, j)")), decides(CHAIN),
+    ),
+    "a value of its own map": (table(put=TWIN), set()),
+    "a value, and more": (
+        table().replace("map_put(ip_table.map, s, j)", "map_put(ip_table.map, s, j + 1)"), decides(CHAIN),
+    ),
+    "where a key lies that is not kept": (
+        table("vector_borrow(ip_table.keys, i, (void **)&s); if (!map_get(mac_table.map, &o, &q)) map_put(mac_table.map, s, 7);"), set(),
+    ),
+    # Others are asked about it.
+    "another allocator is asked": (
+        table("if (dchain_is_index_allocated(mac_table.chain, i)) return 5;"), decides(CHAIN, by=ASKED),
+    ),
+    "another allocator is asked about a new one": (
+        table(put="if (dchain_is_index_allocated(mac_table.chain, j)) return 5;"), decides(CHAIN, by=ASKED),
+    ),
+    "its own allocator is asked": (table("if (!dchain_is_index_allocated(ip_table.chain, i)) return 5;"), set()),
+    "another allocator is told": (
+        TWIN + table("dchain_rejuvenate_index(mac_table.chain, i, now);"), decides(CHAIN, by=ASKED),
+    ),
+    # How many expired.
+    "how many expired": (GONE + table("if (gone == 3) return 4;"), GONE_OBJECTS),
+    "how many expired leaves": (GONE + table("ip->packet_id = (uint16_t)gone;"), GONE_OBJECTS),
+    "how many expired is nothing": (GONE + "(void)gone;" + table(), set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_who_can_tell(name: str, tmp_path: Path) -> None:
+    body, expected = CASES[name]
+    assert said_by(obstacles, question_of(tmp_path, START_V + body, prelude=TWINS)) == expected

@@ -1,0 +1,44 @@
+"""Entries are there for the indices that packets bring, and for all that the last core's allocator hands out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_nfs import PRELUDE, question_of, said_by
+from test_blocks import FINE, NF
+from test_blocks import PRELUDE as BLOCKS
+from test_interchange import nat
+
+from maestro_tool.sharding.lemmas.indices_are_in_range import obstacles
+from maestro_tool.sharding.plan import Code
+
+CHAIN = "ip_port_table.chain"
+LARGER = PRELUDE.replace("dchain_allocate(1024, &t->chain)", "dchain_allocate(2048, &t->chain)")
+PORT = "vector_borrow(values, rte_be_to_cpu_16(ports->src_port), (void **)&v); *v = 1;"
+SIZED = f"if (rte_be_to_cpu_16(ports->src_port) >= {{}}) return device; {PORT}"
+OUT_OF_RANGE = {(Code.INDEX_OUT_OF_RANGE, frozenset({"values"}))}
+
+
+@pytest.mark.parametrize(
+    ("body", "prelude", "expected"),
+    [
+        (nat(), PRELUDE, set()),
+        (nat(found="total = 7;"), PRELUDE, set()),
+        (
+            nat(),
+            LARGER,
+            {
+                (Code.RANGE_TOO_LARGE, frozenset({"ip_port_table.keys", CHAIN})),
+                (Code.RANGE_TOO_LARGE, frozenset({"values", CHAIN})),
+            },
+        ),
+        (NF.format(**FINE), BLOCKS, set()),
+        (NF.format(**FINE), PRELUDE, {(Code.RANGE_TOO_LARGE, frozenset({"ip_port_table.keys", "ip_table.chain"}))}),
+        ("if (ports == NULL) return device; uint32_t *v;" + PORT, PRELUDE, OUT_OF_RANGE),
+        ("if (ports == NULL) return device; uint32_t *v;" + SIZED.format(1025), PRELUDE, OUT_OF_RANGE),
+        ("if (ports == NULL) return device; uint32_t *v;" + SIZED.format(1024), PRELUDE, set()),
+    ],
+)
+def test_ranges(body: str, prelude: str, expected: set[tuple[Code, frozenset[str]]], tmp_path: Path) -> None:
+    assert said_by(obstacles, question_of(tmp_path, body, prelude=prelude)) == expected
