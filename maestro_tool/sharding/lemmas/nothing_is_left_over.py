@@ -94,7 +94,7 @@ def _only_cleans(analysis: Analysis, path: CallPath, event: int, index: Expr, pr
 
     def rest(p: CallPath) -> tuple[object, ...]:
         events = tuple(replace(e, index=None, value=None) if _cleans(p, e, index, prover) else e for e in p.events)
-        return p.port, tuple(c for c in p.condition if not about(c)), events, p.grown, p.packet_writes, p.verdict
+        return p.port, events, p.grown, p.packet_writes, p.verdict
 
     mine = rest(path)
     alike = (reduce(land, p.condition, TRUE) for p in analysis.paths if rest(p) == mine)
