@@ -100,13 +100,13 @@ def _decides(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
     for path, use in _seen(scope, prover):
         for s in _roots(path, use.expr):
             origin = path.producer(s)
-            if origin is not None and origin.op.effect in _COUNTS_EXPIRED:
+            if origin is None:
+                continue
+            if origin.op.effect in _COUNTS_EXPIRED:
                 if not scope.objects.isdisjoint(origin.objects):
                     yield Obstacle(Code.EXPIRED_COUNT_DECIDES, origin.objects, (use.loc,), slot=_slot(use))
-            elif use.slot != "frame":
-                for dchain in _sources(scope, path, s):
-                    obj = origin.objects[0] if origin is not None else dchain
-                    yield Obstacle(Code.INDEX_DECIDES, (obj,), (use.loc,), slot=_slot(use))
+            elif use.slot != "frame" and list(_sources(scope, path, s)):
+                yield Obstacle(Code.INDEX_DECIDES, origin.objects[:1], (use.loc,), slot=_slot(use))
 
 
 def _slot(use: Use) -> str:
@@ -118,8 +118,9 @@ def _elsewhere(scope: Scope) -> Iterator[Obstacle]:
     (`nothing_is_left_over`)."""
     for path in scope.analysis.paths:
         for e in path.events:
-            if not _is_about_index(e) or e.index is None:
+            if not _is_about_index(e):
                 continue
+            assert e.index is not None
             for dchain in (d for s in _roots(path, e.index) for d in _sources(scope, path, s)):
                 if e.objects[0] != dchain:
                     yield Obstacle(Code.OTHER_ALLOCATOR_ASKED, (dchain,), (e.loc,), (e.objects[0], dchain))
@@ -139,7 +140,8 @@ def _roots(path: CallPath, e: Expr) -> Iterator[Expr]:
 def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
     """The allocators of the scope that ``s`` is an index of, or the number of an entry in an index's block."""
     dchain = scope.places.source(path, s)
-    if dchain is not None and dchain in scope.objects:
+    if dchain in scope.objects:
+        assert dchain is not None
         yield dchain
     origin = path.producer(s)
     if origin is not None and is_map_get(origin):
@@ -183,8 +185,10 @@ def _telling(scope: Scope, path: CallPath, own: frozenset[int], prover: Prover) 
         if use.slot in ("index", "value") and use.event in own:
             yield replace(use, expr=_in_block(path, e, use.expr, prover))
             continue
-        if use.slot == "key_home" and scope.objects.issuperset((e.objects[0], e.key_home[0] if e.key_home else -1)):
-            continue  # `key_storage_is_kept` is about where the keys of the scope's maps lie
+        if use.slot == "key_home":
+            assert e.key_home is not None
+            if scope.objects.issuperset((e.objects[0], e.key_home[0])):
+                continue  # `key_storage_is_kept` is about where the keys of the scope's maps lie
         yield use
 
 
@@ -208,7 +212,8 @@ def _is_about_index(e: Event) -> bool:
 
 def _reaches(e: Event) -> bool:
     """Whether an index is just used for the entry that it is the number of."""
-    return e.op.objects[0].entries is Entries.INDEX and e.index is not None and strip_extension(e.index).op == "sym"
+    assert e.index is not None
+    return e.op.objects[0].entries is Entries.INDEX and strip_extension(e.index).op == "sym"
 
 
 def _puts(scope: Scope, path: CallPath, e: Event) -> bool:

@@ -144,15 +144,17 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
     )
 
 
-def question_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -> Question:
-    """What lemmas are asked about the program first: all that packets write shall be sharded."""
+def question_of(
+    tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE, shared: frozenset[str] = frozenset()
+) -> Question:
+    """What lemmas are asked about the program: all that packets write shall be sharded but what is ``shared``."""
     source = tmp_path / "nf.c"
     source.write_text(prelude + body + "\n  return 1 - device;\n}\n")
     analysis, prover = analyse(load_program([source], [], []), (), ports, Limits()), Prover()
     places = key_places(analysis, prover)
     analysis = possible_paths(analysis, places)
     accesses = collect(analysis, prover)
-    written = frozenset(a.object for a in accesses if a.write)
+    written = frozenset(a.object for a in accesses if a.write and analysis.objects[a.object].name not in shared)
     scope = Scope(analysis, places, written, tuple(a for a in accesses if a.object in written))
     reach = Reach(analysis)
     return Question(scope, reach, prover, tuple(interchanges(scope, reach, prover)))

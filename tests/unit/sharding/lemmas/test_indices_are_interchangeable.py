@@ -8,6 +8,7 @@ import pytest
 from one_table import EXPIRE, START, TWIN, TWINS, table
 from small_nfs import plan_of, question_of, said_by
 from test_blocks import FINE, NF
+from test_blocks import PRELUDE as IN_BLOCKS
 
 from maestro_tool.sharding.lemmas.indices_are_interchangeable import obstacles
 from maestro_tool.sharding.plan import Code
@@ -85,6 +86,9 @@ CASES = {
     "a value, and more": (
         table().replace("map_put(ip_table.map, s, j)", "map_put(ip_table.map, s, j + 1)"), decides(CHAIN),
     ),
+    "what a map has need be no index": (
+        table("if (i & 1) return 4;").replace("map_put(ip_table.map, s, j)", "map_put(ip_table.map, s, 7)"), set(),
+    ),
     "where a key lies that is not kept": (
         table("vector_borrow(ip_table.keys, i, (void **)&s); if (!map_get(mac_table.map, &o, &q)) map_put(mac_table.map, s, 7);"), set(),
     ),
@@ -110,3 +114,51 @@ CASES = {
 def test_who_can_tell(name: str, tmp_path: Path) -> None:
     body, expected = CASES[name]
     assert said_by(obstacles, question_of(tmp_path, START_V + body, prelude=TWINS)) == expected
+
+
+#: What is asked of the table when its twin is shared.
+GET_TWIN = TWIN + "if (map_get(mac_table.map, &o, &q)) {"
+BESIDE = {
+    "its index": (GET_TWIN + "if (q & 1) return 4; }", set()),
+    "its new index": (TWIN.replace("*t = k;", "*t = k; if (q & 1) return 4;"), set()),
+    "how many of it expired": (GONE.replace("ip_table", "mac_table") + TWIN + "if (gone == 3) return 4;", set()),
+    "its index is asked about": (GET_TWIN + "if (dchain_is_index_allocated(ip_table.chain, q)) return 5; }", set()),
+    "it has the index": (
+        TWIN.replace("map_put(mac_table.map, t, q)", "map_put(mac_table.map, t, j)"), decides(CHAIN),
+    ),
+    "its key lies at the index": (
+        "vector_borrow(values, j, (void **)&v); *v = ip->dst_addr; if (!map_get(mac_table.map, &o, &q)) map_put(mac_table.map, v, 7);",
+        decides(CHAIN),
+    ),
+    "its entry is that of the index": ("vector_borrow(mac_table.keys, j, (void **)&t); *t = k;", set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_shared_can_tell_but_is_not_told(name: str, tmp_path: Path) -> None:
+    body, expected = BESIDE[name]
+    shared = frozenset({"mac_table.map", "mac_table.keys", "mac_table.chain"})
+    q = question_of(tmp_path, START_V + table(put=body), prelude=TWINS, shared=shared)
+    assert said_by(obstacles, q) == expected
+
+
+def test_ages_are_told_from_values(tmp_path: Path) -> None:
+    q = question_of(tmp_path, START_V + CASES["an age"][0], prelude=TWINS)
+    assert {o.slot for o in obstacles(q)} == {"age"}
+
+
+#: What a packet does about the slot that it finds in the block of its source's index.
+BLOCKS = {
+    "nothing": ("", set()),
+    "it leaves": ("ip->packet_id = (uint16_t)slot;", set()),
+    "it decides": ("if (slot & 1) return device;", decides("ip_port_table.map")),
+    "it is in the block": ("if (slot < 0) return device;", decides("ip_port_table.map")),
+    "its entry is written": ("vector_borrow(ip_port_table.keys, slot, (void **)&s2); s2->port = 7;", set()),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_slots_in_blocks(name: str, tmp_path: Path) -> None:
+    known, expected = BLOCKS[name]
+    q = question_of(tmp_path, NF.format(**{**FINE, "known": known}), prelude=IN_BLOCKS)
+    assert said_by(obstacles, q) == expected

@@ -74,3 +74,10 @@ def test_keys_of_set_up(write: str, tmp_path: Path) -> None:
 
 def test_what_is_only_read_has_no_place_and_needs_none(tmp_path: Path) -> None:
     assert said_by(obstacles, question_of(tmp_path, LOOK_UP, prelude=PRELUDE)) == set()
+
+
+def test_keys_of_what_is_shared_have_no_places_and_need_none(tmp_path: Path) -> None:
+    q = question_of(
+        tmp_path, START + CASES["a map without places"][0], prelude=TWINS, shared=frozenset({"mac_table.map"})
+    )
+    assert said_by(obstacles, q) == set()
