@@ -28,7 +28,7 @@ from maestro_tool.packet.fields import CHECKSUMS, FIELDS, FIELDS6, Family, Heade
 from maestro_tool.sharding.facts.access import owner, strip_extension
 from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.events import is_map_get
-from maestro_tool.sharding.facts.key_places import allocated_by, indices_in
+from maestro_tool.sharding.facts.key_places import indices_in
 from maestro_tool.sharding.facts.reach import IndexConditions, Reach
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
@@ -166,7 +166,7 @@ def own_entries(scope: Scope) -> dict[int, frozenset[int]]:
     found: dict[int, set[int]] = defaultdict(set)
     for a in scope.touched:
         place = scope.places.of.get(a.object)
-        if a.stride > 1 or (a.op.effect is Effect.PUT and place is not None and place.stride > 1):
+        if a.stride > 1 or (place is not None and place.stride > 1):
             found[a.path].add(a.event)
     return {path: frozenset(events) for path, events in found.items()}
 
@@ -180,7 +180,7 @@ def _telling(scope: Scope, path: CallPath, own: frozenset[int], prover: Prover) 
         e = path.events[use.event]
         if e.op.effect is Effect.CALCULATE:
             continue  # `_roots` looks through it
-        if (use.slot == "index" and _reaches(e)) or (use.slot == "value" and _puts(scope, path, e)):
+        if (use.slot == "index" and _reaches(e)) or (use.slot == "value" and _puts(scope, e)):
             continue
         if use.slot in ("index", "value") and use.event in own:
             yield replace(use, expr=_in_block(path, e, use.expr, prover))
@@ -194,8 +194,8 @@ def _telling(scope: Scope, path: CallPath, own: frozenset[int], prover: Prover) 
 
 def _in_block(path: CallPath, e: Event, entry: Expr, prover: Prover) -> Expr:
     """Where in the block of its index an entry lies, which is all that may decide; ``entry`` itself if not shown."""
-    ranges = e.op.effect is Effect.ERASE_RANGE
-    first, end = (e.index, e.value) if ranges and e.index is not None else (entry, None)
+    first, end = (e.index, e.value) if e.op.effect is Effect.ERASE_RANGE else (entry, None)
+    assert first is not None
     base, stride = owner(path, e, first, end, prover)
     if base is None or base.width != entry.width:
         return entry
@@ -216,13 +216,11 @@ def _reaches(e: Event) -> bool:
     return e.op.objects[0].entries is Entries.INDEX and strip_extension(e.index).op == "sym"
 
 
-def _puts(scope: Scope, path: CallPath, e: Event) -> bool:
+def _puts(scope: Scope, e: Event) -> bool:
     """Whether an index is put into the index map that it belongs to; or into what cannot be sharded, as an obstacle
     of its own says."""
     if e.op.effect is not Effect.PUT or e.objects[0] not in scope.objects:
         return False
-    kind = e.op.objects[0].kind
-    if kind == "dmap" or (kind == "map" and any(e.objects == o.objects for o in scope.places.refused)):
+    if e.op.objects[0].kind == "dmap" or any(e.objects == o.objects for o in scope.places.refused):
         return True
-    place = scope.places.index_map(e.objects[0])
-    return place is not None and e.value is not None and allocated_by(path, e.value) == place.dchain
+    return scope.places.index_map(e.objects[0]) is not None

@@ -9,6 +9,7 @@ from one_table import EXPIRE, START, TWIN, TWINS, table
 from small_nfs import plan_of, question_of, said_by
 from test_blocks import FINE, NF
 from test_blocks import PRELUDE as IN_BLOCKS
+from test_interchange import HEADLESS
 
 from maestro_tool.sharding.lemmas.indices_are_interchangeable import obstacles
 from maestro_tool.sharding.plan import Code
@@ -86,6 +87,20 @@ CASES = {
     "a value, and more": (
         table().replace("map_put(ip_table.map, s, j)", "map_put(ip_table.map, s, j + 1)"), decides(CHAIN),
     ),
+    "a key of a map without places": (
+        table(put="struct Ip x = { (uint32_t)j }; map_put(mac_table.map, &x, 7);"), decides(CHAIN),
+    ),
+    "a value of a map without places": (table(put="map_put(mac_table.map, &k, j);"), set()),
+    "a value, and another map has no places": (
+        table(
+            put=TWIN.replace("map_put(mac_table.map, t, q)", "map_put(mac_table.map, t, j)")
+            + "struct IpPort x = { ip->src_addr, 5 }; map_put(ip_port_table.map, &x, 7);"
+        ),
+        decides(CHAIN),
+    ),
+    "the first of a range": (
+        table("expire_items_single_map_iteratively(ip_table.keys, ip_table.map, i, 1024);"), decides(MAP),
+    ),
     "what a map has need be no index": (
         table("if (i & 1) return 4;").replace("map_put(ip_table.map, s, j)", "map_put(ip_table.map, s, 7)"), set(),
     ),
@@ -126,6 +141,9 @@ BESIDE = {
     "it has the index": (
         TWIN.replace("map_put(mac_table.map, t, q)", "map_put(mac_table.map, t, j)"), decides(CHAIN),
     ),
+    "it has the index, and no places": (
+        "map_put(mac_table.map, &k, j);", decides(CHAIN),
+    ),
     "its key lies at the index": (
         "vector_borrow(values, j, (void **)&v); *v = ip->dst_addr; if (!map_get(mac_table.map, &o, &q)) map_put(mac_table.map, v, 7);",
         decides(CHAIN),
@@ -145,6 +163,8 @@ def test_what_is_shared_can_tell_but_is_not_told(name: str, tmp_path: Path) -> N
 def test_ages_are_told_from_values(tmp_path: Path) -> None:
     q = question_of(tmp_path, START_V + CASES["an age"][0], prelude=TWINS)
     assert {o.slot for o in obstacles(q)} == {"age"}
+    q = question_of(tmp_path, START_V + CASES["what is stored"][0], prelude=TWINS)
+    assert {o.slot for o in obstacles(q)} == {"stored"}
 
 
 #: What a packet does about the slot that it finds in the block of its source's index.
@@ -153,6 +173,10 @@ BLOCKS = {
     "it leaves": ("ip->packet_id = (uint16_t)slot;", set()),
     "it decides": ("if (slot & 1) return device;", decides("ip_port_table.map")),
     "it is in the block": ("if (slot < 0) return device;", decides("ip_port_table.map")),
+    "the source's index is in the block": (
+        "vector_borrow(counters, i * 4 + 1, (void **)&v); *v = (uint32_t)i;",
+        decides(MAP, CHAIN),
+    ),
     "its entry is written": ("vector_borrow(ip_port_table.keys, slot, (void **)&s2); s2->port = 7;", set()),
 }
 
@@ -162,3 +186,18 @@ def test_slots_in_blocks(name: str, tmp_path: Path) -> None:
     known, expected = BLOCKS[name]
     q = question_of(tmp_path, NF.format(**{**FINE, "known": known}), prelude=IN_BLOCKS)
     assert said_by(obstacles, q) == expected
+
+
+def test_slots_in_blocks_of_what_is_shared(tmp_path: Path) -> None:
+    shared = frozenset(f"{t}.{o}" for t in ("ip_table", "ip_port_table") for o in ("map", "keys", "chain")) | {"values"}
+    change = {"known": BLOCKS["it decides"][0] + "total = 7;"}
+    q = question_of(tmp_path, NF.format(**{**FINE, **change}), prelude=IN_BLOCKS, shared=shared)
+    assert said_by(obstacles, q) == set()
+
+
+def test_fields_of_frames_that_were_cut_are_not_named(tmp_path: Path) -> None:
+    """The identification is where a destination MAC address would be."""
+    body = "if (ports == NULL) return device;" + SHOWN.format(write="ip->packet_id", verdict="1")
+    r = plan_of(tmp_path, body.replace("return 1;", HEADLESS + "return 1;"), ports=3)
+    [shown] = [x.ranged.shown for x in r.plan.relaxations if x.ranged is not None]
+    assert shown == ((1, ("byte 4", "byte 5")),), r.texts
