@@ -197,7 +197,7 @@ def _in_block(path: CallPath, e: Event, entry: Expr, prover: Prover) -> Expr:
     first, end = (e.index, e.value) if e.op.effect is Effect.ERASE_RANGE else (entry, None)
     assert first is not None
     base, stride = owner(path, e, first, end, prover)
-    if base is None or base.width != entry.width:
+    if base is None:
         return entry
     place = substitute(entry, {base: const(0, base.width)})
     start = binary("mul", base, const(stride, base.width))
@@ -217,9 +217,9 @@ def _reaches(e: Event) -> bool:
 
 
 def _puts(scope: Scope, e: Event) -> bool:
-    """Whether an index is put into the index map that it belongs to; or into what cannot be sharded, as an obstacle
-    of its own says."""
-    if e.op.effect is not Effect.PUT or e.objects[0] not in scope.objects:
+    """Whether a value is an index that is put into the index map that it belongs to; or is put into what cannot be
+    sharded, as an obstacle of its own says."""
+    if e.objects[0] not in scope.objects:
         return False
     if e.op.objects[0].kind == "dmap" or any(e.objects == o.objects for o in scope.places.refused):
         return True

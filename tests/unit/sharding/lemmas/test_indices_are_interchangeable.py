@@ -98,6 +98,9 @@ CASES = {
         ),
         decides(CHAIN),
     ),
+    "a value of a map without keys": (
+        table("if (map_get(mac_table.map, &o, &q) && (q & 1)) return 4;"), set(),
+    ),
     "the first of a range": (
         table("expire_items_single_map_iteratively(ip_table.keys, ip_table.map, i, 1024);"), decides(MAP),
     ),
@@ -174,7 +177,7 @@ BLOCKS = {
     "it decides": ("if (slot & 1) return device;", decides("ip_port_table.map")),
     "it is in the block": ("if (slot < 0) return device;", decides("ip_port_table.map")),
     "the source's index is in the block": (
-        "vector_borrow(counters, i * 4 + 1, (void **)&v); *v = (uint32_t)i;",
+        "vector_borrow(counters, i * 4 + 1, (void **)&v); *v = rte_cpu_to_be_32((uint32_t)i);",
         decides(MAP, CHAIN),
     ),
     "its entry is written": ("vector_borrow(ip_port_table.keys, slot, (void **)&s2); s2->port = 7;", set()),

@@ -10,6 +10,7 @@ from small_nfs import question_of, said_by
 from test_blocks import ERASE, NF
 from test_blocks import FINE as BLOCK_FINE
 from test_blocks import PRELUDE as BLOCKS
+from test_remedies import prelude as remedies
 
 from maestro_tool.sharding.lemmas.keys_and_indices_leave_together import obstacles
 from maestro_tool.sharding.plan import Code
@@ -30,6 +31,7 @@ CASES = {
     "freed and erased": (table(FREE.format("i") + ERASE_KEY), set()),
     "freed only": (table(FREE.format("i")), {(Code.KEY_STAYS, IP)}),
     "erased only": (table(ERASE_KEY), {(Code.INDEX_NOT_FREED, MAP)}),
+    "erased of a map that has no keys": (table(ERASE_TWIN), set()),
     "another is erased": (
         table("map_erase(ip_table.map, &o, (void **)&t);" + FREE.format("i")),
         {(Code.KEY_STAYS, IP), (Code.INDEX_MAY_STAY, MAP)},
@@ -55,6 +57,10 @@ CASES = {
         TWIN + table(ERASE_TWIN + FREE.format("i")),
         {(Code.KEY_STAYS, IP), (Code.INDEX_NOT_FREED, TWIN_MAP)},
     ),
+    "the index of another map's key is freed": (
+        TWIN + "if (map_get(mac_table.map, &k, &q)) {" + ERASE_KEY + FREE.format("q") + "return 3; }" + table(),
+        {(Code.KEY_STAYS, IP), (Code.INDEX_MAY_STAY, MAP)},
+    ),
     "one of two keys is erased": (
         table(ERASE_KEY + FREE.format("i"), put=ALONG), {(Code.KEY_STAYS, CHAIN | TWIN_MAP)},
     ),
@@ -77,6 +83,17 @@ CASES = {
     "a new one of another table is freed": (
         TWIN + table(put="dchain_free_index(mac_table.chain, j);"), {(Code.KEY_MAY_STAY, frozenset({"mac_table.chain", "mac_table.map"}))},
     ),
+    "freed without a key, beside another table": (TWIN + table(before=FREE.format("j") + "return 1;"), set()),
+    "freed with the key of a map without places": (
+        table(before="vector_borrow(mac_table.keys, j, (void **)&t); *t = k; map_put(mac_table.map, t, j);" + FREE.format("j") + "return 1;"),
+        set(),
+    ),
+    "a new one is erased, its value is freed": (
+        "if (map_get(ip_table.map, &k, &i) || !dchain_allocate_new_index(ip_table.chain, &q, now)) return 1;"
+        "if (!dchain_allocate_new_index(ip_table.chain, &j, now)) return 1;"
+        "vector_borrow(ip_table.keys, j, (void **)&s); *s = k; map_put(ip_table.map, s, q);" + ERASE_KEY + FREE.format("q"),
+        {(Code.INDEX_MAY_STAY, MAP)},
+    ),
     "erased, put again, and erased": (
         table(
             ERASE_KEY + FREE.format("i") + "if (map_get(ip_table.map, &k, &q)) return 2;"
@@ -91,8 +108,17 @@ CASES = {
     "the oldest is freed": (
         table() + "dchain_expire_one_index(ip_table.chain, &q, now - 9);", {(Code.KEY_OF_OLDEST_MAY_STAY, IP)},
     ),
+    "the oldest is freed twice": (
+        table() + "if (dchain_expire_one_index(ip_table.chain, &q, now - 9)) " + FREE.format("q"),
+        {(Code.KEY_OF_OLDEST_MAY_STAY, IP), (Code.KEY_MAY_STAY, IP)},
+    ),
+    "keys of any range are erased": (
+        table() + "expire_items_single_map_iteratively(ip_table.keys, ip_table.map, 0, 1024);",
+        {(Code.RANGE_ERASED_UNKNOWN, frozenset({"ip_table.keys", "ip_table.map"}))},
+    ),
     # Indices expire.
     "expires": (EXPIRE + table(), set()),
+    "two tables expire": (EXPIRE + EXPIRE.replace("ip_table", "mac_table") + TWIN + table(), set()),
     "expires with another map": (
         EXPIRE.replace("ip_table.keys, ip_table.map", "mac_table.keys, mac_table.map") + table(),
         {(Code.KEY_STAYS, IP)},
@@ -105,6 +131,10 @@ CASES = {
     # What an earlier owner left at an index expires with it.
     "a new one without a key expires": (
         EXPIRE + table(before="if (ip->next_proto_id == 17) return 1;"), {(Code.INDEX_WITHOUT_KEY, IP)},
+    ),
+    "a new one without a key, and one with a key": (
+        EXPIRE + table(before="if (!dchain_allocate_new_index(ip_table.chain, &q, now)) {" + FREE.format("j") + "return 1; }"),
+        {(Code.INDEX_WITHOUT_KEY, IP)},
     ),
     "a new one without a key is freed": (
         EXPIRE + table(before="if (ip->next_proto_id == 17) {" + FREE.format("j") + "return 1; }"), set(),
@@ -142,6 +172,8 @@ ALSO = "int t; if (!map_get(mac_table.map, s2, &t)) map_put(mac_table.map, s2, s
             {(Code.RANGE_ERASED_UNKNOWN, frozenset({"ip_port_table.keys", "ip_table.map"}))},
         ),
         ({"put": BLOCK_FINE["put"] + ALSO}, {(Code.RANGE_ERASED_UNKNOWN, PORTS)}),
+        ({"put": BLOCK_FINE["put"] + "map_put(mac_table.map, &k2, 7);"}, set()),
+        ({"put": "map_put(ip_port_table.map, s2, 7);"}, {(Code.RANGE_ERASED_UNKNOWN, PORTS)}),
         (
             {"known": "expire_items_single_map(ip_table.chain, ip_port_table.keys, ip_port_table.map, now - 1000);"},
             {
@@ -154,3 +186,9 @@ ALSO = "int t; if (!map_get(mac_table.map, s2, &t)) map_put(mac_table.map, s2, s
 def test_blocks(change: dict[str, str], expected: set[tuple[Code, frozenset[str]]], tmp_path: Path) -> None:
     q = question_of(tmp_path, NF.format(**{**BLOCK_FINE, **change}), prelude=TWO)
     assert said_by(obstacles, q) == expected
+
+
+def test_double_maps_that_expire(tmp_path: Path) -> None:
+    """Their allocator's other maps keep their keys."""
+    body = START + "expire_items(ip_table.chain, pairs, now - 9);" + table()
+    assert said_by(obstacles, question_of(tmp_path, body, prelude=remedies())) == {(Code.KEY_STAYS, IP)}
