@@ -36,7 +36,7 @@ def _named_by_packets(q: Question) -> Iterator[Obstacle]:
     scope = q.scope
     for a in without(scope, q.explained).touched:
         obj = scope.analysis.objects[a.object]
-        if a.how == "key" and obj.kind == "vector":
+        if a.how == "key" and obj.kind in ("vector", "dchain"):
             [index], entries = a.name, obj.capacity or 0
             inside = compare("ult", index, const(entries, index.width))
             known = scope.analysis.paths[a.path].condition[: scope.event(a).condition_length]

@@ -38,6 +38,13 @@ OUT_OF_RANGE = {(Code.INDEX_OUT_OF_RANGE, frozenset({"values"}))}
         ("if (ports == NULL) return device; uint32_t *v;" + PORT, PRELUDE, OUT_OF_RANGE),
         ("if (ports == NULL) return device; uint32_t *v;" + SIZED.format(1025), PRELUDE, OUT_OF_RANGE),
         ("if (ports == NULL) return device; uint32_t *v;" + SIZED.format(1024), PRELUDE, set()),
+        (
+            "if (ports == NULL) return device; dchain_rejuvenate_index(ip_table.chain, ports->src_port, now);",
+            PRELUDE,
+            {(Code.INDEX_OUT_OF_RANGE, frozenset({"ip_table.chain"}))},
+        ),
+        ("dchain_rejuvenate_index(ip_table.chain, ip->time_to_live, now);", PRELUDE, set()),
+        ("touch_ip(ip->src_addr, now);", PRELUDE, set()),
     ],
 )
 def test_ranges(body: str, prelude: str, expected: set[tuple[Code, frozenset[str]]], tmp_path: Path) -> None:
