@@ -10,8 +10,9 @@ from small_nfs import plan_of, question_of, said_by
 from test_blocks import FINE, NF
 from test_blocks import PRELUDE as IN_BLOCKS
 from test_interchange import HEADLESS
+from test_remedies import prelude as remedies
 
-from maestro_tool.sharding.lemmas.indices_are_interchangeable import obstacles
+from maestro_tool.sharding.lemmas.indices_are_interchangeable import obstacles, ranged
 from maestro_tool.sharding.plan import Code
 
 #: A fresh index in the packet's identification (bytes 18 and 19); then the verdict.
@@ -176,6 +177,7 @@ BLOCKS = {
     "it leaves": ("ip->packet_id = (uint16_t)slot;", set()),
     "it decides": ("if (slot & 1) return device;", decides("ip_port_table.map")),
     "it is in the block": ("if (slot < 0) return device;", decides("ip_port_table.map")),
+    "how many slots there are decides": ("if (map_size(ip_port_table.map) > 9) return device;", set()),
     "the source's index is in the block": (
         "vector_borrow(counters, i * 4 + 1, (void **)&v); *v = rte_cpu_to_be_32((uint32_t)i);",
         decides(MAP, CHAIN),
@@ -204,3 +206,17 @@ def test_fields_of_frames_that_were_cut_are_not_named(tmp_path: Path) -> None:
     r = plan_of(tmp_path, body.replace("return 1;", HEADLESS + "return 1;"), ports=3)
     [shown] = [x.ranged.shown for x in r.plan.relaxations if x.ranged is not None]
     assert shown == ((1, ("byte 4", "byte 5")),), r.texts
+
+
+def test_blocks_of_what_is_no_index_are_nobodys(tmp_path: Path) -> None:
+    body = table(VALUE.format("i * 4 + 1", "1")).replace("map_put(ip_table.map, s, j)", "map_put(ip_table.map, s, 7)")
+    q = question_of(tmp_path, START_V + body, prelude=TWINS)
+    assert any(a.stride == 4 for a in q.scope.touched) and ranged(q.scope, q.reach) == {}
+
+
+def test_values_of_double_maps_have_a_reason_of_their_own(tmp_path: Path) -> None:
+    body = (
+        "struct Pair p = { { ip->src_addr }, { ip->dst_addr } }; int i;"
+        "if (dchain_allocate_new_index(ip_table.chain, &i, now)) dmap_put(pairs, &p, i);"
+    )
+    assert said_by(obstacles, question_of(tmp_path, body, prelude=remedies())) == set()

@@ -9,7 +9,7 @@ from one_table import START, TWIN, TWINS, table
 from small_nfs import question_of, said_by
 from test_interchange import nat
 from test_remedies import prelude as remedies
-from test_sketch_cht import WITH_SKETCH
+from test_sketch_cht import CHOOSE, WITH_SKETCH
 
 from maestro_tool.sharding.lemmas.names_are_total import obstacles
 from maestro_tool.sharding.plan import Code
@@ -119,6 +119,13 @@ def test_sketches_whose_keys_are_not_known(tmp_path: Path) -> None:
     body = "struct Ip k = { ip->src_addr }; sketch_compute_hashes(sketch, &k); sketch_touch_buckets(sketch, now);"
     found = said_by(obstacles, question_of(tmp_path, body, prelude=unknown))
     assert found == {(Code.SKETCH_KEYS_UNKNOWN, frozenset({"sketch"}))}
+
+
+def test_choices_among_all_that_are_in_use(tmp_path: Path) -> None:
+    prelude = WITH_SKETCH.replace("{hash}", "Ip_hash").replace("{extra}", "")
+    body = "int m; if (!dchain_allocate_new_index(mac_table.chain, &m, now)) return device;" + CHOOSE
+    found = said_by(obstacles, question_of(tmp_path, body, prelude=prelude))
+    assert found == {(Code.CHOICE_AMONG_ALL, frozenset({"mac_table.chain"}))}
 
 
 @pytest.mark.parametrize("change", [{}, {"compared": ""}])
