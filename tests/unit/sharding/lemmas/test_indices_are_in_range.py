@@ -10,7 +10,7 @@ from test_blocks import FINE, NF
 from test_blocks import PRELUDE as BLOCKS
 from test_interchange import nat
 
-from maestro_tool.sharding.lemmas.indices_are_in_range import obstacles
+from maestro_tool.sharding.lemmas.indices_are_in_range import led_by, obstacles
 from maestro_tool.sharding.plan import Code
 
 CHAIN = "ip_port_table.chain"
@@ -49,3 +49,17 @@ OUT_OF_RANGE = {(Code.INDEX_OUT_OF_RANGE, frozenset({"values"}))}
 )
 def test_ranges(body: str, prelude: str, expected: set[tuple[Code, frozenset[str]]], tmp_path: Path) -> None:
     assert said_by(obstacles, question_of(tmp_path, body, prelude=prelude)) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "chain", "elements"),
+    [
+        (nat(), CHAIN, {"ip_port_table.keys": 1, "values": 1}),
+        (NF.format(**FINE), "ip_table.chain", {"ip_table.keys": 1, "values": 1, "ip_port_table.keys": 4}),
+    ],
+)
+def test_what_indices_lead_to(body: str, chain: str, elements: dict[str, int], tmp_path: Path) -> None:
+    scope = question_of(tmp_path, body, prelude=BLOCKS).scope
+    [own] = [o.id for o in scope.analysis.objects if o.name == chain]
+    assert {scope.name(v): led for v, led in led_by(scope, {own}).items()} == {v: (own, n) for v, n in elements.items()}
+    assert led_by(scope, ()) == {}
