@@ -9,7 +9,7 @@ that, too (`ObjectDecision.led_by`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from maestro_tool.expr.nodes import compare, const
 from maestro_tool.sharding.facts.access import Access
@@ -34,7 +34,7 @@ def _ranges(q: Question) -> Iterator[Obstacle]:
             yield Obstacle(Code.RANGE_TOO_LARGE, (a.object, chain), (a.loc,), number=capacity)
 
 
-def led_by(scope: Scope, own: Iterable[int]) -> dict[int, tuple[int, int]]:
+def led_by(scope: Scope, own: Collection[int]) -> dict[int, tuple[int, int]]:
     """Vector -> the allocator, of ``own``, whose indices lead to its elements, and how many elements each index has."""
     found: dict[int, tuple[int, int]] = {}
     for a, chain in _led(scope, own):
@@ -42,7 +42,7 @@ def led_by(scope: Scope, own: Iterable[int]) -> dict[int, tuple[int, int]]:
     return found
 
 
-def _led(scope: Scope, own: Iterable[int]) -> Iterator[tuple[Access, int]]:
+def _led(scope: Scope, own: Collection[int]) -> Iterator[tuple[Access, int]]:
     """The accesses to vectors by indices of allocators of ``own``, and the allocator of each."""
     for a in scope.touched:
         chain = scope.allocator(a)
