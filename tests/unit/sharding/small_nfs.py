@@ -129,6 +129,7 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
     source.write_text(prelude + body + "\n  return 1 - device;\n}\n")
     analysis = analyse(load_program([source], [], []), (), ports, Limits())
     plan = derive_plan(analysis)
+    assert Code.GROUP_NOT_CLOSED not in {o.code for o in plan.obstacles}, "groups.py closes them"
     names = {o.id: o.name for o in analysis.objects}
     assert forms.read(ShardingPlan, forms.write(plan)) == plan
     said = tuple(words.obstacle(analysis, o) for o in plan.obstacles)
