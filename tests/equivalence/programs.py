@@ -18,7 +18,10 @@ from tests import compiling
 
 
 def build_programs(folder: Path, nfs: Path, strategies: Mapping[str, Iterable[str]], sequential: Iterable[str]) -> None:
-    """Parallel programs of NFs below ``nfs`` by strategy, and sequential ones, where `nf_runs.Build` looks for them."""
+    """Parallel programs of NFs below ``nfs`` by strategy, and sequential ones, where `nf_runs.Build` looks for them.
+
+    The sequential ones show that NFs include what they need.
+    """
     for strategy, names in strategies.items():
         _scons(folder, nfs, strategy, f"nf={','.join(names)}", "nic=soft", f"strategy={strategy}")
     _scons(folder, nfs, "sequential", f"nf={','.join(sequential)}", "sequential")
@@ -32,7 +35,7 @@ def _scons(folder: Path, nfs: Path, name: str, *words: str) -> None:
     (tree / "nfs").symlink_to(nfs)
     environment = {
         **os.environ,
-        **compiling.for_scons(),
+        **compiling.for_scons(precompiled=name != "sequential"),
         "PYTHONPATH": str(ROOT),
         "MAESTRO_CACHE": str(folder / "cache"),
     }
