@@ -77,7 +77,9 @@ def _link(path: Path, target: Path) -> Path:
 def headers(flags: Sequence[str]) -> dict[str, str]:
     """Variables with which ``gcc`` reads ``HEADERS`` precompiled, in units that it compiles with these flags (and
     others that tell where headers are); none where there is no ccache, or DPDK's headers are not asked for."""
-    kept = tuple(flag for flag in flags if not flag.startswith("-I"))
+    kept = tuple(
+        f for n, f in enumerate(flags) if not (f.startswith("-I") or "-isystem" in flags[max(n - 1, 0) : n + 1])
+    )
     asked = [n for n in range(1, len(kept)) if kept[n - 1 : n + 1] == ("-include", "rte_config.h")]
     if "CCACHE_COMPILER" not in os.environ or not asked:
         return {}
@@ -105,10 +107,13 @@ def _precompiled(flags: tuple[str, ...]) -> Path:
     return folder
 
 
-def objects(sources: Iterable[Path], flags: Sequence[str], folder: Path) -> list[Path]:
-    """Objects of ``sources`` in ``folder``, in their order; one command each, as ccache needs it."""
+def objects(sources: Iterable[Path], flags: Sequence[str], folder: Path, precompiled: bool = True) -> list[Path]:
+    """Objects of ``sources`` in ``folder``, in their order; one command each, as ccache needs it.
+
+    ``precompiled``: see `for_scons`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **headers(flags)}
+    environment = {**os.environ, **(headers(flags) if precompiled else {})}
     made = []
     for number, source in enumerate(sources):
         made.append(folder / f"{number}-{source.stem}.o")

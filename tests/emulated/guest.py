@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tests import drivers
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Where prepare.sh put a kernel and busybox.
 FOLDER = Path(os.environ.get("MAESTRO_EMULATED", ROOT / "build" / "emulated"))
@@ -218,7 +220,8 @@ class Guest:
         """
         folder = self._share / str(self._jobs)
         folder.mkdir()
-        text = f"cd /mnt/{self._jobs}; exec {shlex.join(map(str, command))}\n"
+        environment = [f"{name}={value}" for name, value in drivers.few().items()]
+        text = f"cd /mnt/{self._jobs}; exec {shlex.join(['env', *environment, *map(str, command)])}\n"
         (folder / "command.new").write_text(text)
         (folder / "command.new").rename(folder / "command")
         self._jobs += 1
