@@ -260,7 +260,7 @@ def machine(folder: Path, card: Card, ports: int = 2) -> Iterator[Guest]:
         command = [
             "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "768",
             "-nodefaults", "-display", "none", "-no-reboot", "-kernel", str(kernel), "-initrd", str(initrd(folder)),
-            "-append", "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable", "-serial", f"file:{folder}/console",
+            "-append", "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check", "-serial", f"file:{folder}/console",
             "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
             "-virtfs", f"local,path={share},mount_tag=share,security_model=none",
             *(argument for n, name in enumerate(cables) for argument in card.arguments(n, name)),
