@@ -67,6 +67,7 @@ def generate(
                 "ages_per_worker": _c_bool(shared is not None and o.id in shared.ages_per_worker),
                 "element_size": o.element_size or 0,
                 "min_capacity": decisions[o.id].min_capacity,
+                "led_by": decisions[o.id].led_by or (0, 0),
                 "filled": o.filled,
             }
             for o in analysis.objects

@@ -95,6 +95,11 @@ static void refusals(void) {
   objects[2].filled = 1;
   refused(&nf, -EINVAL, "0 entries in 'ages', but the plan was made for 1");
   objects[2].filled = 0;
+  objects[2].ranged = true;
+  objects[1].dchain = 2;
+  objects[1].per_index = 2;
+  refused(&nf, -EINVAL, "'keys' has 8 elements, but the 8 indices of 'ages' need 16");
+  objects[1].per_index = 1; /* fits: what follows is what is wrong */
   nf.n_objects = 2;
   refused(&nf, -EINVAL, "more than the 2 objects");
   nf.n_objects = 4;

@@ -192,7 +192,9 @@ static int init_worker(const struct creation *c, unsigned number) {
  * nf_config_init allocated is the same for all, and what one worker stores there the next may overwrite. */
 static int check_worker(const struct creation *c, unsigned number) {
   const struct maestro_nf *nf = c->nf;
-  if (!maestro_is_sequential(nf) && !maestro_filled_as_planned(&c->builders[number])) return -EINVAL;
+  const struct maestro_builder *builder = &c->builders[number];
+  if (!maestro_is_sequential(nf) && !(maestro_filled_as_planned(builder) && maestro_ranges_fit(builder)))
+    return -EINVAL;
   if (nf->check == NULL) return 0;
   load(nf, c->instance->workers[number].globals);
   maestro_builder = &c->builders[number];

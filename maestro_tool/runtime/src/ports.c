@@ -275,7 +275,10 @@ static bool start_port(struct program *program, uint16_t id) {
   /* After each start: some drivers (igb) then forget a table that was set before. */
   if (!hashes) return true;
   /* vmxnet3 knows the size of its table only now; mlx5 then shows the one in use, which may grow. */
-  if (info.reta_size == 0) (void)rte_eth_dev_info_get(id, &info);
+  if (info.reta_size == 0 && (status = rte_eth_dev_info_get(id, &info)) != 0) {
+    program_error(program->nf, "port %u (%s) cannot be asked for its table: %s", id, info.driver_name, reason(status));
+    return false;
+  }
   const unsigned size = table_size(program, id, &info);
   return size != 0 && set_rules(program, id) && set_table(program, id, size) && check_key(program, id);
 }
