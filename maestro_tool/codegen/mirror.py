@@ -138,4 +138,5 @@ def _edited(text: str, edits: list[_Edit], *, per_worker: bool = True) -> str:
 
 
 def _quoted(path: str) -> str:
-    return path.replace("\\", "\\\\").replace('"', '\\"')
+    plain = path.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(c if c >= " " else f"\\{ord(c):03o}" for c in plain)

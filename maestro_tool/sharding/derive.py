@@ -39,7 +39,7 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     countable, counted = counters(analysis, accesses), set[int]()
     # Objects that belong together are treated alike.  Those with an obstacle are shared; then the rest is looked at
     # again, by itself: what is shared behaves as in the sequential NF and is in nobody's way.
-    group_of = groups(analysis, written, accesses, places)
+    group_of = groups(analysis, written, accesses)
     sharded = frozenset(written)
     obstacles: list[Obstacle] = []
     while True:
