@@ -22,7 +22,8 @@ ANALYSIS_PHASES = (
 )  # fmt: skip
 #: What an RSS solution depends on, besides constraints and profile.
 RSS_PHASES = (
-    "rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "meaning.py", "canonical.py", "choices.py",
+    "rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "meaning.py", "canonical.py",
+    "choices.py",
 )  # fmt: skip
 #: What turns them into plan.json, certificate.json and C.
 GENERATION_PHASES = (
