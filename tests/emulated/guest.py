@@ -204,6 +204,9 @@ CARDS = {
     "virtio": Card("virtio-net-pci-non-transitional", ",mq=on,vectors=10,rss=on,hash=on", queues=4),
 }
 
+#: Cards that take a key and do not hash by it: all that they hash comes to one queue, or to any.
+LIARS = {"vmxnet3": Card("vmxnet3")}
+
 
 class Guest:
     def __init__(self, share: Path, wires: Sequence[Wire], process: subprocess.Popen[bytes]) -> None:
