@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from maestro_tool.choices import STRATEGIES
 from maestro_tool.codegen import check_own_variables
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.rss.strategy import Strategy, strategy_of
-from maestro_tool.settings import STRATEGIES
 from maestro_tool.sharding.outcome import words
 from maestro_tool.sharding.outcome.sharing import everything_shared, shares, sharing
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from maestro_tool.settings import MAX_WORKERS
+from maestro_tool.choices import MAX_WORKERS
 
 
 def worker_of(index: int, workers: int, size: int) -> int:

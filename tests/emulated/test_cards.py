@@ -61,7 +61,7 @@ def scons(folder: Path, card: str, *words: str) -> Path:
     for name in ("nfs", "configs", "site_scons", "SConstruct"):
         (folder / name).symlink_to(ROOT / name)
     command = [sys.executable, "-m", "SCons", "-s", f"nic={card}", *words]
-    environment = {**os.environ, **compiling.for_scons()}
+    environment = {**os.environ, **compiling.for_scons(precompiled=True)}
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     return folder / "build" / card
 
