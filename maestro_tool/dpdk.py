@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maestro_tool.diagnostics import ToolError
@@ -26,21 +28,24 @@ class Dpdk:
     libs: tuple[str, ...]
 
 
-def find() -> Dpdk:
-    """Ask pkg-config; raises `ToolError` that says what to install."""
-    if shutil.which("pkg-config") is None:
+def find(environment: Mapping[str, str] | None = None) -> Dpdk:
+    """Ask pkg-config, with variables of ``environment`` (default: this process'); raises `ToolError` that says what to
+    install."""
+    visible = dict(os.environ if environment is None else environment)
+    if shutil.which("pkg-config", path=visible.get("PATH")) is None:
         raise ToolError("pkg-config not found", hint="install it: apt-get install pkg-config (Debian, Ubuntu)")
-    version = _pkg_config("--modversion").strip()
+    version = _pkg_config("--modversion", visible).strip()
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST:
         raise ToolError(f"DPDK {version} is too old: 22.11 or newer is needed", hint=_INSTALL)
-    words = _pkg_config("--cflags").split()
+    words = _pkg_config("--cflags", visible).split()
     include_dirs = tuple(word[2:] for word in words if word.startswith("-I"))
     cflags = tuple(word for word in words if not word.startswith("-I"))
-    return Dpdk(version, include_dirs, cflags, tuple(_pkg_config("--libs").split()))
+    return Dpdk(version, include_dirs, cflags, tuple(_pkg_config("--libs", visible).split()))
 
 
-def _pkg_config(question: str) -> str:
-    result = subprocess.run(["pkg-config", question, "libdpdk"], capture_output=True, text=True, check=False)
+def _pkg_config(question: str, environment: dict[str, str]) -> str:
+    command = ["pkg-config", question, "libdpdk"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise ToolError("DPDK (libdpdk) not found by pkg-config", hint=_INSTALL)
     return result.stdout

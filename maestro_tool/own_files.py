@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from maestro_tool import runtime
+
 #: What there is for each key type.
 ROLES = ("eq", "hash", "allocate")
 
@@ -23,7 +25,6 @@ _STRUCT = re.compile(
     r"\bstruct\s+(?:__attribute__\s*\(\(.*?\)\)\s*)?([A-Za-z_]\w*)\s*(?:__attribute__\s*\(\(.*?\)\)\s*)?\{"
 )
 _GENERATED = ".gen.h"
-_LIBRARY = Path(__file__).parent / "runtime" / "include"
 _OF_LIBRARY = re.compile(r"(\.\./)*(lib|libvig|klee)/")
 
 
@@ -69,7 +70,7 @@ def common_folder(sources: Sequence[Path]) -> Path:
             continue
         seen.add(file)
         for name in _INCLUDE.findall(_text(file)):
-            if _OF_LIBRARY.match(name) or (_LIBRARY / name.replace("../", "")).is_file():
+            if _OF_LIBRARY.match(name) or (runtime.INCLUDE / name.replace("../", "")).is_file():
                 continue
             target = Path(os.path.normpath(file.parent / name))
             for header in (target, target.with_name(target.name.removesuffix(_GENERATED))):

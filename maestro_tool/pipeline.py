@@ -194,14 +194,14 @@ def explain(
     return words.explain(program, analysed.analysis, plan, name, profiles, decided, choice.strategy.why)
 
 
-def generate_sequential(request: Request, name: str, watch: Stopwatch) -> dict[str, str]:
-    """C sources -> the files of the same NF as a program for one core, for comparison."""
+def generate_sequential(request: Request, name: str, watch: Stopwatch) -> tuple[Program, dict[str, str]]:
+    """C sources -> the files of the same NF as a program for one core, for comparison, and what they were made of."""
     from maestro_tool import codegen
 
     _check_text(request)
     program, _ = _load(request, watch)
     with watch.phase("codegen"):
-        return codegen.generate_sequential(program, name, request.ports)
+        return program, codegen.generate_sequential(program, name, request.ports)
 
 
 def mirrored_name(request: Request, file: Path) -> str:
@@ -346,7 +346,7 @@ def _call_paths(
     watch: Stopwatch,
     progress: Callable[[int, int], None] | None,
 ) -> Analysis:
-    from maestro_tool import sharding, symex
+    from maestro_tool import call_paths, symex
     from maestro_tool.symex import belongs
     from maestro_tool.symex.files import changed
 
@@ -370,7 +370,6 @@ def _call_paths(
                 cache.reject(key, "damaged")
             except MaestroError:
                 pass  # a file of set-up cannot be read any more: the analysis says so
-        what = (program, request.arguments, request.ports, limits, request.pure, progress)
-        analysis = sharding.confirmed(symex.conjecture(*what)) or symex.analyse(*what)
+        analysis = call_paths.find(program, request.arguments, request.ports, limits, request.pure, progress)
         cache.put(key, forms.write((key, analysis)))
         return analysis

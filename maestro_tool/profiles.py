@@ -8,7 +8,9 @@ from pathlib import Path
 from maestro_tool.diagnostics import InputError
 
 _PACKAGE = Path(__file__).parent
-_EXTENDS = re.compile(r"^extends:[ \t]*[\"']?([A-Za-z0-9_-]+)", re.MULTILINE)
+#: How nearly all profiles say it, and where a comment says the word, too; all else is left to a parser.
+_EXTENDS = re.compile(r"^extends:[ \t]+(?P<quote>[\"']?)(?P<name>[\w.+-]+)(?P=quote)[ \t]*(?:#.*)?\r?$", re.MULTILINE)
+_MENTION = re.compile(r"extends|\\")  # or what may be an escape of it
 
 
 def folders(own: Path = Path("configs")) -> list[Path]:
@@ -48,17 +50,33 @@ def label(nic: str) -> str:
 
 
 def with_bases(path: Path, own: Path = Path("configs")) -> list[Path]:
-    """``path`` and the profiles that it extends; what is wrong with them is said when they are loaded."""
+    """``path`` and the profiles that it extends, found as `nic.load_profile` finds them; what is wrong with them is
+    said when they are loaded."""
     chain = [path]
     for profile in chain:
-        try:
-            match = _EXTENDS.search(profile.read_text(encoding="utf-8", errors="replace"))
-        except OSError:
-            continue
-        for folder in (path.parent, *folders(own)) if match else ():
-            base = folder / f"{match[1]}.yaml" if match else None
-            if base is not None and base.is_file():
-                if base not in chain:
-                    chain.append(base)
-                break
+        name = _extends(profile)
+        candidates = [folder / f"{name}.yaml" for folder in (path.parent, *folders(own))] if name else []
+        seen = {p.resolve() for p in chain}
+        chain += [p for p in candidates if p.is_file() and p.resolve() not in seen][:1]
     return chain
+
+
+def _extends(profile: Path) -> str | None:
+    """The name in the profile's ``extends:``."""
+    try:
+        text = profile.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    mentions = len(_MENTION.findall(text))
+    if mentions == 0:
+        return None
+    if mentions == 1 and (plain := _EXTENDS.search(text)):
+        return plain["name"]
+    import yaml  # takes long to import, and is rarely needed
+
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    name = found.get("extends") if isinstance(found, dict) else None
+    return name if isinstance(name, str) else None

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
     from maestro_tool.cache import Cache
+    from maestro_tool.frontend.ir import Program
     from maestro_tool.nic import NicProfile
     from maestro_tool.pipeline import Analysed, Request, Stopwatch
 
@@ -29,6 +30,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p = subparsers.add_parser("analyse", help="symbolic execution: C sources -> analysis.json")
     _add_request(p)
     p.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where to write the analysis")
+    _add_record(p)
     p.set_defaults(run=_analyse)
 
     p = subparsers.add_parser("solve", help="RSS keys and tables for one NIC: analysis.json -> solution")
@@ -52,7 +54,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p = subparsers.add_parser("sequential", help="the NF as it is, as a program for one core: C sources -> C")
     _add_request(p)
     _add_generated(p)
+    _add_record(p)
     p.set_defaults(run=_sequential)
+
+
+def _add_record(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--record", type=Path, metavar="DIR", help="for build systems: note there what was read")
 
 
 def _add_request(p: argparse.ArgumentParser) -> None:
@@ -75,7 +82,8 @@ def add_analysis(p: argparse.ArgumentParser) -> None:
 def _add_generated(p: argparse.ArgumentParser) -> None:
     p.add_argument("--name", required=True, help="the NF's name: part of C names and file names")
     p.add_argument("--header", action="append", default=[], type=Path, metavar="FILE",
-                   help="all headers of the NF, given by a build system that expects each below gen/")  # fmt: skip
+                   help="a header of the NF: a build system expects it below gen/; repeatable")  # fmt: skip
+    p.add_argument("--exact", action="store_true", help="for build systems: headers are those of --header and no other")
     p.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
 
 
@@ -143,8 +151,12 @@ def _analyse(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
 
     watch = pipeline.Stopwatch()
-    analysed = analyse(_request(args), watch)
-    canonical.write_files({args.output: analysed.text()})
+    request = _request(args)
+    analysed = analyse(request, watch)
+    opened = tuple((file.name, file.digest) for file in analysed.analysis.files)
+    assert analysed.loaded is not None
+    record = _record(args, request, analysed.loaded, opened)
+    canonical.write_files({args.output: analysed.text(), **record})
     _say("ANALYSE", args.output, f"{len(analysed.analysis.paths)} call paths", watch)
 
 
@@ -184,8 +196,8 @@ def _sequential(args: argparse.Namespace) -> None:
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()
     request = _request(args)
-    files = pipeline.generate_sequential(request, args.name, watch)
-    _write(args, request, files)
+    program, files = pipeline.generate_sequential(request, args.name, watch)
+    _write(args, request, files, _record(args, request, program))
     _say("GENERATE", args.output / f"{args.name}.h", f"{len(files)} files", watch)
 
 
@@ -203,8 +215,22 @@ def load_cards(nic: str) -> tuple[NicProfile, ...]:
     return tuple(load_profile(profiles.resolve(part), profiles.folders()) for part in profiles.split(nic))
 
 
-def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) -> None:
-    """Write all files or none: with --header, exactly those that the build declares."""
+def _record(
+    args: argparse.Namespace, request: Request, program: Program, opened: tuple[tuple[str, str | None], ...] = ()
+) -> dict[Path, str]:
+    """What --record asks for, by path."""
+    if args.record is None:
+        return {}
+    from maestro_tool import inputs, own_files
+
+    read = inputs.Read(program.files, own_files.common_folder(request.sources), request.include_dirs, opened)
+    return {args.record / name: text for name, text in inputs.texts(read).items()}
+
+
+def _write(
+    args: argparse.Namespace, request: Request, files: dict[str, str], record: Mapping[Path, str] | None = None
+) -> None:
+    """Write all files, and ``record``, or none: with --exact, those that the build declares."""
     from maestro_tool import own_files
     from maestro_tool.pipeline import mirrored_name
 
@@ -214,12 +240,13 @@ def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) ->
             files[name] = header.read_text(encoding="utf-8", errors="surrogateescape")
     own = {mirrored_name(request, s) for s in (*request.sources, *own_files.find(request.sources).generated)}
     own |= {"plan.json", "certificate.json", f"{args.name}.h", f"gen/{args.name}_parallel.c", f"gen/main_{args.name}.c"}
-    if declared and (unknown := sorted(files.keys() - declared.keys() - own)):
+    if args.exact and (unknown := sorted(files.keys() - declared.keys() - own)):
         raise InputError(
             f"{unknown[0].removeprefix('gen/')} is included by a macro's name, so the build cannot follow it",
             hint='write #include "..." with the name',
         )
-    canonical.write_files({args.output / n: t.encode("utf-8", "surrogateescape") for n, t in files.items()})
+    made = {args.output / n: t.encode("utf-8", "surrogateescape") for n, t in files.items()}
+    canonical.write_files({**made, **(record or {})})
 
 
 def open_cache() -> Cache:

@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from maestro_tool import runtime
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
 from maestro_tool.frontend.columns import Columns
 from maestro_tool.frontend.conditionals import check_conditionals
 
 HEADERS = Path(__file__).parent / "headers"
-_RUNTIME = Path(__file__).parent.parent / "runtime" / "include"
 
 # As NFs are compiled (NF_API.md section 1): GNU C11, a CPU with SSE4.2, DPDK's old names of the Ethernet addresses.
 _FLAGS = (
@@ -94,7 +94,7 @@ def preprocess(sources: Sequence[Path], include_dirs: Sequence[Path], defines: S
     with ThreadPoolExecutor(max_workers=min(8, len(sources) or 1)) as pool:
         found = list(pool.map(lambda path: _run(command, path, columns), sources))
     own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
-    check_conditionals(own, HEADERS, (_RUNTIME, *include_dirs), command, defines)
+    check_conditionals(own, HEADERS, (runtime.INCLUDE, *include_dirs), command, defines)
     return found
 
 

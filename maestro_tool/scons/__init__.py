@@ -21,29 +21,22 @@ from typing import Any
 
 from SCons.Subst import Literal
 
+from maestro_tool import fingerprint
 from maestro_tool.scons import builders, commands, parallelize, replay
 
-#: Module -> name of the package that pip installs.
-_PACKAGES = {
-    "graphviz": "graphviz",
-    "jinja2": "jinja2",
-    "pycparser": "pycparser",
-    "pydantic": "pydantic",
-    "rich": "rich",
-    "yaml": "pyyaml",
-    "z3": "z3-solver",
-}
+#: Modules that the phases cannot do without.
+_NEEDED = ("graphviz", "jinja2", "pycparser", "pydantic", "rich", "yaml", "z3")
 
-#: Variables of the user that the commands of a build see.
+#: Variables of the user that the commands of a build see, besides those of pkg-config.
 _ENVIRONMENT = (
-    "PATH", "MAESTRO_CACHE", "MAESTRO_CACHE_KEY", "MAESTRO_DEBUG", "PKG_CONFIG_PATH",
+    "PATH", "MAESTRO_CACHE", "MAESTRO_CACHE_KEY", "MAESTRO_DEBUG",
     "TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR",
 )  # fmt: skip
 
 
 def missing_packages() -> list[str]:
     """Python packages that the phases need and this interpreter lacks, by their pip names."""
-    return [name for module, name in sorted(_PACKAGES.items()) if importlib.util.find_spec(module) is None]
+    return [fingerprint.DISTRIBUTIONS[m][0] for m in _NEEDED if importlib.util.find_spec(m) is None]
 
 
 def generate(env: Any, **defaults: Any) -> None:
@@ -58,8 +51,8 @@ def generate(env: Any, **defaults: Any) -> None:
         STRATEGY="auto",
     )
     env.Replace(**defaults)
-    for name in _ENVIRONMENT:
-        if name in os.environ:
+    for name in os.environ:
+        if name in _ENVIRONMENT or name.startswith("PKG_CONFIG_"):
             env["ENV"].setdefault(name, os.environ[name])
     env["ENV"]["PATH"] = os.environ.get("PATH", env["ENV"].get("PATH", os.defpath))
     env["ENV"]["PYTHONPATH"] = str(builders.PACKAGE.parent)

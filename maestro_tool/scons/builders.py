@@ -30,6 +30,7 @@ def add(env: Any) -> None:
     """Register the builders in ``env``."""
     env.SetDefault(
         MAESTRO_ARGS=[],
+        MAESTRO_CARDS="",
         MAESTRO_HEADERS=[],
         MAESTRO_INCLUDES=[],
         MAESTRO_DEFINES=[],
@@ -42,19 +43,19 @@ def add(env: Any) -> None:
         BUILDERS={
             "MaestroAnalyse": _builder(
                 f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_LIMITS $MAESTRO_ARGS"
-                " -o $TARGET $SOURCES",
+                " -o $TARGET --record ${TARGET.dir} $SOURCES",
                 "ANALYSE",
                 verbose,
             ),
             "MaestroGenerate": _builder(
-                f"{_MAESTRO} generate ${{SOURCES[0]}} $MAESTRO_NIC --strategy $STRATEGY --name $MAESTRO_NF"
-                " $MAESTRO_HASH $MAESTRO_TABLES $MAESTRO_HEADERS -o ${TARGET.dir}",
+                f"{_MAESTRO} generate ${{SOURCES[0]}} $( $MAESTRO_NIC $) --strategy $STRATEGY --name $MAESTRO_NF"
+                " $MAESTRO_HASH $MAESTRO_TABLES --exact $MAESTRO_HEADERS -o ${TARGET.dir}",
                 "GENERATE",
                 verbose,
             ),
             "MaestroSequential": _builder(
                 f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES --name $MAESTRO_NF"
-                " $MAESTRO_HEADERS -o ${TARGET.dir} $SOURCES",
+                " --exact $MAESTRO_HEADERS --record ${TARGET.dir} -o ${TARGET.dir} $SOURCES",
                 "GENERATE",
                 verbose,
             ),
@@ -81,7 +82,9 @@ def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:
 
 def _builder(line: str, verb: str, verbose: bool) -> Any:
     strfunction = quiet(verb, verbose)
-    run = Action(line, strfunction=strfunction) if strfunction else Action(line)
+    # Profiles are sources, wherever they lie: of their paths only the names count.
+    options = {"varlist": ["MAESTRO_CARDS"], **({"strfunction": strfunction} if strfunction else {})}
+    run = Action(line, **options)
     return Builder(action=[run, Action(_check_outputs, strfunction=None)], **words.EXACT)
 
 

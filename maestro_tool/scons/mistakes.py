@@ -43,7 +43,7 @@ def folder(path: Path) -> None:
     """Make the folder of what is built; end the build where nothing can be written to it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if not all(os.access(p, os.W_OK) for p in (path, *path.glob(".sconsign*"))):
+        if not all(os.access(p, os.W_OK) for p in (path, *path.glob(".sconsign*"), *path.glob(".lock"))):
             raise PermissionError("no permission to write there")
     except OSError as error:
         raise UserError(f"{path}: cannot build in this folder: {error.strerror or error}") from None

@@ -10,7 +10,6 @@ build/runtime/*.o                      once
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -25,9 +24,9 @@ from SCons.Errors import UserError
 from SCons.Script import GetOption
 from SCons.Util import Split, flatten, is_List
 
-from maestro_tool import cache, cache_trust, dpdk, fingerprint, nf, own_files, profiles, runtime
+from maestro_tool import cache, cache_trust, dpdk, fingerprint, inputs, nf, own_files, profiles, runtime, toolchain
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders, summary, variables, words
+from maestro_tool.scons import builders, lock, outputs, summary, variables, words
 from maestro_tool.scons.mistakes import told
 
 #: Flags for all C here: the user's and ours.
@@ -62,18 +61,21 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     elsewhere = overrides.pop("FOLDER", None)
     cc = _compiler(env)
     function = _function(env, name, sources, overrides)
-    configs = Path(env["MAESTRO_CONFIGS"])
-    artifact = f"#{env['MAESTRO_BUILD']}/analysis/{name}/analysis.json"
+    place = f"#{env['MAESTRO_BUILD']}/analysis/{name}"
     request = _request(env, function)
 
     def analyse() -> Any:
-        made = env.MaestroAnalyse(artifact, _files(env, function.sources), **request)
-        env.NoCache(made)  # a CacheDir has no tags; our own cache gives analyses to whoever may have them
-        env.Depends(made, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
-        env.Depends(made, [env.File(os.path.abspath(name)) for name in _files_read(env.File(artifact).abspath)])
+        made = env.MaestroAnalyse(
+            [f"{place}/analysis.json", f"{place}/{inputs.INPUTS}", f"{place}/{inputs.OUTSIDE}"],
+            _files(env, function.sources),
+            **request,
+        )
+        env.Depends(made, _inputs(cc, function))
+        _read_again(env, made, f"{place}/{inputs.INPUTS}")
+        outputs.settle(env, place, made)
         return made
 
-    analysis = once(env, artifact, (function, request), analyse)
+    analysis, read, outside = once(env, place, (function, request), analyse)
     nodes = []
     for nic in nics if is_List(nics) else [nics]:
         described = cards(env, str(nic))
@@ -81,6 +83,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
         folder = elsewhere or f"#{env['MAESTRO_BUILD']}/{label}/{name}"
         options = {
             "MAESTRO_NF": name,
+            "MAESTRO_CARDS": label,
             "MAESTRO_NIC": builders.literal("--nic", ["+".join(_file(env, card).path for card in described)]),
             "MAESTRO_HASH": ["--full-hash"] if full_hash else [],
             "MAESTRO_TABLES": builders.literal("--traffic", traffic),
@@ -89,15 +92,18 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
         }
 
         def generate(cards: list[Path] = described, folder: str = folder, options: dict[str, Any] = options) -> Any:
-            outputs = [f"{folder}/plan.json", *_outputs(env, function, folder), f"{folder}/certificate.json"]
-            made = env.MaestroGenerate(outputs, [analysis, *_files(env, tuple(dict.fromkeys(cards)))], **options)
-            env.Depends(made, _inputs(env, function, fingerprint.GENERATION_PHASES))
-            bases = [base for card in cards for base in profiles.with_bases(card, configs)[1:]]
+            made = env.MaestroGenerate(
+                [f"{folder}/plan.json", *_outputs(function, folder), f"{folder}/certificate.json"],
+                [analysis, *_files(env, tuple(dict.fromkeys(cards)))],
+                **options,
+            )
+            env.Depends(made, [*_inputs(cc, function), read])
+            bases = [base for card in cards for base in profiles.with_bases(card)[1:]]
             env.Depends(made, _files(env, (*function.sources, *dict.fromkeys(bases), *captures)))
             return made
 
         generated = once(env, f"{folder}/plan.json", options, generate)
-        program, library = _compile(cc, function, folder, generated)
+        program, library = _compile(cc, function, folder, generated, outside)
         if elsewhere is None:
             summary.declare(summary.Product(name, label, generated[0], program[0]))
         nodes += [program, library, generated[1], generated[0]]
@@ -115,12 +121,17 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
     }
 
     def generate() -> Any:
-        made = env.MaestroSequential(_outputs(env, function, folder), _files(env, function.sources), **request)
-        env.Depends(made, _inputs(env, function, (*fingerprint.ANALYSIS_PHASES, *fingerprint.GENERATION_PHASES)))
+        made = env.MaestroSequential(
+            [*_outputs(function, folder), f"{folder}/{inputs.INPUTS}", f"{folder}/{inputs.OUTSIDE}"],
+            _files(env, function.sources),
+            **request,
+        )
+        env.Depends(made, _inputs(cc, function))
+        _read_again(env, made, f"{folder}/{inputs.INPUTS}")
         return made
 
     generated = once(env, folder, (function, request), generate)
-    program, library = _compile(cc, function, folder, generated)
+    program, library = _compile(cc, function, folder, generated, generated[-1])
     return flatten([program, library, generated[0]])
 
 
@@ -141,6 +152,7 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
         for kind, folder in folders.items():
             parts = [harness, env.File(f"{folder}/gen/main_{name}.o"), env.File(f"{folder}/lib{name}.a")]
             made += cc.Program(f"{build}/bench/{name}/bench_{kind}", parts)
+        cc.Depends([harness, *made], cc["MAESTRO_TOOLCHAIN"])
         analysis = env.File(f"{build}/analysis/{name}/analysis.json")
         subjects += ["--nf", name, analysis.path, *(program.path for program in made)]
         programs += [*made, analysis]
@@ -238,21 +250,21 @@ def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
     }
 
 
-def _inputs(env: Any, function: nf.NetworkFunction, phases: tuple[str, ...]) -> list[Any]:
-    """What a phase depends on, besides its sources: headers, and this tool's own code."""
-    return [*_files(env, function.headers), env.Value(f"maestro {' '.join(phases)} {fingerprint.tool(phases)[:16]}")]
+def _inputs(cc: Any, function: nf.NetworkFunction) -> list[Any]:
+    """What all steps depend on, besides their sources: headers, this tool, and what checks ask of the compiler."""
+    tool = fingerprint.tool(fingerprint.STEPS, str(cc["MAESTRO_PYTHON"]))
+    return [*_files(cc, function.headers), cc.Value(f"maestro {tool}"), cc["MAESTRO_TOOLCHAIN"]]
 
 
-def _files_read(artifact: str) -> list[str]:
-    """Files that the NF's set-up read when it was analysed last; they are known only then."""
-    try:
-        document = json.loads(Path(artifact).read_text(encoding="utf-8"))
-        return [file["name"] for file in document["analysis"]["files"] if file["digest"] is not None]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+def _read_again(env: Any, made: Any, record: str) -> None:
+    """Have ``made`` made again if other files are there than were read; such files are known only when they were."""
+    if inputs.changed(Path(env.File(record).abspath)):
+        env.AlwaysBuild(made)
+    # What was read is no part of the signature; and a CacheDir has no tags, as our own cache has.
+    env.NoCache(made)
 
 
-def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
+def _outputs(function: nf.NetworkFunction, folder: str) -> list[str]:
     """Everything that code generation writes, by name: ``<nf>.h`` first."""
     mirrored = [
         f"gen/{os.path.relpath(f, function.root)}" for f in (*function.sources, *function.headers, *function.generated)
@@ -264,8 +276,11 @@ def _outputs(env: Any, function: nf.NetworkFunction, folder: str) -> list[str]:
 # --------------------------------------------------------------------------- compiling
 
 
-def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any]) -> tuple[Any, Any]:
-    """(program, library) of generated C; declared once, however often it is asked for."""
+def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any], outside: Any) -> tuple[Any, Any]:
+    """(program, library) of generated C; declared once, however often it is asked for.
+
+    ``outside``: what is known of headers that are not mirrored.
+    """
     declared: dict[str, tuple[Any, Any]] = cc["MAESTRO_DECLARED"]  # a clone has a copy
     if folder in declared:
         return declared[folder]
@@ -280,6 +295,9 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
         f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + cc["MAESTRO_RUNTIME"]
     )
     program = cc.Program(f"{folder}/{function.name}", [objects[main], library])
+    cc.Depends([*objects.values(), program], cc["MAESTRO_TOOLCHAIN"])
+    cc.Depends([*objects.values()], outside)
+    outputs.settle(cc, folder, flatten([generated, *objects.values(), library, program]))
     declared[folder] = (program, library)
     return program, library
 
@@ -293,13 +311,26 @@ def _compiler(env: Any) -> Any:
     words.check((env.Dir("#").abspath, runtime.INCLUDE, env["MAESTRO_BUILD"]))
     words.check(env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])]))
     _say_cache(env)
-    found = _translated(dpdk.find)
+    build = Path(env.Dir(f"#{env['MAESTRO_BUILD']}").abspath)
+    if lock.writes():
+        lock.hold(build)
+        lock.hand_on(env)
+    visible = {name: str(value) for name, value in env["ENV"].items()}
+    found = _translated(dpdk.find, visible)
     cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={}, ESCAPE=words.quoted)
+    # The compiler is a command, perhaps of several words.
+    command = tuple(str(w) for w in flatten(env.subst_list("$CC"))) or ("gcc",)
+    memory = build / f".toolchain-{'-'.join(Path(w).name for w in command)}.json"
+    compiles = toolchain.digest(command, found, visible, memory, remember=lock.writes())
+    cc["MAESTRO_TOOLCHAIN"] = cc.Value(f"{' '.join(command)}, DPDK {found.version}, and what they read: {compiles}")
     if not env["MAESTRO_VERBOSE"]:
         cc.SetDefault(**builders.VERBS)
     # DPDK's headers as -isystem: SCons does not scan them; its version, a macro, stands for them in the signature.
     cc["MAESTRO_DPDK_INCLUDES"] = [word for folder in found.include_dirs for word in ("-isystem", folder)]
-    cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $( $MAESTRO_DPDK_INCLUDES $)"
+    # What is made must not depend on where: the repository is ".", this tool's folder its name.
+    places = {env.Dir("#").abspath: ".", str(builders.PACKAGE): builders.PACKAGE.name}
+    cc["MAESTRO_PREFIX_MAPS"] = [f"-ffile-prefix-map={place}={name}" for place, name in places.items()]
+    cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $( $MAESTRO_DPDK_INCLUDES $MAESTRO_PREFIX_MAPS $)"
     cc.Append(
         CCFLAGS=[*_C_FLAGS, *found.cflags, *dpdk.RENAMES],
         CPPDEFINES={"MAESTRO_DPDK_VERSION": f'\\"{found.version}\\"'},
@@ -307,10 +338,13 @@ def _compiler(env: Any) -> Any:
         CPPPATH=[cc.Dir(str(runtime.INCLUDE)), cc.Dir(str(runtime.INCLUDE / "lib"))],
     )
     cc["_LIBFLAGS"] = f"{cc['_LIBFLAGS']} $MAESTRO_DPDK_LIBS -lm -lpthread"
+    anywhere = cc["CCCOM"].replace("$SOURCES", "$( $SOURCES $)")  # the path is not part of the signature
     cc["MAESTRO_RUNTIME"] = [
-        cc.Object(f"#{cc['MAESTRO_BUILD']}/runtime/{source.stem}.o", _file(cc, source))
+        cc.Object(f"#{cc['MAESTRO_BUILD']}/runtime/{source.stem}.o", _file(cc, source), CCCOM=anywhere)
         for source in sorted(runtime.SOURCE.glob("*.c"))
     ]
+    cc.Depends(cc["MAESTRO_RUNTIME"], cc["MAESTRO_TOOLCHAIN"])
+    outputs.settle(cc, f"#{cc['MAESTRO_BUILD']}/runtime", flatten(cc["MAESTRO_RUNTIME"]))
     env["MAESTRO_CC_ENV"] = (env, cc)
     return cc
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from SCons.Script import Default, GetOption, SConsignFile
+from SCons.Script import Default, GetOption, SConsignFile, SetOption
 
-from maestro_tool.scons import mistakes, variables
+from maestro_tool.scons import lock, mistakes, variables
 
 
 def declare(env: Any, nfs: str = "nfs", configs: str = "configs") -> None:
@@ -18,8 +18,12 @@ def declare(env: Any, nfs: str = "nfs", configs: str = "configs") -> None:
 
     ``nfs``: the folder with a folder for each NF.  ``configs``: NIC profiles besides those that come with the tool.
     """
-    mistakes.folder(Path("build"))
-    SConsignFile("build/.sconsign")
+    if lock.writes():
+        mistakes.folder(Path("build"))
+        mistakes.told(lock.hold, place=False)(Path("build"))
+    # Where nothing is to be written, none is made; SCons would, of a name that is given.
+    SConsignFile("build/.sconsign" if lock.writes() or Path("build/.sconsign.dblite").exists() else None)
+    SetOption("max_drift", -1)  # contents decide: times of unpacked archives may be equal
     variables.read(env, Path(nfs), Path(configs))
     env.Tool("maestro", MAESTRO_NFS=nfs, MAESTRO_CONFIGS=configs, MAESTRO_VERBOSE=env["verbose"])
     asked = variables.targets(env)

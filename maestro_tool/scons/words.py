@@ -18,6 +18,8 @@ from urllib.parse import quote
 from SCons.Errors import UserError
 from SCons.Subst import Literal
 
+from maestro_tool.scons import lock
+
 #: Before words that are to stay as they are: no word of a command can hold it.
 _AS_IS: Final = "\0"
 _ODD: Final = frozenset("$`\"'\\;&|<>(){}[]*?!#~^")
@@ -76,7 +78,9 @@ def _as_is(word: str) -> str:
 def _run(shell: str, escape: object, command: str, words: Sequence[str], environment: Mapping[str, str]) -> int:
     """$SPAWN without a shell."""
     try:
-        return subprocess.Popen([_plain(w) for w in words], env=environment, close_fds=True).wait()
+        return subprocess.Popen(
+            [_plain(w) for w in words], env=environment, close_fds=True, pass_fds=lock.inherited()
+        ).wait()
     except OSError as error:
         print(f"scons: {_plain(command)}: {error.strerror}", flush=True)
         return _NOT_FOUND

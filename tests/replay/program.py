@@ -37,7 +37,7 @@ def build(compiler: Compiler, nf: NetworkFunction) -> Sequential:
     """The program in a folder of its own below the compiler's."""
     request = Request(nf.sources, ports=nf.ports, include_dirs=(nf.root,), limits=nf.limits, pure=nf.pure)
     folder = compiler.folder / nf.name
-    for file, text in generate_sequential(request, nf.name, Stopwatch()).items():
+    for file, text in generate_sequential(request, nf.name, Stopwatch())[1].items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(text)
     files = [f for f in sorted(folder.rglob("*.c")) if f.name != f"main_{nf.name}.c"]

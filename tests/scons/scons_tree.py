@@ -53,9 +53,9 @@ class Tree:
     def maestro(self, *words: str, **environment: str) -> Result:
         return self.run("maestro_tool", *words, **environment)
 
-    def built(self, *words: str) -> Result:
+    def built(self, *words: str, **environment: str) -> Result:
         """A build that succeeds."""
-        result = self.scons(*words)
+        result = self.scons(*words, **environment)
         assert result.status == 0, result.out + result.err
         return result
 
@@ -74,7 +74,7 @@ class Tree:
     def targets(self) -> set[str]:
         """What stands below build/, without SCons' own file, the cache and objects of the runtime."""
         files = (p.relative_to(self.root / "build") for p in (self.root / "build").rglob("*") if p.is_file())
-        return {str(p) for p in files if p.parts[0] not in ("cache", "runtime") and not p.name.startswith(".sconsign")}
+        return {str(p) for p in files if p.parts[0] not in ("cache", "runtime") and not p.name.startswith(".")}
 
 
 def make_tree(folder: Path, *nfs: str) -> Tree:

@@ -153,7 +153,7 @@ def test_headers_in_a_folder_beside_the_sources(tmp_path: Path) -> None:
     found = own_files.find(sources)
     assert found.headers == (tmp_path / "inc/key.h",)
     assert found.generated == (tmp_path / "inc/key.h.gen.c", tmp_path / "inc/key.h.gen.h")
-    files = generate_sequential(Request(tuple(sources)), "beside", Stopwatch())
+    _, files = generate_sequential(Request(tuple(sources)), "beside", Stopwatch())
     assert {"gen/src/main.c", "gen/inc/key.h", "gen/inc/key.h.gen.h", "gen/inc/key.h.gen.c"} <= files.keys()
 
 

@@ -1,0 +1,83 @@
+"""What an analysis read, for the next build: files by content, and where it would find others instead.
+
+A build declares the files that it can find by their text.  What else is read is known only when it was: headers whose
+names macros make or the compiler's options say, files that set-up opens.  Absence counts, too: a file that set-up did
+not find, a place that is searched for a header before the one where it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maestro_tool import canonical, runtime
+
+#: Written beside an analysis: all that was read; and what is compiled from where it is, not mirrored below gen/.
+INPUTS, OUTSIDE = "inputs.json", "outside.json"
+_STUBS = Path(__file__).parent / "frontend" / "headers"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """``sources``: the user's files that were preprocessed, below ``root`` or not.  ``folders``: where headers are
+    sought.  ``opened``: what set-up opened, with its SHA-256, or None if there was no such file."""
+
+    sources: tuple[str, ...]
+    root: Path
+    folders: tuple[Path, ...]
+    opened: tuple[tuple[str, str | None], ...] = ()
+
+
+def texts(read: Read) -> dict[str, str]:
+    """The contents of `INPUTS` and `OUTSIDE`."""
+    present = [f for f in read.sources if os.path.isfile(f)]
+    contents = {f: _digest(f) for f in present}
+    places = sorted({os.path.normpath(p) for p in [*map(str, read.folders), *(os.path.dirname(f) for f in present)]})
+    own = (os.path.relpath(f, p) for f in present for p in places)
+    ours = {p.relative_to(folder).as_posix() for folder in (_STUBS, runtime.INCLUDE) for p in folder.rglob("*.h")}
+    names = sorted({n for n in own if not n.startswith("..")} | ours)
+    inputs = {
+        "files": contents | dict(read.opened),
+        "places": places,
+        "names": names,
+        "found": _found(places, names),
+    }
+    outside = {f: contents[f] for f in present if os.path.relpath(f, read.root).startswith("..")}
+    return {INPUTS: canonical.compact(inputs) + "\n", OUTSIDE: canonical.dumps(outside)}
+
+
+def changed(record: Path) -> bool:
+    """Whether what `texts` told of is otherwise now; not if there is no record: then all is to be made anyway."""
+    if not record.exists():
+        return False
+    try:
+        known: Mapping[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        return known["found"] != _found(known["places"], known["names"]) or any(
+            _digest(name) != content for name, content in known["files"].items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return True
+
+
+def _found(places: Sequence[str], names: Iterable[str]) -> list[str]:
+    """Of the paths that are made of both, those that are files."""
+    found: list[str] = []
+    for name in names:
+        for place in places:
+            with contextlib.suppress(OSError, ValueError):
+                if os.path.isfile(path := os.path.join(place, name)):
+                    found.append(path)
+    return found
+
+
+def _digest(name: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
