@@ -43,6 +43,10 @@ class Request:
 
     ``limits``: members of `symex.Limits` that differ from the default.  ``pure``: functions without a definition that
     are known to only calculate from their arguments.
+
+    ``compiler``: words of the command that compiles the NF, from a build system: ``flags`` are then all that it gets
+    besides ``defines`` and ``include_dirs``, else the default ones come before them.  ``headers``: folders of DPDK's
+    headers, if the lines that are compiled with them are to be compared with those analysed.
     """
 
     sources: tuple[Path, ...]
@@ -52,6 +56,9 @@ class Request:
     defines: tuple[str, ...] = ()
     limits: tuple[tuple[str, Natural], ...] = ()
     pure: tuple[str, ...] = ()
+    compiler: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ def analyse(
     # C sources -> typed control-flow graphs.
     program, meaning = _load(request, watch)
     # Control-flow graphs -> call paths, or the ones of the same program with the same arguments.
+    request = dataclasses.replace(request, headers=())  # compared once, for all that reads the analysis
     return Analysed(request, meaning, _call_paths(program, meaning, request, cache, watch, progress), program)
 
 
@@ -310,6 +318,7 @@ def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
 def _check_text(request: Request) -> None:
     """`InputError` where a word is not UTF-8, as JSON is."""
     named = (*request.sources, *request.arguments, *request.include_dirs, *request.defines, *request.pure)
+    named += (*request.compiler, *request.flags, *request.headers)
     for word in map(str, named):
         if not word.isascii() and word.encode(errors="replace").decode() != word:
             raise InputError(f"{word!r} is not UTF-8", hint="files and arguments need names in UTF-8")
@@ -319,7 +328,8 @@ def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:
     from maestro_tool import frontend
 
     with watch.phase("frontend"):
-        program = frontend.load_program(list(request.sources), list(request.include_dirs), list(request.defines))
+        compilation = frontend.compilation(request.compiler, request.flags, request.headers)
+        program = frontend.load_program(request.sources, request.include_dirs, request.defines, compilation)
         return program, frontend.fingerprint(program)
 
 

@@ -442,3 +442,4 @@ class Program:
     locations: tuple[SourceLocation, ...]
     files: tuple[str, ...]  # the user's files that were read (sources and own headers)
     generated: tuple[tuple[str, str], ...] = ()  # of `files`, those that do not exist: their text
+    in_place: tuple[str, ...] = ()  # of `files`, those that are compiled from where they are, not from a copy

@@ -8,35 +8,23 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
+from maestro_tool.frontend import flags
 from maestro_tool.frontend.columns import Columns
-from maestro_tool.frontend.conditionals import check_conditionals
+from maestro_tool.frontend.compiler import Compilation, Compiler, find
+from maestro_tool.frontend.conditionals import HEADERS, check_conditionals
+from maestro_tool.frontend.copies import Copies
 
-HEADERS = Path(__file__).parent / "headers"
-_RUNTIME = Path(__file__).parent.parent / "runtime" / "include"
+#: What the analysis reads where the compiler reads the runtime's, DPDK's and the system's headers.  headers/lib is
+#: there for "../nf-log.h", which NFs include from a folder below nf.h's.
+_STUBS = (f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", "-nostdinc")
 
-# As NFs are compiled (NF_API.md section 1): GNU C11, a CPU with SSE4.2, DPDK's old names of the Ethernet addresses.
-_FLAGS = (
-    "-E",
-    "-x",
-    "c",
-    "-std=gnu11",
-    "-O3",
-    "-msse4.2",
-    "-nostdinc",
-    "-fdiagnostics-color=never",
-    "-Dd_addr=dst_addr",
-    "-Ds_addr=src_addr",
-    "-DCAPACITY_POW2",
-)
-_COMPILERS = ("gcc", "cc", "clang")
 _MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"[ \d]*')
 _DIAGNOSTIC = re.compile(r"(?P<file>[^\n:]+):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<text>.*)")
 _MISSING = re.compile(r"'?(?P<name>[^':]+)'?(?:: No such file or directory| file not found)")
@@ -76,45 +64,51 @@ def is_own(file: str) -> bool:
     return not file.startswith("<") and not file.startswith(str(HEADERS) + os.sep)
 
 
-def preprocess(sources: Sequence[Path], include_dirs: Sequence[Path], defines: Sequence[str]) -> list[Source]:
+def command(compiler: Compiler, compilation: Compilation) -> list[str]:
+    """The analysis' preprocessor: the compiler's, with all its flags in their order, then this folder's headers.
+
+    So files that the NF brings win over ours of the same name, as they do in the compiler.
+    """
+    kept = [word for flag, argument in flags.checked(compilation.flags) for word in flags.as_words(flag, argument)]
+    return [*compiler.command, *kept, *_STUBS, "-E", "-fdiagnostics-color=never", "-x", "c"]
+
+
+def preprocess(sources: Sequence[Path], compilation: Compilation, copies: Copies) -> list[Source]:
     """Run the preprocessor over each source; raises what is wrong with the first wrong one.
 
     Refuses conditions that the compiled program decides otherwise.
     """
-    compiler = next((c for c in map(shutil.which, _COMPILERS) if c), None)
-    if compiler is None:
-        raise ToolError("no C compiler found", hint="install gcc (Debian: apt-get install gcc)")
-    for path in sources:
-        if not path.is_file():
-            raise InputError(f"source '{path}' does not exist")
-    # headers/lib is there for "../nf-log.h", which NFs include from a folder below nf.h's.
-    directories = [HEADERS, HEADERS / "lib", *include_dirs]
-    command = [compiler, *_FLAGS, *(f"-D{d}" for d in defines), *(f"-I{d}" for d in directories)]
+    compiler = find(compilation)
+    words = command(compiler, copies.searched(compilation))
     columns = Columns()
     with ThreadPoolExecutor(max_workers=min(8, len(sources) or 1)) as pool:
-        found = list(pool.map(lambda path: _run(command, path, columns), sources))
+        found = list(pool.map(lambda path: _run(words, path, columns, copies), sources))
     own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
-    check_conditionals(own, HEADERS, (_RUNTIME, *include_dirs), command, defines)
+    check_conditionals(own, copies.texts, compiler, words, copies.searched(compilation))
     return found
 
 
-def _run(command: Sequence[str], path: Path, columns: Columns) -> Source:
+def _run(words: Sequence[str], path: Path, columns: Columns, copies: Copies) -> Source:
     environment = {**os.environ, "LC_ALL": "C"}
+    place = copies.place(path)
     try:
-        done = subprocess.run([*command, str(path)], capture_output=True, env=environment, check=False)
+        done = subprocess.run([*words, str(place)], capture_output=True, env=environment, check=False)
     except OSError as error:
-        raise ToolError(f"cannot run {command[0]}: {error.strerror}") from error
+        raise ToolError(f"cannot run {words[0]}: {error.strerror}") from error
     if done.returncode != 0:
-        raise _error(done.stderr.decode(errors="replace"), path)
-    return without_markers(done.stdout.decode(errors="replace"), path, columns)
+        raise _error(done.stderr.decode(errors="replace"), path, copies)
+    source = without_markers(done.stdout.decode(errors="replace"), path, columns)
+    return replace(source, files=tuple(copies.real(f) for f in source.files))
 
 
-def _error(stderr: str, path: Path) -> InputError | UnsupportedError | ToolError:
+def _error(stderr: str, path: Path, copies: Copies) -> InputError | UnsupportedError | ToolError:
     """What the preprocessor complains about, as one of our errors."""
     match = _DIAGNOSTIC.search(stderr)
     if match is None:
         return ToolError(f"the C preprocessor failed on {path}: {stderr.strip() or 'no message'}")
-    location = SourceLocation(os.path.normpath(match["file"]), int(match["line"]), int(match["column"] or 0))
+    location = SourceLocation(
+        copies.real(os.path.normpath(match["file"])), int(match["line"]), int(match["column"] or 0)
+    )
     missing = _MISSING.fullmatch(match["text"])
     if missing is None:
         return InputError(match["text"], location)

@@ -30,8 +30,8 @@ def add(env: Any) -> None:
     env.SetDefault(
         MAESTRO_ARGS=[],
         MAESTRO_HEADERS=[],
-        MAESTRO_INCLUDES=[],
-        MAESTRO_DEFINES=[],
+        MAESTRO_COMPILE=[],
+        MAESTRO_REAL=[],
         MAESTRO_TABLES=[],
         MAESTRO_HASH=[],
         MAESTRO_LIMITS=[],
@@ -40,7 +40,7 @@ def add(env: Any) -> None:
     env.Append(
         BUILDERS={
             "MaestroAnalyse": _builder(
-                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_LIMITS $MAESTRO_ARGS"
+                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_COMPILE $( $MAESTRO_REAL $) $MAESTRO_LIMITS $MAESTRO_ARGS"
                 " -o $TARGET $SOURCES",
                 "ANALYSE",
                 verbose,
@@ -52,7 +52,7 @@ def add(env: Any) -> None:
                 verbose,
             ),
             "MaestroSequential": _builder(
-                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES --name $MAESTRO_NF"
+                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_COMPILE --name $MAESTRO_NF"
                 " $MAESTRO_HEADERS -o ${TARGET.dir} $SOURCES",
                 "GENERATE",
                 verbose,

@@ -18,18 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from SCons.Action import Action
-from SCons.Defaults import processDefines
 from SCons.Errors import UserError
 from SCons.Subst import Literal
 from SCons.Util import Split, flatten, is_List
 
 from maestro_tool import dpdk, fingerprint, nf, own_files, profiles, runtime
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders, summary, variables
+from maestro_tool.scons import builders, compilation, summary, variables
 from maestro_tool.scons.mistakes import told
 
 #: Flags for all C here: the user's and ours.
-_C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall")
+_C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall", "-DCAPACITY_POW2")
 
 
 def add(env: Any) -> None:
@@ -177,6 +176,9 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
             raise UserError(f"the NF {name} has no sources: the list is empty, or Glob found nothing")
         own = own_files.find(files)
         function = nf.NetworkFunction(name, files, own.headers, own.generated)
+    if folders := [Path(d) for d in _include_dirs(env)]:  # some of its headers may be found there only
+        own = own_files.find(function.sources, folders)
+        function = replace(function, headers=own.headers, generated=own.generated)
     if arguments is not None:
         function = replace(function, arguments=tuple(str(a) for a in flatten([Split(arguments)])))
     return function if ports is None else replace(function, ports=variables.port_count("PORTS", str(ports)))
@@ -204,8 +206,8 @@ def once(env: Any, target: str, request: Any, declare: Callable[[], Any]) -> Any
 
 
 def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
-    """Overrides for a builder that reads the sources: it must see the macros and headers that the compiler sees."""
-    includes = [function.root, *(env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])]))]
+    """Overrides for a builder that reads the sources: it must see what the compiler sees."""
+    compiled = _words(env, function)
     return {
         "PORTS": function.ports,
         "MAESTRO_ARGS": builders.literal("--arg", function.arguments),
@@ -213,14 +215,33 @@ def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
             *builders.literal("--limit", [f"{n}={v}" for n, v in function.limits]),
             *builders.literal("--pure", function.pure),
         ],
-        "MAESTRO_INCLUDES": builders.literal("--include", includes),
-        "MAESTRO_DEFINES": builders.literal("--define", processDefines(env.get("CPPDEFINES", []))),
+        "MAESTRO_COMPILE": [*builders.literal("--cc", compiled.compiler), *builders.literal("--flag", compiled.flags)],
+        "MAESTRO_REAL": builders.literal("--headers", _compiler(env)["MAESTRO_DPDK_FOLDERS"]),
     }
 
 
+def _words(env: Any, function: nf.NetworkFunction) -> compilation.Words:
+    """How the NF's units are compiled; found once for a folder."""
+    found: dict[Path, compilation.Words] = _compiler(env)["MAESTRO_WORDS"]
+    if function.root not in found:
+        found[function.root] = compilation.words(_compiler(env), [str(function.root), *_include_dirs(env)])
+    return found[function.root]
+
+
+def _include_dirs(env: Any) -> list[str]:
+    """The user's $CPPPATH."""
+    return [env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])])]
+
+
 def _inputs(env: Any, function: nf.NetworkFunction, phases: tuple[str, ...]) -> list[Any]:
-    """What a phase depends on, besides its sources: headers, and this tool's own code."""
-    return [*_files(env, function.headers), env.Value(f"maestro {' '.join(phases)} {fingerprint.tool(phases)[:16]}")]
+    """What a phase depends on, besides its sources: headers, the compiler, and this tool's own code."""
+    cc = _compiler(env)
+    headers = (*function.headers, *cc["MAESTRO_INCLUDED"])
+    return [
+        *_files(env, headers),
+        *cc["MAESTRO_COMPILER"],
+        env.Value(f"maestro {' '.join(phases)} {fingerprint.tool(phases)[:16]}"),
+    ]
 
 
 def _files_read(artifact: str) -> list[str]:
@@ -251,17 +272,29 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
         return declared[folder]
     main = f"main_{function.name}.c"
     # Not the folder of <nf>.h, which may have the name of a header that the NF includes (nf.h, string.h).
-    cc = cc.Clone(CPPPATH=[f"{folder}/gen", *cc["CPPPATH"]])
+    cc = cc.Clone(CPPPATH=[f"{folder}/gen", *_with_copies(cc, function.root, f"{folder}/gen")])
     units = [n for n in generated if str(n).endswith(".c")]
     # Link-time optimisation loses the names in the assembler by which variables of functions are known.
     whole = {"CCFLAGS": [*cc["CCFLAGS"], "-fno-lto"]} if "-flto" in f"{cc['CCFLAGS']} {cc['CFLAGS']}" else {}
     objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n, **whole) for n in units}
+    cc.Depends(list(objects.values()), _files(cc, cc["MAESTRO_INCLUDED"]))
     library = cc.StaticLibrary(
         f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + cc["MAESTRO_RUNTIME"]
     )
     program = cc.Program(f"{folder}/{function.name}", [objects[main], library])
     declared[folder] = (program, library)
     return program, library
+
+
+def _with_copies(cc: Any, root: Path, gen: str) -> list[Any]:
+    """$CPPPATH, where the copy in ``gen`` of a folder of the NF comes before it, as in the analysis."""
+    result: list[Any] = []
+    for folder in flatten([cc["CPPPATH"]]):
+        below = os.path.relpath(cc.Dir(folder).get_path(), root)
+        if not below.startswith("."):
+            result.append(f"{gen}/{below}")
+        result.append(folder)
+    return result
 
 
 def _compiler(env: Any) -> Any:
@@ -271,10 +304,11 @@ def _compiler(env: Any) -> Any:
         return cc
     _require_tools(env)
     found = _translated(dpdk.find)
-    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={})
+    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={}, MAESTRO_WORDS={})
     if not env["MAESTRO_VERBOSE"]:
         cc.SetDefault(**builders.VERBS)
     # DPDK's headers as -isystem: SCons does not scan them; its version, a macro, stands for them in the signature.
+    cc["MAESTRO_DPDK_FOLDERS"] = list(found.include_dirs)
     cc["MAESTRO_DPDK_INCLUDES"] = [word for folder in found.include_dirs for word in ("-isystem", folder)]
     cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $( $MAESTRO_DPDK_INCLUDES $)"
     cc.Append(
@@ -288,6 +322,12 @@ def _compiler(env: Any) -> Any:
         cc.Object(f"#{cc['MAESTRO_BUILD']}/runtime/{source.stem}.o", _file(cc, source))
         for source in sorted(runtime.SOURCE.glob("*.c"))
     ]
+    folders = _include_dirs(env)
+    compiled = compilation.words(cc, folders)
+    cc["MAESTRO_INCLUDED"] = compilation.headers(compiled.flags, folders)
+    programs = (word if "/" in word else cc.WhereIs(word) for word in compiled.compiler)
+    cc["MAESTRO_COMPILER"] = [cc.File(p if p.startswith("/") else f"#{p}") for p in programs if p]
+    cc.Depends(cc["MAESTRO_RUNTIME"], _files(cc, cc["MAESTRO_INCLUDED"]))
     env["MAESTRO_CC_ENV"] = (env, cc)
     return cc
 
