@@ -18,7 +18,7 @@ import jinja2
 from maestro_tool import own_files
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.diagnostics import UnsupportedError
-from maestro_tool.frontend.ir import Global, Program
+from maestro_tool.frontend.ir import Assumed, Global, Program
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
 from maestro_tool.packet.fields import ALL_FIELDS
@@ -159,7 +159,10 @@ def _nf_files(
     assumptions = _assumptions(program, analysis) if analysis else {}
     addresses = _addresses(program, analysis) if analysis else {}
     burst_file = program.locations[program.functions["nf_process"].loc].file
-    for file in sorted({*saved, *assumptions, *addresses, burst_file}):
+    assumed: dict[str, list[Assumed]] = defaultdict(list)
+    for item in program.assumed:
+        assumed[item.file].append(item)
+    for file in sorted({*saved, *assumptions, *addresses, *assumed, burst_file}):
         relative = os.path.relpath(file, root)
         mirrored[relative] += _render(
             "appendix.c.j2",
@@ -173,6 +176,7 @@ def _nf_files(
             locals=_inside_functions(program, file) if analysis is not None else [],
             storage=f"{PER_WORKER} " if per_worker else "",
             assumptions=assumptions.get(file, []),
+            assumed=assumed[file],
             addresses=addresses.get(file, []),
         )
     files = {f"gen/{f}": text for f, text in mirrored.items()}

@@ -24,9 +24,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from maestro_tool.frontend.assumed import constants, records
 from maestro_tool.frontend.compiler import DEFAULT, DEFAULT_FLAGS, Compilation
-from maestro_tool.frontend.generated import units
-from maestro_tool.frontend.ir import Program
+from maestro_tool.frontend.generated import Units, units
+from maestro_tool.frontend.ir import Assumed, Program
 from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.ordering import check_order
 
@@ -51,9 +52,16 @@ def load_program(
     with the place in the user's file; `ToolError` if there is no C compiler to preprocess with.
     """
     read = units([Path(s) for s in sources], compilation.with_more(include_dirs, defines))
-    program = ProgramBuilder(read.units).build()
+    builder = ProgramBuilder(read.units)
+    program = builder.build()
     check_order(read.units)  # last: it takes for granted that the units are well-formed
-    return replace(program, generated=read.generated, in_place=read.in_place)
+    return replace(program, generated=read.generated, in_place=read.in_place, assumed=_assumed(read, builder))
+
+
+def _assumed(read: Units, builder: ProgramBuilder) -> tuple[Assumed, ...]:
+    sources = [unit.source for unit in read.units]
+    numbers = [Assumed(file, name, value=text) for file, name, text in constants(sources, read.texts.__getitem__)]
+    return (*records(builder.contexts, read.texts.__getitem__), *numbers)
 
 
 def fingerprint(program: Program) -> str:

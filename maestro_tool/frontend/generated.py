@@ -23,12 +23,15 @@ from maestro_tool.own_files import KeyTypes
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The parsed sources.  ``generated``: the files that were written for them: (path that they would have, text);
-    ``in_place``: the user's files that are compiled from where they are, and not from a copy."""
+    """The parsed sources.  ``generated``: the files that were written for them: (path that they would have, text).
+
+    ``in_place``: the user's files that are compiled from where they are, and not from a copy; ``texts`` of all of them.
+    """
 
     units: list[Unit]
     generated: tuple[tuple[str, str], ...]
     in_place: tuple[str, ...]
+    texts: dict[str, str]
 
 
 def units(sources: Sequence[Path], compilation: Compilation) -> Units:
@@ -45,7 +48,8 @@ def units(sources: Sequence[Path], compilation: Compilation) -> Units:
         found = preprocess([*sources, *made], compilation, copies)
         own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
         in_place = tuple(f for f in own if not copies.is_copied(f))
-        return Units([parse(source) for source in found], copies.generated, in_place)
+        texts = {file: copies.texts(file) for file in own}
+        return Units([parse(source) for source in found], copies.generated, in_place, texts)
 
 
 def _generate(copies: Copies, missing: Sequence[KeyTypes], compilation: Compilation) -> list[Path]:

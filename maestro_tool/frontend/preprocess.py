@@ -17,6 +17,7 @@ from pathlib import Path
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
 from maestro_tool.frontend import flags
 from maestro_tool.frontend.columns import Columns
+from maestro_tool.frontend.comparison import compare
 from maestro_tool.frontend.compiler import Compilation, Compiler, find
 from maestro_tool.frontend.conditionals import HEADERS, check_conditionals
 from maestro_tool.frontend.copies import Copies
@@ -26,6 +27,7 @@ from maestro_tool.frontend.copies import Copies
 _STUBS = (f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", "-nostdinc")
 
 _MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"[ \d]*')
+_DIRECTIVE = re.compile(r"#(?:define (\w+) (.*)|(?:define|undef|ident|sccs)\b)")
 _DIAGNOSTIC = re.compile(r"(?P<file>[^\n:]+):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<text>.*)")
 _MISSING = re.compile(r"'?(?P<name>[^':]+)'?(?:: No such file or directory| file not found)")
 
@@ -40,6 +42,7 @@ class Source:
     files: tuple[str, ...]
     numbers: tuple[int, ...]
     columns: Columns
+    macros: tuple[tuple[str, str], ...] = ()  # those of our headers that take no arguments: name, text
 
     def location(self, line: int, column: int) -> SourceLocation:
         """Where a position of ``text`` is in the user's files."""
@@ -70,7 +73,7 @@ def command(compiler: Compiler, compilation: Compilation) -> list[str]:
     So files that the NF brings win over ours of the same name, as they do in the compiler.
     """
     kept = [word for flag, argument in flags.checked(compilation.flags) for word in flags.as_words(flag, argument)]
-    return [*compiler.command, *kept, *_STUBS, "-E", "-fdiagnostics-color=never", "-x", "c"]
+    return [*compiler.command, *kept, *_STUBS, "-E", "-dD", "-fdiagnostics-color=never", "-x", "c"]
 
 
 def preprocess(sources: Sequence[Path], compilation: Compilation, copies: Copies) -> list[Source]:
@@ -79,12 +82,15 @@ def preprocess(sources: Sequence[Path], compilation: Compilation, copies: Copies
     Refuses conditions that the compiled program decides otherwise.
     """
     compiler = find(compilation)
-    words = command(compiler, copies.searched(compilation))
+    searched = copies.searched(compilation)
+    words = command(compiler, searched)
     columns = Columns()
     with ThreadPoolExecutor(max_workers=min(8, len(sources) or 1)) as pool:
         found = list(pool.map(lambda path: _run(words, path, columns, copies), sources))
     own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
-    check_conditionals(own, copies.texts, compiler, words, copies.searched(compilation))
+    check_conditionals(own, copies.texts, compiler, words, searched)
+    if compilation.headers:
+        compare(sources, tuple(own), compiler, words, searched, copies)
     return found
 
 
@@ -131,6 +137,7 @@ def without_markers(output: str, path: Path, columns: Columns) -> Source:
     numbers: list[int] = []
     file, number = str(path), 1
     names: dict[str, str] = {}
+    macros: dict[str, str] = {}
     for index, line in enumerate(lines):
         files.append(file)
         numbers.append(number)
@@ -142,11 +149,13 @@ def without_markers(output: str, path: Path, columns: Columns) -> Source:
             number = int(match[1])
             file = names.get(match[2]) or names.setdefault(match[2], _file_name(match[2]))
             lines[index] = ""
-        elif line.startswith(("#ident", "#sccs")):
+        elif (directive := _DIRECTIVE.match(line)) is not None:
             lines[index] = ""
+            if directive[1] is not None and not is_own(file) and not file.startswith("<"):
+                macros[directive[1]] = directive[2]
         elif not re.match(r"#\s*pragma\b", line):
             raise InputError("this line marker is malformed", SourceLocation(file, number - 1), source_line=line)
-    return Source(path, "\n".join(lines), tuple(files), tuple(numbers), columns)
+    return Source(path, "\n".join(lines), tuple(files), tuple(numbers), columns, tuple(macros.items()))
 
 
 def _file_name(quoted: str) -> str:

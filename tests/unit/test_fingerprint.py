@@ -11,8 +11,8 @@ import pytest
 from maestro_tool import fingerprint
 from maestro_tool.fingerprint import PACKAGE
 
-#: Imported, but no answer depends on them: texts of errors, where headers of DPDK are, what users call.
-HARMLESS = {"__init__.py", "diagnostics.py", "dpdk.py", "located_yaml.py", "traffic/capture.py"}
+#: Imported, but no answer depends on them: texts of errors, where headers of DPDK and of the runtime are, what users call.
+HARMLESS = {"__init__.py", "diagnostics.py", "dpdk.py", "located_yaml.py", "runtime/__init__.py", "traffic/capture.py"}
 
 
 def sources(phases: Iterable[str]) -> set[Path]:
