@@ -15,10 +15,11 @@ from typing import Any
 
 import jinja2
 
-from maestro_tool import own_files
+from maestro_tool import made_of, own_files
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Assumed, Global, Program
+from maestro_tool.made_of import MadeOf
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
 from maestro_tool.packet.fields import ALL_FIELDS
@@ -40,6 +41,7 @@ def generate(
     name: str,
     strategy: str,
     weights: tuple[int, ...] = (),
+    origin: Origin | None = None,
 ) -> dict[str, str]:
     """File name (relative to the build folder of this NF and NIC) -> text; ``weights``: packets measured per index.
 
@@ -85,7 +87,7 @@ def generate(
         checks=_check_functions(program, analysis),
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
-    return files
+    return files if origin is None else _with_origin(files, origin, name, label(profiles), strategy)
 
 
 def check_own_variables(program: Program) -> None:
@@ -102,7 +104,7 @@ def _can_own_variables(program: Program) -> bool:
     return True
 
 
-def generate_sequential(program: Program, name: str, ports: int) -> dict[str, str]:
+def generate_sequential(program: Program, name: str, ports: int, origin: Origin | None = None) -> dict[str, str]:
     """The NF as it is, for one core: no per-worker variables, no plan, no checks."""
     files = _nf_files(program, name, None, per_worker=False, shared=None)
     files[f"gen/{name}_parallel.c"] = _render(
@@ -133,7 +135,30 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         groups=(),
         software_rss="false",
     )
-    return files
+    return files if origin is None else _with_origin(files, origin, name, "none", "sequential")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a program is made of: the NF, and the text of its plan.json, if it has one."""
+
+    made_of: MadeOf
+    plan: str | None
+
+
+def _with_origin(files: dict[str, str], origin: Origin, name: str, nic: str, strategy: str) -> dict[str, str]:
+    """With a symbol that objects of other builds do not have, and the note that says what this one is made of."""
+    tables = f"gen/{name}_parallel.c"
+    symbol = made_of.symbol(origin.made_of, files[tables])
+    content = made_of.note(origin.made_of, name, nic, strategy, origin.plan).encode("ascii")
+    rows = [", ".join(map(str, content[i : i + 24])) for i in range(0, len(content), 24)]
+    values = {"symbol": symbol, "rows": rows, "size": len(content)}
+    return {
+        file: text + _render("origin.c.j2", own=file == tables, **values, section=made_of.SECTION, owner=made_of.OWNER)
+        if file.endswith(".c")
+        else text
+        for file, text in files.items()
+    }
 
 
 def _entry_points(program: Program) -> list[tuple[str, str]]:

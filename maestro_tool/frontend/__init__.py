@@ -25,13 +25,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from maestro_tool.frontend.assumed import constants, records
-from maestro_tool.frontend.compiler import DEFAULT, DEFAULT_FLAGS, Compilation
+from maestro_tool.frontend.compiler import DEFAULT, DEFAULT_FLAGS, Compilation, find
+from maestro_tool.frontend.flags import meaningful
 from maestro_tool.frontend.generated import Units, units
 from maestro_tool.frontend.ir import Assumed, Program
 from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.ordering import check_order
+from maestro_tool.made_of import MadeOf
 
-__all__ = ["Compilation", "compilation", "fingerprint", "load_program"]
+__all__ = ["Compilation", "compilation", "fingerprint", "load_program", "made_of"]
 
 
 def compilation(compiler: Sequence[str], flags: Sequence[str], headers: Sequence[str] = ()) -> Compilation:
@@ -62,6 +64,12 @@ def _assumed(read: Units, builder: ProgramBuilder) -> tuple[Assumed, ...]:
     sources = [unit.source for unit in read.units]
     numbers = [Assumed(file, name, value=text) for file, name, text in constants(sources, read.texts.__getitem__)]
     return (*records(builder.contexts, read.texts.__getitem__), *numbers)
+
+
+def made_of(program: Program, compilation: Compilation) -> MadeOf:
+    """What a build of ``program`` is made of."""
+    compiler = find(compilation)
+    return MadeOf(fingerprint(program), compiler.version, compiler.target, meaningful(compilation.flags))
 
 
 def fingerprint(program: Program) -> str:

@@ -188,6 +188,10 @@ ROWS: tuple[Row, ...] = (
     _row("refused", "-specs=x", _ELSEWHERE, "--?specs=.+|-wrapper|-B.*|--config.*"),
 )  # fmt: skip
 
+#: Rows of flags that leave no trace in the program but where headers are, which are part of what it means.
+_NO_TRACE = frozenset({
+    "-Iinclude", "-isysteminclude", "-includex.h", "-Wall", "-ffile-prefix-map=/src=.", "--sysroot=/sdk",
+})  # fmt: skip
 #: Flags that name a folder where headers are looked for.
 FOLDERS = ("-I", "-iquote", "-isystem", "-idirafter")
 #: Flags whose argument may be a word of its own.
@@ -245,3 +249,9 @@ def checked(flags: Sequence[str]) -> tuple[tuple[str, str], ...]:
         if row.treatment == "kept":
             kept.append((flag, argument))
     return tuple(kept)
+
+
+def meaningful(flags: Sequence[str]) -> tuple[str, ...]:
+    """The flags that may leave a trace in the program besides what the preprocessor makes of it, in order."""
+    kept = [(f, row_of(*f)) for f in checked(flags)]
+    return tuple(f"{flag}{argument}" for (flag, argument), row in kept if row and row.example not in _NO_TRACE)
