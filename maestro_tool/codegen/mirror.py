@@ -59,6 +59,7 @@ def mirror_files(
         for place in g.declarations or (program.locations[g.loc],):
             edits[place.file].append(_Edit(g.c_name, place, symbol(program, g) if g.scope == "static_local" else None))
     result: dict[str, str] = {}
+    before = _checked(program) + "".join(f"#define {m} {v}\n" for m, v in defines.items())
     generated = dict(program.generated)
     for file in program.files:
         name = os.path.relpath(file, root)
@@ -76,10 +77,21 @@ def mirror_files(
         text = generated.get(file)
         if text is None:
             text = _text(file)
-        macros = "".join(f"#define {m} {v}\n" for m, v in defines.items()) if name.endswith(".c") else ""
+        macros = before if name.endswith(".c") else ""
         edited = _edited(text, edits.get(file, []), per_worker=per_worker)
         result[name] = f"{macros}{line_directive(file)}{edited}"
     return result
+
+
+def _checked(program: Program) -> str:
+    """Lines that end the compile where a macro that conditions test is not what it was for the analysis."""
+    lines: list[str] = []
+    for name, value in program.first_macros:
+        test = f"!defined {name}" if value == "" else f"defined {name}"
+        if value:
+            test = f"!defined {name} || {name} != {value}"
+        lines += [f"#if {test}", f'#error "{name} is not what it was when the program was analysed"', "#endif"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _text(file: str) -> str:

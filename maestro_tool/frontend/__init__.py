@@ -57,7 +57,13 @@ def load_program(
     builder = ProgramBuilder(read.units)
     program = builder.build()
     check_order(read.units)  # last: it takes for granted that the units are well-formed
-    return replace(program, generated=read.generated, in_place=read.in_place, assumed=_assumed(read, builder))
+    return replace(
+        program,
+        generated=read.generated,
+        in_place=read.in_place,
+        assumed=_assumed(read, builder),
+        first_macros=read.first_macros,
+    )
 
 
 def _assumed(read: Units, builder: ProgramBuilder) -> tuple[Assumed, ...]:

@@ -31,6 +31,7 @@ _DEFINED = re.compile(r"#define (\w+)")
 # NFs of this family test these; neither world has them unless the user says -D, which sets them in both.
 _NEITHER = frozenset({"KLEE_VERIFICATION", "NFOS", "_NO_VERIFAST_", "ENABLE_LOG", "NDEBUG", "DEBUG", "__cplusplus"})
 _WHERE = re.compile(r"\b__(?:BASE_FILE|DATE|TIME|TIMESTAMP|COUNTER|INCLUDE_LEVEL)__\b")
+_NUMBER = re.compile(r"\d\w*")
 _HINT = "write the code without the condition, or test a macro of your own that you define with -D"
 
 
@@ -40,16 +41,19 @@ def check_conditionals(
     compiler: Compiler,
     command: Sequence[str],
     compilation: Compilation,
-) -> None:
+) -> tuple[tuple[str, str | None], ...]:
     """``command``: the analysis' preprocessor with its options.  ``files``: the user's sources and headers.
 
-    Raises `UnsupportedError` at a condition that may differ, or that cannot be compared as there is no DPDK.
+    Returns what a unit must find before its first line, of the macros that conditions test: (name, its value if that
+    is a whole number and "" for any other; None: it is not defined).  Raises `UnsupportedError` at a condition that may
+    differ, or that cannot be compared as there is no DPDK.
     """
     texts = {f: text_of(f) for f in files}
     own = {name for text in texts.values() for name in _DEFINE.findall(text)}
-    given = {a.split("=", 1)[0].split("(", 1)[0] for f, a in flags.words(compilation.flags) if f in ("-D", "-U")}
-    same = given | _NEITHER | compiler.macros
+    given = _given(compilation)
+    same = given.keys() | _NEITHER | compiler.macros
     open_names: dict[str, SourceLocation] = {}
+    first: dict[str, str | None] = {}
     for file, text in texts.items():
         _check_names(file, text)
         for name, location in _tested(file, text):
@@ -57,11 +61,14 @@ def check_conditionals(
                 raise UnsupportedError(f"a condition on '{name}' is not supported", location, hint=_HINT)
             if name.startswith("MAESTRO_") and name not in given:
                 raise UnsupportedError(f"'{name}' is a name of generated programs", location, hint=_HINT)
-            if name in same or (name in own and _GUARD.fullmatch(name)):
+            if name in same:
+                first[name] = given.get(name, "" if name in compiler.macros else None)
+                continue
+            if name in own and _GUARD.fullmatch(name):
                 continue
             open_names.setdefault(name, location)
     if not open_names:
-        return
+        return tuple(sorted(first.items()))
     known = _macros(command)
     real = _macros([*compiler.command, *_words(compilation), *_real_folders(compilation, open_names), "-E", "-x", "c"])
     for name, location in open_names.items():
@@ -70,6 +77,24 @@ def check_conditionals(
             raise UnsupportedError(
                 f"a condition on '{name}' differs in the compiled program: {where}", location, hint=_HINT
             )
+    # Headers of -include come before the first line; they may define what the user's files do.
+    included = [a for f, a in flags.words(compilation.flags) if f in ("-include", "-imacros") and a != "rte_config.h"]
+    before = own if included else set()
+    first |= dict.fromkeys(open_names.keys() - known - before)
+    return tuple(sorted(first.items()))
+
+
+def _given(compilation: Compilation) -> dict[str, str | None]:
+    """Macros of -D and -U: the value if it is a whole number, "" for any other; None of -U."""
+    found: dict[str, str | None] = {}
+    for flag, argument in flags.words(compilation.flags):
+        name, equals, value = argument.partition("=")
+        if flag == "-D":
+            value = value if equals else "1"
+            found[name.split("(", 1)[0]] = value if _NUMBER.fullmatch(value) else ""
+        elif flag == "-U":
+            found[name] = None
+    return found
 
 
 def _words(compilation: Compilation) -> list[str]:

@@ -25,13 +25,15 @@ from maestro_tool.own_files import KeyTypes
 class Units:
     """The parsed sources.  ``generated``: the files that were written for them: (path that they would have, text).
 
-    ``in_place``: the user's files that are compiled from where they are, and not from a copy; ``texts`` of all of them.
+    ``in_place``: the user's files that are compiled from where they are, and not from a copy; ``texts`` of all of them;
+    ``first_macros``: what conditions test must be defined so before a unit's first line.
     """
 
     units: list[Unit]
     generated: tuple[tuple[str, str], ...]
     in_place: tuple[str, ...]
     texts: dict[str, str]
+    first_macros: tuple[tuple[str, str | None], ...]
 
 
 def units(sources: Sequence[Path], compilation: Compilation) -> Units:
@@ -45,11 +47,11 @@ def units(sources: Sequence[Path], compilation: Compilation) -> Units:
         made = _generate(copies, own_files.find(sources, include_dirs).key_types, compilation)
         if made:
             compilation = compilation.with_more([copies.base], [])
-        found = preprocess([*sources, *made], compilation, copies)
+        found, first = preprocess([*sources, *made], compilation, copies)
         own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
         in_place = tuple(f for f in own if not copies.is_copied(f))
         texts = {file: copies.texts(file) for file in own}
-        return Units([parse(source) for source in found], copies.generated, in_place, texts)
+        return Units([parse(source) for source in found], copies.generated, in_place, texts, first)
 
 
 def _generate(copies: Copies, missing: Sequence[KeyTypes], compilation: Compilation) -> list[Path]:
@@ -68,7 +70,7 @@ def _generate(copies: Copies, missing: Sequence[KeyTypes], compilation: Compilat
 def _structs_of(copies: Copies, key_types: KeyTypes, compilation: Compilation) -> Program:
     unit = copies.scratch("structs.c", f'#include "{_name(copies, key_types)}"\n')
     try:
-        return ProgramBuilder([parse(source) for source in preprocess([unit], compilation, copies)]).build()
+        return ProgramBuilder([parse(source) for source in preprocess([unit], compilation, copies)[0]]).build()
     except MaestroError as error:
         functions = ", ".join(key_types.functions)
         error.hint = (

@@ -455,4 +455,7 @@ class Program:
     files: tuple[str, ...]  # the user's files that were read (sources and own headers)
     generated: tuple[tuple[str, str], ...] = ()  # of `files`, those that do not exist: their text
     assumed: tuple[Assumed, ...] = ()
+    # Macros that conditions test, as they must be before a unit's first line: a whole number, "" for any other text,
+    # None where it must not be defined.
+    first_macros: tuple[tuple[str, str | None], ...] = ()
     in_place: tuple[str, ...] = ()  # of `files`, those that are compiled from where they are, not from a copy

@@ -76,10 +76,12 @@ def command(compiler: Compiler, compilation: Compilation) -> list[str]:
     return [*compiler.command, *kept, *_STUBS, "-E", "-dD", "-fdiagnostics-color=never", "-x", "c"]
 
 
-def preprocess(sources: Sequence[Path], compilation: Compilation, copies: Copies) -> list[Source]:
+def preprocess(
+    sources: Sequence[Path], compilation: Compilation, copies: Copies
+) -> tuple[list[Source], tuple[tuple[str, str | None], ...]]:
     """Run the preprocessor over each source; raises what is wrong with the first wrong one.
 
-    Refuses conditions that the compiled program decides otherwise.
+    Refuses conditions that the compiled program decides otherwise.  The second result: see `check_conditionals`.
     """
     compiler = find(compilation)
     searched = copies.searched(compilation)
@@ -88,10 +90,10 @@ def preprocess(sources: Sequence[Path], compilation: Compilation, copies: Copies
     with ThreadPoolExecutor(max_workers=min(8, len(sources) or 1)) as pool:
         found = list(pool.map(lambda path: _run(words, path, columns, copies), sources))
     own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
-    check_conditionals(own, copies.texts, compiler, words, searched)
+    first = check_conditionals(own, copies.texts, compiler, words, searched)
     if compilation.headers:
         compare(sources, tuple(own), compiler, words, searched, copies)
-    return found
+    return found, first
 
 
 def _run(words: Sequence[str], path: Path, columns: Columns, copies: Copies) -> Source:

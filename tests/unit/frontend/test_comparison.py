@@ -180,6 +180,56 @@ def test_generated_c_asserts_what_was_assumed(tmp_path: Path, monkeypatch: pytes
     assert "the number differs from the analysis" in compiled()
 
 
+CONDITIONS = """\
+#include "nf.h"
+#ifdef A
+#endif
+#if B > 1
+#endif
+#ifndef C
+#define C 3
+#endif
+#ifdef __AVX2__
+#endif
+#ifdef NDEBUG
+#endif
+#ifndef GUARD_H
+#define GUARD_H
+#endif
+struct nf_config { int unused; };
+struct nf_config config;
+bool nf_init(void) { return true; }
+int nf_process(uint16_t device, uint8_t *buffer, uint16_t packet_length, vigor_time_t now) { return device; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "wrong"),
+    [
+        ((), ["-DA", "-DB=1", "-DC=4", "-mavx2", "-DNDEBUG", "-funsigned-char", "-fpack-struct", "-ffast-math"]),
+        (("-DA", "-DB=7", "-DC=0x10"), ["-UA", "-DB=6", "-UB", "-DC=15", "-UC"]),
+        (("-DB=some(1)", "-mavx2"), ["-DA", "-UB", "-mno-avx2"]),
+    ],
+)
+def test_generated_c_wants_the_flags_of_the_analysis(
+    flags: tuple[str, ...], wrong: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who compiles gen/ by themselves cannot compile another program."""
+    monkeypatch.chdir(tmp_path)
+    text = CONDITIONS if "-DB=some(1)" not in flags else CONDITIONS.replace("#if B > 1", "#ifdef B")
+    Path("a.c").write_text(text, encoding="utf-8")
+    Path("gen.c").write_text(
+        generate_sequential(Request((Path("a.c"),), flags=flags), "a", Stopwatch())["gen/a.c"], encoding="utf-8"
+    )
+    found = dpdk.find()
+    command = ["gcc", "-fsyntax-only", "-std=gnu11", "-O3", "-w", *dpdk.RENAMES, *found.cflags, *flags]
+    command += [f"-I{d}" for d in (runtime.INCLUDE, runtime.INCLUDE / "lib", *found.include_dirs)] + ["gen.c"]
+    assert subprocess.run(command, check=False).returncode == 0
+    for flag in wrong:
+        done = subprocess.run([*command, flag], capture_output=True, text=True, check=False)
+        assert done.returncode != 0 and ("analysed" in done.stderr or "analysis" in done.stderr), flag
+
+
 def test_numbers_of_the_users_own_are_not_asserted(tmp_path: Path) -> None:
     (tmp_path / "a.c").write_text("#include <stdint.h>\n#define OWN 3\nint x[OWN] = { UINT8_MAX };\n", encoding="utf-8")
     program = load_program([tmp_path / "a.c"])
