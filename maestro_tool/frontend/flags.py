@@ -240,7 +240,7 @@ def checked(flags: Sequence[str]) -> tuple[tuple[str, str], ...]:
         if row is None:
             raise UnsupportedError(
                 f"the compiler's flag '{text}' is not known: it may change what the program means",
-                hint="leave it out for NFs; docs/build.md lists the flags that are known",
+                hint="leave it out for NFs; docs/flags.md lists the flags that are known",
             )
         if row.treatment == "refused":
             raise UnsupportedError(
