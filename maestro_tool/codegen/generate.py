@@ -87,7 +87,7 @@ def generate(
         checks=_check_functions(program, analysis),
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
-    return files if origin is None else _with_origin(files, origin, name, label(profiles), strategy)
+    return files if origin is None else _with_origin(files, program, origin, name, label(profiles), strategy)
 
 
 def check_own_variables(program: Program) -> None:
@@ -135,7 +135,7 @@ def generate_sequential(program: Program, name: str, ports: int, origin: Origin 
         groups=(),
         software_rss="false",
     )
-    return files if origin is None else _with_origin(files, origin, name, "none", "sequential")
+    return files if origin is None else _with_origin(files, program, origin, name, "none", "sequential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,20 @@ class Origin:
     plan: str | None
 
 
-def _with_origin(files: dict[str, str], origin: Origin, name: str, nic: str, strategy: str) -> dict[str, str]:
+def _with_origin(
+    files: dict[str, str], program: Program, origin: Origin, name: str, nic: str, strategy: str
+) -> dict[str, str]:
     """With a symbol that objects of other builds do not have, and the note that says what this one is made of."""
     tables = f"gen/{name}_parallel.c"
     symbol = made_of.symbol(origin.made_of, files[tables])
     content = made_of.note(origin.made_of, name, nic, strategy, origin.plan).encode("ascii")
     rows = [", ".join(map(str, content[i : i + 24])) for i in range(0, len(content), 24)]
     values = {"symbol": symbol, "rows": rows, "size": len(content)}
+    root = source_root(program)
+    units = {tables, f"gen/main_{name}.c", *(f"gen/{os.path.relpath(unit, root)}" for unit in program.units)}
     return {
         file: text + _render("origin.c.j2", own=file == tables, **values, section=made_of.SECTION, owner=made_of.OWNER)
-        if file.endswith(".c")
+        if file in units
         else text
         for file, text in files.items()
     }

@@ -59,7 +59,7 @@ def mirror_files(
         for place in g.declarations or (program.locations[g.loc],):
             edits[place.file].append(_Edit(g.c_name, place, symbol(program, g) if g.scope == "static_local" else None))
     result: dict[str, str] = {}
-    before = _checked(program) + "".join(f"#define {m} {v}\n" for m, v in defines.items())
+    checked, defined = _checked(program), "".join(f"#define {m} {v}\n" for m, v in defines.items())
     generated = dict(program.generated)
     for file in program.files:
         name = os.path.relpath(file, root)
@@ -77,7 +77,9 @@ def mirror_files(
         text = generated.get(file)
         if text is None:
             text = _text(file)
-        macros = before if name.endswith(".c") else ""
+        macros = defined if name.endswith(".c") else ""
+        if file in program.units:
+            macros = f"{checked}{macros}"
         edited = _edited(text, edits.get(file, []), per_worker=per_worker)
         result[name] = f"{macros}{line_directive(file)}{edited}"
     return result

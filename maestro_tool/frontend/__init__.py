@@ -20,6 +20,7 @@ show         the program as text
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,7 @@ def load_program(
         program,
         generated=read.generated,
         in_place=read.in_place,
+        units=tuple(os.path.normpath(unit.source.path) for unit in read.units),
         assumed=_assumed(read, builder),
         first_macros=read.first_macros,
     )

@@ -8,6 +8,7 @@ structs and unions that a unit can name, sizes and offsets.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 
@@ -40,7 +41,7 @@ def constants(sources: Sequence[Source], text_of: Callable[[str], str]) -> Itera
             text = _expanded(name, macros, _DEEPEST)
             if text is not None and (name, text) not in seen:
                 seen.add((name, text))
-                yield str(source.path), name, text
+                yield os.path.normpath(source.path), name, text
 
 
 def _expanded(name: str, macros: dict[str, str], deepest: int) -> str | None:
@@ -82,7 +83,12 @@ def records(contexts: Sequence[Context], text_of: Callable[[str], str]) -> list[
                 continue
             seen.add((spelled, layout))
             result.append(
-                Assumed(str(ctx.unit.source.path), spelled, layout.size, tuple((f.name, f.offset) for f in used))
+                Assumed(
+                    os.path.normpath(ctx.unit.source.path),
+                    spelled,
+                    layout.size,
+                    tuple((f.name, f.offset) for f in used),
+                )
             )
     return result
 

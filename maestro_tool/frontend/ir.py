@@ -454,6 +454,7 @@ class Program:
     locations: tuple[SourceLocation, ...]
     files: tuple[str, ...]  # the user's files that were read (sources and own headers)
     generated: tuple[tuple[str, str], ...] = ()  # of `files`, those that do not exist: their text
+    units: tuple[str, ...] = ()  # of `files`, those that are compiled by themselves
     assumed: tuple[Assumed, ...] = ()
     # Macros that conditions test, as they must be before a unit's first line: a whole number, "" for any other text,
     # None where it must not be defined.

@@ -234,3 +234,13 @@ def test_numbers_of_the_users_own_are_not_asserted(tmp_path: Path) -> None:
     (tmp_path / "a.c").write_text("#include <stdint.h>\n#define OWN 3\nint x[OWN] = { UINT8_MAX };\n", encoding="utf-8")
     program = load_program([tmp_path / "a.c"])
     assert [replace(a, file="") for a in program.assumed] == [Assumed("", "UINT8_MAX", value="255")]
+
+
+def test_a_source_that_another_includes_is_no_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Macros are not what they were before the first line, and what is asserted once is asserted."""
+    monkeypatch.chdir(tmp_path)
+    Path("b.c").write_text("#ifdef X\nint counter;\n#endif\n", encoding="utf-8")
+    Path("a.c").write_text(NF.replace("struct own", '#define X\n#include "b.c"\nstruct own', 1), encoding="utf-8")
+    files = generate_sequential(Request((Path("a.c"),)), "a", Stopwatch())
+    assert files["gen/b.c"] == '#line 1 "b.c"\n#ifdef X\nint counter;\n#endif\n'
+    assert "#if defined X\n" in files["gen/a.c"] and "maestro_made_of" in files["gen/a.c"]
