@@ -14,4 +14,4 @@ Beside them: ``expr`` (symbolic expressions), ``packet`` (header fields, packet 
 ``explain`` (what was found, in words and graphs), ``cli`` (commands).  Arrows go one way; only ``scons`` imports SCons.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

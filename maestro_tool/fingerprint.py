@@ -17,11 +17,11 @@ PACKAGE = Path(__file__).parent
 
 #: What an analysis depends on, besides the program: folders and files of this package.
 ANALYSIS_PHASES = (
-    "frontend", "symex", "sharding", "operations", "solver", "expr", "packet", "forms.py", "own_files.py",
+    "frontend", "symex", "sharding", "operations", "solver", "expr", "packet", "forms.py", "meaning.py", "own_files.py",
     "canonical.py", "made_of.py",
 )  # fmt: skip
 #: What an RSS solution depends on, besides constraints and profile.
-RSS_PHASES = ("rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "canonical.py")
+RSS_PHASES = ("rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "meaning.py", "canonical.py")
 #: What turns them into plan.json, certificate.json and C.
 GENERATION_PHASES = (
     "sharding", "operations", "rss", "nic", "codegen", "certificate", "strategies.py", "pipeline.py", "plan_json.py",

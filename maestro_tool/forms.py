@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.text import Pool, read_pool
+from maestro_tool.meaning import Means
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -131,8 +132,10 @@ class _Table:
         return core.with_info_plain_validator_function(lambda nodes, info: info.context.extend(read_pool(nodes)))
 
 
-#: A number of things, a place in a list, a place in the source, an object's number.
+#: A number of things, a place in a list, an object's number.
 Natural = Annotated[int, _AtLeast(0)]
+#: The number of a place in the source: an index of `Program.locations`.
+Location = Annotated[int, _AtLeast(0), Means("location")]
 Boolean = Annotated[Expr, _Wide(0)]
 Byte = Annotated[Expr, _Wide(8)]
 Word = Annotated[Expr, _Wide(16)]

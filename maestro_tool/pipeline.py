@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from maestro_tool import canonical, fingerprint, forms, own_files
 from maestro_tool.cache import Cache
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
 from maestro_tool.forms import Natural
 from maestro_tool.made_of import MadeOf
+from maestro_tool.meaning import Means
 
 if TYPE_CHECKING:
     from maestro_tool.explain import Explanation
@@ -51,15 +52,15 @@ class Request:
     """
 
     sources: tuple[Path, ...]
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[Annotated[str, Means("argument")], ...] = ()
     ports: Natural = 2
     include_dirs: tuple[Path, ...] = ()
-    defines: tuple[str, ...] = ()
-    limits: tuple[tuple[str, Natural], ...] = ()
-    pure: tuple[str, ...] = ()
-    compiler: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
+    defines: tuple[Annotated[str, Means("define")], ...] = ()
+    limits: tuple[tuple[Annotated[str, Means("limit")], Natural], ...] = ()
+    pure: tuple[Annotated[str, Means("function")], ...] = ()
+    compiler: tuple[Annotated[str, Means("word of a command")], ...] = ()
+    flags: tuple[Annotated[str, Means("word of a command")], ...] = ()
+    headers: tuple[Annotated[str, Means("word of a command")], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,7 @@ def generate_sequential(request: Request, name: str, watch: Stopwatch) -> dict[s
     """C sources -> the files of the same NF as a program for one core, for comparison."""
     from maestro_tool import codegen
 
+    _check_text(request)
     program, made_of = _load(request, watch)
     with watch.phase("codegen"):
         return codegen.generate_sequential(program, name, request.ports, codegen.Origin(made_of, None))
@@ -289,12 +291,14 @@ def solve(
         if stored is not None:
             try:
                 solution = forms.read(RssSolution, stored)
-                if not check(problem, solution):
+                # Others than satisfiable ones are not stored: nothing could be checked of them.
+                wrong = check(problem, solution) if solution.satisfiable else ["it says that there is no solution"]
+                if not wrong:
                     mark.reused = True
                     return solution
+                cache.reject(key, wrong[0])
             except _MALFORMED:
-                pass
-            cache.reject(key)
+                cache.reject(key, "damaged")
         solution = solve_problem(problem)
         if wrong := check(problem, solution):
             raise AssertionError(f"the solver's own solution is wrong: {wrong[0]}")
@@ -338,6 +342,7 @@ def measure(solution: RssSolution, traffic: Path, watch: Stopwatch) -> Measured:
 
 def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
     """The program that was analysed: for line numbers; `InputError` if its sources are not what they were."""
+    from maestro_tool.symex import belongs
     from maestro_tool.symex.files import changed
 
     program, made_of = (analysed.loaded, analysed.made_of) if analysed.loaded else _load(analysed.request, watch)
@@ -345,6 +350,13 @@ def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
         raise InputError("the compiler changed after the NF was analysed", hint="analyse it again: maestro analyse")
     if made_of != analysed.made_of:
         raise InputError("the sources changed after they were analysed", hint="analyse them again: maestro analyse")
+    if analysed.loaded is None:  # it was read: build/ may have been edited
+        try:
+            belongs.check(analysed.analysis, program, analysed.request.arguments, analysed.request.ports)
+        except belongs.NotOfThisProgramError as error:
+            raise InputError(
+                f"this analysis is not of this program: {error}", hint="make it again: maestro analyse"
+            ) from error
     if (file := changed(analysed.analysis.files)) is not None:
         message = f"the file '{file.name}' changed after the NF was analysed"
         raise InputError(message, program.locations[file.loc], hint="analyse it again: maestro analyse")
@@ -352,7 +364,10 @@ def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
 
 
 def _check_text(request: Request) -> None:
-    """`InputError` where a word is not UTF-8, as JSON is."""
+    """`InputError` where a word is not UTF-8, as JSON is, or the name of a file is something else to a compiler."""
+    for name in map(str, (*request.sources, *request.include_dirs)):
+        if name.startswith("-") or any(ord(c) < 32 for c in name):
+            raise InputError(f"{name!r} cannot name a file or folder of an NF", hint="rename it, or begin with ./")
     named = (*request.sources, *request.arguments, *request.include_dirs, *request.defines, *request.pure)
     named += (*request.compiler, *request.flags, *request.headers)
     for word in map(str, named):
@@ -379,6 +394,7 @@ def _call_paths(
     progress: Callable[[int, int], None] | None,
 ) -> Analysis:
     from maestro_tool import sharding, symex
+    from maestro_tool.symex import belongs
     from maestro_tool.symex.files import changed
 
     with watch.phase("symex") as mark:
@@ -388,13 +404,20 @@ def _call_paths(
         stored = cache.get(key)
         if stored is not None:
             try:
-                analysis = forms.read(symex.Analysis, stored)
+                question, analysis = forms.read(tuple[str, symex.Analysis], stored)
+                if question != key:
+                    raise belongs.NotOfThisProgramError("it answers another question")
+                belongs.check(analysis, program, request.arguments, request.ports)
                 if changed(analysis.files) is None:
                     mark.reused = True
                     return analysis
-            except ValueError:
-                cache.reject(key)
+            except belongs.NotOfThisProgramError as error:
+                cache.reject(key, str(error))
+            except (ValueError, RecursionError):
+                cache.reject(key, "damaged")
+            except MaestroError:
+                pass  # a file of set-up cannot be read any more: the analysis says so
         what = (program, request.arguments, request.ports, limits, request.pure, progress)
         analysis = sharding.confirmed(symex.conjecture(*what)) or symex.analyse(*what)
-        cache.put(key, forms.write(analysis))
+        cache.put(key, forms.write((key, analysis)))
         return analysis

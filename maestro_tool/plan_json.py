@@ -5,6 +5,7 @@ The only place where numbered locations become file:line:col.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,10 @@ def document(
     def places(locs: tuple[int, ...]) -> list[str]:
         return list(dict.fromkeys(str(program.locations[loc]) for loc in locs))
 
+    accesses: dict[int, Counter[tuple[str, int]]] = defaultdict(Counter)
+    for e in (e for path in analysis.paths for e in path.events):
+        for obj in e.objects:
+            accesses[obj][e.op.name, e.loc] += 1
     decisions = [(d, words.decision(analysis, plan, d)) for d in plan.decisions]
     obstacles = [(o, words.obstacle(analysis, o)) for o in plan.obstacles]
     return {
@@ -90,6 +95,10 @@ def document(
                 "fields": list(said.fields),
                 "remedy": said.remedy,
                 "locations": places(d.locs),
+                "accesses": [
+                    {"operation": op, "location": str(program.locations[loc]), "times": times}
+                    for (op, loc), times in accesses[d.object].items()
+                ],
             }
             for d, said in decisions
         ],

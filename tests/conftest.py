@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("maestro")
     group.addoption("--quick", action="store_true", help="units that are brief, and tests that are marked quick")
     group.addoption("--long", action="store_true", help="the tests that are marked long, and only them")
+    group.addoption("--releases", action="store_true", help="the tests that are marked releases, and only them")
     group.addoption("--durations-store", action="store_true", help=f"write tests/{durations.FILE.name}")
 
 
@@ -41,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def is_asked(item: pytest.Item, known: durations.Durations) -> bool:
     """Whether the options want the test."""
-    if (item.get_closest_marker("long") is not None) != item.config.getoption("long"):
+    if any((item.get_closest_marker(kind) is not None) != item.config.getoption(kind) for kind in ("long", "releases")):
         return False
     if not item.config.getoption("quick") or item.get_closest_marker("quick"):
         return True

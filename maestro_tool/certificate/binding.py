@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -84,12 +85,18 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
         [[*(o[m] for m in members), o["written"]] for o in plan["objects"]],
         [[*(o[m] for m in members), n in written] for n, o in enumerate(c.objects)],
     )
+    accesses = [
+        Counter((e["op"], e["location"]) for _, _, e in c.events() if n in e["objects"]) for n in range(len(c.objects))
+    ]
+    for n, o in enumerate(plan["objects"]):
+        theirs = {(a["operation"], a["location"]): a["times"] for a in o["accesses"]}
+        yield f"plan.json: accesses to {o['name']}", theirs, accesses[n]
     touching: list[list[int]] = [[] for _ in c.objects]
     for number, e in enumerate(c.document["events"]):
         for obj in e["objects"]:
             touching[obj].append(number)
     yield "certificate.json: accesses", c.document["accesses"], touching
-    used = sorted({e for p in c.document["paths"] for e in p["events"]})
+    used = sorted({e for p in (*c.document["paths"], *c.document["left_out"]) for e in p["events"]})
     yield "certificate.json: events", used, list(range(len(c.document["events"])))
     for n, (theirs, mine) in enumerate(zip(plan["ports"], c.ports, strict=True)):
         what = f"plan.json: port {n}: "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from maestro_tool.certificate import shapes
 from maestro_tool.smtlib.terms import Pool
 
 SCHEMA: Final = "maestro-certificate/1"
@@ -30,7 +30,6 @@ OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
 #: An operation on a path: ``op``, ``objects``, ``location``, ``conditions`` (how many hold before it); and operands.
 Event = dict[str, Any]
 _OPERANDS: Final = ("key", "raw", "index", "value", "operands", "stored", "key_home")
-_PRODUCED: Final = re.compile(r"([a-z_]+)\.(\d+)\.(\w+)")
 
 
 def touches(event: Event) -> tuple[tuple[str, bool], ...]:
@@ -40,6 +39,8 @@ def touches(event: Event) -> tuple[tuple[str, bool], ...]:
 
 @dataclass(frozen=True)
 class Path:
+    """``left_out``: why it is taken that no packet goes on like this."""
+
     number: int
     port: int
     conditions: tuple[int, ...]
@@ -48,6 +49,7 @@ class Path:
     verdict: Any
     grown: int
     location: str
+    left_out: str = ""
 
     @property
     def goes(self) -> list[int]:
@@ -58,7 +60,8 @@ class Path:
 def answer(path: Path, question: Event, n: int) -> bool | None:
     """What a look-up before event ``n`` of a path must find: what the last operation on the map and this key says."""
     for e in reversed(path.events[:n]) if question["op"] == "map_get" else ():
-        if e["objects"] == question["objects"] and e.get("key") == question["key"]:
+        alike = [e.get(m) == question.get(m) for m in ("key", "raw")]
+        if e["objects"] == question["objects"] and all(alike):
             return {"map_put": True, "map_erase": False}.get(e["op"], e.get("result"))
         if question["objects"][0] in e["objects"] and e["op"] != "map_get":
             break
@@ -71,6 +74,8 @@ class Certificate:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document, self.pool = document, Pool(document["expressions"])
         self.objects, self.ports = document["objects"], document["ports"]
+        self._origins: dict[tuple[int, int], tuple[int, str] | None] = {}
+        self._chains: dict[int, int | None] = {}
         events = document["events"]
         sizes = [len(p["parts"]) for p in self.ports]
         if any(n < 1 or n & (n - 1) for n in sizes) or any(
@@ -86,11 +91,26 @@ class Certificate:
                  tuple((o, v) for o, v in p["frame"]), p["verdict"], p["grown"], p["location"])
             for n, p in enumerate(document["paths"])
         ]  # fmt: skip
-        for p in self.paths:
+        self.left_out = [
+            Path(
+                n,
+                p["port"],
+                tuple(p["conditions"]),
+                tuple(events[e] for e in p["events"]),
+                (),
+                "drop",
+                0,
+                p["location"],
+                p["why"],
+            )
+            for n, p in enumerate(document["left_out"], len(self.paths))
+        ]
+        for p in (*self.paths, *self.left_out):
             counts = [e["conditions"] for e in p.events]
             fits = counts == sorted(counts) and all(n <= len(p.conditions) for n in counts)
             if not fits or not 0 <= p.port < len(self.ports):
                 raise ValueError("a path whose events do not fit its conditions or ports")
+        shapes.check(self)
 
     def events(self, *operations: str) -> Iterator[tuple[Path, int, Event]]:
         """All events (of these operations): path, number on it, event."""
@@ -117,7 +137,12 @@ class Certificate:
 
     def origin(self, path: Path, e: int) -> tuple[int, str] | None:
         """The event of the path that produced a symbol, be it wider now, and the part."""
-        match = _PRODUCED.fullmatch(self.pool.name(self.pool.base(e)))
+        if (path.number, e) not in self._origins:
+            self._origins[path.number, e] = self._origin(path, e)
+        return self._origins[path.number, e]
+
+    def _origin(self, path: Path, e: int) -> tuple[int, str] | None:
+        match = shapes.PRODUCED.fullmatch(self.pool.name(self.pool.base(e)))
         if match is None or int(match[2]) >= len(path.events) or path.events[int(match[2])]["op"] != match[1]:
             return None
         return int(match[2]), match[3]
@@ -139,9 +164,11 @@ class Certificate:
         obj: int = path.events[owner[1]]["objects"][0]
         if owner[0] == "fresh":
             return obj
-        made = [(p, self.index_of(p, e["value"])) for p, _, e in self.events("map_put") if e["objects"] == [obj]]
-        chains = {p.events[x[1]]["objects"][0] if x is not None and x[0] == "fresh" else None for p, x in made}
-        return chains.pop() if len(chains) == 1 else None
+        if obj not in self._chains:
+            made = [(p, self.index_of(p, e["value"])) for p, _, e in self.events("map_put") if e["objects"] == [obj]]
+            chains = {p.events[x[1]]["objects"][0] if x is not None and x[0] == "fresh" else None for p, x in made}
+            self._chains[obj] = chains.pop() if len(chains) == 1 else None
+        return self._chains[obj]
 
     def roots(self, path: Path, e: int) -> Iterator[int]:
         """The symbols that an expression is calculated from, also by functions that are not followed."""
@@ -158,6 +185,15 @@ class Certificate:
         names = map(self.pool.name, self.pool.symbols(e))
         return all(n.startswith(("pkt.", "cfg.")) or n in ("pkt_len", "device") for n in names)
 
+    def is_fixed(self, e: int) -> bool:
+        """Whether an expression is made of constants and options."""
+        return all(self.pool.name(s).startswith("cfg.") for s in self.pool.symbols(e))
+
+    def bytes_asked(self, path: Path, n: int) -> set[int]:
+        """The bytes of what event ``n`` reads that a path's conditions are about."""
+        made = (self.origin(path, s) for e in path.conditions for s in self.pool.symbols(e))
+        return {int(part) for event, part in filter(None, made) if event == n and part.isdigit()}
+
     def frame_conditions(self, path: Path) -> frozenset[int]:
         return frozenset(c for c in path.conditions if self.about_frame(c))
 
@@ -168,6 +204,26 @@ class Certificate:
             for e in [found] if isinstance(found, int) else found[1:] if slot == "key_home" else found:
                 yield slot, e[1] if isinstance(e, list) else e
 
+    def uses(self, path: Path) -> Iterator[tuple[str, int, int]]:
+        """All that a path uses: where (``condition``, ``frame``, ``verdict``, or a member of an event), expression,
+        number of the event or -1."""
+        yield from (("condition", e, -1) for e in path.conditions)
+        yield from (("frame", e, -1) for _, e in path.frame)
+        yield from (("verdict", e, -1) for e in path.goes)
+        for n, event in enumerate(path.events):
+            yield from ((slot, e, n) for slot, e in self.operands(event))
+
+    def outcome(self, path: Path, event: int) -> Any:
+        """What leaves, and where; None if it is made of what that event or a later one gives."""
+        made = (s for where, e, _ in self.uses(path) if where in ("frame", "verdict") for s in self.pool.symbols(e))
+        late = any((origin := self.origin(path, s)) is not None and origin[0] >= event for s in made)
+        return None if late else (str(path.verdict), path.frame, path.grown)
+
+    def contents(self, path: Path, vector: int) -> dict[int, tuple[int, int]]:
+        """As `stored_bytes`: what a path leaves in the entry of a vector, if it writes to one alone."""
+        writes = [e for e in path.events if e["op"] == "vector_write" and e["objects"] == [vector]]
+        return {byte: value for e in writes for byte, value in self.stored_bytes(e).items()}
+
     def stored_bytes(self, write: Event) -> dict[int, tuple[int, int]]:
         """Byte of an entry -> (expression, first bit of it) that a write leaves there."""
         found: dict[int, tuple[int, int]] = {}
@@ -175,3 +231,12 @@ class Certificate:
             size = self.pool.width[value] // 8
             found |= {offset + i: (value, 8 * (size - 1 - i)) for i in range(size)}
         return found
+
+    def stored_at(self, path: Path, owner: tuple[str, int]) -> dict[tuple[int, int], tuple[int, int]]:
+        """As `stored_bytes`, by vector and byte: what a path leaves in the entries of an index (as of `index_of`)."""
+        return {
+            (e["objects"][0], byte): value
+            for e in path.events
+            if e["op"] == "vector_write" and self.index_of(path, e["index"]) == owner
+            for byte, value in self.stored_bytes(e).items()
+        }

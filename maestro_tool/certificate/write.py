@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from maestro_tool.rss.problem import HashSetup
     from maestro_tool.rss.solution import PortSolution
     from maestro_tool.sharding.plan import ShardingPlan
-    from maestro_tool.symex.callpath import Analysis, CallPath, Event
+    from maestro_tool.symex.callpath import Analysis, CallPath, Event, LeftOut
 
 
 def text(
@@ -43,6 +43,7 @@ def text(
     """
     pool, events = Pool(), _Events(program)
     paths = [_path(p, program, pool, events) for p in analysis.paths]
+    left_out = [_left_out(p, program, pool, events) for p in analysis.left_out]
     hints = sharing(analysis, plan) if shares(plan) else None
     document = {
         "nf": name,
@@ -67,6 +68,7 @@ def text(
         ],
         "always_write": hints is not None and hints.always_write,
         "paths": paths,
+        "left_out": left_out,
         "events": events.entries,
         "accesses": events.accesses(len(analysis.objects)),
         "expressions": pool.entries,
@@ -114,6 +116,8 @@ def _event(event: Event, pool: Pool) -> dict[str, Any]:
             entry[slot] = pool.add(found[0]) if slot in ("index", "value") else list(map(pool.add, found))
     if event.key_home is not None:
         entry["key_home"] = [event.key_home[0], pool.add(event.key_home[1])]
+        if event.key_offset != 0:
+            entry["key_offset"] = event.key_offset
     if event.stored:
         entry["stored"] = [[offset, pool.add(value)] for offset, value in event.stored]
     if event.span is not None:
@@ -133,6 +137,16 @@ def _path(path: CallPath, program: Program, pool: Pool, events: _Events) -> dict
         "frame": [[offset, pool.add(value)] for offset, value in path.packet_writes],
         "verdict": verdict,
         "grown": path.grown,
+    }
+
+
+def _left_out(path: LeftOut, program: Program, pool: Pool, events: _Events) -> dict[str, Any]:
+    return {
+        "port": path.port,
+        "location": str(program.locations[path.why.loc]),
+        "conditions": list(map(pool.add, path.condition)),
+        "events": [events.add(e, pool) for e in path.events],
+        "why": path.why.words,
     }
 
 

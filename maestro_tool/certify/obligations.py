@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from maestro_tool.certificate.read import Certificate, Event, Path, answer
-from maestro_tool.certify.premises import Home, homes, kept, premises, shown
-from maestro_tool.smtlib import frames
+from maestro_tool.certificate.homes import Home, homes, shown
+from maestro_tool.certificate.read import Certificate, Event, Path
+from maestro_tool.certificate.shapes import ANNOUNCES
+from maestro_tool.certificate.tree import forks
+from maestro_tool.certify.entries import Chains, entries
+from maestro_tool.certify.premises import premises
+from maestro_tool.smtlib import frames, indices
+from maestro_tool.smtlib.meeting import Meeting, any_of
+from maestro_tool.smtlib.obligation import Obligation
 from maestro_tool.smtlib.terms import Script, conjunction, disjunction
-
-
-@dataclass(frozen=True)
-class Obligation:
-    """``claims`` over ``script`` contradict each other; without a script it is refuted already.  ``kinds``: of what
-    frames each packet's may be, by the number of its constant ``class``."""
-
-    what: str
-    text: str
-    objects: tuple[int, ...] = ()
-    locations: tuple[str, ...] = ()
-    script: Script | None = None
-    claims: tuple[str, ...] = ()
-    kinds: tuple[list[frames.Kind], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,15 +44,15 @@ class Checker:
     """``refuted``: whether a script is proved to have no model."""
 
     def __init__(self, certificate: Certificate, refuted: Callable[[str], bool]) -> None:
-        self.c, self._refuted = certificate, refuted
-        self._reached: dict[Any, list[frames.Items | None]] = {}
+        self.c, self._meeting = certificate, Meeting(certificate.pool, certificate.ports, refuted)
+        self._refuted = refuted
         self.sharded = frozenset(certificate.treated("sharded"))
         self.homes, self._homeless = homes(certificate)
 
     def obligations(self) -> Iterator[Obligation]:
         """All of them."""
         for port in range(len(self.c.ports)):
-            yield from self._cover([p for p in self.c.paths if p.port == port], Script(self.c.pool, {"": port}), 0, 0)
+            yield from self._cover(port)
         for path, n, e in self.c.events():
             for obj, _, writes in self.c.accesses(e):
                 if (why := self._mistreated(path, n, obj, writes)) is not None:
@@ -70,46 +61,55 @@ class Checker:
             yield Obligation("table", "the tables of the ports have different sizes")
         for text, objects, places in (*self._homeless, *premises(self.c, self.homes)):
             yield Obligation("premise", text, objects, places)
+        yield from entries(self.c, self.homes, self._chains())
         for path, _, put in self.c.events("map_put"):
             if put["objects"][0] in self.homes:
-                script, places = Script(self.c.pool, {"": path.port}), (put["location"],)
+                script, held = Script(self.c.pool, {"": path.port}), self.c.contents(path, put["key_home"][0])
                 before = [script.term("", c) for c in sorted(self.c.frame_conditions(path))]
-                claims = (*before, disjunction(kept(self.c, path, put, script)))
+                other = indices.other_keys(script, held, self.c.objects[put["objects"][0]]["key"], put["key"])
                 text, objects = "the key that is put lies there, whole", tuple(put["objects"])
-                yield Obligation("key", text, objects, places, script, claims)
+                yield Obligation("key", text, objects, (put["location"],), script, (*before, other))
         yield from self._shown()
         yield from self._pairs()
 
-    def _cover(self, paths: list[Path], script: Script, event: int, given: int) -> Iterator[Obligation]:
-        """``paths`` are one up to ``event``, and in their first ``given`` conditions.  Where they part, their next ones
-        cover all packets and exclude each other; then they do the same, or part by its answer."""
-        ways: dict[tuple[int, ...], list[Path]] = defaultdict(list)
-        for p in paths:
-            ways[p.conditions[given : p.events[event]["conditions"] if event < len(p.events) else None]].append(p)
-        if list(ways) != [()]:
-            port = script.ports[""]
+    def _cover(self, port: int) -> Iterator[Obligation]:
+        """Wherever paths part, their conditions cover all packets and exclude each other."""
+        for fork in forks([p for p in (*self.c.paths, *self.c.left_out) if p.port == port]):
+            if fork.wrong:
+                yield Obligation("cover", fork.wrong, fork.objects, fork.places)
+                continue
             script = Script(self.c.pool, {"": port})
-            terms = [conjunction(script.term("", e) for e in way) for way in ways]
+            terms = [conjunction(script.term("", e) for e in way) for way in fork.ways]
             both = [f"(and {x} {y})" for i, x in enumerate(terms) for y in terms[i + 1 :]]
-            before = [script.term("", e) for e in (paths[0].conditions[:given] if paths else ())]
+            before = [script.term("", e) for e in fork.given]
             claims = (*before, frames.long_enough(script, ""), disjunction([f"(not {disjunction(terms)})", *both]))
-            places = tuple(dict.fromkeys(p.location for p in paths))
-            text = "takes one way here" if len(ways) > 1 else "is as assumed (notes of plan.json)"
-            yield Obligation("cover", f"port {port}: each packet {text}", (), places, script, claims)
-        for way, mine in ways.items():
-            ends = [p for p in mine if event == len(p.events)]
-            asked = [{k: v for k, v in p.events[event].items() if k != "result"} for p in mine if p not in ends]
-            answers: dict[bool | None, list[Path]] = defaultdict(list)
-            for p in mine if not ends else ():
-                answers[p.events[event].get("result")].append(p)
-            if any(a != asked[0] for a in asked) or (ends and len(mine) > 1):
-                yield Obligation("cover", "paths differ without a reason", (), tuple(p.location for p in mine))
-            elif answers and set(answers) not in ({None}, {True, False}, {answer(mine[0], asked[0], event)}):
-                text, e = f"not every answer of {asked[0]['op']} has a path", asked[0]
-                yield Obligation("cover", text, tuple(e["objects"]), (e["location"],))
-            else:
-                for same in answers.values():
-                    yield from self._cover(same, script, event + 1, given + len(way))
+            yield Obligation("cover", f"port {port}: each packet takes one way here", (), fork.places, script, claims)
+
+    def assumed(self) -> list[Path]:
+        """The paths that are left out, and of which it is not proved that no packet takes them."""
+        return [p for p in self.c.left_out if not any(self._never(p, n) for n in range(len(p.events)))]
+
+    def _never(self, path: Path, n: int) -> bool:
+        """Whether a path that is left out reads, by event ``n``, of an entry that a map leads to, what nobody leaves
+        there: neither who takes the index, all of whom write it, nor any later packet of this worker."""
+        asked, at = path.events[n], self.c.index_of(path, path.events[n].get("index", -1))
+        home = self.homes.get(path.events[at[1]]["objects"][0]) if at is not None and at[0] == "found" else None
+        read = {(asked["objects"][0], byte) for byte in self.c.bytes_asked(path, n)}
+        if asked["op"] != "vector_read" or home is None or not home.plain or not read:
+            return False
+        taken = [(p, k) for p, k, e in self.c.events("dchain_allocate") if e["objects"] == [home.chain] and e["result"]]
+        if any(read - self.c.stored_at(p, ("fresh", k)).keys() for p, k in taken):
+            return False
+        for writer, _, w in self.c.events("vector_write"):
+            stored = {(w["objects"][0], byte): value for byte, value in self.c.stored_bytes(w).items()}
+            script = Script(self.c.pool, {"a": writer.port, "b": path.port})
+            script.given |= {("b", f"vector_read.{n}.{byte}"): ("a", *value) for (_, byte), value in stored.items()}
+            now = [script.symbol(side, "now", 64) for side in "ab"]
+            both = [script.term(side, e) for side, p in (("a", writer), ("b", path)) for e in p.conditions]
+            both += [f"(bvsle {x} {y})" for x, y in (("(_ bv0 64)", now[0]), (now[0], now[1]))]
+            if read & stored.keys() and not self._refuted(script.text(both)):
+                return False
+        return True
 
     def _mistreated(self, path: Path, event: int, obj: int, writes: bool) -> str | None:
         """What is wrong with an access, if its object's treatment does not allow it."""
@@ -123,11 +123,10 @@ class Checker:
                 if not waits:
                     return "a packet changes what is shared, but does not wait for its turn"
             case "per-core":
-                read, leaving = f"{e['op']}.{event}.", [*path.conditions, *(v for _, v in path.frame), *path.goes]
-                for x in path.events:
-                    back = x["objects"] == e["objects"] and x["op"].endswith("_write")
-                    leaving += [value for slot, value in self.c.operands(x) if not (back and slot == "stored")]
-                told = any(self.c.pool.name(s).startswith(read) for v in leaving for s in self.c.pool.symbols(v))
+                uses = [(where, n, self.c.pool.symbols(value)) for where, value, n in self.c.uses(path)]
+                own = [n for n, x in enumerate(path.events) if x["objects"] == e["objects"] and x["op"][-5:] == "write"]
+                found = (s for where, n, used in uses if where != "stored" or n not in own for s in used)
+                told = any((self.c.origin(path, s) or (-1, ""))[0] == event for s in found)
                 if told or e["op"] not in ("global_read", "global_write", "vector_read", "vector_write"):
                     return "what cores count apart decides something"
             case other if other not in ("read-only", "shared", "sharded"):
@@ -136,11 +135,8 @@ class Checker:
 
     def _announces(self, e: Event) -> bool:
         """Whether the runtime makes the packet the writer there, if it is not (docs/strategies.md)."""
-        if not e["objects"] or self.c.objects[e["objects"][0]]["treatment"] != "shared":
-            return False
-        if e["op"] in ("dchain_allocate", "dchain_free"):
-            return e.get("result") is True
-        return e["op"] in ("map_put", "map_erase") or (e["op"].startswith("sketch_") and e["op"] != "sketch_expire")
+        announces = e.get("result") in ANNOUNCES.get(e["op"], ())
+        return announces and bool(self.c.objects[e["objects"][0]]["treatment"] == "shared")
 
     def _named(self, path: Path, event: int, how: str) -> list[Name] | str:
         """The names of the entry that an event touches, none if it is this worker's own affair; or why it has none."""
@@ -163,21 +159,32 @@ class Checker:
         named = [Name(x["objects"][0], tuple(x["key"]), made["objects"][0], block) for x in puts if "key" in x]
         return named or [Name(None, (), made["objects"][0], block)]
 
+    def _inside(self, path: Path, e: Event, obj: int) -> Obligation:
+        """An index out of a packet is one that the object has."""
+        script = Script(self.c.pool, {"": path.port})
+        before = [script.term("", c) for c in path.conditions]
+        claims = (*before, indices.beyond(script, e["index"], self.c.objects[obj]["capacity"]))
+        return Obligation("range", "there is such an entry", (obj,), (e["location"],), script, claims)
+
     def _block(self, path: Path, e: Event, chain: int) -> Iterator[Obligation]:
-        """Entries lie in the block of their index: each has as many as the vector has for each of the allocator's."""
-        vector, script, pool = e["objects"][0], Script(self.c.pool, {"": path.port}), self.c.pool
-        each, text = self.c.objects[vector]["capacity"] // self.c.objects[chain]["capacity"], "a block for each index"
+        """Entries lie in the block of their index, which has as many as the vector has for each of the allocator's;
+        where in it does not depend on which index that is."""
+        vector, capacity, places = e["objects"][0], self.c.objects[chain]["capacity"], (e["location"],)
+        each, pool, erased = self.c.objects[vector]["capacity"] // capacity, self.c.pool, e["op"] == "expire_range"
         owner = next(s for s in pool.symbols(e["index"]) if self.c.index_of(path, s) is not None)
         own = 0 < each <= 4096 and self.c.objects[chain]["ranged"]
-        if not own or {pool.width[owner], pool.width[e["index"]]} != {32}:
-            yield Obligation("block", f"not {text} of this worker", (vector, chain), (e["location"],))
+        bounds = [e["index"], e["value"]] if erased else [e["index"]]
+        if not own or {pool.width[x] for x in (owner, *bounds)} != {32}:
+            yield Obligation("block", "not a block for each index of this worker", (vector, chain), places)
             return
-        start, claims = f"(bvmul {script.term('', owner)} (_ bv{each} 32))", []
-        for bound in ("index", "value") if e["op"] == "expire_range" else ("index",):
-            beyond = "bvugt" if e["op"] == "expire_range" else "bvuge"
-            claims.append(f"({beyond} (bvsub {script.term('', e[bound])} {start}) (_ bv{each} 32))")
+        script = Script(pool, {"": path.port})
         before = [script.term("", c) for c in path.conditions[: e["conditions"]]]
-        yield Obligation("block", text, (vector,), (e["location"],), script, (*before, disjunction(claims)))
+        claims = (*before, indices.outside(script, owner, each, bounds, erased))
+        yield Obligation("block", "a block for each index", (vector,), places, script, claims)
+        for bound in bounds:
+            script = Script(pool, {"a": path.port, "b": path.port})
+            claims = tuple(indices.moved(script, owner, each, bound, capacity))
+            yield Obligation("block", "an index does not decide where in its block", (vector,), places, script, claims)
 
     def _shown(self) -> Iterator[Obligation]:
         """No packet can tell which index was chosen, but by frames that leave: then no two workers have the same."""
@@ -206,6 +213,8 @@ class Checker:
                     for chain, _ in chains.get(obj, ()):
                         brought[chain][path.number].append(n)
                     names = [] if obj in chains else [Name(obj, (e["index"],))]
+                    if obj not in chains and not isinstance(names, str):
+                        yield self._inside(path, e, obj)
                 if isinstance(names, str):
                     yield Obligation("name", f"no name for an entry: {names}", (obj,), (e["location"],))
                     continue
@@ -227,8 +236,7 @@ class Checker:
             for number, mine in sorted(events.items()):
                 yield from self._interchanged(chain, self.c.paths[number], mine)
 
-    def _chains(self) -> dict[int, set[tuple[int, bool]]]:
-        """Sharded objects whose entries are reached by indices -> allocators, and whether each index has a block."""
+    def _chains(self) -> Chains:
         found: dict[int, set[tuple[int, bool]]] = defaultdict(set)
         for path, n, e in self.c.events():
             for obj, how, _ in self.c.accesses(e):
@@ -239,34 +247,15 @@ class Checker:
 
     def _pair(self, a: _Group, b: _Group, objects: tuple[int, ...]) -> Iterator[Obligation]:
         ways = [frozenset(map(self.c.frame_conditions, g.paths.values())) for g in (a, b)]
-        for x in self._modes(a.port, ways[0]):
-            for y in self._modes(b.port, ways[1]):
+        for x in self._meeting.modes(a.port, ways[0]):
+            for y in self._meeting.modes(b.port, ways[1]):
                 script = Script(self.c.pool, {"a": a.port, "b": b.port})
                 equal = script.equate(zip(a.key, b.key, strict=True))
                 if equal is not None:
-                    claims = [*equal, *(_any_of(script, side, w) for side, w in zip("ab", ways, strict=True))]
+                    claims = (*equal, *(any_of(script, side, w) for side, w in zip("ab", ways, strict=True)))
+                    claims, kinds = self._meeting.apart(script, claims, (x, y))
                     text, places = f"port {a.port}, port {b.port}: equal names, one worker", a.locations | b.locations
-                    yield self._apart("pair", text, objects, tuple(places), script, claims, (x, y))
-
-    def _apart(self, what: str, text: str, objects: tuple[int, ...], places: tuple[str, ...], script: Script,
-               claims: Iterable[str], hashed: tuple[frames.Items | None, ...]) -> Obligation:  # fmt: skip
-        """``claims`` of two packets, and different workers."""
-        ports = [self.c.ports[script.ports[side]] for side in "ab"]
-        kinds = tuple(frames.modes(port)[items] for port, items in zip(ports, hashed, strict=True))
-        met = [frames.part(script, side, port, x) for side, port, x in zip("ab", ports, hashed, strict=True)]
-        of_kinds = [frames.is_one_of(script, side, k) for side, k in zip("ab", kinds, strict=True)]
-        claims = (*claims, *of_kinds, f"(distinct {met[0]} {met[1]})")
-        return Obligation(what, text, objects, places, script, claims, kinds)
-
-    def _modes(self, port: int, ways: frozenset[frozenset[int]]) -> list[frames.Items | None]:
-        """What is hashed of the frames that meet these conditions: other frames need no obligation."""
-        if (port, ways) not in self._reached:
-            self._reached[port, ways] = []
-            for items, kinds in frames.modes(self.c.ports[port]).items():
-                script = Script(self.c.pool, {"a": port})
-                if not self._refuted(script.text([frames.is_one_of(script, "a", kinds), _any_of(script, "a", ways)])):
-                    self._reached[port, ways].append(items)
-        return self._reached[port, ways]
+                    yield Obligation("pair", text, objects, tuple(places), script, claims, kinds)
 
     def _interchanged(self, chain: int, path: Path, events: list[int]) -> Iterator[Obligation]:
         """A packet with an index of its own asks first whether it is in use; then it meets where that was allocated, or
@@ -282,17 +271,11 @@ class Checker:
         before = (path.port, path.conditions[: asked["conditions"]], (*path.events[:first], {**asked, "result": False}))
         found = [(p.port, p.conditions[: asked["conditions"]], p.events[: first + 1]) for p in self.c.paths]
         twins = [p for p, same in zip(self.c.paths, found, strict=True) if same == before]
-        outcomes = {self._outcome(p, first) for p in (*twins, path)}
+        outcomes = {self.c.outcome(p, first) for p in (*twins, path)}
         if not twins or not all(self._only_looks(p, first) for p in twins):
             yield Obligation("match", "more is done where an index is not in use", (chain,), places)
         elif asked["result"] and not (len(outcomes) == 1 and None not in outcomes and self._only_looks(path, first)):
             yield from self._matches(chain, path, asked["index"])
-
-    def _outcome(self, path: Path, first: int) -> Any:
-        """What leaves, and where; None if it is made of what came after the question."""
-        made = (s for v in (*(v for _, v in path.frame), *path.goes) for s in self.c.pool.symbols(v))
-        late = any((origin := self.c.origin(path, s)) is not None and origin[0] >= first for s in made)
-        return None if late else (str(path.verdict), path.frame, path.grown)
 
     def _only_looks(self, path: Path, first: int) -> bool:
         index, later = path.events[first]["index"], path.events[first + 1 :]
@@ -305,26 +288,17 @@ class Checker:
         for writer, n, allocation in self.c.events("dchain_allocate"):
             if allocation["objects"] != [chain] or allocation.get("result") is False:
                 continue
-            held = {
-                (e["objects"][0], b): at
-                for e in writer.events
-                if e["op"] == "vector_write" and self.c.index_of(writer, e["index"]) == ("fresh", n)
-                for b, at in self.c.stored_bytes(e).items()
-            }
-            for x in self._modes(writer.port, frozenset([self.c.frame_conditions(writer)])):
-                for y in self._modes(path.port, frozenset([self.c.frame_conditions(path)])):
+            held = self.c.stored_at(writer, ("fresh", n))
+            for x in self._meeting.modes(writer.port, frozenset([self.c.frame_conditions(writer)])):
+                for y in self._meeting.modes(path.port, frozenset([self.c.frame_conditions(path)])):
                     script = Script(self.c.pool, {"a": writer.port, "b": path.port})
                     for number, e in enumerate(path.events):
                         for b in range(*e["span"]) if e["op"] == "vector_read" and e["index"] == index else ():
                             if (place := (e["objects"][0], b)) in held and place not in changed:
                                 script.given["b", f"vector_read.{number}.{b}"] = ("a", *held[place])
                     if script.assume("b", path.conditions):
-                        claims = [script.term("a", c) for c in writer.conditions]
-                        claims += [script.term("b", c) for c in path.conditions]
+                        both = [script.term(side, c) for side, p in (("a", writer), ("b", path)) for c in p.conditions]
+                        claims, kinds = self._meeting.apart(script, both, (x, y))
                         text = f"port {path.port}: who matches an entry of port {writer.port} has its worker"
                         places = (allocation["location"], path.location)
-                        yield self._apart("match", text, (chain,), places, script, claims, (x, y))
-
-
-def _any_of(script: Script, packet: str, ways: frozenset[frozenset[int]]) -> str:
-    return disjunction(conjunction(script.term(packet, e) for e in sorted(way)) for way in sorted(ways, key=sorted))
+                        yield Obligation("match", text, (chain,), places, script, claims, kinds)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -148,13 +146,15 @@ def _request(args: argparse.Namespace) -> Request:
     )
 
 
-def analyse(request: Request, watch: Stopwatch) -> Analysed:
-    """The analysis, from the cache or made while a line on stderr says how far it is."""
+def analyse(request: Request, watch: Stopwatch, cache: Cache | None = None) -> Analysed:
+    """The analysis, from the cache (default: `open_cache`) or made while a line on stderr says how far it is."""
     from maestro_tool import pipeline
 
     on_terminal = sys.stderr.isatty()
     try:
-        return pipeline.analyse(request, open_cache(), watch, _show_progress if on_terminal else _now_and_then())
+        return pipeline.analyse(
+            request, cache or open_cache(), watch, _show_progress if on_terminal else _now_and_then()
+        )
     finally:
         if on_terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
@@ -244,18 +244,10 @@ def _write(args: argparse.Namespace, request: Request, files: dict[str, str]) ->
 
 
 def open_cache() -> Cache:
-    """The cache; where nothing can be stored, one line says why every step computes again."""
-    from maestro_tool.cache import default_cache
+    """The cache; where nothing can be stored or believed, one line says why every step computes again."""
+    from maestro_tool import cache
 
-    cache = default_cache()
-    try:
-        cache.folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(cache.folder, os.R_OK | os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        where = "MAESTRO_CACHE=" if os.environ.get("MAESTRO_CACHE") else ""
-        print(f"warning: {where}{cache.folder}: nothing is cached: {error.strerror}", file=sys.stderr)
-    return cache
+    return cache.open_cache()
 
 
 def _say(verb: str, path: Path, what: str, watch: Stopwatch) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 from maestro_tool import canonical
 from maestro_tool.certificate.binding import BindingError, load
 from maestro_tool.certificate.read import Certificate
-from maestro_tool.certify.obligations import Checker, Obligation
+from maestro_tool.certify.obligations import Checker
 from maestro_tool.diagnostics import InputError
+from maestro_tool.smtlib.obligation import Obligation
 from maestro_tool.smtlib.solvers import SOLVERS, solve
 
 SCHEMA = "maestro-certify/1"
@@ -36,11 +37,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 @dataclass
 class Report:
     """``obligations``: how many there are, by what they are about.  ``failed``: what is not proved: ``kind`` (as
-    `verdict`), ``text``, ``objects``, ``locations``, ``packets``."""
+    `verdict`), ``text``, ``objects``, ``locations``, ``packets``.  ``assumed``: what the analysis took for granted and
+    the checker cannot prove: ``text``, ``location``."""
 
     obligations: Counter[str] = field(default_factory=Counter)
     failed: list[dict[str, Any]] = field(default_factory=list)
     shared: int = 0
+    assumed: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
@@ -70,7 +73,8 @@ def prove(document: dict[str, Any], solver: str, keep: Callable[[str, str], None
     try:
         certificate = Certificate(document)
         report.shared = len(certificate.treated("shared"))
-        for found in Checker(certificate, lambda text: solve(text, solver)[0] == "unsat").obligations():
+        checker = Checker(certificate, lambda text: solve(text, solver)[0] == "unsat")
+        for found in checker.obligations():
             where = {"objects": [certificate.label(o) for o in found.objects], "locations": list(found.locations)}
             if found.script is None:
                 report.fail("refuted", found.text, **where)
@@ -84,6 +88,8 @@ def prove(document: dict[str, Any], solver: str, keep: Callable[[str, str], None
                 report.fail("refuted", found.text, **where, packets=witness(found, model))
             elif answer != "unsat":
                 report.fail("undecided", found.text, **where)
+        taken = dict.fromkeys((p.left_out, p.location) for p in checker.assumed())
+        report.assumed = [{"text": text, "location": place} for text, place in taken]
     except _DAMAGED as error:
         report.fail("damaged", f"this is no certificate: {type(error).__name__}: {error}")
     return report
@@ -120,6 +126,7 @@ def _certify(args: argparse.Namespace) -> int:
             "solver": args.solver,
             "obligations": dict(report.obligations),
             "serialised": report.shared,
+            "assumed": report.assumed,
             "failed": report.failed,
             "seconds": round(seconds, 3),
         }
@@ -138,8 +145,12 @@ def _show(folder: Path, report: Report, seconds: float) -> None:
     if not said or set(report.obligations) - {"cover"}:
         n = report.obligations.total()
         said.insert(0, f"{n} obligation{'s' * (n != 1)} proved")
+    if report.assumed:
+        said.append(f"{len(report.assumed)} assumed")
     verdict = "; ".join(said) if report.verdict == "proved" else report.verdict
     print(f"{folder}: {verdict} ({seconds:.2f} s)")
+    for taken in report.assumed:
+        print(f"  assumed: {taken['text']}\n    at {taken['location']}")
     for f in report.failed:
         about = f" [{', '.join(f['objects'])}]" if f["objects"] else ""
         print(f"  {f['kind']}: {f['text']}{about}")

@@ -23,6 +23,7 @@ from maestro_tool.cli.build import (
 from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
+    from maestro_tool.cache import Cache
     from maestro_tool.pipeline import Analysed, Request, Stopwatch
 
 
@@ -50,11 +51,9 @@ def _explain(args: argparse.Namespace) -> None:
     from maestro_tool import pipeline
     from maestro_tool.explain import graphs, terminal, to_json
 
-    watch = pipeline.Stopwatch()
-    name, analysed = _analysed(args, watch)
-    explanation = pipeline.explain(
-        analysed, load_cards(args.nic), args.name or name, args.strategy, open_cache(), watch
-    )  # fmt: skip
+    watch, cache = pipeline.Stopwatch(), open_cache()
+    name, analysed = _analysed(args, watch, cache)
+    explanation = pipeline.explain(analysed, load_cards(args.nic), args.name or name, args.strategy, cache, watch)
     for path in args.tree:
         graphs.write(graphs.decision_tree(explanation), path)
     for path in args.state:
@@ -67,7 +66,7 @@ def _explain(args: argparse.Namespace) -> None:
             print(f"\ngraphs: {' '.join(drawn)}")
 
 
-def _analysed(args: argparse.Namespace, watch: Stopwatch) -> tuple[str, Analysed]:
+def _analysed(args: argparse.Namespace, watch: Stopwatch, cache: Cache) -> tuple[str, Analysed]:
     """The NF's name and its analysis, read or made."""
     from maestro_tool import pipeline
 
@@ -80,7 +79,7 @@ def _analysed(args: argparse.Namespace, watch: Stopwatch) -> tuple[str, Analysed
             raise InputError(f"{first} says by itself what was analysed", hint=hint)
         return first.resolve().parent.name, pipeline.Analysed.read(first)
     name, request = _request(args)
-    return name, analyse(request, watch)
+    return name, analyse(request, watch, cache)
 
 
 def _request(args: argparse.Namespace) -> tuple[str, Request]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
-from maestro_tool import canonical, profiles
-from maestro_tool.cache import default_cache
+from maestro_tool import cache_trust, canonical, profiles
 
 if TYPE_CHECKING:
     from maestro_tool.nic.profile import NicProfile
@@ -56,7 +56,7 @@ def _text(profile: NicProfile) -> str:
     rss = profile.rss
     lines = [
         f"{profile.name}: {profile.description}",
-        f"  driver       {profile.pmd}",
+        f"  driver       {profile.pmd} (starts on: {', '.join(profile.planned_drivers) or 'any'})",
         f"  RSS          {rss.kind}, key of {rss.key_length} bytes per {rss.key_scope}"
         f" (settable: {rss.settable.key}), length given to ethdev: {rss.passed}",
         *([f"  its key      {rss.fixed_key}"] if rss.fixed_key else []),
@@ -68,6 +68,8 @@ def _text(profile: NicProfile) -> str:
     ]
     for flag in rss.flags_advertised:
         lines.append(f"  flag         {flag}{'' if flag in rss.flags_programmed else ' (advertised only)'}")
+    unread = [name for name, can in (("key", rss.read_back.key), ("table", rss.read_back.table)) if not can]
+    lines += [f"  not read back by the driver: {', '.join(unread)}"] if unread else []
     doubt = "  (not on every card: software steers it where it matters)"
     lines += [f"  {n:<20} {', '.join(c.fields)}{'' if c.reliable else doubt}" for n, c in rss.classes.items()]
     for selection in rss.selections:
@@ -80,14 +82,18 @@ def _text(profile: NicProfile) -> str:
 
 
 def _cache(args: argparse.Namespace) -> int:
-    folder = default_cache().folder
+    found = cache_trust.setting(os.environ)
+    folder = found.folder
     kinds = {}
     for kind in sorted(p for p in folder.glob("*") if p.is_dir()):
         sizes = [f.stat().st_size for f in kind.rglob("*.json")]
         kinds[kind.name] = {"entries": len(sizes), "bytes": sum(sizes)}
     if args.json:
-        print(canonical.dumps({"folder": str(folder), "kinds": kinds}), end="")
+        said = {"folder": str(folder), "kinds": kinds, "refused": found.refusal, "signed": found.key is not None}
+        print(canonical.dumps(said), end="")
         return 0
+    if found.refusal is not None:
+        print(f"warning: {found.named}: not used: {found.refusal}", file=sys.stderr)
     print(f"cache: {folder}" + ("" if kinds else " (empty)"))
     for name, k in kinds.items():
         print(f"  {name:<12}{k['entries']:>6} entries {_size(k['bytes']):>12}")

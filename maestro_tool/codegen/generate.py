@@ -69,6 +69,7 @@ def generate(
                 "ages_per_worker": _c_bool(shared is not None and o.id in shared.ages_per_worker),
                 "element_size": o.element_size or 0,
                 "min_capacity": decisions[o.id].min_capacity,
+                "led_by": decisions[o.id].led_by or (0, 0),
                 "filled": o.filled,
             }
             for o in analysis.objects
@@ -118,6 +119,7 @@ def generate_sequential(program: Program, name: str, ports: int, origin: Origin 
                 "key": b"",
                 "table_size": 1,
                 "max_queues": 0,
+                "drivers": (),
                 "rss_hf": 0,
                 "software_classes": 0,
                 "inputs": dict.fromkeys(FIELDS_OF_VIEW, "{0}"),
@@ -209,6 +211,12 @@ def _nf_files(
             addresses=addresses.get(file, []),
         )
     files = {f"gen/{f}": text for f, text in mirrored.items()}
+    for taken in (f"gen/main_{name}.c", f"gen/{name}_parallel.c"):
+        if taken in files:
+            mine = taken.removeprefix("gen/")
+            raise UnsupportedError(
+                f"the NF has a file '{mine}', which is generated for it, too", hint="rename the file"
+            )
     files[f"gen/main_{name}.c"] = _render("main.c.j2", name=name)
     files[f"{name}.h"] = _render("header.h.j2", name=name)
     return files
@@ -397,6 +405,9 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "table_size": p.table_size,
         "table_selectable": _c_bool(profile.rss.tables.selectable),
         "max_queues": (profile.rss.max_queues or 0) if p.rss_hf else 0,
+        "drivers": profile.planned_drivers,
+        "key_unread": _c_bool(not profile.rss.read_back.key),
+        "table_unread": _c_bool(not profile.rss.read_back.table),
         "software_classes": f"0x{software:x}",
         "inputs": {view: _hash_input(fields) for view, fields in p.software},
     }
@@ -419,7 +430,10 @@ def _c_bool(value: bool) -> str:
 
 
 def _c_string(text: str) -> str:
-    safe = "".join(c if 32 <= ord(c) < 127 and c not in '"\\%?' else f"\\{ord(c) & 0xFF:03o}" for c in text)
+    safe = "".join(
+        chr(c) if 32 <= c < 127 and chr(c) not in '"\\%?' else f"\\{c:03o}"
+        for c in text.encode("utf-8", "surrogateescape")
+    )
     return f'"{safe}"'
 
 

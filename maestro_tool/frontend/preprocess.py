@@ -161,5 +161,12 @@ def without_markers(output: str, path: Path, columns: Columns) -> Source:
 
 
 def _file_name(quoted: str) -> str:
-    name = re.sub(r'\\([\\"]|[0-7]{3})', lambda m: m[1] if len(m[1]) == 1 else chr(int(m[1], 8)), quoted)
+    """The name in a line marker: bytes that are no ASCII are written as octal numbers, one by one."""
+
+    def plain(m: re.Match[str]) -> str:
+        if m[1]:
+            return m[1]
+        return bytes(int(octal, 8) & 0xFF for octal in m[0].split("\\")[1:]).decode("utf-8", "surrogateescape")
+
+    name = re.sub(r'\\([\\"])|(?:\\[0-7]{3})+', plain, quoted)
     return name if name.startswith("<") else os.path.normpath(name)

@@ -40,6 +40,9 @@ Flag = Literal[
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Hashing = Literal["none", "xor", "sort"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
+Driver = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+#: Stands alone in ``drivers`` where any card will do.
+ANY_DRIVER = "any"
 TableSize = Annotated[int, Field(ge=1, le=65536)]
 
 
@@ -125,6 +128,16 @@ class Settable(_Model):
     table: Literal["always", "sometimes", "never"] = "always"
 
 
+class ReadBack(_Model):
+    """Whether the driver reads back what was set: ``key`` (with the types that are on) and ``table``.
+
+    The program compares what can be read.  Of what cannot it says so when it starts, unless it is False here.
+    """
+
+    key: bool = True
+    table: bool = True
+
+
 class RssCapability(_Model):
     """Receive Side Scaling of one port.
 
@@ -136,7 +149,7 @@ class RssCapability(_Model):
     classes: per packet class the flags needed and the fields hashed.  A class that is not listed is not hashed.
     fixed_key: the key (hex) of a card that takes no other; the program checks at start that it is there.
     selections: alternative set-ups.  field_selection: where fewer fields can be asked for.
-    key_scope: what shares one key.
+    key_scope: what shares one key.  read_back: what the program cannot compare with what it set.
     """
 
     kind: Literal["hardware", "software", "none"]
@@ -153,6 +166,7 @@ class RssCapability(_Model):
     symmetric: Symmetric = Symmetric()
     key_scope: Literal["port", "vsi", "vf", "vport", "vnic", "flow", "device", "program"] = "port"
     settable: Settable = Settable()
+    read_back: ReadBack = ReadBack()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -201,7 +215,8 @@ def label(profiles: Sequence[NicProfile]) -> str:
 class NicProfile(_Model):
     """One NIC (family), as its DPDK driver presents it.
 
-    pmd: name of the driver (``net_ice``).  drivers: names that ``rte_eth_dev_info.driver_name`` may show.
+    pmd: name of the driver (``net_ice``).  drivers: names that ``rte_eth_dev_info.driver_name`` may show; the program
+    starts with no other card.  ``any`` (alone): with each, which only programs that hash by themselves may.
     needs: what must be present (firmware packages, features).  quirks: what one should know.
     sources: where a fact was read, by dotted path of the field, e.g. ``rss.key_length``.
     """
@@ -209,11 +224,22 @@ class NicProfile(_Model):
     name: Name
     description: Text
     pmd: Text
-    drivers: tuple[Text, ...] = Field(min_length=1)
+    drivers: tuple[Driver, ...] = Field(min_length=1, max_length=64)
     rss: RssCapability
     needs: tuple[Text, ...] = ()
     quirks: tuple[Text, ...] = ()
     sources: dict[str, Text] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _any_driver_is_for_software(self) -> Self:
+        if ANY_DRIVER in self.drivers and (len(self.drivers) > 1 or self.rss.kind == "hardware"):
+            raise ValueError("drivers: any stands alone, and only where the NIC hashes nothing (kind software or none)")
+        return self
+
+    @property
+    def planned_drivers(self) -> tuple[str, ...]:
+        """The names that are compared when a program starts; none: any card will do."""
+        return () if self.drivers == (ANY_DRIVER,) else self.drivers
 
     @model_validator(mode="after")
     def _sources_name_fields(self) -> Self:

@@ -20,6 +20,7 @@ from maestro_tool.packet.fields import HASHABLE, HASHABLE6, HASHABLE_OF, INPUT_B
 from maestro_tool.rss import gf2, quality
 from maestro_tool.rss.bit_ranges import BitRanges, range_equations
 from maestro_tool.rss.equations import KeyBits, equations, input_changes
+from maestro_tool.rss.notes import note
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, reads
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
@@ -388,12 +389,11 @@ class KeySearch:
         notes = []
         for p in ports:
             if p.port in self._constrained and p.setup is None and self._problem.ports[p.port].setups:
-                notes.append(f"port {p.port}: this NIC cannot compute the sharding; software hashes and hands off")
-            for traffic, balance in (("", p.balance), ("IPv6: ", p.balance6)):
+                notes.append(note("by hand", p.port))
+            for code, balance in (("uneven", p.balance), ("uneven6", p.balance6)):
                 worst = {(t, w): r for t, w, r in balance}.get(("uniform", 16), 1.0)
                 if worst > 1.25:
-                    text = f"{traffic}16 workers reach max/mean {worst} even on uniform addresses"
-                    notes.append(f"port {p.port}: {text}")
+                    notes.append(note(code, p.port, worst))
         return RssSolution(True, self._problem.digest, self._bits.index_bits, ports, notes=tuple(notes))
 
     def _port(self, number: int, capability: PortCapability, best: _Attempt, key: bytes) -> PortSolution:

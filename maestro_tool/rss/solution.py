@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from maestro_tool.forms import Hexadecimal, Natural, checked
+from maestro_tool.meaning import Means
 from maestro_tool.packet.classes import CLASSES, VIEWS, ClassName, View
 from maestro_tool.packet.fields import INPUT_BITS, InputName
 from maestro_tool.rss.symmetric import Function
 
 Steering = Literal["nic", "software", "any"]
+
+#: What strings mean; `verify` compares all of them with the problem, or with what a solver can say.
+Flags = tuple[Annotated[str, Means("flag")], ...]
+Traffic = Annotated[str, Means("traffic")]
+Words = Annotated[str, Means("note")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +36,18 @@ class PortSolution:
     key: Hexadecimal
     key_length_passed: Natural
     table_size: Natural
-    setup: str | None
+    setup: Annotated[str, Means("set-up")] | None
     padded: bool
-    rss_hf: tuple[str, ...]
+    rss_hf: Flags
     hashed: tuple[tuple[ClassName, tuple[InputName, ...]], ...]
     steering: tuple[tuple[ClassName, Steering], ...]
     software: tuple[tuple[View, tuple[InputName, ...]], ...]
     free_dimensions: Natural
     field_ranks: tuple[tuple[InputName, Natural], ...]
-    balance: tuple[tuple[str, Natural, float], ...]
-    balance6: tuple[tuple[str, Natural, float], ...] = ()
+    balance: tuple[tuple[Traffic, Natural, float], ...]
+    balance6: tuple[tuple[Traffic, Natural, float], ...] = ()
     function: Function = "toeplitz"
-    rules: tuple[tuple[ClassName, tuple[str, ...]], ...] = ()
+    rules: tuple[tuple[ClassName, Flags], ...] = ()
     key_fixed: bool = False
 
     @classmethod
@@ -61,12 +67,12 @@ class RssSolution:
     """
 
     satisfiable: bool
-    problem: str
+    problem: Annotated[str, Means("problem")]
     agreeing_bits: Natural
     ports: tuple[PortSolution, ...] = ()
     conflict: tuple[Natural, ...] = ()
-    reason: str = ""
-    notes: tuple[str, ...] = ()
+    reason: Words = ""
+    notes: tuple[Words, ...] = ()
     groups: tuple[Natural, ...] = ()
 
 

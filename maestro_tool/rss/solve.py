@@ -12,6 +12,7 @@ from dataclasses import replace
 from maestro_tool.nic.profile import NicProfile
 from maestro_tool.rss import quality, tables
 from maestro_tool.rss.keysearch import KeySearch
+from maestro_tool.rss.notes import note
 from maestro_tool.rss.problem import Problem
 from maestro_tool.rss.problem import problem as make_problem
 from maestro_tool.rss.related import RelatedPairs
@@ -65,8 +66,7 @@ def solve_problem(problem: Problem) -> RssSolution:
 
 
 def _limited(solution: RssSolution, size: int) -> RssSolution:
-    note = f"the constraints leave {size} indices to decide by: at most {size} workers"
-    return replace(solution, notes=(*solution.notes, note))
+    return replace(solution, notes=(*solution.notes, note("few indices", size, size)))
 
 
 def table_size(problem: Problem) -> int:

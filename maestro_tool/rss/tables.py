@@ -15,6 +15,7 @@ from maestro_tool.rss.bit_ranges import BitRanges, Candidate, candidates, relati
 from maestro_tool.rss.connected import connects_all
 from maestro_tool.rss.groups import grouped, range_columns, traffic_columns
 from maestro_tool.rss.keysearch import KeySearch
+from maestro_tool.rss.notes import note
 from maestro_tool.rss.problem import Problem
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
@@ -118,8 +119,7 @@ def _reported(solution: RssSolution) -> RssSolution:
         balance = _balance(p, 4, solution.groups)
         ports.append(replace(p, balance=balance, balance6=p.balance6 and _balance(p, 6, solution.groups)))
     count = len(set(solution.groups))
-    note = f"the table keeps related indices together, in {count} groups: at most {count} workers"
-    return replace(solution, ports=tuple(ports), notes=(note,))
+    return replace(solution, ports=tuple(ports), notes=(note("groups", count, count),))
 
 
 def _balance(p: PortSolution, family: Family, groups: tuple[int, ...]) -> tuple[tuple[str, int, float], ...]:

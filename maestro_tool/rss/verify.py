@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maestro_tool.packet.classes import FIELDS_OF_VIEW
-from maestro_tool.rss import prove
+from maestro_tool.packet.classes import FAMILIES, FIELDS_OF_VIEW
+from maestro_tool.rss import prove, quality
 from maestro_tool.rss.equations import KeyBits, equations
+from maestro_tool.rss.notes import is_note
 from maestro_tool.rss.problem import HashSetup, Problem
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
@@ -21,7 +22,7 @@ from maestro_tool.rss.toeplitz import HASH_BITS
 def check(problem: Problem, solution: RssSolution) -> list[str]:
     """What is wrong with ``solution``, in words; [] if it may be used.
 
-    Balance and free dimensions are not checked: nothing unsound follows from them.
+    Balance and free dimensions are numbers that are not checked: nothing unsound follows from them.
     """
     if solution.problem != problem.digest:
         return ["the solution belongs to another problem"]
@@ -32,8 +33,11 @@ def check(problem: Problem, solution: RssSolution) -> list[str]:
     violations = [v for p in solution.ports for v in _port(problem, p)]
     if len({p.table_size for p in solution.ports}) > 1:
         violations.append("the ports' tables differ in size")
+    if solution.reason or solution.conflict or not all(map(is_note, solution.notes)):
+        violations.append("it says what no solver says")
     if solution.groups and (
         problem.full_hash
+        or not _in_order(solution.groups)
         or len(solution.groups) != solution.ports[0].table_size
         or 1 << solution.agreeing_bits != len(solution.groups)
     ):
@@ -42,6 +46,12 @@ def check(problem: Problem, solution: RssSolution) -> list[str]:
     if not least <= solution.agreeing_bits <= HASH_BITS or (problem.full_hash and solution.agreeing_bits < HASH_BITS):
         violations.append(f"{solution.agreeing_bits} bits of the hash are too few to agree")
     return violations or list(_constraints(problem, solution))
+
+
+def _in_order(groups: tuple[int, ...]) -> bool:
+    """Numbers from 0 on, in order of first occurrence: the program has arrays by them."""
+    found = tuple(dict.fromkeys(groups))
+    return found == tuple(range(len(found)))
 
 
 def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
@@ -65,6 +75,11 @@ def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
         yield f"port {p.port}: the NIC's own key is not taken as it is"
     if not all(set(fields) <= set(FIELDS_OF_VIEW[view].fields) for view, fields in p.software):
         yield f"port {p.port}: software hashes fields that its view does not have"
+    if any(len(set(fields)) != len(fields) for _, fields in p.software):
+        yield f"port {p.port}: software hashes a field twice"
+    for family, balance in zip(FAMILIES, (p.balance, p.balance6), strict=True):
+        if not {traffic for traffic, _, _ in balance} <= set(quality.TRAFFIC[family].reported):
+            yield f"port {p.port}: the balance is of traffic that is not known"
     allowed = dict(layout(problem, p.port, setup).steering)
     for name, how in p.steering:
         if how != allowed[name] and (how, allowed[name]) != ("software", "nic"):

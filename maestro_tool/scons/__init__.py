@@ -19,6 +19,8 @@ import os
 import sys
 from typing import Any
 
+from SCons.Subst import Literal
+
 from maestro_tool.scons import builders, commands, parallelize, replay
 
 #: Module -> name of the package that pip installs.
@@ -34,7 +36,7 @@ _PACKAGES = {
 
 #: Variables of the user that the commands of a build see.
 _ENVIRONMENT = (
-    "PATH", "MAESTRO_CACHE", "MAESTRO_DEBUG", "PKG_CONFIG_PATH",
+    "PATH", "MAESTRO_CACHE", "MAESTRO_CACHE_KEY", "MAESTRO_DEBUG", "PKG_CONFIG_PATH",
     "TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR",
 )  # fmt: skip
 
@@ -47,7 +49,7 @@ def missing_packages() -> list[str]:
 def generate(env: Any, **defaults: Any) -> None:
     """Add construction variables, builders and methods to ``env``; runs nothing."""
     env.SetDefault(
-        MAESTRO_PYTHON=sys.executable,
+        MAESTRO_PYTHON=Literal(sys.executable),
         MAESTRO_NFS="nfs",
         MAESTRO_CONFIGS="configs",
         MAESTRO_BUILD="build",

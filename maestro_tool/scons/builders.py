@@ -9,7 +9,8 @@ from typing import Any
 from SCons.Action import Action
 from SCons.Builder import Builder
 from SCons.Script import GetOption
-from SCons.Subst import Literal
+
+from maestro_tool.scons import words
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -61,14 +62,14 @@ def add(env: Any) -> None:
     )
 
 
-def command(words: str) -> str:
-    """The command line that runs ``maestro words`` in a build."""
-    return f"{_MAESTRO} {words}"
+def command(line: str) -> str:
+    """The command line that runs ``maestro line`` in a build; to be run with `words.EXACT`."""
+    return f"{_MAESTRO} {line}"
 
 
 def literal(option: str, values: Any) -> list[Any]:
     """``option=value`` words that no shell and no substitution touches."""
-    return [Literal(f"{option}={value}") for value in values]
+    return [words.Word(f"{option}={value}") for value in values]
 
 
 def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:
@@ -81,7 +82,7 @@ def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:
 def _builder(line: str, verb: str, verbose: bool) -> Any:
     strfunction = quiet(verb, verbose)
     run = Action(line, strfunction=strfunction) if strfunction else Action(line)
-    return Builder(action=[run, Action(_check_outputs, strfunction=None)])
+    return Builder(action=[run, Action(_check_outputs, strfunction=None)], **words.EXACT)
 
 
 def _check_outputs(target: list[Any], source: list[Any], env: Any) -> str | None:

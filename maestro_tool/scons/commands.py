@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from SCons.Action import Action
-from SCons.Subst import Literal
 
 from maestro_tool.scons import builders, parallelize, variables
 from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.words import EXACT, Word
 
 
 def add(env: Any) -> None:
@@ -25,6 +25,7 @@ def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
     Graphs go to $MAESTRO_BUILD/explain/<nic>/<nf>/.  Other arguments as of Parallelize.
     """
     nic = str(overrides.pop("NIC", env["NIC"]))
+    parallelize.cards(env, nic)
     strategy = variables.strategy(str(overrides.pop("STRATEGY", env["STRATEGY"])))
     function, request = parallelize.described(env, name, sources, **overrides)
     folder = Path(env["MAESTRO_BUILD"]) / "explain" / nic.replace("/", "_") / name
@@ -37,7 +38,7 @@ def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
         f"explain-{name}-{nic}",
         [env.File(f"#{s}" if not s.is_absolute() else str(s)) for s in function.sources],
         "explain $SOURCES --ports $PORTS $MAESTRO_COMPILE $MAESTRO_ARGS $MAESTRO_EXPLAIN",
-        MAESTRO_EXPLAIN=[Literal(w) for w in (f"--name={name}", f"--nic={nic}", f"--strategy={strategy}", *graphs)],
+        MAESTRO_EXPLAIN=[Word(w) for w in (f"--name={name}", f"--nic={nic}", f"--strategy={strategy}", *graphs)],
         **request,
     )
 
@@ -53,13 +54,13 @@ def _certify(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
 
 def _new(env: Any, name: str) -> Any:
     """A node that writes a small NF to start from, in a folder of its own below $MAESTRO_NFS."""
-    return _always(env, f"new-{name}", [], "new $MAESTRO_NEW", MAESTRO_NEW=[Literal(name), Literal(env["MAESTRO_NFS"])])
+    return _always(env, f"new-{name}", [], "new $MAESTRO_NEW", MAESTRO_NEW=[Word(name), Word(env["MAESTRO_NFS"])])
 
 
 def _always(env: Any, alias: str, sources: list[Any], words: str, **variables: Any) -> Any:
     """A node that runs ``maestro words`` whenever it is asked for."""
     silent = None if env["MAESTRO_VERBOSE"] else (lambda target, source, env, *rest: "")
     run = Action(builders.command(words), strfunction=silent) if silent else Action(builders.command(words))
-    node = env.Alias(alias, sources, run, **variables)
+    node = env.Alias(alias, sources, run, **EXACT, **variables)
     env.AlwaysBuild(node)
     return node

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +21,19 @@ from typing import Any
 
 from SCons.Action import Action
 from SCons.Errors import UserError
-from SCons.Subst import Literal
+from SCons.Script import GetOption
 from SCons.Util import Split, flatten, is_List
 
-from maestro_tool import dpdk, fingerprint, nf, own_files, profiles, runtime
+from maestro_tool import cache, cache_trust, dpdk, fingerprint, nf, own_files, profiles, runtime
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders, compilation, summary, variables
+from maestro_tool.scons import builders, compilation, summary, variables, words
 from maestro_tool.scons.mistakes import told
 
 #: Flags for all C here: the user's and ours.
 _C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall", "-DCAPACITY_POW2")
+
+#: As `nic.profile.Name`, whose module takes long to load: it becomes the name of a folder.
+_CARD = re.compile("[a-z0-9][a-z0-9_-]{0,40}")
 
 
 def add(env: Any) -> None:
@@ -51,6 +56,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     full_hash = bool(overrides.pop("FULL_HASH", False))
     traffic = [Path(t) for t in flatten([overrides.pop("TABLES_FOR", [])]) if t]
     captures = tuple(c for t in traffic for c in (sorted(t.glob("port*.pcap")) if t.is_dir() else (t,)))
+    words.check((*traffic, *captures))
     nics = overrides.pop("NIC", env["NIC"])
     elsewhere = overrides.pop("FOLDER", None)
     cc = _compiler(env)
@@ -61,6 +67,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
 
     def analyse() -> Any:
         made = env.MaestroAnalyse(artifact, _files(env, function.sources), **request)
+        env.NoCache(made)  # a CacheDir has no tags; our own cache gives analyses to whoever may have them
         env.Depends(made, _inputs(env, function, fingerprint.ANALYSIS_PHASES))
         env.Depends(made, [env.File(os.path.abspath(name)) for name in _files_read(env.File(artifact).abspath)])
         return made
@@ -68,19 +75,19 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     analysis = once(env, artifact, (function, request), analyse)
     nodes = []
     for nic in nics if is_List(nics) else [nics]:
-        cards = [_translated(profiles.resolve, part, configs) for part in profiles.split(str(nic))]
+        described = cards(env, str(nic))
         label = profiles.label(str(nic))
         folder = elsewhere or f"#{env['MAESTRO_BUILD']}/{label}/{name}"
         options = {
             "MAESTRO_NF": name,
-            "MAESTRO_NIC": builders.literal("--nic", ["+".join(_file(env, card).path for card in cards)]),
+            "MAESTRO_NIC": builders.literal("--nic", ["+".join(_file(env, card).path for card in described)]),
             "MAESTRO_HASH": ["--full-hash"] if full_hash else [],
             "MAESTRO_TABLES": builders.literal("--traffic", traffic),
             "STRATEGY": strategy,
             "MAESTRO_HEADERS": builders.literal("--header", function.headers),
         }
 
-        def generate(cards: list[Path] = cards, folder: str = folder, options: dict[str, Any] = options) -> Any:
+        def generate(cards: list[Path] = described, folder: str = folder, options: dict[str, Any] = options) -> Any:
             outputs = [f"{folder}/plan.json", *_outputs(env, function, folder), f"{folder}/certificate.json"]
             made = env.MaestroGenerate(outputs, [analysis, *_files(env, tuple(dict.fromkeys(cards)))], **options)
             env.Depends(made, _inputs(env, function, fingerprint.GENERATION_PHASES))
@@ -121,7 +128,7 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
     packets, to $MAESTRO_BUILD/bench.json."""
     cc, build = _compiler(env), f"#{env['MAESTRO_BUILD']}"
     harness = cc.Object(f"{build}/bench/bench_nf.o", _file(env, runtime.RUNTIME / "bench" / "bench_nf.c"))
-    words, programs = [], []
+    subjects, programs = [], []
     for name in names:
         env.Parallelize(name, NIC="soft", **overrides)
         env.SequentialNF(name, **overrides)
@@ -134,13 +141,14 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
             parts = [harness, env.File(f"{folder}/gen/main_{name}.o"), env.File(f"{folder}/lib{name}.a")]
             made += cc.Program(f"{build}/bench/{name}/bench_{kind}", parts)
         analysis = env.File(f"{build}/analysis/{name}/analysis.json")
-        words += ["--nf", name, analysis.path, *(program.path for program in made)]
+        subjects += ["--nf", name, analysis.path, *(program.path for program in made)]
         programs += [*made, analysis]
     node = env.Alias(
         "bench-of-" + "-".join(names),
         programs,
         Action(builders.command("bench $MAESTRO_SUBJECTS -o $MAESTRO_BUILD/bench.json"), "BENCH"),
-        MAESTRO_SUBJECTS=[Literal(w) for w in words],
+        **words.EXACT,
+        MAESTRO_SUBJECTS=[words.Word(w) for w in subjects],
     )
     env.AlwaysBuild(node)
     return node
@@ -179,9 +187,21 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
     if folders := [Path(d) for d in _include_dirs(env)]:  # some of its headers may be found there only
         own = own_files.find(function.sources, folders)
         function = replace(function, headers=own.headers, generated=own.generated)
+    words.check((*function.sources, *function.headers, *function.generated))
     if arguments is not None:
         function = replace(function, arguments=tuple(str(a) for a in flatten([Split(arguments)])))
+    words.check_arguments(name, function.arguments)
     return function if ports is None else replace(function, ports=variables.port_count("PORTS", str(ports)))
+
+
+def cards(env: Any, nic: str) -> list[Path]:
+    """The profiles that ``nic`` names, of port 0 on; UserError where one is not there, or has an odd name."""
+    parts = profiles.split(nic)
+    words.check(parts)
+    for stem in profiles.label(nic).split("+"):
+        if not _CARD.fullmatch(stem):
+            raise UserError(f"nic={nic}: a profile cannot be called {stem!r}: use a-z, 0-9, - and _")
+    return [_translated(profiles.resolve, part, Path(env["MAESTRO_CONFIGS"])) for part in parts]
 
 
 def arguments(env: Any, name: str, sources: Any, **overrides: Any) -> tuple[str, ...]:
@@ -303,8 +323,13 @@ def _compiler(env: Any) -> Any:
     if owner is env:  # not of the environment that this one is a clone of
         return cc
     _require_tools(env)
+    words.check((env.Dir("#").abspath, runtime.INCLUDE, env["MAESTRO_BUILD"]))
+    words.check(env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])]))
+    _say_cache(env)
     found = _translated(dpdk.find)
-    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={}, MAESTRO_WORDS={})
+    cc = env.Clone(
+        MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={}, MAESTRO_WORDS={}, ESCAPE=words.quoted
+    )  # fmt: skip
     if not env["MAESTRO_VERBOSE"]:
         cc.SetDefault(**builders.VERBS)
     # DPDK's headers as -isystem: SCons does not scan them; its version, a macro, stands for them in the signature.
@@ -330,6 +355,14 @@ def _compiler(env: Any) -> Any:
     cc.Depends(cc["MAESTRO_RUNTIME"], _files(cc, cc["MAESTRO_INCLUDED"]))
     env["MAESTRO_CC_ENV"] = (env, cc)
     return cc
+
+
+def _say_cache(env: Any) -> None:
+    """Why nothing is cached, once and not in each step."""
+    setting = cache_trust.setting({**os.environ, **env["ENV"]}, make=False)
+    if setting.refusal is not None and not GetOption("help"):
+        print(f"warning: {cache.refused(setting)}", file=sys.stderr, flush=True)
+        env["ENV"][cache_trust.TOLD] = "1"
 
 
 def _require_tools(env: Any) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 from SCons.Action import Action
 from SCons.Errors import UserError
-from SCons.Subst import Literal
 
-from maestro_tool.scons import builders, parallelize
+from maestro_tool.scons import builders, parallelize, words
 from maestro_tool.scons.mistakes import told
 
 #: What `run` generates by default: enough flows to meet both workers, some odd frames, a second or so of work.
@@ -41,9 +40,10 @@ def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFF
             ),
             f"{'RUN':<10}{program}",
         ),
+        **words.EXACT,
         MAESTRO_OUT=out,
         WORKERS=WORKERS,
-        NF_ARGS=[Literal(a) for a in arguments],
+        NF_ARGS=[words.Word(a) for a in arguments],
     )
     env.AlwaysBuild(node)
     return node
@@ -53,13 +53,17 @@ def _captures(env: Any, traffic: str) -> list[Any]:
     if traffic and not traffic.startswith("-"):
         folder = Path(traffic)
         found = sorted(folder.glob("port*.pcap"))
+        words.check((*found, *(p.resolve() for p in found)))
         if not found:
             raise UserError(
                 f"traffic={traffic}: no port0.pcap, port1.pcap ... there; expected a folder of captures, "
                 "or options of `maestro traffic` such as traffic='--flows 1000'"
             )
         return [env.File(str(p.resolve())) for p in found]
-    options = shlex.split(traffic or _DEFAULT_TRAFFIC)
+    try:
+        options = shlex.split(traffic or _DEFAULT_TRAFFIC)
+    except ValueError as error:
+        raise UserError(f"traffic={traffic}: {error}") from None
     folder_name = f"{env['MAESTRO_BUILD']}/run/traffic"
 
     def generate() -> Any:
@@ -67,7 +71,8 @@ def _captures(env: Any, traffic: str) -> list[Any]:
             [f"#{folder_name}/port0.pcap", f"#{folder_name}/port1.pcap"],
             [],
             Action(builders.command("traffic -o ${TARGET.dir} $MAESTRO_TRAFFIC"), f"{'TRAFFIC':<10}{folder_name}"),
-            MAESTRO_TRAFFIC=[Literal(o) for o in options],
+            **words.EXACT,
+            MAESTRO_TRAFFIC=[words.Word(o) for o in options],
         )
 
     return list(parallelize.once(env, folder_name, options, generate))

@@ -48,7 +48,8 @@ Of SCons' own options, -j N, -k (go on after errors), -n (only show), -c (remove
 def read(env: Any, nfs: Path, configs: Path) -> None:
     """Read nf=, nic= ... into ``env``; raise UserError for what is unknown; set the text of ``scons -h``."""
     functions, nics = list(nf.known(nfs)), list(profiles.known(configs))
-    variables = Variables(args=ARGUMENTS)
+    # SCons would substitute $ in values, and evaluate ${...}: it gets them without, and converters what was typed.
+    variables = Variables(args={name: text.replace("$", "$$") for name, text in ARGUMENTS.items()})
     for name, text, default, convert in (
         ("nf", "network functions, separated by commas, or all; or folders: a name with a / in it. "
          f"Known: {', '.join(functions)}", "all",
@@ -63,7 +64,7 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
         ("traffic", "a capture, or a folder with port0.pcap, port1.pcap ...: the tables are balanced for it; "
          "run: such a folder, or options of `maestro traffic`, as '--flows 50'", "", str),
     ):  # fmt: skip
-        variables.Add(name, text, default, converter=_converter(convert))
+        variables.Add(name, text, default, converter=_converter(name, convert))
     variables.Add(BoolVariable("full_hash", "related packets agree in the whole hash, not only in the index", False))
     variables.Add(BoolVariable("verbose", "show whole command lines", False))
     variables.Update(env)
@@ -76,9 +77,9 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
         raise UserError(f"unknown variable: {', '.join(unknown)}; known: {', '.join(sorted(variables.keys()))}")
 
 
-def _converter(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+def _converter(name: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
     # SCons converts once more what was converted.
-    return lambda value: convert(value) if isinstance(value, str) else value
+    return lambda value: convert(ARGUMENTS.get(name, value)) if isinstance(value, str) else value
 
 
 def _names(variable: str, text: str, known: Iterable[str]) -> list[str]:

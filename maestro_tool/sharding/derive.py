@@ -14,6 +14,7 @@ from maestro_tool.sharding.facts.reach import Reach
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas import LEMMAS
 from maestro_tool.sharding.lemmas.counters_commute import counters
+from maestro_tool.sharding.lemmas.indices_are_in_range import led_by
 from maestro_tool.sharding.lemmas.indices_are_interchangeable import ranged
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.outcome import decide
@@ -38,7 +39,7 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     countable, counted = counters(analysis, accesses), set[int]()
     # Objects that belong together are treated alike.  Those with an obstacle are shared; then the rest is looked at
     # again, by itself: what is shared behaves as in the sequential NF and is in nobody's way.
-    group_of = groups(analysis, written, accesses, places)
+    group_of = groups(analysis, written, accesses)
     sharded = frozenset(written)
     obstacles: list[Obstacle] = []
     while True:
@@ -58,7 +59,8 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
         sharded = sharded - lost if lost and not variables else frozenset()
     constraints = tuple(subsume(needs.constraints))
     outcome = decide.Outcome(
-        analysis, accesses, constraints, tuple(obstacles), sharded, needs.ranged, counted, group_of
+        analysis, accesses, constraints, tuple(obstacles), sharded, needs.ranged, led_by(scope, needs.ranged), counted,
+        group_of,
     )  # fmt: skip
     return decide.plan(outcome)
 

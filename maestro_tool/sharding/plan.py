@@ -217,6 +217,7 @@ class ObjectDecision:
 
     ``split``: its capacity is divided over the cores.  ``ranged``: so are its indices; no two cores hand out the same.
     ``min_capacity``: elements that it must have in every run, because packets choose among that many.
+    ``led_by``: a ranged allocator, and how many elements of this vector each of its indices has, in every run.
     ``agree``: what the packets that meet in it agree in.  ``obstacle`` and ``remedied``: of shared objects, what
     forbids to shard it, and what should be lifted first (numbers in `ShardingPlan.obstacles`).
     """
@@ -232,6 +233,7 @@ class ObjectDecision:
     split: bool = False
     ranged: bool = False
     min_capacity: Natural = 0
+    led_by: tuple[Natural, Natural] | None = None
     agree: tuple[Agreement, ...] = ()
     obstacle: Natural | None = None
     remedied: Natural | None = None

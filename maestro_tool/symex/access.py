@@ -176,6 +176,9 @@ class Access:
     def note(self, loc: int, code: NoteCode, *about: str) -> None:
         self.notes.add(Note(loc, code, about))
 
+    def leave_out(self, state: State, loc: int, code: NoteCode, *about: str, unless: Expr = nodes.FALSE) -> None:
+        """The path goes on only if ``unless``; in set-up, nobody asks for the other way."""
+
     # ----------------------------------------------------------------------- values
 
     def value(self, state: State, frame: Frame, operand: ir.Operand) -> Value:

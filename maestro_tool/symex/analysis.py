@@ -12,7 +12,7 @@ from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr
 from maestro_tool.expr.symbols import Option, packet_byte
 from maestro_tool.frontend import ir
-from maestro_tool.symex.callpath import Analysis, CallPath, MemoryPointer, ObjectPointer, Pinned, uses
+from maestro_tool.symex.callpath import Analysis, CallPath, LeftOut, MemoryPointer, ObjectPointer, Pinned, uses
 from maestro_tool.symex.initial import Contents, initial_contents
 from maestro_tool.symex.key_facts import KeyAnalysis
 from maestro_tool.symex.limits import Limits
@@ -187,6 +187,7 @@ def _explore(
     while True:
         found_notes: set[Note] = set()
         paths: list[CallPath] = []
+        left_out: list[LeftOut] = []
         budget.begin()
         try:
             for port in range(ports):
@@ -201,6 +202,7 @@ def _explore(
                     budget.another_path(machine, paths, end.end)
                     paths.append(_call_path(machine, end))
                 found_notes |= machine.notes
+                left_out += machine.left_out
         except MutableFoundError:
             continue
         except _TooManyPathsError:
@@ -231,6 +233,7 @@ def _explore(
         result.files,
         findings.frame_stored,
         findings.frame_moved,
+        tuple(dict.fromkeys(left_out)),
     )
 
 

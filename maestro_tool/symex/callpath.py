@@ -13,14 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, extract
 from maestro_tool.expr.symbols import Produced
-from maestro_tool.forms import Boolean, Byte, Natural, Word, checked
+from maestro_tool.forms import Boolean, Byte, Location, Natural, Word, checked
+from maestro_tool.meaning import Means
 from maestro_tool.operations import ObjectKind, Operation, Role
 from maestro_tool.symex.notes import Note
+
+#: What strings name (`belongs` compares them with the program): a function; a variable; one of these; C text over
+#: variables; a member of a struct, or a range of its bytes.
+Function = Annotated[str, Means("function")]
+Variable = Annotated[str, Means("variable")]
+Address = Annotated[str, Means("variable or function")]
+Text = Annotated[str, Means("place")]
+MemberName = Annotated[str, Means("member")]
+MaybeFunction = Annotated[str, Means("function or none")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class KeyField:
     ``bits``, if not all of these bytes: (first, width) in them as a little-endian number, as bit-fields lie.
     """
 
-    name: str
+    name: MemberName
     offset: Natural
     size: Natural
     bits: tuple[Natural, Natural] | None = None
@@ -57,9 +67,9 @@ class KeyDoubt:
     """Why it is not known which keys are equal: ``equality`` is no conjunction of field equalities; or ``hash`` reads
     ``field``, which ``equality`` does not compare."""
 
-    equality: str
-    hash: str = ""
-    field: str = ""
+    equality: Function
+    hash: MaybeFunction = ""
+    field: Annotated[str, Means("member or none")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +104,13 @@ class StateObject:
 
     id: Natural
     kind: ObjectKind
-    name: str
-    loc: Natural
+    name: Text
+    loc: Location
     capacity: Natural | None = None
     element_size: Natural | None = None
     key: tuple[KeyField, ...] | None = None
     filled: Natural = 0
-    functions: tuple[str, ...] = ()
+    functions: tuple[Function, ...] = ()
     key_vectors: tuple[Natural, ...] = ()
     shapes: tuple[KeyShape, ...] = ()
     key_offsets: tuple[Natural, Natural] | None = None
@@ -131,7 +141,7 @@ class Event:
 
     op: Operation
     objects: tuple[Natural, ...]
-    loc: Natural
+    loc: Location
     key: tuple[Expr, ...] | None = None
     raw: tuple[Expr, ...] = ()
     index: Expr | None = None
@@ -143,7 +153,7 @@ class Event:
     condition_length: Natural = 0
     key_home: tuple[Natural, Expr] | None = None
     key_offset: int | None = 0
-    function: str = ""
+    function: MaybeFunction = ""
 
     def expressions(self, slot: str) -> tuple[Expr, ...]:
         """What the member ``slot`` holds."""
@@ -185,13 +195,23 @@ class CallPath:
     events: tuple[Event, ...]
     packet_writes: tuple[tuple[Natural, Byte], ...]
     verdict: Natural | Literal["drop", "flood"] | Word
-    loc: Natural  # of the return statement
+    loc: Location  # of the return statement
     grown: int = 0
 
     def producer(self, symbol: Expr) -> Event | None:
         """The event that produced ``symbol``; None if none did."""
         made = symbol.value
         return self.events[made.event] if isinstance(made, Produced) else None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A way through ``nf_process`` that no packet is taken to go, up to where it leaves the others; ``why`` that is."""
+
+    port: Natural
+    condition: tuple[Boolean, ...]
+    events: tuple[Event, ...]
+    why: Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,19 +252,19 @@ class Pinned:
     (global, offset, then offset after each dereference); ``size`` in bytes.
     """
 
-    place: str
-    access: tuple[str | int, ...]
+    place: Text
+    access: tuple[Variable | int, ...]
     size: Natural
     value: Natural
-    loc: Natural
+    loc: Location
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectPointer:
     """A pointer in the NF's memory that must lead to object ``object`` in every run."""
 
-    place: str
-    access: tuple[str | int, ...]
+    place: Text
+    access: tuple[Variable | int, ...]
     object: Natural
 
 
@@ -254,9 +274,9 @@ class MemoryPointer:
     (an access as in `Pinned`, of which the address counts and not the content), and so be no null pointer.  A target
     of one part is a function: a key of `Program.functions`."""
 
-    place: str
-    access: tuple[str | int, ...]
-    target: tuple[str | int, ...]
+    place: Text
+    access: tuple[Variable | int, ...]
+    target: tuple[Address | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +284,9 @@ class PinnedFile:
     """A file that set-up read: the program compares it at start.  ``digest``: SHA-256 of its content in hexadecimal;
     None: there was no such file."""
 
-    name: str
-    digest: str | None
-    loc: Natural  # of the fopen
+    name: Annotated[str, Means("file")]
+    digest: Annotated[str, Means("digest")] | None
+    loc: Location  # of the fopen
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,17 +294,18 @@ class Analysis:
     """All that later phases need to know about an NF; independent of any NIC."""
 
     ports: Natural
-    arguments: tuple[str, ...]
+    arguments: tuple[Annotated[str, Means("argument")], ...]
     objects: tuple[StateObject, ...]
     paths: tuple[CallPath, ...]
     pinned: tuple[Pinned, ...] = ()
     object_pointers: tuple[ObjectPointer, ...] = ()
     memory_pointers: tuple[MemoryPointer, ...] = ()
-    configuration: dict[str, Natural] = field(default_factory=dict)  # values of the cfg.* symbols that occur
+    configuration: dict[Text, Natural] = field(default_factory=dict)  # values of the cfg.* symbols that occur
     notes: tuple[Note, ...] = ()
     files: tuple[PinnedFile, ...] = ()  # by name
     frame_stored: Natural = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time
     frame_moved: bool = False  # some path moves the frame's start
+    left_out: tuple[LeftOut, ...] = ()  # with ``paths`` these are all ways that there are
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:

@@ -43,7 +43,11 @@ class Files:
     pinned: dict[str, PinnedFile] = field(default_factory=dict)
 
     def open(self, name: str, loc: int) -> Stream | None:
-        """None if there is no such file."""
+        """None if there is no such file; ``name`` has a character for each byte (`access.string`)."""
+        try:
+            name = name.encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            raise UnsupportedError(f"the name of the file {name!r} is not UTF-8", hint="give it another name") from None
         data = content(name)
         self.pinned.setdefault(name, PinnedFile(name, None if data is None else digest(data), loc))
         return None if data is None else Stream(name, data)

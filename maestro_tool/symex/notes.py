@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
-from maestro_tool.forms import Natural
+from maestro_tool.forms import Location
+from maestro_tool.meaning import Means
 
 
 class NoteCode(StrEnum):
@@ -24,15 +25,16 @@ class NoteCode(StrEnum):
     NOT_IN_ENVIRONMENT = "not in environment"
     NOT_DECIDED = "not decided"
     GENERATED = "generated"
+    OPTION_FITS = "option fits"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Note:
     """``loc``: where; ``about``: names of functions, members or variables, as the words of the code need them."""
 
-    loc: Natural
+    loc: Location
     code: NoteCode
-    about: tuple[str, ...] = ()
+    about: tuple[Annotated[str, Means("words")], ...] = ()
 
     @property
     def words(self) -> str:
@@ -51,5 +53,6 @@ _WORDS: Final[Mapping[NoteCode, str]] = {
     NoteCode.INSERTED_UNKNOWN: "inserted bytes of the frame are taken as unknown until they are written",
     NoteCode.NOT_IN_ENVIRONMENT: "the environment variable {0} is taken as not set",
     NoteCode.NOT_DECIDED: "the solver could not decide this within its budget; both ways are assumed possible",
+    NoteCode.OPTION_FITS: "a divisor or shift that options give is taken to fit: else the NF itself fails",
     NoteCode.GENERATED: "'{0}' is not defined by the NF: it is generated from its struct",
 }

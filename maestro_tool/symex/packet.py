@@ -16,12 +16,12 @@ from maestro_tool.expr.symbols import INPUT_PORT, NOW, PACKET_LENGTH, Produced, 
 from maestro_tool.frontend import ir
 from maestro_tool.operations.row import Effect
 from maestro_tool.symex import events, floats
-from maestro_tool.symex.callpath import StateObject
+from maestro_tool.symex.callpath import LeftOut, StateObject
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, PacketBytes, SetUp, StateObjectFill, VectorEntry, Zeros
 from maestro_tool.symex.models import PACKET, SETUP
-from maestro_tool.symex.notes import NoteCode
+from maestro_tool.symex.notes import Note, NoteCode
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.places import Access, Place, Places
 from maestro_tool.symex.setup import SetUpResult
@@ -101,6 +101,7 @@ class PacketMachine(Machine):
         self.only_in_setup = frozenset(SETUP.keys() - PACKET.keys())
         self.objects = list(result.objects)
         self.port, self.ports = port, ports
+        self.left_out: list[LeftOut] = []
         self._result = result
         self._places = places
         self._findings = findings
@@ -199,6 +200,7 @@ class PacketMachine(Machine):
         symbols = self.solver.symbols(requirement)
         if not symbols or not symbols <= self._findings.values.keys() or self._resolved(requirement) is not nodes.TRUE:
             return False
+        self.leave_out(state, loc, NoteCode.OPTION_FITS, unless=requirement)
         state.assume(requirement)
         if state.witness is not None and not self.solver.holds_under(state.witness, requirement):
             state.witness = None
@@ -220,9 +222,14 @@ class PacketMachine(Machine):
             return
         if self.may(state, inside, loc):
             self.note(loc, NoteCode.STORED_INDEX_FITS, block.name)
+            self.leave_out(state, loc, NoteCode.STORED_INDEX_FITS, block.name, unless=inside)
             state.assume(inside)
             if state.witness is not None and not self.solver.holds_under(state.witness, inside):
                 state.witness = None
+
+    def leave_out(self, state: State, loc: int, code: NoteCode, *about: str, unless: Expr = nodes.FALSE) -> None:
+        conditions = state.conditions if unless is nodes.FALSE else (*state.conditions, nodes.lnot(unless))
+        self.left_out.append(LeftOut(self.port, conditions, tuple(state.events), Note(loc, code, about)))
 
     def pin(self, symbol: Expr, loc: int) -> None:
         place, value = self._findings.values[symbol]

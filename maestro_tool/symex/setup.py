@@ -222,7 +222,9 @@ def run_setup(
 
 
 def _command_line(machine: SetUpMachine, state: State, arguments: tuple[str, ...]) -> tuple[Value, Value]:
-    words: list[Value] = [machine.new_string(state, word, "an argument") for word in ("nf", *arguments)]
+    # The NF gets bytes, which are UTF-8: `access.string` has each as a character.
+    as_bytes = (word.encode("utf-8", "surrogateescape").decode("latin-1") for word in ("nf", *arguments))
+    words: list[Value] = [machine.new_string(state, word, "an argument") for word in as_bytes]
     block = Block("argv", 8 * (len(words) + 1), Zeros())
     for i, word in enumerate(words):
         block.cells[8 * i] = (8, word)

@@ -173,6 +173,7 @@ def _some(
     low = nodes.compare("ule", nodes.const(min(values), bits), value)
     high = nodes.compare("ule", value, nodes.const(max(values), bits))
     within = nodes.land(low, high)
+    machine.leave_out(state, loc, NoteCode.ANY_OF_TABLE, table.name, unless=within)
     state.assume(within)
     if state.witness is not None and not machine.solver.holds_under(state.witness, within):
         state.witness = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from maestro_tool.expr import Expr
@@ -11,8 +12,10 @@ from maestro_tool.expr.symbols import MemoryByte, PacketByte, PacketLength, Prod
 from maestro_tool.operations import Operation
 from maestro_tool.operations.row import Effect
 from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, StateObject, uses
+from maestro_tool.symex.notes import Note
 
 _LARGEST_KEY = 1 << 20  # bytes
+_FARTHEST = 1 << 47  # bytes; the user's half of addresses
 
 #: The members of an event that hold expressions.
 _SLOTS = ("key", "raw", "index", "value", "operands", "stored", "key_home")
@@ -29,18 +32,35 @@ def check(analysis: Analysis) -> None:
         if path.port >= analysis.ports:
             raise ValueError("a port that does not exist")
         _check_path(path, objects)
+    for cut in analysis.left_out:
+        _check_path(CallPath(cut.port, cut.condition, cut.events, (), "drop", cut.why.loc), objects)
     if any(p.object >= len(objects) for p in analysis.object_pointers):
         raise ValueError("an object that does not exist")
-    for access in (
-        *(p.access for p in analysis.pinned),
-        *(p.access for p in analysis.object_pointers),
-        *(place for p in analysis.memory_pointers for place in (p.access, p.target)),
-    ):
+    for access in _accesses(analysis):
         if [type(part) for part in access] != [str, *[int] * (len(access) - 1)]:
             raise ValueError("a place that is not a name and offsets")
+    if any(p.size not in (1, 2, 4, 8) or p.value >> 8 * p.size for p in analysis.pinned):
+        raise ValueError("a pinned number that is none of C")
+    if any(isinstance(part, int) and abs(part) >= _FARTHEST for access in _accesses(analysis) for part in access):
+        raise ValueError("an offset that no memory has")
+    for note in analysis.notes:
+        _check_note(note)
     for file in analysis.files:
         if file.digest is not None and not re.fullmatch("[0-9a-f]{64}", file.digest):
             raise ValueError("a digest that is no SHA-256")
+
+
+def _accesses(analysis: Analysis) -> Iterator[tuple[str | int, ...]]:
+    yield from (p.access for p in analysis.pinned)
+    yield from (p.access for p in analysis.object_pointers)
+    yield from (place for p in analysis.memory_pointers for place in (p.access, p.target))
+
+
+def _check_note(note: Note) -> None:
+    try:
+        _ = note.words
+    except (IndexError, KeyError):
+        raise ValueError("a note with too few names") from None
 
 
 def _check_object(o: StateObject, objects: tuple[StateObject, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -20,6 +21,8 @@ from maestro_tool.traffic.capture import Frame, capture_paths, pcap_bytes, read_
 _COLUMNS = ("rx", "forwarded", "flooded", "dropped", "handed_over")
 
 _STDERR_LINES = 12
+#: What NFs can be called (`nf.C_NAME`).
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,10 @@ def _executable(program: Path) -> Path:
     path = program
     if program.name == "plan.json":
         try:
-            path = program.parent / str(json.loads(program.read_text(encoding="utf-8"))["nf"])
+            name = json.loads(program.read_text(encoding="utf-8"))["nf"]
+            if not isinstance(name, str) or not _NAME.fullmatch(name):  # it becomes a command
+                raise ValueError(f"{name!r:.80} cannot name an NF")
+            path = program.parent / name
         except FileNotFoundError:
             raise InputError(f"{program}: no such plan", hint="`scons nf=NAME nic=soft` builds it") from None
         except (OSError, ValueError, KeyError, TypeError) as error:

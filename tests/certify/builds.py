@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from maestro_tool import canonical, nf, pipeline, profiles
 from maestro_tool.cache import NoCache
@@ -72,7 +72,7 @@ def reseal(folder: Path) -> None:
 
 @dataclass
 class Packet:
-    """A frame on a port, and what its path meets besides: values of symbols, answers, both made up when asked for."""
+    """A frame on a port; values of all other symbols are made up when asked for."""
 
     port: int
     frame: bytearray
@@ -92,11 +92,14 @@ class Packet:
             name, rng.choice((rng.getrandbits(width or 1), rng.randrange(0, 4) % (1 << (width or 1))))
         )
 
-    def answer(self, history: tuple[Any, ...]) -> bool:
-        return random.Random(f"{self.seed} {history}").random() < 0.5
+
+class Given(Protocol):
+    """What symbols stand for."""
+
+    def value(self, name: str, width: int) -> int: ...
 
 
-def evaluate(c: Certificate, e: int, p: Packet, known: dict[int, int]) -> int:
+def evaluate(c: Certificate, e: int, p: Given, known: dict[int, int]) -> int:
     """The value of an expression for a packet; Booleans are 0 and 1."""
     if e in known:
         return known[e]
@@ -108,54 +111,63 @@ def evaluate(c: Certificate, e: int, p: Packet, known: dict[int, int]) -> int:
     def signed(n: int) -> int:
         return a[n] - (1 << widths[n]) if a[n] >> (widths[n] - 1) else a[n]
 
-    r: int = {
-        "const": lambda: int(pool.value[e]),
-        "sym": lambda: p.value(pool.name(e), width),
-        "add": lambda: a[0] + a[1],
-        "sub": lambda: a[0] - a[1],
-        "mul": lambda: a[0] * a[1],
-        "udiv": lambda: a[0] // a[1] if a[1] else mask,
-        "urem": lambda: a[0] % a[1] if a[1] else a[0],
-        "and": lambda: a[0] & a[1],
-        "or": lambda: a[0] | a[1],
-        "xor": lambda: a[0] ^ a[1],
-        "shl": lambda: a[0] << a[1] if a[1] < width else 0,
-        "lshr": lambda: a[0] >> a[1],
-        "ashr": lambda: signed(0) >> a[1],
-        "not": lambda: ~a[0],
-        "concat": lambda: int("".join(f"{value:0{w}b}" for value, w in zip(a, widths, strict=True)), 2),
-        "extract": lambda: a[0] >> pool.value[e][1],
-        "zext": lambda: a[0],
-        "sext": lambda: signed(0),
-        "ite": lambda: a[1] if a[0] else a[2],
-        "eq": lambda: int(a[0] == a[1]),
-        "ult": lambda: int(a[0] < a[1]),
-        "ule": lambda: int(a[0] <= a[1]),
-        "slt": lambda: int(signed(0) < signed(1)),
-        "sle": lambda: int(signed(0) <= signed(1)),
-        "lnot": lambda: 1 - a[0],
-        "land": lambda: a[0] & a[1],
-        "lor": lambda: a[0] | a[1],
-    }[pool.op[e]]()
+    match pool.op[e]:
+        case "const":
+            r = int(pool.value[e])
+        case "sym":
+            r = p.value(pool.name(e), width)
+        case "add":
+            r = a[0] + a[1]
+        case "sub":
+            r = a[0] - a[1]
+        case "mul":
+            r = a[0] * a[1]
+        case "udiv":
+            r = a[0] // a[1] if a[1] else mask
+        case "urem":
+            r = a[0] % a[1] if a[1] else a[0]
+        case "and" | "land":
+            r = a[0] & a[1]
+        case "or" | "lor":
+            r = a[0] | a[1]
+        case "xor":
+            r = a[0] ^ a[1]
+        case "shl":
+            r = a[0] << a[1] if a[1] < width else 0
+        case "lshr":
+            r = a[0] >> a[1]
+        case "ashr":
+            r = signed(0) >> a[1]
+        case "not":
+            r = ~a[0]
+        case "lnot":
+            r = 1 - a[0]
+        case "concat":
+            r = 0
+            for value, w in zip(a, widths, strict=True):
+                r = r << w | value
+        case "extract":
+            r = a[0] >> pool.value[e][1]
+        case "zext":
+            r = a[0]
+        case "sext":
+            r = signed(0)
+        case "ite":
+            r = a[1] if a[0] else a[2]
+        case "eq":
+            r = int(a[0] == a[1])
+        case "ult":
+            r = int(a[0] < a[1])
+        case "ule":
+            r = int(a[0] <= a[1])
+        case "slt":
+            r = int(signed(0) < signed(1))
+        case "sle":
+            r = int(signed(0) <= signed(1))
+        case other:
+            raise NotImplementedError(other)
     known[e] = r & mask
     return known[e]
-
-
-def taken(c: Certificate, p: Packet) -> list[int]:
-    """The paths that a packet takes, with the answers that it gets: of a right certificate, one."""
-    found, known = [], dict[int, int]()
-    for path in c.paths:
-        if path.port != p.port or not all(evaluate(c, e, p, known) for e in path.conditions):
-            continue
-        history: tuple[Any, ...] = ()
-        for e in path.events:
-            asked = (e["op"], tuple(e["objects"]), str(e.get("key")), str(e.get("index")))
-            if "result" in e and p.answer((*history, asked)) != e["result"]:
-                break
-            history = (*history, asked, e.get("result"))
-        else:
-            found.append(path.number)
-    return found
 
 
 def frames(rng: random.Random) -> Iterator[bytearray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builds import reseal, write
@@ -81,8 +82,25 @@ CHANGES = {
     "software input": lambda p, c: c["ports"][1]["software"].update(l4=["dst_ip"]),
     "written": lambda p, c: p["objects"][0].update(written=False),
     "accesses": lambda p, c: c["accesses"][0].pop(),
+    "an access dropped there": lambda p, c: _drop(c, "dchain_rejuvenate"),
+    "one of many dropped there": lambda p, c: _drop(c, "expire"),
+    "an access dropped here": lambda p, c: p["objects"][2]["accesses"].pop(),
+    "an access once less": lambda p, c: p["objects"][0]["accesses"][0].update(times=1),
+    "an access elsewhere": lambda p, c: p["objects"][0]["accesses"][0].update(location="nf.c:1:1"),
     "an event that no path has": lambda p, c: [path["events"].clear() for path in c["paths"]],
 }
+
+
+def _drop(certificate: dict[str, Any], operation: str) -> None:
+    """An access that ends its path, and the lists of accesses as they are without it."""
+    events = certificate["events"]
+    path = next(p for p in certificate["paths"] if p["events"] and events[p["events"][-1]]["op"] == operation)
+    gone = path["events"].pop()
+    if not any(gone in p["events"] for p in certificate["paths"]):
+        del events[gone]
+        for p in certificate["paths"]:
+            p["events"] = [e - (e > gone) for e in p["events"]]
+        certificate["accesses"] = [[e - (e > gone) for e in a if e != gone] for a in certificate["accesses"]]
 
 
 @pytest.mark.parametrize("what", CHANGES)

@@ -37,6 +37,18 @@ def test_what_is_shared_is_not_called_proved(tmp_path: Path) -> None:
     assert _run("lb", cwd=tmp_path).stdout.startswith("lb: 4 obligations proved; 3 objects, all serialised (")
 
 
+def test_what_is_assumed_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "viglb", "viglb", "e810")
+    done = _run("viglb", cwd=tmp_path)
+    assert done.returncode == 0
+    first, said, place = done.stdout.splitlines()
+    assert " objects, all serialised; 1 assumed (" in first
+    assert said == "  assumed: an index that comes out of the state is taken to be inside of 'allocated memory'"
+    assert place.endswith("viglb/lb_main.c:55:5")
+    [assumed] = json.loads(_run("viglb", "--json", cwd=tmp_path).stdout)["assumed"]
+    assert assumed == {"text": said.partition(": ")[2], "location": place.partition("at ")[2]}
+
+
 def test_refuted_with_witnesses(tmp_path: Path) -> None:
     folder = write(tmp_path / "fw", "fw", "e810")
     for file, port in (("plan.json", "ports"), ("certificate.json", "certificate")):
@@ -61,7 +73,7 @@ def test_refuted_with_witnesses(tmp_path: Path) -> None:
     frames = [bytes.fromhex(p["frame"]).ljust(60, b"\0") for p in (a, b)]
     assert frames[0][26:30] == frames[1][30:34]  # one flow, seen from either side
     assert frames[0][34:36] == frames[1][36:38]
-    assert set(said) == {"schema", "verdict", "solver", "obligations", "serialised", "failed", "seconds"}
+    assert set(said) == {"schema", "verdict", "solver", "obligations", "serialised", "assumed", "failed", "seconds"}
     shown = _run(str(folder), cwd=tmp_path)
     assert shown.returncode == 1
     assert "  refuted: port 0, port 1: equal names, one worker [state->flows, state->ages]" in shown.stdout

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
@@ -95,6 +96,11 @@ static void refusals(void) {
   objects[2].filled = 1;
   refused(&nf, -EINVAL, "0 entries in 'ages', but the plan was made for 1");
   objects[2].filled = 0;
+  objects[2].ranged = true;
+  objects[1].dchain = 2;
+  objects[1].per_index = 2;
+  refused(&nf, -EINVAL, "'keys' has 8 elements, but the 8 indices of 'ages' need 16");
+  objects[1].per_index = 1; /* fits: what follows is what is wrong */
   nf.n_objects = 2;
   refused(&nf, -EINVAL, "more than the 2 objects");
   nf.n_objects = 4;
@@ -307,6 +313,34 @@ static void bursts(void) {
   maestro_destroy(instance);
 }
 
+/* An NF as a library: its cards are compared when it is made, and before the first packet of each worker. */
+static void cards_of_other_drivers(void) {
+  static const char *const NULLS[] = {"net_null"}, *const OTHER[] = {"net_ice", "net_cn9k"};
+  struct maestro_port ports[2];
+  memcpy(ports, tiny_nf.ports, sizeof ports);
+  struct maestro_nf nf = tiny_nf;
+  nf.ports = ports, nf.nic = "card";
+  ports[0].drivers = OTHER, ports[0].n_drivers = 2;
+  struct maestro_instance *instance;
+  CHECK_EQ(create_default(&nf, 2, &instance), 0); /* no such port: packets come from elsewhere */
+  lan(instance, 0, 1, 100);
+  CHECK_EQ(rte_eal_hotplug_add("vdev", "net_null0", ""), 0);
+  struct rte_mbuf *mbuf = packet(0, 1, 2, 3, 4);
+  uint16_t verdict = 0x1234;
+  CHECK_EQ(maestro_process_burst(instance, 1, &mbuf, 1, 100, &verdict), -ENODEV);
+  CHECK_EQ(verdict, 0x1234);
+  CHECK_EQ(maestro_check_cards(&nf, error, sizeof error), -ENODEV);
+  maestro_destroy(instance);
+  instance = NULL;
+  refused(&nf, -ENODEV, "port 0 is a card of driver net_null, but the plan for nic=card is for net_ice or net_cn9k");
+  ports[0].drivers = NULLS, ports[0].n_drivers = 1;
+  CHECK_EQ(create_default(&nf, 2, &instance), 0);
+  CHECK_EQ(maestro_process_burst(instance, 1, &mbuf, 1, 100, &verdict), 0);
+  maestro_destroy(instance);
+  rte_pktmbuf_free(mbuf);
+  CHECK_EQ(rte_eal_hotplug_remove("vdev", "net_null0"), 0);
+}
+
 int main(int argc, char **argv) {
   (void)argc;
   char *eal[] = {argv[0],
@@ -329,6 +363,7 @@ int main(int argc, char **argv) {
   split_capacity();
   threads();
   bursts();
+  cards_of_other_drivers();
   rte_eal_cleanup();
   return 0;
 }

@@ -133,6 +133,24 @@ static void full(void) {
   CHECK_EQ(value, 9);
 }
 
+/* The instruction, of this machine, and what stands for it elsewhere. */
+static void same_crc(void) {
+  uint64_t value = UINT64_C(88172645463325252);
+  for (int i = 0; i < 10000; i++) {
+    value ^= value << 13;
+    value ^= value >> 7;
+    value ^= value << 17;
+    const uint32_t start = (uint32_t)(value >> 21);
+    CHECK_EQ(maestro_crc32c(start, value, 8), __builtin_ia32_crc32qi(start, (uint8_t)value));
+    CHECK_EQ(maestro_crc32c(start, value, 16), __builtin_ia32_crc32hi(start, (uint16_t)value));
+    CHECK_EQ(maestro_crc32c(start, value, 32), __builtin_ia32_crc32si(start, (uint32_t)value));
+    CHECK_EQ(maestro_crc32c(start, value, 64), __builtin_ia32_crc32di(start, value));
+  }
+  uint32_t check = UINT32_MAX; /* the check value that catalogues of CRCs list for CRC-32C (iSCSI) */
+  for (const char *c = "123456789"; *c != 0; c++) check = maestro_crc32c(check, (uint64_t)*c, 8);
+  CHECK_EQ(~check, 0xE3069283);
+}
+
 int main(void) {
   static map_key_hash *const hashes[] = {crc, constant, four_values, high_bits, near_end};
   static const unsigned capacities[] = {1, 2, 3, 7, 8, 16, 64, 100, 300};
@@ -142,5 +160,6 @@ int main(void) {
   rejected_capacities();
   duplicates();
   full();
+  same_crc();
   return 0;
 }

@@ -13,7 +13,8 @@
 static struct card {
   uint16_t key_size, table_size, table_size_started, n_queues; /* table_size_started: if it is known only then */
   uint64_t offered;
-  bool ignores_key, needs_update, forgets_table, no_read_back, drops_types, refuses_own_rss, resizes_table;
+  const char *driver;
+  bool ignores_key, needs_update, forgets_table, no_read_back, no_table_read_back, drops_types, refuses_own_rss, resizes_table;
   unsigned n_rules; /* that it takes */
 } card;
 static struct {
@@ -46,7 +47,7 @@ int rte_eth_promiscuous_enable(uint16_t id) { return id; }
 int rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info) {
   CHECK_EQ(id, 0);
   const bool late = card.table_size_started != 0 && state.started;
-  *info = (struct rte_eth_dev_info){.driver_name = "net_fake",
+  *info = (struct rte_eth_dev_info){.driver_name = card.driver != NULL ? card.driver : "net_fake",
                                     .hash_key_size = (uint8_t)card.key_size,
                                     .reta_size = late ? card.table_size_started : card.table_size,
                                     .flow_type_rss_offloads = card.offered,
@@ -104,7 +105,7 @@ int rte_eth_dev_rss_reta_update(uint16_t id, struct rte_eth_rss_reta_entry64 *ta
 }
 
 int rte_eth_dev_rss_reta_query(uint16_t id, struct rte_eth_rss_reta_entry64 *table, uint16_t size) {
-  if (card.no_read_back) return -ENOTSUP;
+  if (card.no_read_back || card.no_table_read_back) return -ENOTSUP;
   for (unsigned i = 0; i < size; i++) table[i / 64].reta[i % 64] = state.table[i];
   return id;
 }
@@ -170,8 +171,15 @@ static void refused(struct card with, const char *expected) {
 }
 
 static void usual_plan(void) {
-  plan = (struct maestro_port){
-      .key = KEY, .key_length = 40, .key_length_passed = 40, .rss_hf = TYPES, .table_size = 128, .max_queues = 16};
+  static const char *const FAKE[] = {"net_fake"};
+  plan = (struct maestro_port){.key = KEY,
+                               .key_length = 40,
+                               .key_length_passed = 40,
+                               .rss_hf = TYPES,
+                               .table_size = 128,
+                               .max_queues = 16,
+                               .drivers = FAKE,
+                               .n_drivers = 1};
 }
 
 static void sets_up(void) {
@@ -233,11 +241,71 @@ static void refusals(void) {
   refused(c, "do not read back as set");
 }
 
-static void what_cannot_be_read_back_is_trusted(void) {
+/* One line says what is not checked; none where the profile has said so. */
+static void what_cannot_be_read_back_is_said(void) {
   usual_plan();
   struct card c = USUAL;
+  CHECK(start(c, 4));
+  CHECK_EQ(message[0], '\0');
   c.no_read_back = true;
   CHECK(start(c, 4));
+  CHECK(strstr(message, "port 0 (net_fake): the driver cannot read back the RSS key and the indirection table") != NULL);
+  plan.table_unread = true;
+  CHECK(start(c, 4));
+  CHECK(strstr(message, "cannot read back the RSS key, so it is not checked") != NULL);
+  plan.key_unread = true;
+  CHECK(start(c, 4));
+  CHECK_EQ(message[0], '\0');
+  usual_plan();
+  c = USUAL, c.no_table_read_back = true;
+  CHECK(start(c, 4));
+  CHECK(strstr(message, "cannot read back the indirection table, so it is not checked") != NULL);
+  /* Not to be told is not to be believed: what can be read is compared. */
+  plan.key_unread = plan.table_unread = true;
+  c = USUAL, c.ignores_key = true;
+  refused(c, "key does not read back as set");
+}
+
+/* Nothing is asked of a card of another driver, whatever it would do with our key. */
+static void cards_of_other_drivers(void) {
+  static const char *const DRIVERS[] = {"net_ice", "net_cn9k"};
+  usual_plan();
+  plan.drivers = DRIVERS;
+  plan.n_drivers = 2;
+  struct card c = USUAL;
+  c.driver = "net_ena", c.ignores_key = true, c.no_read_back = true;
+  refused(c, "port 0 is a card of driver net_ena, but the plan for nic=card is for net_ice or net_cn9k: packets would");
+  CHECK_EQ(state.n_configured, 0);
+  c.driver = "net_ic";
+  refused(c, "driver net_ic, ");
+  c.driver = "net_ice_dcf";
+  refused(c, "driver net_ice_dcf, ");
+  plan.rss_hf = 0, plan.software_classes = 3; /* also where software steers: the program is for that card */
+  refused(c, "driver net_ice_dcf, ");
+  for (unsigned i = 0; i < 2; i++) {
+    usual_plan();
+    plan.drivers = DRIVERS;
+    plan.n_drivers = 2;
+    c = USUAL, c.driver = DRIVERS[i];
+    CHECK(start(c, 4));
+  }
+  plan.n_drivers = 0; /* any card will do for software only */
+  c.driver = "net_ena";
+  refused(c, "port 0 is a card of driver net_ena, but the plan for nic=card is for no driver");
+  plan.rss_hf = 0, plan.software_classes = 3;
+  CHECK(start(c, 4));
+}
+
+/* Too many names for the message are cut; it still names the card's. */
+static void many_drivers(void) {
+  static const char *drivers[64];
+  for (unsigned i = 0; i < 64; i++) drivers[i] = "net_a_driver_with_a_long_name";
+  usual_plan();
+  plan.drivers = drivers;
+  plan.n_drivers = 64;
+  struct card c = USUAL;
+  c.driver = "net_ena";
+  refused(c, "driver net_ena, but the plan for nic=card is for net_a_driver_with_a_long_name or ");
 }
 
 static void keys_may_be_taken_late(void) {
@@ -343,7 +411,9 @@ int main(void) {
   larger_tables_repeat();
   sizes_known_late();
   refusals();
-  what_cannot_be_read_back_is_trusted();
+  what_cannot_be_read_back_is_said();
+  cards_of_other_drivers();
+  many_drivers();
   keys_may_be_taken_late();
   hand_over();
   free(program.ports[0].table);

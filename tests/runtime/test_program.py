@@ -269,7 +269,8 @@ def test_bad_captures(programs: dict[str, Path], captures: tuple[Path, Path], tm
         ("sequential", ["--workers", "2"], "this is the sequential build"),
         ("hardware", ["--no-pci"], "built for nic=card, and DPDK found no such card"),
         ("hardware", ["--vdev=net_null0", "--vdev=net_null1", "--replay"], "--replay needs a build for nic=soft"),
-        ("hardware", ["--vdev=net_ring0", "--vdev=net_ring1"], "takes RSS keys of 0 bytes"),
+        ("hardware", ["--vdev=net_ring0", "--vdev=net_ring1"], "port 0 is a card of driver net_ring, but the plan"),
+        ("hardware", ["--vdev=net_null0", "--vdev=net_ring0"], "nic=card is for net_null: packets would meet the wr"),
         ("hardware", ["--vdev=net_null0", "--vdev=net_null1"], ""),
     ],
 )

@@ -130,9 +130,15 @@ static const uint8_t KEY[] = {K20, K20};
 #else
 #define HF 0
 #endif
+#ifdef TINY_HARDWARE
+static const char *const DRIVERS[] = {"net_null"};
+#define CARD .drivers = DRIVERS, .n_drivers = 1,
+#else
+#define CARD
+#endif
 #define PORT                                                                                \
   {                                                                                         \
-    .key = KEY, .key_length = 40, .key_length_passed = 40, .table_size = 128, .rss_hf = HF, \
+    CARD .key = KEY, .key_length = 40, .key_length_passed = 40, .table_size = 128, .rss_hf = HF, \
     .software_classes = 0x1FFFF, .l4 = {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}}, .l3 = {   \
       2,                                                                                    \
       {{26, 4}, {30, 4}}                                                                    \

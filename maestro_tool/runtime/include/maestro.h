@@ -37,6 +37,8 @@ struct maestro_object {
   bool ages_per_worker; /* shared dchain: each worker notes for itself when it used an index */
   uint32_t element_size; /* vector: bytes that elements must have; 0: any */
   uint32_t min_capacity; /* that the plan needs; 0: any */
+  uint16_t dchain;       /* vector: the number of the ranged dchain whose indices lead to its elements */
+  uint32_t per_index;    /* elements that each of those indices has; 0: no ranged dchain leads here */
   uint32_t filled; /* entries of a map, indices of a dchain, buckets of a sketch that nf_init leaves; what packets only
                       read: 0 or not */
 };
@@ -74,6 +76,11 @@ struct maestro_port {
   const uint32_t *weights;     /* table_size packets per index, of measured traffic; NULL: none was */
   const uint16_t *groups;      /* table_size groups, 0 on: indices of one have one worker; NULL: each is its own */
   uint16_t max_queues;         /* that RSS of this NIC spreads over; 0: no bound is known */
+  const char *const *drivers;  /* n_drivers names, one of which the card's driver must have; none, where
+                                  the port does not hash: any card will do */
+  uint8_t n_drivers;
+  /* The driver is known not to read back the key and the RSS types, or the table: nothing is said of it at start. */
+  bool key_unread, table_unread;
   uint32_t software_classes;   /* bit per enum maestro_class: steered in software */
   struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
   struct maestro_hash_input l4v6, l3v6; /* the same for IPv6 */
@@ -120,7 +127,12 @@ struct maestro_nf {
 
 struct maestro_instance;
 
-/* Parses the NF's arguments, runs nf_init once per worker, checks the assumptions of the analysis.
+/* Compares the drivers of DPDK's ports 0 .. n_ports-1, those of them that exist, with those that the plan was made for
+ * (`drivers` of the NIC's profile).  Returns 0, or -ENODEV with a message that names both in error (at least 256 bytes).
+ * maestro_create does so, and the first burst of each worker again, for ports that came later. */
+int maestro_check_cards(const struct maestro_nf *nf, char *error, size_t error_size);
+
+/* Parses the NF's arguments, runs nf_init once per worker, checks the cards and the assumptions of the analysis.
  * Returns 0, or a negative errno with a message in error (at least 256 bytes). */
 int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, char **argv,
                    struct maestro_instance **instance, char *error, size_t error_size);
@@ -129,7 +141,8 @@ void maestro_destroy(struct maestro_instance *instance);
 /* Processes n packets on worker `worker` at time `now` (nanoseconds, not decreasing per worker).
  * verdicts[i] is an output port, MAESTRO_DROP or MAESTRO_FLOOD; packets are not freed or sent.
  * The calling thread becomes the worker's thread: attaching is automatic, a worker that is attached to
- * another thread must be detached there first.  Returns 0 or -EBUSY. */
+ * another thread must be detached there first.  Returns 0; -EBUSY; or -ENODEV before the worker's first packet, if a
+ * port is another card than the plan was made for (maestro_check_cards says which). */
 int maestro_process_burst(struct maestro_instance *instance, unsigned worker, struct rte_mbuf **packets,
                           uint16_t n, int64_t now, uint16_t *verdicts);
 /* Stores the calling thread's worker away, so that another thread may run it (or this one end). */

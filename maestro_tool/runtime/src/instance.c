@@ -17,6 +17,7 @@
 struct maestro_worker {
   _Alignas(64) _Atomic(const void *) thread; /* of the thread that runs it; NULL: none */
   struct maestro_instance *instance;
+  bool cards_checked; /* since maestro_create, ports may have come */
   void *globals; /* its variables, while no thread runs it */
   struct maestro_arena arena;
 };
@@ -58,9 +59,15 @@ static void detach(void) {
 
 static int attach(struct maestro_worker *worker) {
   const void *nobody = NULL;
+  char error[256];
   if (!atomic_compare_exchange_strong_explicit(&worker->thread, &nobody, &attached, memory_order_acquire,
                                                memory_order_relaxed))
     return -EBUSY;
+  if (!worker->cards_checked && maestro_check_cards(worker->instance->nf, error, sizeof error) != 0) {
+    atomic_store_explicit(&worker->thread, NULL, memory_order_release);
+    return -ENODEV;
+  }
+  worker->cards_checked = true;
   detach();
   load(worker->instance->nf, worker->globals);
   maestro_share.worker = (unsigned)(worker - worker->instance->workers);
@@ -192,7 +199,9 @@ static int init_worker(const struct creation *c, unsigned number) {
  * nf_config_init allocated is the same for all, and what one worker stores there the next may overwrite. */
 static int check_worker(const struct creation *c, unsigned number) {
   const struct maestro_nf *nf = c->nf;
-  if (!maestro_is_sequential(nf) && !maestro_filled_as_planned(&c->builders[number])) return -EINVAL;
+  const struct maestro_builder *builder = &c->builders[number];
+  if (!maestro_is_sequential(nf) && !(maestro_filled_as_planned(builder) && maestro_ranges_fit(builder)))
+    return -EINVAL;
   if (nf->check == NULL) return 0;
   load(nf, c->instance->workers[number].globals);
   maestro_builder = &c->builders[number];
@@ -235,6 +244,7 @@ int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, ch
   struct creation c = {.nf = nf, .error = error, .error_size = error_size};
   error[0] = '\0';
   int status = check_plan(&c, n_workers);
+  if (status == 0) status = maestro_check_cards(nf, error, error_size);
   if (status != 0) return status;
   if (variables_exist_once(nf) && atomic_flag_test_and_set(&taken))
     return fail(&c, -EBUSY, "%s: a process can make only one instance of a %s build", nf->name, nf->strategy);

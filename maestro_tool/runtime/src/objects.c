@@ -1,6 +1,7 @@
 /* Allocation of state objects: all memory of the packet path is taken here, while nf_init runs. */
 #include "objects.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -164,6 +165,24 @@ bool maestro_filled_as_planned(const struct maestro_builder *builder) {
     if (agrees) continue;
     disagree(builder, "nf_init leaves %u entries in '%s', but the plan was made for %u; build with these arguments",
              filled, object->name, object->filled);
+    return false;
+  }
+  return true;
+}
+
+/* The last worker's indices come from the end of the range with its first packet: not, as in the sequential NF, when
+ * all the others are in use. */
+bool maestro_ranges_fit(const struct maestro_builder *builder) {
+  const struct maestro_nf *nf = builder->nf;
+  for (unsigned i = 0; i < nf->n_objects && i < builder->n_allocations && i < MAESTRO_MAX_OBJECTS; i++) {
+    const struct maestro_object *object = &nf->objects[i];
+    const struct Vector *vector = builder->objects[i];
+    if (object->per_index == 0 || vector == NULL || builder->objects[object->dchain] == NULL) continue;
+    const struct DoubleChain *chain = builder->objects[object->dchain];
+    const uint64_t needed = (uint64_t)chain->range * object->per_index;
+    if (vector->capacity >= needed) continue;
+    disagree(builder, "'%s' has %u elements, but the %u indices of '%s' need %" PRIu64 ", as in the analysis",
+             object->name, vector->capacity, chain->range, nf->objects[object->dchain].name, needed);
     return false;
   }
   return true;

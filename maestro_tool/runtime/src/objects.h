@@ -61,6 +61,9 @@ bool maestro_map_second_equal_is(unsigned number, void (*function)(void));
 bool maestro_map_second_hash_is(unsigned number, void (*function)(void));
 /* Whether nf_init left as much in the objects as the analysis saw; else the error says where not. */
 bool maestro_filled_as_planned(const struct maestro_builder *builder);
+/* Whether vectors have elements for all indices of the ranged dchains that lead to them; else the error says where not.
+ */
+bool maestro_ranges_fit(const struct maestro_builder *builder);
 
 /* Whether the files that set-up reads are those that the plan was made for; else the error says which is not. */
 bool maestro_files_as_analysed(const struct maestro_nf *nf, char *error, size_t error_size);

@@ -88,8 +88,8 @@ static unsigned table_size(const struct program *program, uint16_t id, const str
   return 0;
 }
 
-static bool set_table(const struct program *program, uint16_t id, unsigned size) {
-  const struct port *port = &program->ports[id];
+static bool set_table(struct program *program, uint16_t id, unsigned size) {
+  struct port *port = &program->ports[id];
   const unsigned planned = port->plan->table_size;
   const unsigned n_groups = (size + RTE_ETH_RETA_GROUP_SIZE - 1) / RTE_ETH_RETA_GROUP_SIZE;
   struct rte_eth_rss_reta_entry64 table[n_groups], read[n_groups];
@@ -107,7 +107,8 @@ static bool set_table(const struct program *program, uint16_t id, unsigned size)
     return false;
   }
   status = rte_eth_dev_rss_reta_query(id, read, (uint16_t)size);
-  if (status == -ENOTSUP) return true;
+  port->table_unread = status == -ENOTSUP;
+  if (port->table_unread) return true;
   for (unsigned i = 0; i < size; i++) {
     const unsigned group = i / RTE_ETH_RETA_GROUP_SIZE, entry = i % RTE_ETH_RETA_GROUP_SIZE;
     if (status == 0 && read[group].reta[entry] == port->table[i % planned]) continue;
@@ -162,7 +163,7 @@ static int read_back(const struct maestro_port *plan, uint16_t id, bool *key_is_
   return status;
 }
 
-static bool check_key(const struct program *program, uint16_t id) {
+static bool check_key(struct program *program, uint16_t id) {
   const struct maestro_port *plan = program->ports[id].plan;
   bool key_is_ours;
   uint64_t missing;
@@ -172,6 +173,7 @@ static bool check_key(const struct program *program, uint16_t id) {
     struct rte_eth_rss_conf conf = rss_conf(plan);
     if (rte_eth_dev_rss_hash_update(id, &conf) == 0) status = read_back(plan, id, &key_is_ours, &missing);
   }
+  program->ports[id].key_unread = status == -ENOTSUP;
   if (status == -ENOTSUP && !plan->key_fixed) return true;
   if (status == 0 && key_is_ours && missing == 0) return true;
   if (status != 0)
@@ -181,6 +183,18 @@ static bool check_key(const struct program *program, uint16_t id) {
   else
     program_error(program->nf, "port %u: RSS types 0x%" PRIx64 " do not read back as set: " NEVER_STARTED, id, missing);
   return false;
+}
+
+/* What was given to the card and cannot be compared with what it has; but for what the profile says beforehand. */
+static void say_unread(const struct program *program, uint16_t id, const struct rte_eth_dev_info *info) {
+  const struct port *port = &program->ports[id];
+  const bool key = port->key_unread && !port->plan->key_unread, table = port->table_unread && !port->plan->table_unread;
+  if (!key && !table) return;
+  program_error(program->nf,
+                "port %u (%s): the driver cannot read back %s%s%s, so it is not checked whether the card has what was "
+                "set (rss.read_back in the profile of nic=%s says so beforehand)",
+                id, info->driver_name, key ? "the RSS key" : "", key && table ? " and " : "",
+                table ? "the indirection table" : "", program->nf->nic);
 }
 
 static bool setup_queues(struct program *program, uint16_t id, const struct rte_eth_dev_info *info) {
@@ -275,9 +289,14 @@ static bool start_port(struct program *program, uint16_t id) {
   /* After each start: some drivers (igb) then forget a table that was set before. */
   if (!hashes) return true;
   /* vmxnet3 knows the size of its table only now; mlx5 then shows the one in use, which may grow. */
-  if (info.reta_size == 0) (void)rte_eth_dev_info_get(id, &info);
+  if (info.reta_size == 0 && (status = rte_eth_dev_info_get(id, &info)) != 0) {
+    program_error(program->nf, "port %u (%s) cannot be asked for its table: %s", id, info.driver_name, reason(status));
+    return false;
+  }
   const unsigned size = table_size(program, id, &info);
-  return size != 0 && set_rules(program, id) && set_table(program, id, size) && check_key(program, id);
+  if (size == 0 || !set_rules(program, id) || !set_table(program, id, size) || !check_key(program, id)) return false;
+  say_unread(program, id, &info);
+  return true;
 }
 
 /* The NF's devices are the ports 0 .. n-1. */
@@ -307,8 +326,16 @@ static bool check_number(const struct program *program) {
   return true;
 }
 
+/* The ports are cards that the plan was made for. */
+static bool check_cards(const struct program *program) {
+  char error[512];
+  if (maestro_check_cards(program->nf, error, sizeof error) == 0) return true;
+  program_error(program->nf, "%s", error);
+  return false;
+}
+
 bool program_ports_start(struct program *program) {
-  if (!check_number(program)) return false;
+  if (!check_number(program) || !check_cards(program)) return false;
   for (uint16_t id = 0; id < program->nf->n_ports; id++) {
     struct port *port = &program->ports[id];
     port->plan = program->nf->ports == NULL ? NULL : &program->nf->ports[id];

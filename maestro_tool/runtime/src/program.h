@@ -62,6 +62,7 @@ struct port {
   uint16_t n_rx_queues, n_tx_queues;
   rte_spinlock_t tx_lock; /* where workers share the queue */
   bool tx_shared;
+  bool key_unread, table_unread; /* the driver does not read back what was set */
 };
 
 struct program {

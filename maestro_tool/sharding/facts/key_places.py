@@ -63,15 +63,15 @@ def key_places(analysis: Analysis, prover: Prover) -> KeyPlaces:
         for n, e in enumerate(path.events)
         if is_map_put(e)
     ]  # fmt: skip
-    filled = {o.id for o in analysis.objects if o.kind == "map" and o.filled}
+    filled = {o.id for o in analysis.objects if o.filled}
     locs = {e.objects[0]: e.loc for _, _, e in puts}
-    plain = _agree({m: _found(analysis, puts, m, KeyPlaces({}, ()), prover) for m in _maps(puts)}, locs)
+
+    def agreed(known: KeyPlaces) -> KeyPlaces:
+        return _agree({m: _found(analysis, puts, m, known, prover) for m in _maps(puts)}, locs)
+
     # Blocks belong to indices, so the index maps must be known before them.
-    known = KeyPlaces({m: place for m, place in plain.of.items() if m not in filled}, ())
-    rest = {m: _found(analysis, puts, m, known, prover) for m in _maps(puts) if m not in plain.of}
-    blocks = _agree(rest, locs)
-    of = {m: place for m, place in (known.of | blocks.of).items() if m not in filled}
-    return KeyPlaces(of, blocks.refused)
+    found = agreed(agreed(KeyPlaces({}, ())))
+    return KeyPlaces({m: place for m, place in found.of.items() if m not in filled}, found.refused)
 
 
 _Put = tuple[CallPath, int, Event]
@@ -113,9 +113,8 @@ def _place(
         return _refused(Code.KEY_NOT_IN_VECTOR, put)
     vector, index = put.key_home
     base, stride = owner(path, put, index, None, prover)
-    dchain = allocated_by(path, base) if base is not None else None
-    if dchain is None and base is not None and stride > 1:
-        dchain = known.source(path, base)
+    own = allocated_by if stride == 1 else known.source
+    dchain = own(path, base) if base is not None else None
     if dchain is None:
         return _refused(Code.KEY_NOT_AT_FRESH_INDEX, put)
     if not holds_key(analysis, path, put, vector, index):

@@ -18,7 +18,8 @@ from maestro_tool.sharding.plan import Code, Obstacle
 
 def obstacles(q: Question) -> Iterator[Obstacle]:
     scope = q.scope
-    written = {o for p in scope.analysis.paths for e in p.events for o in e.objects if e.op.writes}
+    events = [e for p in scope.analysis.paths for e in p.events]
+    written = {o for e in events for o, operand in zip(e.objects, e.op.objects, strict=True) if operand.writes}
     for together, loc in _together(scope):
         mine = [o for o in together if o in scope.objects]
         if mine and any(o in written and o not in scope.objects for o in together):

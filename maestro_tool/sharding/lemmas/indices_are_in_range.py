@@ -3,14 +3,17 @@
 Requires: names are total.
 Ensures: an index out of the packet is below the capacity that the analysis saw, for every packet that comes there; the
 program checks at its start that the object has as many (`ObjectDecision.min_capacity`).  Vectors that indices of a
-ranged allocator lead to have an entry for each.
+ranged allocator lead to have an entry for each, or a block; options may say how many there are, so the program checks
+that, too (`ObjectDecision.led_by`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from maestro_tool.expr.nodes import compare, const
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.indices_are_interchangeable import ranged
 from maestro_tool.sharding.lemmas.question import Question, without
 from maestro_tool.sharding.plan import Code, Obstacle
@@ -23,16 +26,29 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
 
 def _ranges(q: Question) -> Iterator[Obstacle]:
     """Where each core has a range of the indices, the last core's must lead to entries, too, from the first on."""
-    scope = q.scope
-    own = {*ranged(scope, q.reach), *(x.dchain for x in q.exchanged)}
+    objects = q.scope.analysis.objects
+    own = {*ranged(q.scope, q.reach), *(x.dchain for x in q.exchanged)}
+    for a, chain in _led(q.scope, own):
+        capacity = objects[a.object].capacity or 0
+        if capacity < (objects[chain].capacity or 0) * a.stride:
+            yield Obstacle(Code.RANGE_TOO_LARGE, (a.object, chain), (a.loc,), number=capacity)
+
+
+def led_by(scope: Scope, own: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Vector -> the allocator, of ``own``, whose indices lead to its elements, and how many elements each index has."""
+    found: dict[int, tuple[int, int]] = {}
+    for a, chain in _led(scope, own):
+        found[a.object] = chain, max(a.stride, found.get(a.object, (chain, 0))[1])
+    return found
+
+
+def _led(scope: Scope, own: Iterable[int]) -> Iterator[tuple[Access, int]]:
+    """The accesses to vectors by indices of allocators of ``own``, and the allocator of each."""
     for a in scope.touched:
         place = scope.places.index_map(a.through) if a.how == "via map" else None
         chain = place.dchain if place is not None else a.through if a.how == "fresh" else None
-        obj = scope.analysis.objects[a.object]
-        if chain not in own or chain is None or obj.kind != "vector" or obj.capacity is None:
-            continue
-        if obj.capacity < (scope.analysis.objects[chain].capacity or 0) * a.stride:
-            yield Obstacle(Code.RANGE_TOO_LARGE, (a.object, chain), (a.loc,), number=obj.capacity)
+        if chain is not None and chain in own and scope.analysis.objects[a.object].kind == "vector":
+            yield a, chain
 
 
 def _named_by_packets(q: Question) -> Iterator[Obstacle]:

@@ -22,8 +22,8 @@ from maestro_tool.symex.callpath import Analysis, StateObject
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was found: ``sharded`` and ``counted`` objects, ``ranged`` allocators, groups by object; what is written and
-    none of these is shared, because of ``obstacles``."""
+    """What was found: ``sharded`` and ``counted`` objects, ``ranged`` allocators, vectors ``led_by`` them, groups by
+    object; what is written and none of these is shared, because of ``obstacles``."""
 
     analysis: Analysis
     accesses: list[Access]
@@ -31,6 +31,7 @@ class Outcome:
     obstacles: tuple[Obstacle, ...]
     sharded: frozenset[int]
     ranged: dict[int, Ranged]
+    led_by: dict[int, tuple[int, int]]
     counted: set[int]
     group_of: dict[int, frozenset[int]]
 
@@ -123,6 +124,7 @@ def _sharded(o: Outcome, obj: StateObject, mine: list[Access], read: bool) -> Ob
         split=obj.kind == "dchain",
         ranged=obj.id in o.ranged,
         min_capacity=_min_capacity(obj, mine),
+        led_by=o.led_by.get(obj.id),
         agree=tuple(dict.fromkeys(Agreement(c.ports, pair) for c in own or related for pair in c.equal)),
     )
 

@@ -57,8 +57,10 @@ def _shared(decision: ObjectDecision) -> ObjectDecision:
     if not decision.written:
         return decision
     if decision.treatment == "shared":
-        return replace(decision, split=False, ranged=False)
-    return replace(decision, treatment="shared", rule=None, because=Because.ALL_SHARED, split=False, ranged=False)
+        return replace(decision, split=False, ranged=False, led_by=None)
+    return replace(
+        decision, treatment="shared", rule=None, because=Because.ALL_SHARED, split=False, ranged=False, led_by=None
+    )
 
 
 def sharing(analysis: Analysis, plan: ShardingPlan) -> Sharing:

@@ -18,8 +18,6 @@ def choose(constraints: list[Constraint], groups_of: dict[int, frozenset[int]]) 
     Of all ways to part them, the one that keeps most objects sharded is taken; of several such, the one that keeps
     what set-up allocates first.
     """
-    if not _starved(_linear(constraints)):
-        return []
     groups = sorted({groups_of[o] for c in constraints for o in c.objects}, key=min)
     kept = next(kept for kept in _largest(groups) if not _starved(_linear(_within(constraints, kept))))
     lost = [g for g in groups if g not in kept]

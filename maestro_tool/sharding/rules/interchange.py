@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import substitute, symbols
 from maestro_tool.expr.symbols import Produced, is_packet_byte, placeholder
-from maestro_tool.operations.row import Effect, Entries
+from maestro_tool.expr.walk import arguments_first
+from maestro_tool.operations.row import Effect
 from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.key_places import stored_bytes
@@ -95,9 +96,9 @@ def _apply(
         if alike and more is None:
             continue  # a mismatch: as if the index were not in use
         compared = _compared(path, question, prover)
-        if not compared and alike and more is not None:
-            raise _RefusalError(Code.MISMATCH_CHANGES_STATE, more.loc)
         if not compared:
+            if alike and more is not None:
+                raise _RefusalError(Code.MISMATCH_CHANGES_STATE, more.loc)
             raise _RefusalError(Code.NOT_COMPARED, path.loc)
         yield from contents.constraints(reach, number, compared)
 
@@ -132,11 +133,14 @@ def _more(path: CallPath, question: int) -> Event | None:
 
 def _looks_at(e: Event, index: Expr | None) -> bool:
     """Whether the event only reads the entry at ``index`` of a vector."""
-    return e.op.effect is Effect.READ and e.op.objects[0].entries is Entries.INDEX and e.index is index
+    return e.op.effect is Effect.READ and e.index is index
 
 
 def _absent_twins(analysis: Analysis, path: CallPath, question: int) -> list[CallPath]:
-    """The paths that are the same up to the question, whose answer there is no."""
+    """The paths that are the same up to the question, whose answer there is no.
+
+    (That they ask the same follows: what an NF does next depends on its packet and the answers so far.)
+    """
     asked = path.events[question]
     before, length = path.events[:question], asked.condition_length
     twins = [
@@ -145,7 +149,6 @@ def _absent_twins(analysis: Analysis, path: CallPath, question: int) -> list[Cal
         if p.port == path.port
         and p.events[:question] == before
         and len(p.events) > question
-        and replace(p.events[question], result=True) == replace(asked, result=True)
         and p.events[question].result is False
         and p.condition[:length] == path.condition[:length]
     ]
@@ -159,7 +162,7 @@ def _compared(path: CallPath, question: int, prover: Prover) -> list[tuple[Expr,
     index = path.events[question].index
     conditions = path.condition[path.events[question].condition_length :]
     found = []
-    for equality in _equalities(conditions):
+    for equality in (e for e in arguments_first(conditions) if e.op == "eq"):
         for stored, packet in (equality.args, equality.args[::-1]):
             origins = [path.producer(s) for s in symbols(stored)]
             if (
@@ -171,21 +174,6 @@ def _compared(path: CallPath, question: int, prover: Prover) -> list[tuple[Expr,
             ):
                 found.append((stored, packet))
     return found
-
-
-def _equalities(conditions: tuple[Expr, ...]) -> list[Expr]:
-    """The equations that occur in the conditions, in order."""
-    found: dict[Expr, None] = {}
-    seen: set[Expr] = set()
-    work = list(reversed(conditions))
-    while work:
-        e = work.pop()
-        if e not in seen:
-            seen.add(e)
-            work.extend(reversed(e.args))
-            if e.op == "eq":
-                found[e] = None
-    return list(found)
 
 
 class _Contents:
@@ -203,10 +191,8 @@ class _Contents:
                         raise _RefusalError(Code.SEVERAL_ALLOCATED, e.loc)
                     self._fresh[number], self._locs[number] = {}, e.loc
         for a in scope.touched:
-            if a.op.effect is not Effect.WRITE:
-                continue
             for offset, value in stored_bytes(scope.event(a)).items():
-                if a.how == "fresh" and a.through == dchain and a.stride == 1:
+                if a.through == dchain:
                     self._fresh[a.path][a.object, offset] = value
                 else:
                     self._changed.add((a.object, offset))

@@ -44,13 +44,11 @@ def key_equality(obj: int, a: Side, b: Side) -> Constraint | Obstacle | None:
     R4 if nothing of the key is hashable: an obstacle that names what the key depends on.
     """
     pairs: list[tuple[FieldBits, FieldBits]] = []
-    complete = True
     for x, y in zip(a.name, b.name, strict=True):
-        found, whole, possible = pair_fields(x, y, (a.family, b.family))
+        found, _, possible = pair_fields(x, y, (a.family, b.family))
         if not possible:
             return None
         pairs += found
-        complete &= whole
     pairs += [(other, y) for x, y in pairs for other in _tied(x, a.ties)]
     pairs += [(x, other) for x, y in pairs for other in _tied(y, b.ties)]
     if a.port > b.port:

@@ -23,12 +23,12 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
     kept: list[Constraint] = []
     for c in sorted(merged.values(), key=lambda c: (len(_bits(c)), c.relation is not None, c.ports, repr(c.equal))):
         for i, k in enumerate(kept):
-            if c.relation is None and k.relation is None and k.ports == c.ports and _bits(k) <= _bits(c):
+            if k.relation is None and k.ports == c.ports and _bits(k) <= _bits(c):
                 kept[i] = _absorb(k, c, "R2")
                 break
         else:
             kept.append(c)
-    for c in [c for c in kept if c.ports[0] == c.ports[1] and c.relation is None and all(x == y for x, y in c.equal)]:
+    for c in [c for c in kept if c.ports[0] == c.ports[1] and all(x == y for x, y in c.equal)]:
         for t in [k for k in kept if k.ports[0] != k.ports[1] and _one_to_one(k)]:
             side = t.ports.index(c.ports[0]) if c.ports[0] in t.ports else None
             if side is None or t.relation is not None or not {p[side] for p in _bits(t)} <= {x for x, _ in _bits(c)}:

@@ -23,6 +23,7 @@ def _end(site: CallSite, reason: str) -> Outcome:
             "are the NF's arguments right?",
         )
     site.machine.note(site.loc, NoteCode.PATHS_LEFT_OUT, reason)
+    site.machine.leave_out(site.state, site.loc, NoteCode.PATHS_LEFT_OUT, reason)
     raise PathEndedError
 
 

@@ -55,6 +55,13 @@ def test_shipped_profile_is_valid_and_gives_sources(name: str) -> None:
         assert needed <= set(profile.sources), f"{needed - set(profile.sources)} without a source"
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_only_software_runs_on_any_card(name: str) -> None:
+    profile = select_profile(name, [CONFIGS])
+    assert (profile.planned_drivers == ()) == (name == "soft")
+    assert profile.rss.kind != "software" or profile.drivers == ("any",)
+
+
 def test_drivers_are_those_of_dpdk() -> None:
     """What `rte_eth_dev_info.driver_name` can show is a name that some installed driver has."""
     pkg_config = shutil.which("pkg-config")
@@ -115,6 +122,17 @@ MISTAKES = [  # (change to GOOD, line, column, message)
     (("key_length: 40", "key_length: 40.0"), 7, 15, "rss.key_length: .*integer"),
     (("key_length: 40", "key_length: true"), 7, 15, "rss.key_length: .*integer"),
     (("key_length: 40", "key_length: 8"), 6, 3, "need a longer key"),
+    (("drivers: [net_card]", "drivers: [any]"), 1, 1, "any stands alone, and only where the NIC hashes nothing"),
+    (("drivers: [net_card]", "drivers: [net_card, any]"), 1, 1, "any stands alone"),
+    (("drivers: [net_card]", "drivers: []"), 4, 10, "at least 1"),
+    (("drivers: [net_card]", "drivers: ['net card']"), 4, 11, "drivers.0: .*pattern"),
+    (("  key_length: 40\n", "  key_length: 40\n  read_back: {key: perhaps}\n"), 8, 20, "rss.read_back.key: .*boolean"),
+    (
+        ("  key_length: 40\n", "  key_length: 40\n  read_back: {keys: false}\n"),
+        8,
+        15,
+        "unknown field 'rss.read_back.keys'",
+    ),
     (("kind: hardware", "kind: hardwear"), 6, 9, "unknown value 'hardwear'"),
     (("ipv4_other:", "ipv4_othr:"), 13, 5, "unknown value 'ipv4_othr'"),
     (("[src_ip, dst_ip]", "[src_ip, vlan_id]"), 13, 62, "unknown value 'vlan_id'"),

@@ -16,7 +16,7 @@ RECORDERS = {"operations/table.py", "symex/events.py", "symex/packet.py"}
 NAMESAKES = {"operations/row.py": {"expire"}, "frontend/library.py": {"dchain_allocate"}}
 #: The checker of certificates knows operations by itself: it would check nothing if it followed the rows.  Its list is
 #: compared with them (tests/certify), and an operation that it does not know is refused.
-INDEPENDENT = ("certificate/read.py", "certify/")
+INDEPENDENT = (*(f"certificate/{name}.py" for name in ("read", "shapes", "ledger", "homes")), "certify/")
 
 
 def _operations_named(path: Path) -> set[str]:

@@ -10,7 +10,7 @@ from maestro_tool.frontend import load_program
 from maestro_tool.sharding import derive_plan
 from maestro_tool.sharding.facts.bits import show_field
 from maestro_tool.sharding.outcome import words
-from maestro_tool.sharding.plan import ShardingPlan
+from maestro_tool.sharding.plan import Code, ShardingPlan
 from maestro_tool.symex import Limits, analyse
 
 PRELUDE = """
@@ -121,6 +121,7 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
     source.write_text(prelude + body + "\n  return 1 - device;\n}\n")
     analysis = analyse(load_program([source], [], []), (), ports, Limits())
     plan = derive_plan(analysis)
+    assert Code.GROUP_NOT_CLOSED not in {o.code for o in plan.obstacles}, "groups.py closes them"
     names = {o.id: o.name for o in analysis.objects}
     assert forms.read(ShardingPlan, forms.write(plan)) == plan
     said = tuple(words.obstacle(analysis, o) for o in plan.obstacles)

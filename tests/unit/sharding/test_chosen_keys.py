@@ -79,6 +79,14 @@ def test_a_few_keys_do_not_spoil_what_others_part(tmp_path):
     assert {o.remedy for o in r.said} == {remedy}
 
 
+def test_a_constant_that_is_only_looked_up_spoils_nothing(tmp_path):
+    """Nobody puts the constant: the table is parted by what others put, beside a table with computed keys."""
+    ask = "struct IpPort q = { 0, 0 }; int j; if (map_get(ip_port_table.map, &q, &j)) return device; (void)p;"
+    flows = "touch_ip_port(ip->src_addr, 1, now); touch_ip(rte_be_to_cpu_32(ip->src_addr) * 3, now);"
+    r = plan_of(tmp_path, PORT + ask + flows)
+    assert r.plan.shardable and (0, 0, same("src_ip")) in r.constraints, r.texts
+
+
 def test_a_key_with_a_constant_and_what_names_other_state(tmp_path):
     """As the remedy asks."""
     r = plan_of(tmp_path, PORT + "touch_ip(ip->src_addr, now); touch_ip_port(ip->src_addr, p < 1024 ? 0 : 1, now);")

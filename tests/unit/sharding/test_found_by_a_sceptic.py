@@ -129,6 +129,17 @@ def test_indices_of_a_later_core_fit_vectors(tmp_path: Path) -> None:
     assert "ip_table.chain" not in result.ranged
 
 
+def test_programs_know_what_their_ranges_must_fit(tmp_path: Path) -> None:
+    """Options may say another ratio of vector and allocator than the analysis saw: the program compares at its start."""
+    body = "if (!map_get(ip_table.map, &k, &j)) {" + NEW + VALUE + "} ip->packet_id = j;"
+    decisions = plan_of(tmp_path, LOCALS + body).plan.decisions
+    ip_table_keys, ip_table_chain, values = 1, 2, 10  # in the order of their allocation
+    assert {d.object: d.led_by for d in decisions if d.led_by} == {
+        ip_table_keys: (ip_table_chain, 1),
+        values: (ip_table_chain, 1),
+    }
+
+
 def test_a_time_limit_that_wraps_is_no_age(tmp_path: Path) -> None:
     """Source A at 1, source B at 15, A at 20: at 15 the limit is far ahead, and B's packet ends A's entry; at 20 it has
     wrapped, and A's own packet does not."""

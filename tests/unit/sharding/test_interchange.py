@@ -91,6 +91,7 @@ def nat(**change: str) -> str:
         "if (!(remote == ip->src_addr && ip->next_proto_id == 6)) return device;",
         "if (memcmp(&remote, &ip->src_addr, 4)) return device;",
         "if (rte_be_to_cpu_32(remote) != rte_be_to_cpu_32(ip->src_addr)) return device;",
+        "if ((remote == ip->src_addr) + (ip->time_to_live > 9) != 2) return device;",
     ],
 )
 def test_ways_to_compare(tmp_path, compared):
@@ -108,6 +109,12 @@ def test_ways_to_compare(tmp_path, compared):
         ({"compared": "if (remote == ip->src_addr) return device;"}, "without comparing"),
         ({"compared": "if (remote == 7) return device;"}, "without comparing"),
         ({"compared": "if (remote < ip->src_addr) return device;"}, "without comparing"),
+        ({"compared": "if (remote != 7) return device;"}, "without comparing"),
+        ({"compared": "if (ip->time_to_live != 9) return device;"}, "without comparing"),
+        ({"compared": "if (ip->src_addr != ip->dst_addr) return device;"}, "without comparing"),
+        ({"compared": "if ((remote ^ ip->dst_addr) != ip->src_addr) return device;"}, "without comparing"),
+        ({"compared": "if (remote != (uint32_t)config.unused) return device;"}, "without comparing"),
+        ({"compared": "if (remote != ip->src_addr + config.unused) return device;"}, "without comparing"),
         (
             {
                 "compared": "if (remote != ip->src_addr) { dchain_rejuvenate_index(ip_port_table.chain, i, now); return device; }"
@@ -117,6 +124,16 @@ def test_ways_to_compare(tmp_path, compared):
         ({"compared": "if (remote != ip->src_addr) { total = total * 3; return device; }"}, "that does not match"),
         ({"compared": "if (remote != ip->src_addr) { if (remote > 9) return 0; return device; }"}, "without comparing"),
         ({"asked": ""}, "not checked first"),
+        # Refreshes what belongs to others; does not look at the answer.
+        ({"asked": "if (!dchain_rejuvenate_index(ip_port_table.chain, i, now)) return device;"}, "not checked first"),
+        (
+            {
+                "asked": "dchain_is_index_allocated(ip_port_table.chain, i);",
+                "compared": FINE["compared"] + "return 0;",
+            },
+            "not checked first",
+        ),
+        ({"asked": "if (!dchain_is_index_allocated(ip_port_table.chain, i)) abort();"}, "no path"),
         ({"asked": "if (!dchain_is_index_allocated(ip_port_table.chain, i)) return 0;"}, "without comparing"),
         (
             {"asked": "if (!dchain_is_index_allocated(ip_port_table.chain, i)) { total = total * 3; return device; }"},

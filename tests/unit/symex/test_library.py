@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from maestro_tool.codegen.generate import _c_string
 from maestro_tool.diagnostics import InputError, MaestroError, UnsupportedError
 from maestro_tool.expr import Expr
 from maestro_tool.frontend import load_program
@@ -115,9 +116,34 @@ def test_files_are_pinned_by_their_content(tmp_path: Path, monkeypatch: pytest.M
     assert files.changed(pinned) == pinned[0]
 
 
+def test_names_of_files_are_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C has bytes; artifacts, and the check when the program starts, have text."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t\u00e9\u4e2d.txt").write_text(TABLE)
+    [pinned] = run(tmp_path, 'fclose(fopen("t\u00e9\u4e2d.txt", "r"));').files
+    assert pinned.name == "t\u00e9\u4e2d.txt" and pinned.digest is not None and files.changed((pinned,)) is None
+    assert _c_string(pinned.name) == '"t\\303\\251\\344\\270\\255.txt"'
+
+
+def test_arguments_are_bytes(tmp_path: Path) -> None:
+    """As the program gets them: characters beyond Latin-1 are neither one byte nor lost."""
+    (tmp_path / "nf.c").write_text(
+        f"{HEAD}{FUNCTIONS}void nf_config_init(int argc, char **argv) {{ for (int i = 1; i < argc; i++) {{"
+        " out(strlen(argv[i])); out((unsigned char)argv[i][0]); } }\nbool nf_init(void) { return true; }\n"
+    )
+    program = load_program([tmp_path / "nf.c"])
+    words = ("\u00e9", "\u4e2d", "x")
+    result = run_setup(program, words, 1, Solver(Limits()), Limits(), None)  # type: ignore[arg-type]
+    block = result.memory.get(result.globals["results"])
+    assert block is not None
+    found = [next(iter(block.segments(8 * i, 8)))[2] for i in range(6)]
+    assert [v.const for v in found if isinstance(v, Expr)] == [2, 0xC3, 3, 0xE4, 1, ord("x")]
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
+        ('fopen("\\xff.txt", "r");', "is not UTF-8"),
         ('fopen("out.txt", "w");', "may read files, not write"),
         ("fgetc(stdin);", "on what is no open file"),
         ('fgetc(fopen("absent.txt", "r"));', "is given no file"),

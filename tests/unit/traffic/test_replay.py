@@ -158,3 +158,11 @@ class TestCommands:
         assert main(words) == status
         assert message in capsys.readouterr().err
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["/bin/true", "../program", "a b", "", 7, None])
+def test_the_name_in_a_plan_becomes_no_other_command(name: object, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"nf": name}))
+    with pytest.raises(InputError, match=r"not a plan of this tool: .* cannot name an NF"):
+        replay(plan, tmp_path, tmp_path / "out")

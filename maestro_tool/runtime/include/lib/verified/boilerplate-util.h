@@ -9,10 +9,7 @@
 
 #include "lib/verified/vigor-time.h"
 
-/* SSE4.2 CRC32C; NFs call the builtins by name.  DPDK's own flags (-march=corei7) enable them. */
-#ifndef __SSE4_2__
-#error "compile with -msse4.2 (pkg-config --cflags libdpdk says so): keys are hashed with CRC32C"
-#endif
+#include "maestro_crc32c.h"
 
 #ifndef AND
 #define AND &&

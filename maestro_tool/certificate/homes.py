@@ -1,0 +1,72 @@
+"""Where the keys of maps lie, and where indices that lead there show."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from maestro_tool.certificate.read import Certificate, Event, Path, answer
+
+#: What is wrong, with which objects, and where.
+Wrong = tuple[str, tuple[int, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where the keys of a map lie: in ``vector``, at indices of ``chain``; ``plain``: the map's values are these."""
+
+    vector: int
+    chain: int
+    plain: bool
+
+
+def homes(c: Certificate) -> tuple[dict[int, Home], list[Wrong]]:
+    """The home of each sharded map that packets put into, where it has one."""
+    found: dict[int, set[Home | str]] = defaultdict(set)
+    for path, n, put in c.events("map_put"):
+        if c.objects[put["objects"][0]]["treatment"] == "sharded":
+            found[put["objects"][0]].add(_home(c, path, n, put))
+    wrong: list[Wrong] = [(h, (m,), ()) for m, places in found.items() for h in places if isinstance(h, str)]
+    wrong += [("its keys lie in several places", (m,), ()) for m, places in found.items() if len(places) > 1]
+    return {m: h for m, places in found.items() for h in places if isinstance(h, Home) and len(places) == 1}, wrong
+
+
+def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
+    if "key_home" not in put or "key" not in put or "key_offset" in put:
+        return f"the key that is put does not lie in a vector, from an element's start: {put['location']}"
+    vector, index = put["key_home"]
+    second = any(e["op"] == "map_put" and e["objects"] == put["objects"] for e in path.events[:n])
+    if second or answer(path, {**put, "op": "map_get"}, n) is not False:
+        return f"a key is put that was not looked up and absent, or is not the first: {put['location']}"
+    owner, base = c.owned(path, index), c.pool.base(index)
+    plain = c.index_of(path, index) is not None
+    if owner is None or (plain and owner[0] != "fresh") or base != c.pool.base(put["value"]):
+        return f"a key is put with another value than the fresh index, or entry, where it lies: {put['location']}"
+    chain = c.chain_of(path, owner)
+    writes = [e for e in path.events if e["op"] == "vector_write" and e["objects"] == [vector]]
+    if chain is None or any(c.pool.base(e["index"]) != base for e in writes):
+        return f"the entry where the key lies is not the only one that is written: {put['location']}"
+    return Home(vector, chain, plain)
+
+
+def shown(c: Certificate, path: Path, home: dict[int, Home]) -> Iterator[tuple[str, int, int, int]]:
+    """Where more depends on an index than which entry is meant: (where, expression, the index, its allocator)."""
+    for where, e, n in c.uses(path):
+        if where == "key_home" or (n >= 0 and path.events[n]["op"] == "opaque"):
+            continue
+        for s in c.roots(path, e):
+            made = c.index_of(path, s)
+            obj = path.events[made[1]]["objects"][0] if made is not None else -1
+            chain = obj if made is not None and made[0] == "fresh" else home[obj].chain if obj in home else None
+            event: Event = path.events[n] if n >= 0 else {"op": "", "objects": []}
+            origin = c.origin(path, s)
+            if origin is not None and path.events[origin[0]]["op"] in ("expire", "expire_range"):
+                chain, where = path.events[origin[0]]["objects"][0], "how many entries expired"
+            if chain is None or c.objects[chain]["treatment"] != "sharded":
+                continue
+            own = where == "index" and c.objects[event["objects"][0]]["treatment"] == "sharded"
+            own = own and (event["op"].startswith("vector_") or event["objects"] == [chain])
+            put = where == "value" and event["op"] == "map_put" and event["objects"][0] in home
+            if not (own or put or event["op"] == "expire_range"):
+                yield where, e, s, chain

@@ -1,0 +1,62 @@
+"""What a path does with keys and indices, in order: which it holds, erases and frees."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from maestro_tool.certificate.read import Certificate, Event, Path
+
+#: As of `Certificate.index_of`.
+Index = tuple[str, int]
+
+
+@dataclass
+class Ledger:
+    """``held``: map and key -> the index under it, of keys that are there when the packet is done.  ``erased``: index
+    -> maps from which its key was erased.  ``freed``: index -> the events that free it.  ``unknown``: events that erase
+    a key, or free an index, of which the path does not know the other.  ``late``: events that use an index which may be
+    another's by then: one was freed since it came up, and a new one allocated."""
+
+    held: dict[tuple[int, tuple[int, ...]], Index] = field(default_factory=dict)
+    erased: dict[Index, set[int]] = field(default_factory=lambda: defaultdict(set))
+    freed: dict[Index, list[int]] = field(default_factory=lambda: defaultdict(list))
+    unknown: list[int] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
+
+
+def ledger(c: Certificate, path: Path) -> Ledger:
+    """Of one path."""
+    found, same = Ledger(), dict[Index, Index]()
+    freed: dict[int | None, int] = {}  # allocator -> the first event that frees one of its indices
+    renewed: dict[int | None, int] = {}  # -> that event, once it has allocated again
+
+    def known(e: int) -> Index | None:
+        at = c.index_of(path, e)
+        return None if at is None else same.get(at, at)
+
+    for n, e in enumerate(path.events):
+        if any(i[1] < renewed.get(c.chain_of(path, i), 0) for i in _used(c, path, e)):
+            found.late.append(n)
+        key = (e["objects"][0], tuple(e.get("key", ()))) if e["objects"] else (-1, ())
+        match e["op"]:
+            case "map_get" if e.get("result") is True:
+                same["found", n] = found.held.setdefault(key, ("found", n))
+            case "map_put":
+                found.held[key] = known(e["value"]) or ("put", n)
+            case "map_erase" if key in found.held:
+                found.erased[found.held.pop(key)].add(key[0])
+            case "dchain_free" if (at := known(e["index"])) is not None:
+                found.freed[at].append(n)
+                freed.setdefault(e["objects"][0], n)
+            case "map_erase" | "dchain_free":
+                found.unknown.append(n)
+            case "dchain_allocate" if e["objects"][0] in freed:
+                renewed[e["objects"][0]] = freed[e["objects"][0]]
+    return found
+
+
+def _used(c: Certificate, path: Path, e: Event) -> set[Index]:
+    """The indices that an event is given."""
+    symbols = (s for _, operand in c.operands(e) for s in c.pool.symbols(operand))
+    return {at for s in symbols if (at := c.index_of(path, s)) is not None}

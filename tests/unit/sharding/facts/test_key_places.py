@@ -1,0 +1,92 @@
+"""Where the keys of maps live: what is no place that keeps a key, and what is no index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import test_blocks
+from small_nfs import PRELUDE, plan_of
+from test_found_by_a_sceptic import ENTRIES
+from test_remedies import UNKNOWN
+
+FROM_LAN = "if (ports == NULL || device != 0) return device; struct Ip k = { ip->src_addr }, *s, *t; int i, j;"
+ALLOCATE = "if (!dchain_allocate_new_index(ip_table.chain, &i, now)) return device;"
+PUT = "vector_borrow({0}, i, (void **)&s); *s = k; map_put(ip_table.map, s, {1});"
+NOT_FOUND = "if (map_get(ip_table.map, &k, &i)) {0} " + ALLOCATE
+USED = "{ vector_borrow(values, i, (void **)&t); t->addr = 1; return 1; }"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        # The index, when it expires, takes the key out that lies in the other vector.
+        (
+            NOT_FOUND.format("return 1;")
+            + f"if (ip->next_proto_id == 6) {{ {PUT.format('ip_table.keys', 'i')} }} else {{ {PUT.format('values', 'i')} }}",
+            "lie in different vectors",
+        ),
+        # What is found is an index after TCP, and entry 5 is everybody's.
+        (
+            NOT_FOUND.format(USED) + PUT.format("ip_table.keys", "ip->next_proto_id == 6 ? i : 5"),
+            "not indices freshly allocated",
+        ),
+        # The next packet of the flow, of another port, overwrites the key.
+        (
+            "touch_ip(ip->src_addr, now); struct IpPort q = { ip->src_addr, ports->dst_port }, *e;"
+            "if (!map_get(ip_table.map, &k, &i) || map_get(ip_port_table.map, &q, &j)) return 1;"
+            "vector_borrow(ip_port_table.keys, i, (void **)&e); *e = q; map_put(ip_port_table.map, e, i);",
+            "does not lie at a freshly allocated index",
+        ),
+        # The key changes while the map has it; what is written to another entry does not make up for that.
+        (
+            NOT_FOUND.format("return 1;") + "if (!dchain_allocate_new_index(ip_table.chain, &j, now)) return device;"
+            + PUT.format("ip_table.keys", "i") + "s->addr = 7; vector_borrow(ip_table.keys, j, (void **)&t); *t = k;",
+            "does not hold the key",
+        ),
+        # A part of the key is what the last owner left there.
+        (
+            "struct IpPort *e;"
+            "if (!dchain_allocate_new_index(ip_port_table.chain, &i, now)) return device;"
+            "vector_borrow(ip_port_table.keys, i, (void **)&e); e->addr = ip->src_addr; *(uint8_t *)&e->port = 5;"
+            "map_put(ip_port_table.map, e, i);",
+            "does not hold the key",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_no_place(tmp_path: Path, body: str, said: str) -> None:
+    r = plan_of(tmp_path, FROM_LAN + body)
+    assert not r.plan.shardable and said in r.texts, r.texts
+
+
+def test_a_key_behind_its_entrys_start_is_not_what_lies_at_the_start(tmp_path: Path) -> None:
+    """Though that is equal: the map points to what changes."""
+    body = (
+        "struct Entry *e; if (map_get(found, &k, &i) || !dchain_allocate_new_index(places, &i, now)) return device;"
+        "vector_borrow(entries, i, (void **)&e); e->pad = ip->src_addr; e->key.addr = ip->src_addr;"
+        "map_put(found, &e->key, i); e->key.addr = 7;"
+    )
+    r = plan_of(tmp_path, FROM_LAN + body, prelude=ENTRIES)
+    assert not r.plan.shardable and "does not lie in an entry" in r.texts, r.texts
+
+
+def test_keys_that_are_not_known_in_blocks(tmp_path: Path) -> None:
+    unknown = UNKNOWN.replace(
+        "vector_allocate(size, 1024, init, &t->keys)", "vector_allocate(size, 4096, init, &t->keys)"
+    )
+    r = plan_of(tmp_path, test_blocks.NF.format(**test_blocks.FINE), prelude=unknown)
+    assert not r.plan.shardable and "could not decide which keys of ip_port_table.map are equal" in r.texts, r.texts
+
+
+def test_numbers_that_set_up_puts_are_no_indices(tmp_path: Path) -> None:
+    """It puts -1 for one source, though packets put indices: paths for negative numbers are taken, too."""
+    prelude = PRELUDE.replace(
+        "bool nf_init(void) {\n  return ",
+        "static bool fill(void) { struct Ip *k; vector_borrow(ip_table.keys, 0, (void **)&k); k->addr = 7;"
+        " map_put(ip_table.map, k, -1); return true; }\nbool nf_init(void) {\n  return ",
+    ).replace("null_init, &values);", "null_init, &values) && fill();")
+    body = "if (map_get(ip_table.map, &k, &i)) { if (i < 0) touch_ip_port(ip->dst_addr, 0, now); return 1; }"
+    r = plan_of(
+        tmp_path, FROM_LAN + body + "touch_ip_port(ip->src_addr, 0, now); touch_ip(ip->src_addr, now);", prelude=prelude
+    )
+    assert "R3" in r.rules and "ip_port_table.map" not in r.named("sharded"), r.texts

@@ -1,0 +1,64 @@
+"""R3: what parts packets into fewest shared objects, and what is said where no field is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from small_nfs import plan_of, same
+
+from maestro_tool.sharding.plan import Code, Constraint, FieldBits
+from maestro_tool.sharding.rules.disjoint import choose
+
+
+def by(field: str, obj: int) -> Constraint:
+    bits = FieldBits(field, 31, 0)  # type: ignore[arg-type]
+    return Constraint((0, 0), ((bits, bits),), (("udp4",), ("udp4",)), "R1", (obj,), (obj,))
+
+
+def lost(n: int) -> set[int]:
+    """Objects that are shared, of ``n`` of which all but the second agree."""
+    constraints = [by("dst_ip" if obj == 1 else "src_ip", obj) for obj in range(n)]
+    found = choose(constraints, {obj: frozenset((obj,)) for obj in range(n)})
+    return {obj for o in found for obj in o.objects}
+
+
+def test_of_a_dozen_groups_as_many_as_can_be_are_kept() -> None:
+    assert lost(12) == {1}
+
+
+def test_of_more_groups_not_all_ways_are_tried() -> None:
+    """There are too many: those before the first conflict are kept."""
+    assert lost(13) == set(range(1, 13))
+
+
+def test_two_parts_of_one_field_are_nothing_in_common(tmp_path: Path) -> None:
+    parts = "touch_ip(ip->src_addr & rte_cpu_to_be_32(0xFF00), now); touch_ip_port(ip->src_addr & rte_cpu_to_be_32(0xFF0000), 0, now);"
+    r = plan_of(tmp_path, "if (device != 0) return device;" + parts)
+    assert r.rules == {"R3"} and r.constraints == {(0, 0, same("src_ip[15:8]"))}
+
+
+BRIDGE = """
+  struct IpPort k, *s; int i;
+  uint32_t source, destination;
+  memcpy(&source, &ether->src_addr, 4);
+  memcpy(&destination, &ether->dst_addr, 4);
+  k = (struct IpPort){ .addr = source, .port = ip->next_proto_id };
+  if (map_get(ip_port_table.map, &k, &i)) return 1;
+  if (!dchain_allocate_new_index(ip_port_table.chain, &i, now)) return device;
+  vector_borrow(ip_port_table.keys, i, (void **)&s);
+  *s = k;
+  map_put(ip_port_table.map, s, i);
+  k.addr = destination;
+  if (map_get(ip_port_table.map, &k, &i)) return 1;
+"""
+OTHER_PROTOCOL = "k.addr = source; k.port = ip->time_to_live; if (map_get(ip_port_table.map, &k, &i)) return 1;"
+
+
+def test_keys_that_no_card_hashes_are_r3_if_hashing_them_were_no_help(tmp_path: Path) -> None:
+    """It is said where source and destination must agree, not where the put itself looks its key up."""
+    r = plan_of(tmp_path, "if (device != 0) return device;" + BRIDGE)
+    assert r.rules == {"R4"}  # a card that hashed the protocol would do
+    r = plan_of(tmp_path, "if (device != 0) return device;" + BRIDGE + OTHER_PROTOCOL)
+    [found] = [o for o in r.plan.obstacles if o.code is Code.KEYS_DISJOINT]
+    [across] = [o.locs for o in r.plan.obstacles if o.code is Code.KEY_NOT_HASHED and "dst_mac" in repr(o.fields)]
+    assert found.locs == across and {f.name for f in found.fields} == {"src_mac", "dst_mac", "protocol"}

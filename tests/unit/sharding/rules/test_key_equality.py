@@ -1,0 +1,51 @@
+"""R1: which fields of packets that name one entry are equal, and that the frames have those fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_nfs import plan_of
+
+from maestro_tool.sharding.facts.bits import show_field
+
+#: What lies at the ports of frames that may be anything over IPv4.
+UNCHECKED = "uint8_t *chunk = nf_borrow_next_chunk(buffer, 4); struct tcpudp_hdr *p = (struct tcpudp_hdr *)chunk;"
+
+
+def test_fields_that_a_packet_must_have_equal_name_each_other(tmp_path: Path) -> None:
+    """Either port says what the other is, and nothing about the address."""
+    body = "if (ports == NULL || device != 0 || ports->src_port != ports->dst_port) return device;"
+    r = plan_of(tmp_path, body + "touch_ip_port(ip->src_addr, ports->src_port, now);")
+    assert r.plan.shardable, r.texts
+    [c] = r.plan.constraints
+    of_ports = {(a, b) for a in ("src_port", "dst_port") for b in ("src_port", "dst_port")}
+    assert {(show_field(a), show_field(b)) for a, b in c.equal} == of_ports | {("src_ip", "src_ip")}
+
+
+@pytest.mark.parametrize("key", ["p->dst_port * 3", "(p->dst_port & 0xFF) * 3"])
+def test_what_a_computed_key_reads_are_ports_only_in_frames_that_have_them(tmp_path: Path, key: str) -> None:
+    """Cards hash no ports of other frames: equal keys would not meet."""
+    r = plan_of(tmp_path, f"if (device != 0 || packet_length < 60) return device; {UNCHECKED} touch_ip({key}, now);")
+    assert not r.plan.shardable and "not TCP or UDP" in r.texts, r.texts
+
+
+def test_what_a_computed_key_reads_of_the_other_packet_asks_nothing_of_this_one(tmp_path: Path) -> None:
+    """All IPv4 packets of port 0 have addresses, those of port 1 that come there have ports."""
+    there = "touch_ip(rte_be_to_cpu_32(ip->src_addr) * 3, now);"
+    back = "if (ports == NULL) return device; touch_ip((ports->src_port + 65536u * ports->dst_port) * 3, now);"
+    r = plan_of(tmp_path, f"if (device == 0) {{ {there} }} else {{ {back} }}")
+    assert r.plan.shardable and {c.ports for c in r.plan.constraints} == {(0, 0), (0, 1), (1, 1)}, r.texts
+    assert all(c.relation is not None for c in r.plan.constraints)
+
+
+def test_a_constant_that_is_only_looked_up_may_be_a_computed_key(tmp_path: Path) -> None:
+    constant = "struct Ip k = { 7 }; int i; if (map_get(ip_table.map, &k, &i)) return device;"
+    r = plan_of(tmp_path, f"if (device == 0) {{ {constant} }} else touch_ip(rte_be_to_cpu_32(ip->src_addr) * 3, now);")
+    assert r.plan.shardable and {c.ports for c in r.plan.constraints} == {(0, 1), (1, 1)}, r.texts
+
+
+def test_a_key_computed_of_all_that_cards_hash(tmp_path: Path) -> None:
+    key = "ip->src_addr + ip->dst_addr * 3 + ports->src_port * 5u + ports->dst_port * 7u"
+    r = plan_of(tmp_path, f"if (ports == NULL || device != 0) return device; touch_ip({key}, now);")
+    assert r.plan.shardable and [c.relation is not None for c in r.plan.constraints] == [True], r.texts
