@@ -21,11 +21,14 @@ ANALYSIS_PHASES = (
     "canonical.py", "made_of.py",
 )  # fmt: skip
 #: What an RSS solution depends on, besides constraints and profile.
-RSS_PHASES = ("rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "meaning.py", "canonical.py")
+RSS_PHASES = (
+    "rss", "solver", "expr", "packet", "nic", "sharding/plan.py", "forms.py", "meaning.py", "canonical.py",
+    "choices.py",
+)  # fmt: skip
 #: What turns them into plan.json, certificate.json and C.
 GENERATION_PHASES = (
     "sharding", "operations", "rss", "nic", "codegen", "certificate", "strategies.py", "pipeline.py", "plan_json.py",
-    "made_of.py",
+    "choices.py", "made_of.py",
 )  # fmt: skip
 
 _SUFFIXES = (".py", ".h", ".c", ".in", ".j2", ".json")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from maestro_tool.choices import STRATEGIES
 from maestro_tool.codegen import check_own_variables
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.rss.strategy import Strategy, strategy_of
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from maestro_tool.rss import RssSolution
     from maestro_tool.sharding.plan import ShardingPlan
     from maestro_tool.symex.callpath import Analysis
-
-#: What can be asked for.
-STRATEGIES = ("auto", "shared-nothing", "handoff", "hybrid", "locks", "tm")
 
 #: What `auto` tries, the best first.  Sharding chooses between shared-nothing and handoff by itself, port by port.
 _BEST_FIRST = ("sharded", "hybrid", "locks")

@@ -23,6 +23,7 @@ from maestro_tool.made_of import MadeOf
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
 from maestro_tool.packet.fields import ALL_FIELDS
+from maestro_tool.rss.model import Place, left_to_card
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.outcome.sharing import Sharing, shares, sharing
 from maestro_tool.sharding.plan import ShardingPlan
@@ -119,7 +120,9 @@ def generate_sequential(program: Program, name: str, ports: int, origin: Origin 
                 "key": b"",
                 "table_size": 1,
                 "max_queues": 0,
+                "power_of_two_queues": "false",
                 "drivers": (),
+                "card_classes": [],
                 "rss_hf": 0,
                 "software_classes": 0,
                 "inputs": dict.fromkeys(FIELDS_OF_VIEW, "{0}"),
@@ -405,12 +408,26 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "table_size": p.table_size,
         "table_selectable": _c_bool(profile.rss.tables.selectable),
         "max_queues": (profile.rss.max_queues or 0) if p.rss_hf else 0,
+        "power_of_two_queues": _c_bool(bool(p.rss_hf) and profile.rss.power_of_two_queues),
         "drivers": profile.planned_drivers,
         "key_unread": _c_bool(not profile.rss.read_back.key),
         "table_unread": _c_bool(not profile.rss.read_back.table),
+        "card_classes": [
+            {
+                "name": CLASSES[c].c_name,
+                "fields": ", ".join(fields),
+                "inputs": [[_card_field(place) for place in places] for places in inputs],
+            }
+            for c, fields, inputs in left_to_card(p)
+        ],
         "software_classes": f"0x{software:x}",
         "inputs": {view: _hash_input(fields) for view, fields in p.software},
     }
+
+
+def _card_field(place: Place) -> str:
+    base = "ZEROS" if place.base is None else f"FROM_{place.base.upper()}"
+    return f"{{MAESTRO_{base}, {place.offset}, {place.size}, {_c_bool(place.mixed)}}}"
 
 
 def _hash_input(fields: tuple[str, ...]) -> str:

@@ -143,8 +143,8 @@ class RssCapability(_Model):
 
     kind: ``hardware`` the NIC hashes; ``software`` this program does (any fields); ``none``: one queue, no hash.
     key_length: bytes of the key.  key_length_passed: what ``rss_key_len`` must be (default: key_length; 0 for vmxnet3).
-    tables: sizes of the indirection table.  max_queues: RX queues that RSS can
-    spread over, if not as many as the device has.
+    tables: sizes of the indirection table.  max_queues: RX queues that RSS can spread over, if not as many as the
+    device has; power_of_two_queues: of which only powers of two can be set up.
     flags_advertised: ``flow_type_rss_offloads`` of the driver.  flags_programmed: those that change the hardware.
     classes: per packet class the flags needed and the fields hashed.  A class that is not listed is not hashed.
     fixed_key: the key (hex) of a card that takes no other; the program checks at start that it is there.
@@ -158,6 +158,7 @@ class RssCapability(_Model):
     key_length_passed: int | None = Field(default=None, ge=0, le=128)
     tables: Tables
     max_queues: int | None = Field(default=None, ge=1, le=65535)
+    power_of_two_queues: bool = False
     flags_advertised: tuple[Flag, ...] = ()
     flags_programmed: tuple[Flag, ...] = ()
     classes: dict[HashedClass, ClassHash] = Field(default_factory=dict)

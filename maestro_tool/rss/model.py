@@ -5,14 +5,25 @@ The runtime must agree with it (``maestro_classify``, ``maestro_toeplitz``, ``ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Final, Literal
 
 from maestro_tool.diagnostics import InputError
-from maestro_tool.packet.classes import CLASSES, ETHERNET_LENGTH, FIELDS_OF_VIEW, IPV6_LENGTH, View, classify, view
-from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS
-from maestro_tool.rss.symmetric import FUNCTIONS, Function, applied
+from maestro_tool.packet.classes import (
+    CLASSES,
+    ETHERNET_LENGTH,
+    FIELDS_OF_VIEW,
+    IPV6_LENGTH,
+    ClassName,
+    View,
+    classify,
+    view,
+)
+from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS, PROFILE_NAMES_OF, InputName
+from maestro_tool.rss.solution import PortSolution
+from maestro_tool.rss.symmetric import FUNCTIONS, PARTNER, Function, applied, is_source
 from maestro_tool.rss.table import table
 from maestro_tool.rss.toeplitz import HASH_BITS, toeplitz
 
@@ -145,11 +156,63 @@ def view_input(frame: bytes, fields: Sequence[str]) -> bytes:
     return b"".join(frame[ALL_FIELDS[f].offset : ALL_FIELDS[f].offset + ALL_FIELDS[f].size] for f in fields)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a NIC finds a field: ``offset`` in bytes from the frame's start, or from its L4 header (the NIC follows the
+    IHL); ``base`` None: zeros instead.  ``mixed``: with the next field, by the port's hash function."""
+
+    base: Literal["frame", "l4"] | None
+    offset: int
+    size: int
+    mixed: bool = False
+
+
+_ADDRESSES: Final = {name: ALL_FIELDS[name].offset for names in ADDRESSES_OF.values() for name in names}
+_FROM_FRAME: Final = {**_ADDRESSES, "ip_id": 18}
+_FROM_L4: Final = {"src_port": 0, "dst_port": 2, "sctp_tag": 4}
+
+
+def nic_place(field: str) -> Place:
+    """Where a NIC finds a field of its profile."""
+    size = INPUT_BITS[field] // 8
+    if field in _FROM_L4:
+        return Place("l4", _FROM_L4[field], size)
+    return Place("frame", _FROM_FRAME[field], size)
+
+
 def nic_input(frame: bytes, packet_class: str, fields: Sequence[str]) -> bytes:
     """The hash input that a NIC takes: it follows the IHL and knows IPv6; bytes beyond the frame count as 0."""
     ipv6 = CLASSES[packet_class].family == 6
     l4 = IPV6_LENGTH if ipv6 else ETHERNET_LENGTH + 4 * (frame[14] & 15 if fields else 5)
-    addresses = {name: ALL_FIELDS[name].offset for names in ADDRESSES_OF.values() for name in names}
-    places = {**addresses, "src_port": l4, "dst_port": l4 + 2, "sctp_tag": l4 + 4, "ip_id": 18}
-    size = {f: INPUT_BITS[f] // 8 for f in fields}
-    return b"".join(frame[places[f] : places[f] + size[f]].ljust(size[f], b"\0") for f in fields)
+    places = [(p.offset + (l4 if p.base == "l4" else 0), p.size) for p in map(nic_place, fields)]
+    return b"".join(frame[start : start + size].ljust(size, b"\0") for start, size in places)
+
+
+#: A class, the fields that a NIC hashes of it, and its inputs: two, where its driver does not say which it takes.
+LeftToCard = tuple[ClassName, tuple[InputName, ...], tuple[tuple[Place, ...], ...]]
+
+
+def left_to_card(port: PortSolution) -> Iterator[LeftToCard]:
+    """What a program compares of the packets whose worker the NIC chooses."""
+    hashed = dict(port.hashed)
+    for name, steering in port.steering:
+        if steering == "nic":
+            yield name, hashed[name], tuple(dict.fromkeys(_inputs(port, name, hashed[name])))
+
+
+def _inputs(port: PortSolution, name: ClassName, fields: tuple[InputName, ...]) -> Iterator[tuple[Place, ...]]:
+    yield _together(port.function, fields, fields)
+    if port.padded:
+        family = CLASSES[name].family
+        assert family is not None, "profiles list only classes with headers"
+        whole = PROFILE_NAMES_OF[family]
+        yield _together(port.function, whole[: 1 + max(map(whole.index, fields))], fields)
+
+
+def _together(function: Function, fields: Sequence[str], there: Sequence[str]) -> tuple[Place, ...]:
+    """The places of ``fields``; zeros for those that are not ``there``."""
+    places = [nic_place(f) if f in there else replace(nic_place(f), base=None) for f in fields]
+    for i, (field, following) in enumerate(pairwise(fields)):
+        if function != "toeplitz" and PARTNER.get(field) == following and {field, following} <= set(there):
+            places[i] = replace(places[i], mixed=is_source(field))
+    return tuple(places)

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-MAX_WORKERS = 127
-"""What programs run at most (options.c): DPDK has 128 lcores, and one may dispatch."""
+from maestro_tool.choices import MAX_WORKERS
 
 
 def worker_of(index: int, workers: int, size: int) -> int:

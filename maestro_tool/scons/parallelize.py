@@ -48,7 +48,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
 
     ``sources``: default: the NF's folder below $MAESTRO_NFS.  NIC: a name, a .yaml file, or a list.
     ``A+B``: the cards of port 0 and port 1.  NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of
-    devices.  STRATEGY: one of `strategies.STRATEGIES`.  TABLES_FOR: a capture, or a folder with port0.pcap ...: what
+    devices.  STRATEGY: one of `choices.STRATEGIES`.  TABLES_FOR: a capture, or a folder with port0.pcap ...: what
     the tables are balanced for.  FULL_HASH: related packets agree in the whole hash, not only in the index.
     FOLDER: where the files go; default: <nic>/<nf> in the build folder.
     """

@@ -13,10 +13,9 @@ from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, Help
 from SCons.Variables import BoolVariable, Variables
 
 from maestro_tool import nf, profiles
+from maestro_tool.choices import MAX_WORKERS, STRATEGIES
 from maestro_tool.diagnostics import InputError
-from maestro_tool.rss.table import MAX_WORKERS
 from maestro_tool.scons.mistakes import told
-from maestro_tool.strategies import STRATEGIES
 
 #: The target that takes names of NFs which are not there yet.
 NEW = "new"

@@ -20,7 +20,7 @@ from pathlib import Path
 import dpkt
 import guest
 import pytest
-from guest import CARDS, ROOT, Guest
+from guest import CARDS, LIARS, ROOT, Guest
 
 from maestro_tool import plan_json
 from maestro_tool.rss.model import PortModel, place, port_models
@@ -61,7 +61,7 @@ def scons(folder: Path, card: str, *words: str) -> Path:
     for name in ("nfs", "configs", "site_scons", "SConstruct"):
         (folder / name).symlink_to(ROOT / name)
     command = [sys.executable, "-m", "SCons", "-s", f"nic={card}", *words]
-    environment = {**os.environ, **compiling.for_scons()}
+    environment = {**os.environ, **compiling.for_scons(precompiled=True)}
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     return folder / "build" / card
 
@@ -129,6 +129,16 @@ def frame(src: str, sport: int, dst: str, dport: int, options: bytes = b"") -> b
         packet.len = len(packet)
     ether = {"src": b"\2\0\0\0\0\1", "dst": b"\x52\x54\0\x12\x34\0", "type": 0x86DD if ":" in src else 0x0800}
     return bytes(dpkt.ethernet.Ethernet(**ether, data=packet))
+
+
+def tcp(src: str, sport: int, dst: str, dport: int) -> bytes:
+    """TCP over IPv4."""
+    packet = dpkt.ethernet.Ethernet(frame(src, sport, dst, dport))
+    packet.data.p = dpkt.ip.IP_PROTO_TCP
+    packet.data.data = dpkt.tcp.TCP(sport=sport, dport=dport, data=b"maestro" * 4)
+    packet.data.len = len(packet.data)
+    packet.data.sum = 0
+    return bytes(packet)
 
 
 def addresses(sent: bytes) -> tuple[str, int, str, int]:
@@ -245,3 +255,50 @@ def test_the_program_of_another_card_does_not_start(card: str, machine: Guest, f
     output = machine.fails([foreign_program, "--workers", "2", "--lcores=(0-1)@0", "--"])
     there, planned = DRIVERS[card], foreign_program.parents[1].name
     assert f"port 0 is a card of driver {there}, but the plan for nic={planned} is for {DRIVERS[planned]}:" in output
+
+
+#: Says of UDP that ports are hashed, but asks the card for addresses alone.
+WRONG = """\
+extends: "82576"
+name: wrong
+rss:
+  classes:
+    udp4: {flags: [RTE_ETH_RSS_IPV4], fields: [src_ip, dst_ip, src_port, dst_port]}
+"""
+
+
+def ends_by_itself(machine: Guest, program: Path, sent: Frames, workers: int) -> str:
+    """The output of a program that stops when it finds a packet on the wrong worker.
+
+    No frame leaves that a worker may not have handled: each that came was foretold for a worker with a queue.
+    """
+    words = ["--workers", str(workers), f"--lcores=(0-{workers - 1})@0", "--stats", "stats.json"]
+    with pytest.raises(AssertionError) as ended, machine.running([program, *words, "--"], "running on") as folder:
+        for frame in sent:
+            machine.wires[LAN].send(frame)
+        while machine.wires[WAN].receive(1) is not None:
+            pass
+    assert "running on" in str(ended.value), ended.value
+    counts = json.loads((folder / "stats.json").read_text())["total"]
+    assert counts["misplaced"] > 0 and counts["forwarded"] < len(sent)
+    return str(ended.value)
+
+
+def test_a_card_that_ignores_its_key_is_found_out(tmp_path: Path) -> None:
+    """vmxnet3, as QEMU emulates it, gives all TCP to the first queue; it has as many queues as a power of two."""
+    programs = scons(tmp_path, "vmxnet3", "nf=fw")
+    draw = random.Random(6)
+    sent = [tcp(host(draw), draw.randint(1024, 65535), host(draw), 80) for _ in range(40)]
+    with guest.machine(tmp_path, LIARS["vmxnet3"]) as machine:
+        said = ends_by_itself(machine, programs / "fw" / "fw", sent, 3)
+    assert "port 0: a packet of class tcp4 with (src_ip, dst_ip, src_port, dst_port) = (" in said
+    assert "came to worker 0, but by the plan for nic=vmxnet3 it belongs to worker " in said
+
+
+def test_a_card_that_hashes_less_than_its_profile_says_is_found_out(card: str, machine: Guest, tmp_path: Path) -> None:
+    if card != "82576":
+        pytest.skip("the profile is one of the 82576")
+    (tmp_path / "wrong.yaml").write_text(WRONG)
+    scons(tmp_path, str(tmp_path / "wrong.yaml"), "nf=fw")
+    said = ends_by_itself(machine, tmp_path / "build/wrong/fw/fw", flows(random.Random(7), 40), 3)
+    assert "port 0: a packet of class udp4 with (src_ip, dst_ip, src_port, dst_port) = (" in said

@@ -6,37 +6,25 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nf_models import Packet, Verdict
 
-from maestro_tool import canonical, plan_json
+from maestro_tool import canonical
 from maestro_tool.traffic.capture import capture_paths, read_folder
 from maestro_tool.traffic.generate import generate
 from maestro_tool.traffic.replay import ReplayResult, replay
 from maestro_tool.traffic.spec import TrafficSpec
+from tests import drivers
+
+if TYPE_CHECKING:
+    from programs import Build
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Outputs = dict[int, list[bytes]]
 
 Model = Callable[[Iterable[Packet]], Iterator[Verdict]]
-
-
-@dataclass(frozen=True)
-class Build:
-    """The sequential and the parallel programs of each NF, as `programs.build_programs` leaves them."""
-
-    folder: Path
-
-    def sequential(self, nf: str) -> Path:
-        return self.folder / "sequential" / "build" / "sequential" / nf / nf
-
-    def parallel(self, nf: str, strategy: str = "auto") -> Path:
-        return self.folder / strategy / "build" / "soft" / nf / nf
-
-    def plan(self, nf: str, strategy: str = "auto") -> dict[str, Any]:
-        return plan_json.read(self.parallel(nf, strategy).parent / "plan.json")
 
 
 def make_captures(folder: Path, spec: TrafficSpec, sent: Outputs | None = None) -> Path:
@@ -71,7 +59,8 @@ def packets(captures: Path) -> list[Packet]:
 def run(
     program: Path, captures: Path, out: Path, arguments: str = "", workers: int | None = None
 ) -> tuple[Outputs, ReplayResult]:
-    result = replay(program, captures, out, workers=workers, nf_arguments=arguments.split())
+    with drivers.preloaded():
+        result = replay(program, captures, out, workers=workers, nf_arguments=arguments.split())
     return outputs(out), result
 
 

@@ -1,42 +1,103 @@
-"""Builds the programs that captures are replayed through: with SCons, a folder for each strategy, all named alike.
+"""Builds the programs that captures are replayed through, each when a test first asks for it.
 
-So ccache (tests/compiling.py) finds a unit again that strategies do not change; analyses are shared, too.
+As SCons does (which tests/scons, tests/foreign and tests/emulated show), but in this process: an NF is analysed once
+for all its programs, and no other process is started than the compiler.
 """
 
 from __future__ import annotations
 
-import os
+import fcntl
 import subprocess
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-import pytest
 from nf_runs import ROOT
 
+from maestro_tool import canonical, dpdk, nf, pipeline, plan_json, profiles, runtime
+from maestro_tool.cache import NoCache
+from maestro_tool.nic import load_profile
 from tests import compiling
 
-
-def build_programs(folder: Path, nfs: Path, strategies: Mapping[str, Iterable[str]], sequential: Iterable[str]) -> None:
-    """Parallel programs of NFs below ``nfs`` by strategy, and sequential ones, where `nf_runs.Build` looks for them."""
-    for strategy, names in strategies.items():
-        _scons(folder, nfs, strategy, f"nf={','.join(names)}", "nic=soft", f"strategy={strategy}")
-    _scons(folder, nfs, "sequential", f"nf={','.join(sequential)}", "sequential")
+SEQUENTIAL = "sequential"
+#: The plan asks for at least the capacity that the analysis saw: tests have smaller tables than the default.
+ARGUMENTS = {"nat": ("--max-flows", "16")}
+FLAGS = ("-std=gnu11", "-O3", "-Wall", *dpdk.RENAMES)
 
 
-def _scons(folder: Path, nfs: Path, name: str, *words: str) -> None:
-    tree = folder / name
-    tree.mkdir()
-    for part in ("SConstruct", "configs", "site_scons"):
-        (tree / part).symlink_to(ROOT / part)
-    (tree / "nfs").symlink_to(nfs)
-    environment = {
-        **os.environ,
-        **compiling.for_scons(),
-        "PYTHONPATH": str(ROOT),
-        "MAESTRO_CACHE": str(folder / "cache"),
-    }
-    command = [sys.executable, "-m", "SCons", "-j2", *words]
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.fail(f"{' '.join(command[2:])}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}", pytrace=False)
+@dataclass(frozen=True)
+class Build:
+    """The sequential and the parallel programs of each NF, in ``folder``, which several processes may use."""
+
+    folder: Path
+
+    def sequential(self, nf: str) -> Path:
+        return self._program(nf, SEQUENTIAL)
+
+    def parallel(self, nf: str, strategy: str = "auto") -> Path:
+        """Beside it lie gen/, plan.json, and lib<nf>.a: what was generated, with the runtime."""
+        return self._program(nf, strategy)
+
+    def plan(self, nf: str, strategy: str = "auto") -> dict[str, Any]:
+        return plan_json.read(self.parallel(nf, strategy).parent / "plan.json")
+
+    def _program(self, nf: str, strategy: str) -> Path:
+        program = self.folder / strategy / nf / nf
+        with _once(program.parent) as missing:
+            if missing:
+                _build(nf, strategy, program.parent, _runtime(self.folder / "runtime"))
+        return program
+
+
+@contextmanager
+def _once(folder: Path) -> Iterator[bool]:
+    """Whether what belongs into the folder is still to be made there; others wait until it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = not (folder / "done").exists()
+        yield missing
+        (folder / "done").touch()
+
+
+def _flags(*folders: Path) -> list[str]:
+    found = dpdk.find()
+    ours = (*folders, runtime.INCLUDE, runtime.INCLUDE / "lib")
+    places = [word for include in found.include_dirs for word in ("-isystem", include)]
+    return [*FLAGS, *found.cflags, f'-DMAESTRO_DPDK_VERSION="{found.version}"', *(f"-I{f}" for f in ours), *places]
+
+
+def _runtime(folder: Path) -> list[Path]:
+    with _once(folder) as missing:
+        if missing:
+            compiling.objects(sorted(runtime.SOURCE.glob("*.c")), _flags(), folder)
+    return sorted(folder.glob("*.o"))
+
+
+@cache
+def _analysed(name: str) -> pipeline.Analysed:
+    function = nf.load(next(f for f in (ROOT / "nfs" / name, ROOT / "tests/foreign" / name) if f.exists()))
+    if name in ARGUMENTS:
+        function = replace(function, arguments=ARGUMENTS[name])
+    request = pipeline.Request(function.sources, function.arguments, function.ports, (function.root,))
+    return pipeline.analyse(request, NoCache(), pipeline.Stopwatch())
+
+
+def _build(name: str, strategy: str, folder: Path, runtime_objects: list[Path]) -> None:
+    analysed, watch = _analysed(name), pipeline.Stopwatch()
+    if strategy == SEQUENTIAL:
+        files = pipeline.generate_sequential(analysed.request, name, watch)
+    else:
+        card = load_profile(profiles.resolve("soft"), profiles.folders())
+        files = pipeline.generate(analysed, (card,), name, strategy, NoCache(), watch)
+    canonical.write_files({folder / file: text.encode("utf-8", "surrogateescape") for file, text in files.items()})
+    sources = sorted((folder / "gen").rglob("*.c"), key=lambda source: source.name != f"main_{name}.c")
+    # The sequential programs show that NFs include what they need.
+    main, *others = compiling.objects(sources, _flags(folder / "gen"), folder / "objects", strategy != SEQUENTIAL)
+    library = folder / f"lib{name}.a"
+    subprocess.run(["ar", "rcs", library, *others, *runtime_objects], check=True)
+    libraries = [*dpdk.find().libs, "-lm", "-lpthread"]
+    subprocess.run(["gcc", main, library, *libraries, "-o", folder / name], check=True)

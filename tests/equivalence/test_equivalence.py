@@ -10,7 +10,8 @@ from pathlib import Path
 
 import nf_models
 import pytest
-from nf_runs import Build, Model, flows_in, make_captures, modelled, run
+from nf_runs import Model, flows_in, make_captures, modelled, run
+from programs import Build
 
 from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.spec import IMIX, TrafficSpec

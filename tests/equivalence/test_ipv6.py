@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from nf_runs import ROOT, Build, Outputs, make_captures, packets, run
-from programs import build_programs
+from nf_runs import Outputs, make_captures, packets, run
+from programs import Build
 from test_mutations import other_fields, rebuild, same, wrong_bit
 
 from maestro_tool.packet.classes import classify
@@ -24,19 +23,11 @@ TRAFFIC = TrafficSpec(
 
 
 @pytest.fixture(scope="module")
-def dualstack(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    folder = tmp_path_factory.mktemp("dualstack")
-    shutil.copytree(ROOT / "tests/foreign/dualstack", folder / "nfs/dualstack")
-    build_programs(folder, folder / "nfs", {"auto": ["dualstack"]}, ["dualstack"])
-    return Build(folder)
-
-
-@pytest.fixture(scope="module")
-def expected(dualstack: Build, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outputs]:
+def expected(build: Build, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outputs]:
     """What arrives, and what the sequential program sends."""
     folder = tmp_path_factory.mktemp("sequential")
     captures = make_captures(folder / "in", TRAFFIC)
-    sent, _ = run(dualstack.sequential("dualstack"), captures, folder / "out", ARGUMENTS)
+    sent, _ = run(build.sequential("dualstack"), captures, folder / "out", ARGUMENTS)
     return captures, sent
 
 
@@ -50,14 +41,12 @@ def test_the_sequential_firewall_filters_both(expected: tuple[Path, Outputs]) ->
 
 
 @pytest.mark.parametrize("workers", (2, 3))
-def test_parallel_equals_sequential(
-    dualstack: Build, expected: tuple[Path, Outputs], tmp_path: Path, workers: int
-) -> None:
+def test_parallel_equals_sequential(build: Build, expected: tuple[Path, Outputs], tmp_path: Path, workers: int) -> None:
     captures, sequential = expected
-    sent, result = run(dualstack.parallel("dualstack"), captures, tmp_path, ARGUMENTS, workers)
+    sent, result = run(build.parallel("dualstack"), captures, tmp_path, ARGUMENTS, workers)
     assert compare(sequential, sent).equal
     # As many packets at each worker as the model of steering says, of which each version of IP meets all workers.
-    models = port_models(dualstack.plan("dualstack"))
+    models = port_models(build.plan("dualstack"))
     placed = Counter[tuple[int, str]]()
     for p in packets(captures):
         found = place(models[p.port], p.frame, workers)
@@ -81,10 +70,10 @@ def test_parallel_equals_sequential(
     pytest.param(other_fields(0, "{0}", "l4v6"), True, id="ipv6-not-hashed"),
 ])  # fmt: skip
 def test_wrong_steering_of_ipv6_is_noticed(
-    dualstack: Build, expected: tuple[Path, Outputs], tmp_path: Path, change: Callable[[str], str], noticed: bool
+    build: Build, expected: tuple[Path, Outputs], tmp_path: Path, change: Callable[[str], str], noticed: bool
 ) -> None:
     captures, sequential = expected
-    mutant = rebuild(dualstack, "dualstack", change, tmp_path)
+    mutant = rebuild(build, "dualstack", change, tmp_path)
     sent, result = run(mutant, captures, tmp_path / "mutant", ARGUMENTS, 2)
     assert min(worker["rx"] for worker in result.workers) > 0
     differences = compare(sequential, sent).differences

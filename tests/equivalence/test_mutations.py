@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from cases import PARALLEL
-from nf_runs import ROOT, Build, converse, make_captures, run, sequential
+from nf_runs import ROOT, converse, make_captures, run, sequential
+from programs import Build
 from test_equivalence import CASES
 
 from maestro_tool import dpdk

@@ -7,7 +7,8 @@ from pathlib import Path
 import dpkt
 import pytest
 from cases import SEQUENTIAL
-from nf_runs import Build, converse, make_captures, modelled, packets, run
+from nf_runs import converse, make_captures, modelled, packets, run
+from programs import Build
 
 
 @pytest.mark.parametrize("name", SEQUENTIAL)

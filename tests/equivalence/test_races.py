@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 #: The DPDK program around the workers, which is not needed.
-_PROGRAM = {"main", "options", "ports", "workers", "replay", "captures", "statistics", "clock"}
+_PROGRAM = {"main", "options", "ports", "workers", "placement", "replay", "captures", "statistics", "clock"}
 
 FLAGS = ("-std=gnu11", "-O1", "-g", "-w", "-fsanitize=thread", *dpdk.RENAMES)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import nf_models
 import pytest
-from nf_runs import Build, flows_in, make_captures, modelled, packets, run
+from nf_runs import flows_in, make_captures, modelled, packets, run
+from programs import Build
 
 from maestro_tool.diagnostics import ToolError
 from maestro_tool.traffic.spec import IMIX, TrafficSpec

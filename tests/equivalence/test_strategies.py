@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from cases import PARALLEL, full
 from conftest import STRATEGIES
-from nf_runs import Build, Outputs, Results, converse, make_captures, run, sequential
+from nf_runs import Outputs, Results, converse, make_captures, run, sequential
+from programs import Build
 
 from maestro_tool.rss.commands import queue_command
 from maestro_tool.traffic.answers import number_of

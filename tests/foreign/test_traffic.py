@@ -16,6 +16,7 @@ from maestro_tool.traffic.generate import generate
 from maestro_tool.traffic.renaming import renamed_by
 from maestro_tool.traffic.replay import replay
 from maestro_tool.traffic.spec import TrafficSpec
+from tests import drivers
 
 Captures = dict[int, list[Frame]]
 Outputs = Mapping[int, list[bytes]]
@@ -103,7 +104,8 @@ CASES = {
 
 
 def sent_by(program: Path, captures: Path, out: Path, case: Case, workers: int | None) -> Outputs:
-    replay(program, captures, out, workers=workers, nf_arguments=case.arguments.split())
+    with drivers.preloaded():
+        replay(program, captures, out, workers=workers, nf_arguments=case.arguments.split())
     return {port: [f.data for f in frames] for port, frames in read_folder(out).items()}
 
 

@@ -24,6 +24,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "test_sharing": ("shared_nf",),
     "test_transactions": (),
     "test_workers": (),
+    "test_placement": (),
 }
 
 #: DPDK itself keeps memory until the end.

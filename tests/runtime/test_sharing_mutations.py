@@ -128,7 +128,7 @@ def test_mutation_is_noticed(name: str, plain: Toolchain, tmp_path: Path) -> Non
 
 
 #: The DPDK program around the workers; ThreadSanitizer must see all the rest.
-_PROGRAM = {"main", "options", "ports", "workers", "replay", "captures", "statistics", "clock"}
+_PROGRAM = {"main", "options", "ports", "workers", "placement", "replay", "captures", "statistics", "clock"}
 
 
 def races(root: Path, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from maestro_tool import runtime
+from tests import compiling
 
 HERE = Path(__file__).parent
 STRICT = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Dd_addr=dst_addr", "-Ds_addr=src_addr"]
@@ -37,8 +39,10 @@ class Toolchain:
     def compile(self, source: Path, name: str, *flags: str) -> Path:
         target = self.folder / f"{name}.o"
         includes = [f"-I{runtime.INCLUDE}", f"-I{runtime.SOURCE}", f"-I{HERE}"]
-        words = ["gcc", *STRICT, *VARIANTS[self.variant], *includes, *pkg_config("--cflags"), *flags]
-        subprocess.run([*words, "-c", str(source), "-o", str(target)], check=True)
+        words = [*STRICT, *VARIANTS[self.variant], *includes, *pkg_config("--cflags"), *flags]
+        # The plain variant shows that each file includes what it needs.
+        environment = os.environ | ({} if self.variant == "plain" else compiling.headers(words))
+        subprocess.run(["gcc", *words, "-c", str(source), "-o", str(target)], check=True, env=environment)
         return target
 
     def link(self, name: str, *objects: Path) -> Path:

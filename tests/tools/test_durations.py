@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -67,5 +68,8 @@ def test_options(tmp_path: Path, folder: str, option: str, chosen: set[str]) -> 
     (tests / "durations.json").write_text(json.dumps({f"tests/{folder}/test_example.py::test_slow": 2.0}))
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long\n quick\n slow\naddopts = --import-mode=importlib\n")
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q", *filter(None, [option])]
-    done = subprocess.run([*words, str(example)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*words, str(example)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
     assert {line.split("::")[1] for line in done.stdout.splitlines() if "::" in line} == chosen

@@ -32,6 +32,10 @@ enum maestro_class {{
 #define MAESTRO_CLASS_HEADERS \\
 {headers}
 
+/* The same of their names in plan.json. */
+#define MAESTRO_CLASS_NAMES \\
+{texts}
+
 #endif
 """
 
@@ -43,7 +47,8 @@ def header() -> str:
     rows = [
         f"  [{c.c_name}] = {{{c.family or 0}, {c.transport.number if c.transport else 0}}}" for c in CLASSES.values()
     ]
-    return _HEADER.format(names="\n".join(names), headers=", \\\n".join(rows))
+    texts = [f'  [{c.c_name}] = "{c.name}"' for c in CLASSES.values()]
+    return _HEADER.format(names="\n".join(names), headers=", \\\n".join(rows), texts=", \\\n".join(texts))
 
 
 def classes_in_words() -> str:

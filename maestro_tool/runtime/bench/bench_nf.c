@@ -10,7 +10,8 @@
  * first packet (all from port 0 if the NF has one port).
  *
  * Without --cores only process_burst is timed: packets are written into their mbufs before, 4 bursts at a time, which
- * leaves them where a card with direct cache access would. With --workers N, the packets are those that the plan's
+ * leaves them where a card with direct cache access would.  In every other part of the run the program also checks where
+ * the card has put them (placement.h), as it does where a card chooses the worker: "checked_ns_per_packet". With --workers N, the packets are those that the plan's
  * tables give to worker 0, which runs on this thread: the cost of a packet on one of N cores, each holding its share of
  * the flows.  The figures are of the least disturbed of forty parts of the run.
  *
@@ -19,7 +20,7 @@
  * flows that were never seen, and time runs so fast (2 ms per burst) that they expire.
  *
  * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", and "ns_per_packet",
- * "cycles_per_packet", "dropped", or "churn", "packets_per_second", "write_locks"}.  Exit status 1 and a message on
+ * "checked_ns_per_packet", "cycles_per_packet", "dropped", or "churn", "packets_per_second", "write_locks"}.  Exit status 1 and a message on
  * error. */
 #include <inttypes.h>
 #include <pthread.h>
@@ -39,10 +40,13 @@
 #include <rte_udp.h>
 
 #include "maestro.h"
+#include "../src/program.h"
 
 extern const struct maestro_nf *const maestro_main_nf;
 
-enum { BURST = 32, BURSTS = 4, PARTS = 40, FRAME = 60, MAX_SIZES = 16 };
+atomic_bool program_stopped; /* by a check that fails */
+
+enum { BURSTS = 4, PARTS = 40, FRAME = 60, MAX_SIZES = 16 };
 
 /* Few bytes per flow: the harness itself must not fill the caches. */
 struct flow {
@@ -67,6 +71,7 @@ struct run {
   unsigned n_new;    /* flows that came on the way */
   pthread_t thread;
   pthread_barrier_t *barrier;
+  struct worker *checks; /* NULL: it is not checked where packets come to */
 };
 
 __attribute__((noreturn)) static void die(const char *what, const char *detail) {
@@ -210,6 +215,7 @@ static uint64_t timed(struct run *run, unsigned n_bursts) {
   const uint64_t start = rte_rdtsc_precise();
   for (unsigned b = 0; b < n_bursts; b++) {
     run->now += run->tick;
+    if (run->checks != NULL) status |= placement_check(run->checks, 0, run->mbufs + b * BURST, BURST) != BURST;
     status |= maestro_process_burst(run->instance, run->worker, run->mbufs + b * BURST, BURST, run->now, verdicts[b]);
   }
   const uint64_t cycles = rte_rdtsc_precise() - start;
@@ -251,6 +257,35 @@ static uint64_t measure(struct run *run, uint64_t n_rounds) {
   return cycles;
 }
 
+/* A worker whose card gives it packets of TCP and UDP, all rightly. */
+static struct worker *checking_worker(void) {
+  enum { TABLE = 512 };
+  static const uint8_t key[52] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67};
+#define FIELDS \
+  {{4, \
+    {{MAESTRO_FROM_FRAME, 26, 4, false}, \
+     {MAESTRO_FROM_FRAME, 30, 4, false}, \
+     {MAESTRO_FROM_L4, 0, 2, false}, \
+     {MAESTRO_FROM_L4, 2, 2, false}}}}
+  static const struct maestro_card_class classes[] = {{MAESTRO_TCP4, "", 1, FIELDS}, {MAESTRO_UDP4, "", 1, FIELDS}};
+  static const struct maestro_port plan = {
+      .key = key, .key_length = sizeof key, .table_size = TABLE, .card_classes = classes, .n_card_classes = 2};
+  static uint16_t table[TABLE]; /* all to worker 0 */
+  static struct program program;
+  static struct placement *placements[1];
+  static struct worker worker;
+  if (placements[0] != NULL) return &worker;
+  program.nf = maestro_main_nf;
+  program.ports[0].plan = &plan;
+  program.ports[0].table = table;
+  placements[0] = malloc(placement_size());
+  if (placements[0] == NULL) die("out of memory", "");
+  placement_init(placements[0], &plan);
+  worker.program = &program;
+  worker.placements = placements;
+  return &worker;
+}
+
 static void bench(struct run *run, unsigned n_flows) {
   const struct settings *settings = run->settings;
   make_flows(run, n_flows);
@@ -259,17 +294,18 @@ static void bench(struct run *run, unsigned n_flows) {
   if (n_rounds == 0) n_rounds = 1;
   measure(run, n_rounds);
   run->dropped = 0;
-  uint64_t least = UINT64_MAX;
-  for (unsigned part = 0; part < PARTS; part++) {
+  uint64_t least[2] = {UINT64_MAX, UINT64_MAX}; /* without and with checks */
+  for (unsigned part = 0; part < 2 * PARTS; part++) {
+    run->checks = part % 2 == 1 ? checking_worker() : NULL;
     const uint64_t cycles = measure(run, n_rounds);
-    if (cycles < least) least = cycles;
+    if (cycles < least[part % 2]) least[part % 2] = cycles;
   }
   const uint64_t n = n_rounds * BURSTS * BURST;
-  const double per_packet = (double)least / (double)n;
+  const double per_packet = (double)least[0] / (double)n, ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
   printf("{\"nf\": \"%s\", \"strategy\": \"%s\", \"workers\": %u, \"flows\": %u, \"packets\": %" PRIu64
-         ", \"ns_per_packet\": %.2f, \"cycles_per_packet\": %.1f, \"dropped\": %" PRIu64 "}\n",
+         ", \"ns_per_packet\": %.2f, \"checked_ns_per_packet\": %.2f, \"cycles_per_packet\": %.1f, \"dropped\": %" PRIu64 "}\n",
          maestro_main_nf->name, maestro_main_nf->strategy, settings->n_workers, n_flows, n * PARTS,
-         per_packet * 1e9 / (double)rte_get_tsc_hz(), per_packet, run->dropped);
+         per_packet * ns_per_cycle, (double)least[1] / (double)n * ns_per_cycle, per_packet, run->dropped);
   fflush(stdout);
   free(run->flows);
 }

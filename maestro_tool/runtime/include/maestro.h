@@ -62,6 +62,22 @@ struct maestro_hash_input {
   struct { uint8_t offset, length; } fields[4];
 };
 
+/* What a NIC hashes of a class, in order: where it finds the bytes, by the headers.  `mixed`: the field and the next one
+ * are mixed by the port's function. */
+enum maestro_base { MAESTRO_FROM_FRAME, MAESTRO_FROM_L4, MAESTRO_ZEROS };
+struct maestro_card_input {
+  uint8_t n_fields;
+  struct { uint8_t base, offset, length; bool mixed; } fields[8];
+};
+
+/* A class that is left to the NIC.  Where its driver does not say which of two inputs it hashes, either is right. */
+struct maestro_card_class {
+  enum maestro_class packets;
+  const char *fields; /* their names, for messages */
+  uint8_t n_inputs;
+  struct maestro_card_input inputs[2];
+};
+
 struct maestro_port {
   const uint8_t *key;          /* Toeplitz key, key_length bytes */
   uint8_t key_length;          /* of the key array; 40, 48, 52 */
@@ -76,11 +92,14 @@ struct maestro_port {
   const uint32_t *weights;     /* table_size packets per index, of measured traffic; NULL: none was */
   const uint16_t *groups;      /* table_size groups, 0 on: indices of one have one worker; NULL: each is its own */
   uint16_t max_queues;         /* that RSS of this NIC spreads over; 0: no bound is known */
+  bool power_of_two_queues;    /* the card has 1, 2, 4, 8 ... of them */
   const char *const *drivers;  /* n_drivers names, one of which the card's driver must have; none, where
                                   the port does not hash: any card will do */
   uint8_t n_drivers;
   /* The driver is known not to read back the key and the RSS types, or the table: nothing is said of it at start. */
   bool key_unread, table_unread;
+  const struct maestro_card_class *card_classes; /* n_card_classes: those that are left to the NIC */
+  uint8_t n_card_classes;
   uint32_t software_classes;   /* bit per enum maestro_class: steered in software */
   struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
   struct maestro_hash_input l4v6, l3v6; /* the same for IPv6 */
@@ -124,6 +143,9 @@ struct maestro_nf {
   /* Runs nf_process on each packet (input port = mbuf->port); the worker's variables are loaded. */
   void (*process_burst)(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts);
 };
+
+/* As plan.json calls it. */
+const char *maestro_class_name(enum maestro_class packets);
 
 struct maestro_instance;
 

@@ -44,4 +44,24 @@ enum maestro_class {
   [MAESTRO_NON_IP] = {0, 0}, \
   [MAESTRO_MALFORMED] = {0, 0}
 
+/* The same of their names in plan.json. */
+#define MAESTRO_CLASS_NAMES \
+  [MAESTRO_TCP4] = "tcp4", \
+  [MAESTRO_UDP4] = "udp4", \
+  [MAESTRO_SCTP4] = "sctp4", \
+  [MAESTRO_IPV4_OTHER] = "ipv4_other", \
+  [MAESTRO_TCP4_OPTIONS] = "tcp4_options", \
+  [MAESTRO_UDP4_OPTIONS] = "udp4_options", \
+  [MAESTRO_SCTP4_OPTIONS] = "sctp4_options", \
+  [MAESTRO_IPV4_OPTIONS_OTHER] = "ipv4_options_other", \
+  [MAESTRO_IPV4_FRAGMENT] = "ipv4_fragment", \
+  [MAESTRO_TCP6] = "tcp6", \
+  [MAESTRO_UDP6] = "udp6", \
+  [MAESTRO_SCTP6] = "sctp6", \
+  [MAESTRO_IPV6_OTHER] = "ipv6_other", \
+  [MAESTRO_IPV6_FRAGMENT] = "ipv6_fragment", \
+  [MAESTRO_VLAN] = "vlan", \
+  [MAESTRO_NON_IP] = "non_ip", \
+  [MAESTRO_MALFORMED] = "malformed"
+
 #endif

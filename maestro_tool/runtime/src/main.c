@@ -92,9 +92,14 @@ static bool run_and_count(struct program *program, struct captures *captures) {
             program->nf->n_ports, program->n_workers);
   run(program);
   captures_note(captures, program);
+  program_ports_count(program);
   program_ports_stop(program);
   if (atomic_load(&program->failed)) return false;
   program_statistics_print(program);
+  if (atomic_load(&program->misplaced)) {
+    if (options->stats != NULL) (void)program_statistics_write(program, options->stats);
+    return false;
+  }
   if (!captures_complete(captures, program->nf)) return false;
   if (options->replay && stopped_by != 0) {
     program_error(program->nf, "interrupted: what was written is only a part of the replay");

@@ -124,7 +124,7 @@ static void add_lcores(struct options *options, unsigned n_lcores) {
 }
 
 unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers) {
-  const unsigned n_rx_queues = nf->software_rss ? 1 : n_workers;
+  const unsigned n_rx_queues = nf->software_rss ? 1 : rte_align32pow2(n_workers); /* as many as any card needs */
   return nf->n_ports * (n_rx_queues * RX_DESCRIPTORS + n_workers * (TX_DESCRIPTORS + 2 * BURST) + RX_DESCRIPTORS) +
          n_workers * (2 * RING_SIZE + 512) + 8192;
 }

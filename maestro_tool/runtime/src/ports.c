@@ -259,6 +259,7 @@ static bool start_port(struct program *program, uint16_t id) {
   const bool hashes = hardware && port->plan->rss_hf != 0;
   if (hashes && !check_rss(program, id, &info)) return false;
   port->n_rx_queues = hardware ? (uint16_t)program->n_workers : 1;
+  if (hashes && port->plan->power_of_two_queues) port->n_rx_queues = (uint16_t)rte_align32pow2(program->n_workers);
   /* Where software steers, any worker may receive. */
   if (!hashes && port->n_rx_queues > info.max_rx_queues) port->n_rx_queues = RTE_MAX(info.max_rx_queues, 1);
   if (port->n_rx_queues > info.max_rx_queues) {
@@ -348,6 +349,15 @@ bool program_ports_start(struct program *program) {
   for (uint16_t id = 0; id < program->nf->n_ports; id++)
     if (!start_port(program, id)) return false;
   return true;
+}
+
+void program_ports_count(struct program *program) {
+  for (uint16_t id = 0; id < program->nf->n_ports; id++) {
+    struct port *port = &program->ports[id];
+    struct rte_eth_link link;
+    if (rte_eth_stats_get(id, &port->stats) != 0) memset(&port->stats, 0, sizeof port->stats);
+    if (rte_eth_link_get_nowait(id, &link) == 0) port->link_is_up = link.link_status == RTE_ETH_LINK_UP;
+  }
 }
 
 void program_ports_stop(struct program *program) {

@@ -12,6 +12,7 @@
 #include <rte_spinlock.h>
 
 #include "maestro.h"
+#include "placement.h"
 #include "steering.h"
 
 enum { BURST = 32, RX_DESCRIPTORS = 512, TX_DESCRIPTORS = 512, RING_SIZE = 1024 };
@@ -35,6 +36,7 @@ struct counters {
   uint64_t unsent;      /* not taken by the output port, freed (copies) */
   uint64_t handed_over; /* received by hardware RSS on this worker's queue, given to the owner */
   uint64_t lost;        /* could not be given to the owner: its ring was full */
+  uint64_t misplaced;   /* compared, and belonged to another worker: freed, and the program ends */
   uint64_t too_long;    /* fits into no buffer, so nf_process cannot read it: freed */
   struct maestro_sharing_counts sharing;
 };
@@ -52,6 +54,7 @@ struct worker {
   _Atomic uint64_t done; /* packets from the dispatcher that are handled */
   struct counters counters;
   struct output *outputs; /* one per port */
+  struct placement **placements; /* one per port; NULL: nothing of the port is left to a card */
   unsigned idle;          /* polls without a packet */
 };
 
@@ -62,6 +65,9 @@ struct port {
   uint16_t n_rx_queues, n_tx_queues;
   rte_spinlock_t tx_lock; /* where workers share the queue */
   bool tx_shared;
+  bool link_is_up;
+  struct rte_eth_stats stats; /* of the card, when the program ended */
+  atomic_uint link_ups; /* how often the link has come up since the start */
   bool key_unread, table_unread; /* the driver does not read back what was set */
 };
 
@@ -78,6 +84,7 @@ struct program {
   uint64_t unsteered;      /* packets that the dispatcher lost, because the ring was full */
   atomic_bool input_ended; /* no packet will be put into the rings any more */
   atomic_bool failed;
+  atomic_bool misplaced; /* a card gave a packet to the wrong worker */
   int timestamp_offset; /* of the dynamic mbuf field */
   uint64_t timestamp_flag;
 };
@@ -96,6 +103,8 @@ unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers);
 
 /* ports.c: false after a message. */
 bool program_ports_start(struct program *program);
+/* Reads what cards have lost, before they stop. */
+void program_ports_count(struct program *program);
 void program_ports_stop(struct program *program);
 
 /* workers.c */

@@ -23,6 +23,7 @@ static const struct {
     {"unsent", offsetof(struct counters, unsent)},
     {"handed_over", offsetof(struct counters, handed_over)},
     {"lost", offsetof(struct counters, lost)},
+    {"misplaced", offsetof(struct counters, misplaced)},
     {"too_long", offsetof(struct counters, too_long)},
     {"write_locks", offsetof(struct counters, sharing.write_locks)},
     {"restarts", offsetof(struct counters, sharing.restarts)},
@@ -30,6 +31,23 @@ static const struct {
     {"aborts", offsetof(struct counters, sharing.aborts)},
 };
 enum { N_COLUMNS = sizeof COLUMNS / sizeof COLUMNS[0] };
+
+/* As DPDK calls what a card counts. */
+static const struct {
+  const char *name;
+  size_t offset;
+} LOSSES[] = {
+    {"imissed", offsetof(struct rte_eth_stats, imissed)},     /* no descriptor was free: workers are too slow */
+    {"rx_nombuf", offsetof(struct rte_eth_stats, rx_nombuf)}, /* no buffer was free */
+    {"ierrors", offsetof(struct rte_eth_stats, ierrors)},     /* damaged, or too long */
+};
+enum { N_LOSSES = sizeof LOSSES / sizeof LOSSES[0] };
+
+static uint64_t loss(const struct port *port, unsigned i) {
+  uint64_t result;
+  memcpy(&result, (const char *)&port->stats + LOSSES[i].offset, sizeof result);
+  return result;
+}
 
 static uint64_t value(const struct counters *counters, unsigned column) {
   uint64_t result;
@@ -53,6 +71,13 @@ void program_statistics_print(const struct program *program) {
   printf("\n%-8s", "total");
   for (unsigned c = 0; c < N_COLUMNS; c++) printf("%12" PRIu64, total(program, c));
   printf("\n");
+  for (uint16_t id = 0; id < program->nf->n_ports; id++) {
+    const struct port *port = &program->ports[id];
+    for (unsigned i = 0; i < N_LOSSES; i++) {
+      const uint64_t n = loss(port, i);
+      if (n > 0) printf("port %u lost packets before a worker saw them: %s %" PRIu64 "\n", id, LOSSES[i].name, n);
+    }
+  }
   if (program->unsteered > 0)
     printf("lost by the dispatcher, because a worker's ring was full: %" PRIu64 "\n", program->unsteered);
   fflush(stdout);
@@ -70,7 +95,15 @@ static void write_json(const struct program *program, FILE *file) {
   fprintf(file, "\n  ],\n  \"total\": {");
   for (unsigned c = 0; c < N_COLUMNS; c++)
     fprintf(file, "%s\"%s\": %" PRIu64, c > 0 ? ", " : "", COLUMNS[c].name, total(program, c));
-  fprintf(file, "},\n  \"lost_by_dispatcher\": %" PRIu64 "\n}\n", program->unsteered);
+  fprintf(file, "},\n  \"ports\": [");
+  for (uint16_t id = 0; id < program->nf->n_ports; id++) {
+    const struct port *port = &program->ports[id];
+    fprintf(file, "%s\n    {\"port\": %u, \"link\": \"%s\", \"link_ups\": %u", id > 0 ? "," : "", id,
+            port->link_is_up ? "up" : "down", atomic_load(&port->link_ups));
+    for (unsigned i = 0; i < N_LOSSES; i++) fprintf(file, ", \"%s\": %" PRIu64, LOSSES[i].name, loss(port, i));
+    fprintf(file, "}");
+  }
+  fprintf(file, "\n  ],\n  \"lost_by_dispatcher\": %" PRIu64 "\n}\n", program->unsteered);
 }
 
 /* Written beside the target and renamed: a reader sees all of it or none. */

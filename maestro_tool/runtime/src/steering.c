@@ -70,6 +70,11 @@ enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length) {
   }
 }
 
+const char *maestro_class_name(enum maestro_class packets) {
+  static const char *const NAMES[MAESTRO_N_CLASSES] = {MAESTRO_CLASS_NAMES};
+  return NAMES[packets];
+}
+
 /* Bit by bit, as Microsoft defines it ("RSS hashing functions"): the result is the XOR, over the input bits that are
  * set, of the 32 key bits that start at the bit's position.  Reads length + 4 key bytes. */
 uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length) {
@@ -164,4 +169,35 @@ uint16_t maestro_steering_index(const struct maestro_steering *steering, const u
       hash ^= row[0][bytes[j] >> 4] ^ row[1][bytes[j] & 15];
   }
   return (uint16_t)(hash & (port->table_size - 1u));
+}
+
+/* A NIC follows the header's length; what is behind the frame's end counts as zeros. */
+void maestro_card_field(const struct maestro_card_input *input, unsigned field, const uint8_t *frame, uint32_t length,
+                        uint8_t *bytes) {
+  const unsigned n = input->fields[field].length;
+  memset(bytes, 0, n);
+  if (input->fields[field].base == MAESTRO_ZEROS) return;
+  uint32_t start = input->fields[field].offset;
+  if (input->fields[field].base == MAESTRO_FROM_L4) {
+    const bool ipv6 = length > ETHERNET && be16(frame + 12) == 0x86DD;
+    start += ETHERNET + (ipv6 ? IPV6_HEADER : length > ETHERNET ? 4u * (frame[ETHERNET] & 15u) : IPV4_MINIMUM);
+  }
+  for (unsigned i = 0; i < n && start + i < length; i++) bytes[i] = frame[start + i];
+}
+
+unsigned maestro_card_indices(const struct maestro_port *port, const struct maestro_card_class *class,
+                              const uint8_t *frame, uint32_t length, uint16_t indices[2]) {
+  for (unsigned k = 0; k < class->n_inputs; k++) {
+    const struct maestro_card_input *input = &class->inputs[k];
+    uint8_t bytes[8 * UINT8_MAX];
+    uint32_t n = 0;
+    for (unsigned i = 0; i < input->n_fields; i++) {
+      maestro_card_field(input, i, frame, length, bytes + n);
+      n += input->fields[i].length;
+      if (i > 0 && input->fields[i - 1].mixed)
+        mix(port->function, bytes + n - 2 * input->fields[i].length, input->fields[i].length);
+    }
+    indices[k] = (uint16_t)(maestro_toeplitz(port->key, bytes, n) & (port->table_size - 1u));
+  }
+  return class->n_inputs;
 }

@@ -10,6 +10,8 @@
 
 #include "program.h"
 
+enum { LINKS_PER_SECOND = 10 };
+
 /* Short waits cost nothing but cycles; then the CPU goes to whoever shares it; then it rests. */
 void program_worker_idle(unsigned *idle) {
   static const struct timespec REST = {.tv_nsec = 50000};
@@ -212,23 +214,49 @@ static void run_dispatched(struct worker *worker) {
   }
 }
 
-/* Polls the worker's own queue of each port; with hardware RSS also the ring. */
+/* Cards may lose key and table with the link.  Asked, not told: few drivers can interrupt under every kernel module. */
+static void watch_links(struct program *program, uint64_t *next) {
+  const uint64_t now = rte_get_timer_cycles();
+  if (now < *next) return;
+  *next = now + rte_get_timer_hz() / LINKS_PER_SECOND;
+  for (uint16_t id = 0; id < program->nf->n_ports; id++) {
+    struct port *port = &program->ports[id];
+    struct rte_eth_link link;
+    if (rte_eth_link_get_nowait(id, &link) != 0) continue;
+    const bool up = link.link_status == RTE_ETH_LINK_UP;
+    if (up && !port->link_is_up) atomic_fetch_add_explicit(&port->link_ups, 1, memory_order_relaxed);
+    port->link_is_up = up;
+  }
+}
+
+/* Returns how many packets it received. */
+static uint16_t poll_queue(struct worker *worker, uint16_t id, uint16_t queue) {
+  const struct port *port = &worker->program->ports[id];
+  struct rte_mbuf *packets[BURST];
+  const uint16_t received = rte_eth_rx_burst(id, queue, packets, BURST);
+  if (received == 0) return 0;
+  uint16_t n = received;
+  worker->counters.rx += received;
+  if (worker->placements[id] != NULL) n = placement_check(worker, id, packets, n);
+  const bool some_steered = worker->ring != NULL && port->plan->software_classes != 0;
+  /* The class of a packet depends on its length. */
+  const uint16_t own = some_steered ? keep_own(worker, port, packets, keep_contiguous(worker, packets, n)) : n;
+  if (own > 0) program_worker_handle(worker, packets, own);
+  return received;
+}
+
+/* Polls the worker's own queue of each port; with hardware RSS also the ring.  A port with fewer queues leaves some
+ * workers without, who get packets from others; what is more than workers is in no table, but somebody looks at it. */
 static void run_polling(struct worker *worker) {
   struct program *program = worker->program;
+  uint64_t next_watch = 0;
+  unsigned rounds = 0;
   while (!atomic_load_explicit(&program_stopped, memory_order_relaxed)) {
     uint16_t total = 0;
+    if (worker->number == 0 && rounds++ % 256 == 0) watch_links(program, &next_watch);
     for (uint16_t id = 0; id < program->nf->n_ports; id++) {
-      if (worker->number >= program->ports[id].n_rx_queues) continue; /* others receive and hand over */
-      struct rte_mbuf *packets[BURST];
-      const uint16_t n = rte_eth_rx_burst(id, (uint16_t)worker->number, packets, BURST);
-      total += n;
-      worker->counters.rx += n;
-      const struct port *port = &program->ports[id];
-      const bool some_steered = worker->ring != NULL && port->plan->software_classes != 0;
-      /* The class of a packet depends on its length. */
-      const uint16_t own =
-          some_steered ? keep_own(worker, port, packets, keep_contiguous(worker, packets, n)) : n;
-      if (own > 0) program_worker_handle(worker, packets, own);
+      for (unsigned queue = worker->number; queue < program->ports[id].n_rx_queues; queue += program->n_workers)
+        total += poll_queue(worker, id, (uint16_t)queue);
     }
     if (worker->ring != NULL) total += from_ring(worker);
     if (total > 0)
@@ -236,6 +264,7 @@ static void run_polling(struct worker *worker) {
     else
       program_worker_idle(&worker->idle);
   }
+  while (worker->ring != NULL && from_ring(worker) > 0) continue; /* what others gave before they stopped */
 }
 
 int program_worker_run(void *context) {
@@ -252,6 +281,16 @@ int program_worker_run(void *context) {
   return 0;
 }
 
+/* With one worker every packet is where it belongs. */
+static bool init_placement(const struct program *program, struct worker *worker, uint16_t id) {
+  const struct maestro_port *plan = program->ports[id].plan;
+  if (program->dispatched || program->n_workers < 2 || plan == NULL || plan->n_card_classes == 0) return true;
+  worker->placements[id] = rte_zmalloc(NULL, placement_size(), RTE_CACHE_LINE_SIZE);
+  if (worker->placements[id] == NULL) return false;
+  placement_init(worker->placements[id], plan);
+  return true;
+}
+
 bool program_workers_init(struct program *program) {
   const struct maestro_nf *nf = program->nf;
   program->workers = rte_zmalloc(NULL, program->n_workers * sizeof *program->workers, RTE_CACHE_LINE_SIZE);
@@ -263,10 +302,13 @@ bool program_workers_init(struct program *program) {
     worker->number = i;
     worker->program = program;
     worker->outputs = rte_zmalloc(NULL, nf->n_ports * sizeof *worker->outputs, RTE_CACHE_LINE_SIZE);
-    if (worker->outputs == NULL) return false;
+    worker->placements = rte_zmalloc(NULL, nf->n_ports * sizeof *worker->placements, 0);
+    if (worker->outputs == NULL || worker->placements == NULL) return false;
     for (uint16_t id = 0; id < nf->n_ports; id++)
       worker->outputs[id].queue = program->ports[id].tx_shared ? 0 : (uint16_t)i;
     if (program->sequential) continue;
+    for (uint16_t id = 0; id < nf->n_ports; id++)
+      if (!init_placement(program, worker, id)) return false;
     char name[RTE_RING_NAMESIZE];
     snprintf(name, sizeof name, "worker-%u", i);
     worker->ring = rte_ring_create(name, RING_SIZE, (int)rte_socket_id(), flags);

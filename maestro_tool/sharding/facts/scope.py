@@ -28,6 +28,11 @@ class Scope:
     def event(self, a: Access) -> Event:
         return self.analysis.paths[a.path].events[a.event]
 
+    def allocator(self, a: Access) -> int | None:
+        """The allocator whose index, fresh or found in a map, leads to the entries of an access; None if none does."""
+        place = self.places.index_map(a.through)
+        return place.dchain if place is not None else a.through if a.how == "fresh" else None
+
     def events(self, *effects: Effect, kind: ObjectKind | None = None) -> list[tuple[CallPath, Event]]:
         """The events that do so to objects of the scope, or to those of one kind."""
         return [

@@ -73,14 +73,7 @@ def _late_expiry(scope: Scope, groups: dict[int, set[int]], bounds: dict[int, di
                 expired.add(scope.event(a).objects[0])
                 continue
             for dchain, members in groups.items():
-                followed = a.object in members or _chain_of(scope, a) == dchain
-                if followed and dchain not in expired:
+                # Entries that an index leads to are looked at later than what gave the index, which is a member.
+                if a.object in members and dchain not in expired:
                     locs = (a.loc, next(iter(bounds[dchain].values())))
                     yield Obstacle(Code.EXPIRED_LATE, (a.object, dchain), locs)
-
-
-def _chain_of(scope: Scope, a: Access) -> int | None:
-    if a.how == "fresh":
-        return a.through
-    place = scope.places.index_map(a.through) if a.how == "via map" else None
-    return place.dchain if place is not None else None

@@ -9,7 +9,7 @@ that, too (`ObjectDecision.led_by`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from maestro_tool.expr.nodes import compare, const
 from maestro_tool.sharding.facts.access import Access
@@ -34,7 +34,7 @@ def _ranges(q: Question) -> Iterator[Obstacle]:
             yield Obstacle(Code.RANGE_TOO_LARGE, (a.object, chain), (a.loc,), number=capacity)
 
 
-def led_by(scope: Scope, own: Iterable[int]) -> dict[int, tuple[int, int]]:
+def led_by(scope: Scope, own: Collection[int]) -> dict[int, tuple[int, int]]:
     """Vector -> the allocator, of ``own``, whose indices lead to its elements, and how many elements each index has."""
     found: dict[int, tuple[int, int]] = {}
     for a, chain in _led(scope, own):
@@ -42,12 +42,12 @@ def led_by(scope: Scope, own: Iterable[int]) -> dict[int, tuple[int, int]]:
     return found
 
 
-def _led(scope: Scope, own: Iterable[int]) -> Iterator[tuple[Access, int]]:
+def _led(scope: Scope, own: Collection[int]) -> Iterator[tuple[Access, int]]:
     """The accesses to vectors by indices of allocators of ``own``, and the allocator of each."""
     for a in scope.touched:
-        place = scope.places.index_map(a.through) if a.how == "via map" else None
-        chain = place.dchain if place is not None else a.through if a.how == "fresh" else None
-        if chain is not None and chain in own and scope.analysis.objects[a.object].kind == "vector":
+        chain = scope.allocator(a)
+        if chain in own and scope.analysis.objects[a.object].kind == "vector":
+            assert chain is not None
             yield a, chain
 
 
@@ -55,9 +55,9 @@ def _named_by_packets(q: Question) -> Iterator[Obstacle]:
     scope = q.scope
     for a in without(scope, q.explained).touched:
         obj = scope.analysis.objects[a.object]
-        if a.how == "key" and obj.kind in ("vector", "dchain") and obj.capacity is not None:
-            [index] = a.name
-            inside = compare("ult", index, const(obj.capacity, index.width))
+        if a.how == "key" and obj.kind in ("vector", "dchain"):
+            [index], entries = a.name, obj.capacity or 0
+            inside = compare("ult", index, const(entries, index.width))
             known = scope.analysis.paths[a.path].condition[: scope.event(a).condition_length]
-            if not (q.reach.always({a.path}, inside) or q.prover.always(known, inside)):
-                yield Obstacle(Code.INDEX_OUT_OF_RANGE, (a.object,), (a.loc,), number=obj.capacity)
+            if not q.prover.always(known, inside):
+                yield Obstacle(Code.INDEX_OUT_OF_RANGE, (a.object,), (a.loc,), number=entries)

@@ -28,7 +28,7 @@ from maestro_tool.packet.fields import CHECKSUMS, FIELDS, FIELDS6, Family, Heade
 from maestro_tool.sharding.facts.access import owner, strip_extension
 from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.events import is_map_get
-from maestro_tool.sharding.facts.key_places import allocated_by, indices_in
+from maestro_tool.sharding.facts.key_places import indices_in
 from maestro_tool.sharding.facts.reach import IndexConditions, Reach
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
@@ -52,8 +52,7 @@ def ranged(scope: Scope, reach: Reach) -> dict[int, Ranged]:
     }
     for a in scope.touched:
         if a.stride > 1:
-            place = scope.places.index_map(a.through)
-            chain = place.dchain if a.how == "via map" and place is not None else a.through
+            chain = scope.allocator(a)
             if chain is not None:
                 found.setdefault(chain, Ranged(RangedBecause.HAS_BLOCKS, a.object))
     return found
@@ -101,13 +100,13 @@ def _decides(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
     for path, use in _seen(scope, prover):
         for s in _roots(path, use.expr):
             origin = path.producer(s)
-            if origin is not None and origin.op.effect in _COUNTS_EXPIRED:
+            if origin is None:
+                continue
+            if origin.op.effect in _COUNTS_EXPIRED:
                 if not scope.objects.isdisjoint(origin.objects):
                     yield Obstacle(Code.EXPIRED_COUNT_DECIDES, origin.objects, (use.loc,), slot=_slot(use))
-            elif use.slot != "frame":
-                for dchain in _sources(scope, path, s):
-                    obj = origin.objects[0] if origin is not None else dchain
-                    yield Obstacle(Code.INDEX_DECIDES, (obj,), (use.loc,), slot=_slot(use))
+            elif use.slot != "frame" and list(_sources(scope, path, s)):
+                yield Obstacle(Code.INDEX_DECIDES, origin.objects[:1], (use.loc,), slot=_slot(use))
 
 
 def _slot(use: Use) -> str:
@@ -119,8 +118,9 @@ def _elsewhere(scope: Scope) -> Iterator[Obstacle]:
     (`nothing_is_left_over`)."""
     for path in scope.analysis.paths:
         for e in path.events:
-            if not _is_about_index(e) or e.index is None:
+            if not _is_about_index(e):
                 continue
+            assert e.index is not None
             for dchain in (d for s in _roots(path, e.index) for d in _sources(scope, path, s)):
                 if e.objects[0] != dchain:
                     yield Obstacle(Code.OTHER_ALLOCATOR_ASKED, (dchain,), (e.loc,), (e.objects[0], dchain))
@@ -140,7 +140,8 @@ def _roots(path: CallPath, e: Expr) -> Iterator[Expr]:
 def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
     """The allocators of the scope that ``s`` is an index of, or the number of an entry in an index's block."""
     dchain = scope.places.source(path, s)
-    if dchain is not None and dchain in scope.objects:
+    if dchain in scope.objects:
+        assert dchain is not None
         yield dchain
     origin = path.producer(s)
     if origin is not None and is_map_get(origin):
@@ -165,7 +166,7 @@ def own_entries(scope: Scope) -> dict[int, frozenset[int]]:
     found: dict[int, set[int]] = defaultdict(set)
     for a in scope.touched:
         place = scope.places.of.get(a.object)
-        if a.stride > 1 or (a.op.effect is Effect.PUT and place is not None and place.stride > 1):
+        if a.stride > 1 or (place is not None and place.stride > 1):
             found[a.path].add(a.event)
     return {path: frozenset(events) for path, events in found.items()}
 
@@ -179,22 +180,24 @@ def _telling(scope: Scope, path: CallPath, own: frozenset[int], prover: Prover) 
         e = path.events[use.event]
         if e.op.effect is Effect.CALCULATE:
             continue  # `_roots` looks through it
-        if (use.slot == "index" and _reaches(e)) or (use.slot == "value" and _puts(scope, path, e)):
+        if (use.slot == "index" and _reaches(e)) or (use.slot == "value" and _puts(scope, e)):
             continue
         if use.slot in ("index", "value") and use.event in own:
             yield replace(use, expr=_in_block(path, e, use.expr, prover))
             continue
-        if use.slot == "key_home" and scope.objects.issuperset((e.objects[0], e.key_home[0] if e.key_home else -1)):
-            continue  # `key_storage_is_kept` is about where the keys of the scope's maps lie
+        if use.slot == "key_home":
+            assert e.key_home is not None
+            if scope.objects.issuperset((e.objects[0], e.key_home[0])):
+                continue  # `key_storage_is_kept` is about where the keys of the scope's maps lie
         yield use
 
 
 def _in_block(path: CallPath, e: Event, entry: Expr, prover: Prover) -> Expr:
     """Where in the block of its index an entry lies, which is all that may decide; ``entry`` itself if not shown."""
-    ranges = e.op.effect is Effect.ERASE_RANGE
-    first, end = (e.index, e.value) if ranges and e.index is not None else (entry, None)
+    first, end = (e.index, e.value) if e.op.effect is Effect.ERASE_RANGE else (entry, None)
+    assert first is not None
     base, stride = owner(path, e, first, end, prover)
-    if base is None or base.width != entry.width:
+    if base is None:
         return entry
     place = substitute(entry, {base: const(0, base.width)})
     start = binary("mul", base, const(stride, base.width))
@@ -209,16 +212,15 @@ def _is_about_index(e: Event) -> bool:
 
 def _reaches(e: Event) -> bool:
     """Whether an index is just used for the entry that it is the number of."""
-    return e.op.objects[0].entries is Entries.INDEX and e.index is not None and strip_extension(e.index).op == "sym"
+    assert e.index is not None
+    return e.op.objects[0].entries is Entries.INDEX and strip_extension(e.index).op == "sym"
 
 
-def _puts(scope: Scope, path: CallPath, e: Event) -> bool:
-    """Whether an index is put into the index map that it belongs to; or into what cannot be sharded, as an obstacle
-    of its own says."""
-    if e.op.effect is not Effect.PUT or e.objects[0] not in scope.objects:
+def _puts(scope: Scope, e: Event) -> bool:
+    """Whether a value is an index that is put into the index map that it belongs to; or is put into what cannot be
+    sharded, as an obstacle of its own says."""
+    if e.objects[0] not in scope.objects:
         return False
-    kind = e.op.objects[0].kind
-    if kind == "dmap" or (kind == "map" and any(e.objects == o.objects for o in scope.places.refused)):
+    if e.op.objects[0].kind == "dmap" or any(e.objects == o.objects for o in scope.places.refused):
         return True
-    place = scope.places.index_map(e.objects[0])
-    return place is not None and e.value is not None and allocated_by(path, e.value) == place.dchain
+    return scope.places.index_map(e.objects[0]) is not None

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from maestro_tool.operations.row import Effect
 from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.facts.events import is_map_put
-from maestro_tool.sharding.facts.key_places import holds_key
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle
@@ -45,11 +44,6 @@ def changed_keys(scope: Scope) -> Iterator[Obstacle]:
 
 
 def _puts_written(scope: Scope, a: Access) -> bool:
-    """Whether the path puts the key that it writes into the block."""
-    path, index = scope.analysis.paths[a.path], scope.event(a).index
-    return index is not None and any(
-        is_map_put(e)
-        and e.key_home == (a.object, index)
-        and holds_key(scope.analysis, path, e, a.object, index)
-        for e in path.events
-    )  # fmt: skip
+    """Whether the path puts a key that lies there: it is what was written, or its map is refused."""
+    home = a.object, scope.event(a).index
+    return any(is_map_put(e) and e.key_home == home for e in scope.analysis.paths[a.path].events)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from maestro_tool.expr import Expr
 from maestro_tool.operations.row import Effect, Role
 from maestro_tool.sharding.facts.access import strip_extension
-from maestro_tool.sharding.facts.events import is_map_erase, is_map_get, is_map_put, same
+from maestro_tool.sharding.facts.events import is_map_erase, is_map_get, same
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle
@@ -50,13 +50,11 @@ def _range_erased(scope: Scope, e: Event) -> Iterator[Obstacle]:
     place = scope.places.of.get(m)
     owned = {a.stride for a in scope.touched if a.object == vector and scope.event(a) is e}
     put = {x.objects[0] for _, x in scope.events(Effect.PUT) if x.key_home is not None and x.key_home[0] == vector}
-    if place is None or place.vector != vector or place.stride == 1 or owned != {place.stride} or put != {m}:
+    if place is None or place.stride == 1 or owned != {place.stride} or put != {m}:
         yield Obstacle(Code.RANGE_ERASED_UNKNOWN, e.objects, (e.loc,))
 
 
 def _expired(scope: Scope, e: Event) -> Iterator[Obstacle]:
-    if e.op.objects[0].kind != "dchain":
-        return
     dchain, maps = e.objects[0], scope.places.maps(e.objects[0])
     if [o.kind for o in e.op.objects] == ["dchain", "vector", "map"]:
         _, vector, m = e.objects
@@ -71,7 +69,7 @@ def _freed(scope: Scope, path: CallPath, e: Event) -> Iterator[Obstacle]:
     dchain = e.objects[0]
     keyed = _keyed_by(scope, scope.places.maps(dchain))
     source = strip_extension(e.index) if e.index is not None else None
-    origin = path.producer(source) if source is not None and source.op == "sym" else None
+    origin = path.producer(source) if source is not None else None
     left: set[int] = set()
     if sum(x.op.effect is Effect.FREE and _is_at(x, source) for x in path.events) > 1:
         # In use again when it is freed for the second time, perhaps, and by another key.
@@ -80,9 +78,9 @@ def _freed(scope: Scope, path: CallPath, e: Event) -> Iterator[Obstacle]:
         for m in scope.places.maps(dchain):
             if m != origin.objects[0] or not _erased_after(path, origin, origin.key):
                 left.add(m)
-    elif origin is not None and origin.op.effect is Effect.ALLOCATE:
+    elif origin is not None and origin.op.effect is Effect.ALLOCATE and origin.objects == e.objects:
         for put in path.events:
-            if is_map_put(put) and _lies_at(put, source) and not _erased_after(path, put, put.key):
+            if _lies_at(put, source) and not _erased_after(path, put, put.key):
                 left.add(put.objects[0])
     elif keyed:
         code = Code.KEY_OF_OLDEST_MAY_STAY if e.op.slots(Role.DECIDES) else Code.KEY_MAY_STAY
@@ -111,10 +109,10 @@ def _number(path: CallPath, e: Event) -> int:
 
 def _without_key(scope: Scope, path: CallPath, e: Event) -> Iterator[Obstacle]:
     """An index that is allocated gets its keys: expiry erases what lies there, be it an earlier owner's."""
-    expired = {x.objects[-1] for _, x in scope.events(Effect.EXPIRE) if x.objects[0] == e.objects[0]}
+    expired = {x.objects[-1] for _, x in scope.events(Effect.EXPIRE)}
     freed = any(x.op.effect is Effect.FREE and _is_at(x, e.index) for x in path.events)
     for m in _keyed_by(scope, scope.places.maps(e.objects[0]) & expired) if e.result is not False and not freed else ():
-        if not any(is_map_put(x) and x.objects == (m,) and _lies_at(x, e.index) for x in path.events):
+        if not any(x.objects == (m,) and _lies_at(x, e.index) for x in path.events):
             yield Obstacle(Code.INDEX_WITHOUT_KEY, (e.objects[0], m), (e.loc,))
 
 
@@ -134,7 +132,7 @@ def _frees_erased(scope: Scope, path: CallPath, erase: Event) -> bool:
     mine = [x for x in path.events[: _number(path, erase)] if x.objects == erase.objects and same(x.key, erase.key)]
     erased = next((n for n, x in reversed(list(enumerate(mine))) if is_map_erase(x)), -1)
     for x in mine[erased + 1 :]:
-        source = x.value if is_map_get(x) else x.key_home[1] if is_map_put(x) and x.key_home is not None else None
+        source = x.value if x.key_home is None else x.key_home[1]  # what a look-up gave; where the key was put
         if source is not None and any(
             f.op.effect is Effect.FREE and f.objects == (dchain,) and _is_at(f, strip_extension(source))
             for f in path.events

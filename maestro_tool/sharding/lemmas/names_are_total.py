@@ -80,19 +80,12 @@ def unrelated_ways(scope: Scope) -> Iterator[Obstacle]:
     sources: dict[int, dict[tuple[int, int], Access]] = defaultdict(dict)  # object -> (allocator, stride)
     refused = {m for o in scope.places.refused for m in o.objects}
     for a in scope.touched:
-        if a.how == "via map":
-            assert a.through is not None
-            place = scope.places.index_map(a.through)
-            if a.through in refused:
-                continue
-            if place is None:
-                yield Obstacle(Code.VALUES_NO_INDICES, (a.object,), (a.loc,), (a.object, a.through))
-                continue
-            sources[a.object].setdefault((place.dchain, a.stride), a)
-        elif a.how == "fresh":
-            assert a.through is not None
-            sources[a.object].setdefault((a.through, a.stride), a)
-        elif a.how == "key" and scope.analysis.objects[a.object].kind in ("vector", "dchain"):
+        chain = scope.allocator(a)
+        if chain is not None:
+            sources[a.object].setdefault((chain, a.stride), a)
+        elif a.through is not None and a.through not in refused:
+            yield Obstacle(Code.VALUES_NO_INDICES, (a.object,), (a.loc,), (a.object, a.through))
+        elif a.how == "key":
             sources[a.object].setdefault((-1, 1), a)
     for obj, found in sources.items():
         if len(found) > 1 or (scope.analysis.objects[obj].kind == "dchain" and set(found) != {(obj, 1)}):

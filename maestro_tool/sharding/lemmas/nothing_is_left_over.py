@@ -11,45 +11,45 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import reduce
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import FALSE, TRUE, land, lor, symbols
+from maestro_tool.expr.nodes import TRUE, land, lor, symbols
 from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations.row import Effect
 from maestro_tool.sharding.facts.access import owner, strip_extension
 from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.key_places import allocated_by, stored_bytes
-from maestro_tool.sharding.facts.scope import Scope
-from maestro_tool.sharding.lemmas.indices_are_interchangeable import own_entries
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle
-from maestro_tool.symex.callpath import CallPath, Event, uses
+from maestro_tool.symex.callpath import Analysis, CallPath, Event, uses
 
 
 def obstacles(q: Question) -> Iterator[Obstacle]:
     scope = q.scope
     wanted: dict[int, dict[int, int]] = defaultdict(dict)  # vector -> byte that is read -> loc
-    chains: dict[int, set[int]] = defaultdict(set)  # vector -> allocators of the indices it is reached by
-    for number, path in enumerate(scope.analysis.paths):
+    chains: dict[int, set[int]] = defaultdict(set)  # object -> allocators of the indices it is reached by
+    for path in scope.analysis.paths:
         for n, e in enumerate(path.events):
-            if e.op.effect not in (Effect.READ, Effect.WRITE) or e.op.objects[0].kind != "vector" or e.index is None:
+            if e.index is None:
                 continue
             source = strip_extension(e.index)
-            dchain = scope.places.source(path, source) if source.op == "sym" else None
-            if dchain is None or dchain not in scope.objects:
+            dchain = scope.places.source(path, source)
+            if dchain not in scope.objects:
                 continue
+            assert dchain is not None
             v = e.objects[0]
             chains[v].add(dchain)
-            if e.op.effect is Effect.READ and allocated_by(path, source) is not None:
-                if not _only_cleans(scope, number, n, q.prover):
-                    yield Obstacle(Code.READ_BEFORE_WRITTEN, (dchain,), (e.loc,), (v,))
-            elif e.op.effect is Effect.READ and e.span is not None:
-                for byte in range(*e.span):
+            if e.op.effect is not Effect.READ:
+                continue
+            if allocated_by(path, source) is None:
+                for byte in _bytes_read(e):
                     wanted[v].setdefault(byte, e.loc)
+            elif not _only_cleans(scope.analysis, path, n, source, q.prover):
+                yield Obstacle(Code.READ_BEFORE_WRITTEN, (dchain,), (e.loc,), (v,))
     for a in scope.touched:
-        span = scope.event(a).span
-        if a.op.effect is Effect.READ and a.how == "key" and a.object in chains and span is not None:
-            for byte in range(*span):  # of an entry that packets name by its index (R5)
+        if a.op.effect is Effect.READ and a.how == "key":
+            for byte in _bytes_read(scope.event(a)):  # of an entry that packets name by its index (R5)
                 wanted[a.object].setdefault(byte, a.loc)
         if a.op.effect is Effect.READ and a.stride > 1:
             yield Obstacle(Code.BLOCK_ENTRY_READ, (a.object,), (a.loc,))
@@ -61,49 +61,41 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
                 yield Obstacle(Code.BYTE_LEFT_OVER, (e.objects[0],), (wanted[v][byte], e.loc), (v,), byte)
 
 
+def _bytes_read(e: Event) -> range:
+    assert e.span is not None
+    return range(*e.span)
+
+
 def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
     """Bytes of the vector's entry at the freshly allocated index that the path writes."""
-    written: set[int] = set()
-    for e in path.events:
-        if e.op.effect is Effect.WRITE and e.objects[0] == vector and e.index is not None:
-            source = strip_extension(e.index)
-            if source.op == "sym" and path.producer(source) is allocation:
-                written |= set(stored_bytes(e))
-    return written
+    there = (e for e in path.events if e.index is not None and path.producer(strip_extension(e.index)) is allocation)
+    return {byte for e in there if e.objects == (vector,) for byte in stored_bytes(e)}
 
 
-def _cleans(path: CallPath, erase: int | None, read: int, prover: Prover) -> bool:
-    """Whether event ``erase`` erases keys in the block of the index whose entry event ``read`` reads, no other's."""
-    e, index = path.events[erase or 0], path.events[read].index
-    if e.op.effect is not Effect.ERASE_RANGE or e.index is None or index is None:
+def _cleans(path: CallPath, e: Event, index: Expr, prover: Prover) -> bool:
+    """Whether event ``e`` erases keys in the block of ``index``, no other's."""
+    if e.op.effect is not Effect.ERASE_RANGE:
         return False
-    return owner(path, e, e.index, e.value, prover)[0] is strip_extension(index)
+    assert e.index is not None
+    return owner(path, e, e.index, e.value, prover)[0] is index
 
 
-def _only_cleans(scope: Scope, number: int, event: int, prover: Prover) -> bool:
-    """Whether what event ``event`` reads only decides which keys of the index's own block are erased: then the paths
-    that differ in it, and in those keys, are one path for all else."""
-    path = scope.analysis.paths[number]
-    own = own_entries(scope).get(number, frozenset())
+def _only_cleans(analysis: Analysis, path: CallPath, event: int, index: Expr, prover: Prover) -> bool:
+    """Whether what event ``event`` reads at ``index`` only decides which keys of that index's own block are erased:
+    then the paths that differ in it, and in those keys, are one path for all else."""
 
     def about(e: Expr) -> bool:
         return any(isinstance(s.value, Produced) and s.value.event == event for s in symbols(e))
 
     for use in uses(path):
-        cleans = use.event in own and use.slot in ("index", "value") and _cleans(path, use.event, event, prover)
+        cleans = use.event is not None and _cleans(path, path.events[use.event], index, prover)
         if use.slot != "condition" and not cleans and about(use.expr):
             return False
 
     def rest(p: CallPath) -> tuple[object, ...]:
-        cleaned = (Effect.ERASE_RANGE,)
-        events = tuple(replace(e, index=None, value=None) if e.op.effect in cleaned else e for e in p.events)
-        return p.port, tuple(c for c in p.condition if not about(c)), events, p.grown, p.packet_writes, p.verdict
+        events = tuple(replace(e, index=None, value=None) if _cleans(p, e, index, prover) else e for e in p.events)
+        return p.port, events, p.grown, p.packet_writes, p.verdict
 
-    mine, any_of = rest(path), FALSE
-    for p in scope.analysis.paths:
-        if rest(p) == mine:
-            all_of = TRUE
-            for c in p.condition:
-                all_of = land(all_of, c) if about(c) else all_of
-            any_of = lor(any_of, all_of)
-    return prover.always(tuple(c for c in path.condition if not about(c)), any_of)
+    mine = rest(path)
+    alike = (reduce(land, p.condition, TRUE) for p in analysis.paths if rest(p) == mine)
+    return prover.always(tuple(c for c in path.condition if not about(c)), reduce(lor, alike))

@@ -58,11 +58,10 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
             if isinstance(result, Constraint):
                 if chosen and result.relation is not None and q.prover.always((), lnot(result.relation)):
                     continue  # packets that choose the one key never choose the other
-                first, second = (a_paths, b_paths) if a.port <= b.port else (b_paths, a_paths)
-                yield from outside_view(reach, result, (first, second), obj)
-            if result is not None:
+                yield from outside_view(reach, result, (a_paths, b_paths), obj)
                 yield result
-            if isinstance(result, Obstacle):
+            elif isinstance(result, Obstacle):
+                yield result
                 unhashable.append((a, b))
     disjoint = disjoint_keys(obj, unhashable)
     if disjoint is not None:

@@ -111,6 +111,10 @@ def with_example(place: str, value: Any) -> None:
         value["objects"][0]["shapes"] = [{"offsets": None, "equality": None, "doubt": doubt}]
     elif place == "notes.about":
         value["notes"] = [{"loc": 0, "code": "not in environment", "about": ["HOME"]}]
+    elif place.startswith("left_out"):
+        note = {"loc": 0, "code": "not in environment", "about": ["HOME"]}
+        [event, *_] = next(p["events"] for p in value["paths"] if p["events"])
+        value["left_out"] = [{"port": 0, "condition": [], "events": [event], "why": note}]
     elif place == "files.name":
         value["files"].append({"name": "expire", "digest": None, "loc": 0})
     elif place.startswith("memory_pointers"):
@@ -125,6 +129,8 @@ ALLOWED = {
     "paths.events.function": {""},
     "objects.shapes.doubt.hash": {""},
     "objects.shapes.doubt.field": {""},
+    "left_out.events.function": {""},
+    "left_out.why.about": {e for e in EVIL if e.isprintable() and len(e) < 5000},
     "notes.about": {e for e in EVIL if e.isprintable() and len(e) < 5000},
 }
 

@@ -1,7 +1,8 @@
 /* Reads lines from standard input, prints one answer per line; the tests compare them with the Python model.
  *   h KEYHEX INPUTHEX    DPDK's rte_softrss (input in whole 32-bit words)
  *   t KEYHEX INPUTHEX    the same by DPDK's rte_ipv4_tuple or rte_ipv6_tuple (12 or 36 bytes of wire order)
- *   i FUNCTION KEYHEX FRAMEHEX   maestro_index of the 4-tuple, table of 512, by the number of the function */
+ *   i FUNCTION KEYHEX FRAMEHEX   maestro_index of the 4-tuple, table of 512, by the number of the function
+ *   c FUNCTION KEYHEX FRAMEHEX FIELDSHEX   maestro_card_indices; fields: base, offset, length, mixed, a byte each */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static uint32_t tuple_of(const uint8_t *input, size_t n, union rte_thash_tuple *
 }
 
 int main(void) {
-  static char line[8192], first[4096], second[4096];
+  static char line[8192], first[4096], second[4096], third[4096];
   static uint8_t key[2048], input[2048];
   static uint32_t words[512];
   unsigned function;
@@ -63,6 +64,16 @@ int main(void) {
       bytes_of(first, key);
       const uint32_t n = tuple_of(input, bytes_of(second, input), &tuple);
       printf("%u\n", rte_softrss((uint32_t *)&tuple, n, key));
+    } else if (sscanf(line, "c %u %4095s %4095s %4095s", &function, first, second, third) == 4) {
+      const struct maestro_port port = {.key = key, .function = (enum maestro_function)function, .table_size = 512};
+      uint8_t fields[32];
+      uint16_t indices[2];
+      bytes_of(first, key);
+      struct maestro_card_class class = {.n_inputs = 1};
+      class.inputs[0].n_fields = (uint8_t)(bytes_of(third, fields) / 4);
+      memcpy(class.inputs[0].fields, fields, 4u * class.inputs[0].n_fields);
+      const uint32_t n = (uint32_t)bytes_of(second, input);
+      printf("%u\n", maestro_card_indices(&port, &class, input, n, indices) == 1 ? indices[0] : 512);
     } else if (sscanf(line, "i %u %4095s %4095s", &function, first, second) == 3) {
       const struct maestro_port port = {.key = key,
                                         .key_length = (uint8_t)bytes_of(first, key),

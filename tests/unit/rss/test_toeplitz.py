@@ -8,12 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from maestro_tool.packet.classes import CLASSES, VIEWS, View, view
 from maestro_tool.packet.fields import HASHABLE, HASHABLE6
-from maestro_tool.rss.model import PortModel, place
+from maestro_tool.rss.model import Place, PortModel, left_to_card, nic_input, place
 from maestro_tool.rss.symmetric import FUNCTIONS, Function, applied
 from maestro_tool.rss.toeplitz import columns, toeplitz
 
@@ -131,3 +132,35 @@ def test_runtime_steers_any_frame_like_the_model(oracle: Callable[[list[str]], l
         expected.append(place(model, bytes(frame), 2).index)
         seen.add(view(bytes(frame)))
     assert oracle(questions) == expected and seen == set(VIEWS)
+
+
+#: What cards hash of a class, as profiles name it; with zeros for what is left out, where the driver does not say.
+CARD_INPUTS = [
+    ("tcp4", HASHABLE), ("udp4_options", HASHABLE), ("ipv4_fragment", HASHABLE[:2]), ("sctp4", (*HASHABLE, "sctp_tag")),
+    ("ipv4_other", (*HASHABLE[:2], "ip_id")), ("udp6", (*HASHABLE6[:2], *HASHABLE[2:])), ("tcp4", HASHABLE[1:2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_runtime_knows_where_a_card_puts_a_frame(oracle: Callable[[list[str]], list[int]], function: Function) -> None:
+    r = random.Random(7)
+    questions, expected = [], []
+    for name, fields in CARD_INPUTS:
+        port = SimpleNamespace(
+            hashed=((name, fields),), steering=((name, "nic"),), function=function, padded=fields == HASHABLE[1:2]
+        )
+        [(_, _, inputs)] = left_to_card(port)  # type: ignore[arg-type]
+        assert len(inputs) == (2 if port.padded else 1)
+        for _ in range(60):
+            key = r.randbytes(52)
+            frame = bytearray(r.randbytes(r.choice((34, 36, 60, 74, 100))))
+            frame[12:15] = b"\x86\xdd\x60" if CLASSES[name].family == 6 else bytes((8, 0, r.randrange(0x45, 0x50)))
+            for gap, places in enumerate(inputs):
+                questions.append(f"c {FUNCTIONS.index(function)} {key.hex()} {frame.hex()} {_bytes(places).hex()}")
+                data = applied(function, fields, nic_input(bytes(frame), name, fields))
+                expected.append(toeplitz(key, bytes(4 * gap) + data) & 511)
+    assert oracle(questions) == expected
+
+
+def _bytes(places: tuple[Place, ...]) -> bytes:
+    return b"".join(bytes((("frame", "l4", None).index(p.base), p.offset, p.size, p.mixed)) for p in places)

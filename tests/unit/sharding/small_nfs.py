@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from maestro_tool import forms
 from maestro_tool.frontend import load_program
 from maestro_tool.sharding import derive_plan
+from maestro_tool.sharding.facts.access import collect
 from maestro_tool.sharding.facts.bits import show_field
+from maestro_tool.sharding.facts.blocks import Prover
+from maestro_tool.sharding.facts.key_places import key_places, possible_paths
+from maestro_tool.sharding.facts.reach import Reach
+from maestro_tool.sharding.facts.scope import Scope
+from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.outcome import words
-from maestro_tool.sharding.plan import Code, ShardingPlan
+from maestro_tool.sharding.plan import Code, Constraint, Obstacle, ShardingPlan
+from maestro_tool.sharding.rules.interchange import interchanges
 from maestro_tool.symex import Limits, analyse
 
 PRELUDE = """
@@ -135,6 +143,30 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
         {names[d.object] for d in plan.decisions if d.ranged},
         {r.kind for r in plan.relaxations},
     )
+
+
+def question_of(
+    tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE, shared: frozenset[str] = frozenset()
+) -> Question:
+    """What lemmas are asked about the program: all that packets write shall be sharded but what is ``shared``."""
+    source = tmp_path / "nf.c"
+    source.write_text(prelude + body + "\n  return 1 - device;\n}\n")
+    analysis, prover = analyse(load_program([source], [], []), (), ports, Limits()), Prover()
+    places = key_places(analysis, prover)
+    analysis = possible_paths(analysis, places)
+    accesses = collect(analysis, prover)
+    written = frozenset(a.object for a in accesses if a.write and analysis.objects[a.object].name not in shared)
+    scope = Scope(analysis, places, written, tuple(a for a in accesses if a.object in written))
+    reach = Reach(analysis)
+    return Question(scope, reach, prover, tuple(interchanges(scope, reach, prover)))
+
+
+def said_by(
+    lemma: Callable[[Question], Iterable[Constraint | Obstacle]], q: Question
+) -> set[tuple[Code, frozenset[str]]]:  # fmt: skip
+    """What one lemma says, whatever others say of the same program; and the names of the objects that it says it of."""
+    found = [o for o in lemma(q) if isinstance(o, Obstacle)]
+    return {(o.code, frozenset(map(q.scope.name, o.objects))) for o in found}
 
 
 def same(*names: str) -> tuple[tuple[str, str], ...]:

@@ -192,3 +192,9 @@ def test_what_an_earlier_owner_left_does_not_decide_about_blocks_of_others(tmp_p
     """How many keys of a live source are erased depends on who had the fresh index of another."""
     left = "uint32_t n = *v < 4 ? *v : 4;" + SIBLING + ERASE.format("w * 4", "w * 4 + (int)n") + "}"
     assert not plan_of(tmp_path, NF.format(**{**FINE, "clean": left}), prelude=BLOCKS).plan.shardable
+
+
+def test_what_an_earlier_owner_left_does_not_decide_whose_block_is_cleaned(tmp_path: Path) -> None:
+    """Either the fresh index's own block, or that of another source, which then loses its keys."""
+    whose = SIBLING + "int b; if (*v < 4) b = i; else b = w;" + ERASE.format("b * 4", "b * 4 + 4") + "}"
+    assert not plan_of(tmp_path, NF.format(**{**FINE, "clean": whose}), prelude=BLOCKS).plan.shardable

@@ -14,6 +14,7 @@ from maestro_tool.frontend import load_program
 from maestro_tool.sharding import confirmed
 from maestro_tool.symex import Conjecture, conjecture
 from maestro_tool.symex.callpath import Analysis
+from tests.unit.sharding.one_table import TWINS
 from tests.unit.sharding.small_nfs import PRELUDE
 
 #: An entry that is found starts afresh: its key is taken from where it lies.
@@ -56,11 +57,22 @@ CHANGES = {
     "keys are changed where they lie": (
         PRELUDE, BODY + "vector_borrow(ip_table.keys, 5, (void **)&stored); stored->addr = ip->dst_addr;"
     ),
+    "keys are changed where they lie, and are another map's, too": (
+        TWINS, BODY.replace(
+            "expire_items",
+            "struct Ip o = { ip->dst_addr }, *s; int w; if (ip->next_proto_id == 17) {"
+            " if (map_get(ip_table.map, &o, &w)) { vector_borrow(ip_table.keys, w, (void **)&s);"
+            " s->addr = 7; map_put(mac_table.map, s, 7); } return 3; } expire_items", 1,
+        ),
+    ),
     "another key is put than is stored": (
         PRELUDE.replace(PUT, "stored->addr++; " + PUT.replace("stored, index", "&key, index")), BODY
     ),
     "keys do not lie at their values": (PRELUDE.replace(PUT, PUT.replace("stored, index", "stored, 7")), BODY),
     "indices are freed whose keys stay": (PRELUDE, BODY + "dchain_free_index(ip_table.chain, 3);"),
+    "indices are freed that another allocator gave": (
+        PRELUDE, BODY + "if (dchain_allocate_new_index(mac_table.chain, &i, now)) dchain_free_index(ip_table.chain, i);"
+    ),
     "indices expire whose keys stay": (
         PRELUDE, BODY + "expire_items_single_map(ip_table.chain, mac_table.keys, mac_table.map, now - 9);"
     ),
