@@ -34,6 +34,17 @@ class Read:
     opened: tuple[tuple[str, str | None], ...] = ()
 
 
+def folders(flags: Sequence[str]) -> tuple[Path, ...]:
+    """Where a compiler with these flags looks for headers."""
+    found: list[Path] = []
+    for flag, following in zip(flags, [*flags[1:], ""], strict=True):
+        for option in ("-iquote", "-isystem", "-idirafter", "-I"):
+            if flag.startswith(option):
+                found.append(Path(flag.removeprefix(option) or following))
+                break
+    return tuple(found)
+
+
 def texts(read: Read) -> dict[str, str]:
     """The contents of `INPUTS` and `OUTSIDE`."""
     present = [f for f in read.sources if os.path.isfile(f)]

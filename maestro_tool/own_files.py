@@ -20,6 +20,7 @@ from maestro_tool import runtime
 ROLES = ("eq", "hash", "allocate")
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
+_SEARCHED = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([^>\n]+)>", re.MULTILINE)
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _STRUCT = re.compile(
     r"\bstruct\s+(?:__attribute__\s*\(\(.*?\)\)\s*)?([A-Za-z_]\w*)\s*(?:__attribute__\s*\(\(.*?\)\)\s*)?\{"
@@ -36,7 +37,6 @@ class KeyTypes:
     header: Path
     functions: tuple[str, ...]
     declarations: Path | None
-    spellings: tuple[str, ...]  # how #include names `declarations`
     definitions: Path
     unused: tuple[str, ...] = ()  # those of `functions` that no file names: made as well, where that can be done
 
@@ -95,15 +95,16 @@ def _text(file: Path) -> str:
         return ""
 
 
-def find(sources: Sequence[Path]) -> OwnFiles:
+def find(sources: Sequence[Path], include_dirs: Sequence[Path] = ()) -> OwnFiles:
     """What belongs to an NF besides its sources: files below their common folder that these include, under any
-    condition.
+    condition.  ``include_dirs``: where else headers are looked for; those below that folder count.
 
     What is found too much costs a copy, and a name made by a macro is an error later.
     """
     root = common_folder(sources)
     texts: dict[Path, str] = {}
-    missing: dict[Path, list[str]] = {}
+    missing: set[Path] = set()
+    searched = (root, *(d for d in include_dirs if _below(d, root)))
     todo = list(sources)
     while todo:
         file = todo.pop()
@@ -111,27 +112,29 @@ def find(sources: Sequence[Path]) -> OwnFiles:
             continue
         texts[file] = _text(file)
         for name in _INCLUDE.findall(texts[file]):
-            found = [h for h in _candidates(name, file, root) if h.is_file()]
+            found = _existing(name, (file.parent, *searched), root)
             todo += found
             target = Path(os.path.normpath(file.parent / name))
             if not found and name.endswith(_GENERATED) and _below(target, root):
-                missing.setdefault(target, []).append(name)
+                missing.add(target)
                 todo += [h for h in (target.with_name(target.name.removesuffix(_GENERATED)),) if h.is_file()]
+        for name in _SEARCHED.findall(texts[file]):
+            todo += _existing(name, searched, root)
     headers = tuple(sorted(texts.keys() - set(sources)))
     # Most NFs keep their key functions: no look at structs then.
     return OwnFiles(headers, tuple(_key_types({f: _COMMENT.sub(" ", t) for f, t in texts.items()}, headers, missing)))
 
 
-def _candidates(name: str, file: Path, root: Path) -> list[Path]:
-    places = dict.fromkeys(Path(os.path.normpath(folder / name)) for folder in (file.parent, root))
-    return [p for p in places if _below(p, root)]
+def _existing(name: str, folders: Sequence[Path], root: Path) -> list[Path]:
+    places = dict.fromkeys(Path(os.path.normpath(folder / name)) for folder in folders)
+    return [p for p in places if p.is_file() and _below(p, root)]
 
 
 def _below(path: Path, root: Path) -> bool:
     return not os.path.relpath(path, root).startswith("..")
 
 
-def _key_types(texts: dict[Path, str], headers: tuple[Path, ...], missing: dict[Path, list[str]]) -> list[KeyTypes]:
+def _key_types(texts: dict[Path, str], headers: tuple[Path, ...], missing: set[Path]) -> list[KeyTypes]:
     everything = "\n".join(texts.values())
     result: list[KeyTypes] = []
     for header in headers:
@@ -146,7 +149,6 @@ def _key_types(texts: dict[Path, str], headers: tuple[Path, ...], missing: dict[
                     header,
                     tuple(sorted(needed)),
                     declarations if wanted else None,
-                    tuple(sorted(set(missing.get(declarations, ())))),
                     Path(f"{header}.gen.c"),
                     tuple(sorted(n for n in needed if not _is_used(n, everything))),
                 )

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from maestro_tool import canonical, fingerprint, forms, own_files
 from maestro_tool.cache import Cache
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
 from maestro_tool.forms import Natural
+from maestro_tool.made_of import MadeOf
 from maestro_tool.meaning import Means
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from maestro_tool.strategies import Choice
     from maestro_tool.symex.callpath import Analysis
 
-ANALYSIS_SCHEMA = "maestro-analysis/2"
+ANALYSIS_SCHEMA = "maestro-analysis/3"
 
 #: What a solution that belongs to something else makes its checks raise.
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, MaestroError)
@@ -44,6 +45,10 @@ class Request:
 
     ``limits``: members of `symex.Limits` that differ from the default.  ``pure``: functions without a definition that
     are known to only calculate from their arguments.
+
+    ``compiler``: words of the command that compiles the NF, from a build system: ``flags`` are then all that it gets
+    besides ``defines`` and ``include_dirs``, else the default ones come before them.  ``headers``: folders of DPDK's
+    headers, if the lines that are compiled with them are to be compared with those analysed.
     """
 
     sources: tuple[Path, ...]
@@ -53,6 +58,9 @@ class Request:
     defines: tuple[Annotated[str, Means("define")], ...] = ()
     limits: tuple[tuple[Annotated[str, Means("limit")], Natural], ...] = ()
     pure: tuple[Annotated[str, Means("function")], ...] = ()
+    compiler: tuple[Annotated[str, Means("word of a command")], ...] = ()
+    flags: tuple[Annotated[str, Means("word of a command")], ...] = ()
+    headers: tuple[Annotated[str, Means("word of a command")], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +104,19 @@ class Analysed:
     """
 
     request: Request
-    program: str  # frontend.fingerprint
+    made_of: MadeOf
     analysis: Analysis
     loaded: Program | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def program(self) -> str:
+        """`frontend.fingerprint` of the program."""
+        return self.made_of.program
 
     def text(self) -> str:
         """The content of ``analysis.json``."""
 
-        content = (self.request, self.program, self.analysis)
+        content = (self.request, self.made_of, self.analysis)
         return forms.write(content, ANALYSIS_SCHEMA)
 
     @staticmethod
@@ -113,7 +126,7 @@ class Analysed:
 
         text = canonical.read_text(path)
         try:
-            return Analysed(*forms.read(tuple[Request, str, Analysis], text, ANALYSIS_SCHEMA))
+            return Analysed(*forms.read(tuple[Request, MadeOf, Analysis], text, ANALYSIS_SCHEMA))
         except ValueError as error:
             canonical.read_json(path, ANALYSIS_SCHEMA)  # says so if it is something else
             raise InputError(
@@ -127,9 +140,11 @@ def analyse(
     """C sources -> call paths.  ``progress`` is called with a port and the number of paths so far, now and then."""
     _check_text(request)
     # C sources -> typed control-flow graphs.
-    program, meaning = _load(request, watch)
+    program, made_of = _load(request, watch)
     # Control-flow graphs -> call paths, or the ones of the same program with the same arguments.
-    return Analysed(request, meaning, _call_paths(program, meaning, request, cache, watch, progress), program)
+    request = dataclasses.replace(request, headers=())  # compared once, for all that reads the analysis
+    paths = _call_paths(program, made_of.program, request, cache, watch, progress)
+    return Analysed(request, made_of, paths, program)
 
 
 def generate(
@@ -160,14 +175,23 @@ def generate(
     plan, solution = choice.plan, choice.solution
     # Captures under these keys -> weights for the tables.
     measured = measure(solution, traffic, watch) if traffic is not None else None
-    # All of it -> C, and the plan as other programs read it.
-    with watch.phase("codegen"):
-        weights = measured.weights if measured else ()
-        files = codegen.generate(
-            program, analysed.analysis, plan, solution, profiles, name, choice.strategy.name, weights
-        )
+    # The plan as other programs read it; all of it -> C.
     document = plan_json.document(program, analysed.analysis, plan, solution, profiles, name, choice.strategy, measured)
-    files["plan.json"] = canonical.dumps(document)
+    document["made_of"] = _origin(analysed)
+    plan_text = canonical.dumps(document)
+    with watch.phase("codegen"):
+        files = codegen.generate(
+            program,
+            analysed.analysis,
+            plan,
+            solution,
+            profiles,
+            name,
+            choice.strategy.name,
+            measured.weights if measured else (),
+            codegen.Origin(analysed.made_of, plan_text),
+        )
+    files["plan.json"] = plan_text
     # What was found and decided, for whoever wants to prove it again.
     with watch.phase("certificate"):
         bound = {file: files[file] for file in ("plan.json", f"gen/{name}_parallel.c")}
@@ -199,9 +223,27 @@ def generate_sequential(request: Request, name: str, watch: Stopwatch) -> tuple[
     from maestro_tool import codegen
 
     _check_text(request)
-    program, _ = _load(request, watch)
+    program, made_of = _load(request, watch)
     with watch.phase("codegen"):
-        return program, codegen.generate_sequential(program, name, request.ports)
+        return program, codegen.generate_sequential(program, name, request.ports, codegen.Origin(made_of, None))
+
+
+def made_of(request: Request) -> MadeOf:
+    """What a build of these sources would be made of today."""
+    return _load(request, Stopwatch())[1]
+
+
+def _origin(analysed: Analysed) -> dict[str, Any]:
+    """What the program is made of, for plan.json; ``build``: members of `Request`, to find that out again."""
+    request, found = analysed.request, analysed.made_of
+    build = {
+        "sources": [str(s) for s in request.sources],
+        "compiler": list(request.compiler),
+        "flags": list(request.flags),
+        "defines": list(request.defines),
+        "include_dirs": [str(d) for d in request.include_dirs],
+    }
+    return {"digest": found.digest, **found.to_json(), "build": build}
 
 
 def mirrored_name(request: Request, file: Path) -> str:
@@ -303,8 +345,10 @@ def load_again(analysed: Analysed, watch: Stopwatch) -> Program:
     from maestro_tool.symex import belongs
     from maestro_tool.symex.files import changed
 
-    program, meaning = (analysed.loaded, analysed.program) if analysed.loaded else _load(analysed.request, watch)
-    if meaning != analysed.program:
+    program, made_of = (analysed.loaded, analysed.made_of) if analysed.loaded else _load(analysed.request, watch)
+    if made_of.program == analysed.program and made_of != analysed.made_of:
+        raise InputError("the compiler changed after the NF was analysed", hint="analyse it again: maestro analyse")
+    if made_of != analysed.made_of:
         raise InputError("the sources changed after they were analysed", hint="analyse them again: maestro analyse")
     if analysed.loaded is None:  # it was read: build/ may have been edited
         try:
@@ -325,17 +369,20 @@ def _check_text(request: Request) -> None:
         if name.startswith("-") or any(ord(c) < 32 for c in name):
             raise InputError(f"{name!r} cannot name a file or folder of an NF", hint="rename it, or begin with ./")
     named = (*request.sources, *request.arguments, *request.include_dirs, *request.defines, *request.pure)
+    named += (*request.compiler, *request.flags, *request.headers)
     for word in map(str, named):
         if not word.isascii() and word.encode(errors="replace").decode() != word:
             raise InputError(f"{word!r} is not UTF-8", hint="files and arguments need names in UTF-8")
 
 
-def _load(request: Request, watch: Stopwatch) -> tuple[Program, str]:
+def _load(request: Request, watch: Stopwatch) -> tuple[Program, MadeOf]:
     from maestro_tool import frontend
 
     with watch.phase("frontend"):
-        program = frontend.load_program(list(request.sources), list(request.include_dirs), list(request.defines))
-        return program, frontend.fingerprint(program)
+        compilation = frontend.compilation(request.compiler, request.flags, request.headers)
+        compilation = compilation.with_more(request.include_dirs, request.defines)
+        program = frontend.load_program(request.sources, compilation=compilation)
+        return program, frontend.made_of(program, compilation)
 
 
 def _call_paths(

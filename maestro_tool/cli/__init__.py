@@ -37,6 +37,7 @@ GROUPS = (
     Group("maestro_tool.cli.build", ("analyse", "solve", "generate", "sequential")),
     Group("maestro_tool.cli.explain", ("explain",)),
     Group("maestro_tool.cli.certify", ("certify",)),
+    Group("maestro_tool.cli.verify", ("verify",)),
     Group("maestro_tool.cli.new", ("new",)),
     Group("maestro_tool.cli.steering", ("table", "queue")),
     Group("maestro_tool.cli.inspect", ("profile", "cache")),

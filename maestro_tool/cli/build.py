@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical, forms, nf
 from maestro_tool.diagnostics import InputError
@@ -66,9 +66,8 @@ def _add_request(p: argparse.ArgumentParser) -> None:
     p.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="the NF's .c files")
     p.add_argument("--ports", type=port_count, default=2, metavar="N", help="number of devices (default: 2)")
     p.add_argument("--arg", action="append", default=[], metavar="ARG", help="--arg=X: an option of the NF; repeatable")
-    p.add_argument("-I", "--include", action="append", default=[], type=Path, metavar="DIR", help="where headers are")
     add_analysis(p)
-    p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
+    add_compilation(p)
 
 
 def add_analysis(p: argparse.ArgumentParser) -> None:
@@ -77,6 +76,29 @@ def add_analysis(p: argparse.ArgumentParser) -> None:
                    help=f"a budget of the analysis: {', '.join(nf.LIMITS)}; repeatable")  # fmt: skip
     p.add_argument("--pure", action="append", default=[], metavar="FUNCTION",
                    help="a function without a definition that only calculates; repeatable")  # fmt: skip
+
+
+def add_compilation(p: argparse.ArgumentParser) -> None:
+    """How the NF is compiled, as options."""
+    p.add_argument("-I", "--include", action="append", default=[], type=Path, metavar="DIR", help="where headers are")
+    p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
+    p.add_argument("--flag", action="append", default=[], metavar="FLAG",
+                   help="--flag=X: a flag of the compiler, before -D and -I; repeatable, in order")  # fmt: skip
+    p.add_argument("--cc", action="append", default=[], metavar="WORD",
+                   help="--cc=X: a word of the compiler's command; flags are then only those given")  # fmt: skip
+    p.add_argument("--headers", action="append", default=[], metavar="DIR",
+                   help="a folder of DPDK's headers: compare what is compiled with them; repeatable")  # fmt: skip
+
+
+def compilation_of(args: argparse.Namespace) -> dict[str, tuple[Any, ...]]:
+    """What `add_compilation` read, as members of a request."""
+    return {
+        "include_dirs": tuple(args.include),
+        "defines": tuple(args.define),
+        "compiler": tuple(args.cc),
+        "flags": tuple(args.flag),
+        "headers": tuple(args.headers),
+    }
 
 
 def _add_generated(p: argparse.ArgumentParser) -> None:
@@ -126,10 +148,9 @@ def _request(args: argparse.Namespace) -> Request:
         sources=tuple(args.sources),
         arguments=tuple(args.arg),
         ports=args.ports,
-        include_dirs=tuple(args.include),
-        defines=tuple(args.define),
         limits=tuple(sorted(args.limit)),
         pure=tuple(sorted(args.pure)),
+        **compilation_of(args),
     )
 
 
@@ -223,7 +244,8 @@ def _record(
         return {}
     from maestro_tool import inputs, own_files
 
-    read = inputs.Read(program.files, own_files.common_folder(request.sources), request.include_dirs, opened)
+    folders = (*request.include_dirs, *inputs.folders(request.flags))
+    read = inputs.Read(program.files, own_files.common_folder(request.sources), folders, opened)
     return {args.record / name: text for name, text in inputs.texts(read).items()}
 
 

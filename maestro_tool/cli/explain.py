@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_tool import canonical
-from maestro_tool.cli.build import NIC_HELP, STRATEGY_HELP, add_analysis, analyse, load_cards, open_cache, port_count
+from maestro_tool.cli.build import (
+    NIC_HELP,
+    STRATEGY_HELP,
+    add_analysis,
+    add_compilation,
+    analyse,
+    compilation_of,
+    load_cards,
+    open_cache,
+    port_count,
+)
 from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
@@ -27,8 +37,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("--arg", action="append", metavar="ARG",
                    help="--arg=X: an option of the NF; repeatable (default: nf.yaml, else none)")  # fmt: skip
     add_analysis(p)
-    p.add_argument("-I", "--include", action="append", default=[], type=Path, metavar="DIR", help="where headers are")
-    p.add_argument("-D", "--define", action="append", default=[], metavar="NAME[=VALUE]", help="preprocessor macro")
+    add_compilation(p)
     p.add_argument("--name", help="what to call the NF (default: its folder)")
     p.add_argument("--json", action="store_true", help="for programs: maestro-explain/1 (docs/reports.md)")
     p.add_argument("--tree", action="append", default=[], type=Path, metavar="FILE",
@@ -65,8 +74,8 @@ def _analysed(args: argparse.Namespace, watch: Stopwatch, cache: Cache) -> tuple
     if first.suffix == ".json":
         if len(args.what) > 1:
             raise InputError(f"give one analysis, not {len(args.what)} files")
-        if args.ports or args.arg or args.include or args.define or args.limit or args.pure:
-            hint = "leave out --ports, --arg, --limit, --pure, -I and -D"
+        if args.ports or args.arg or args.limit or args.pure or any(compilation_of(args).values()):
+            hint = "leave out --ports, --arg, --limit, --pure, -I, -D, --flag, --cc and --headers"
             raise InputError(f"{first} says by itself what was analysed", hint=hint)
         return first.resolve().parent.name, pipeline.Analysed.read(first)
     name, request = _request(args)
@@ -78,10 +87,10 @@ def _request(args: argparse.Namespace) -> tuple[str, Request]:
     from maestro_tool.pipeline import Request
 
     paths = [Path(w) for w in args.what]
-    options = tuple(args.include), tuple(args.define)
+    compiled = compilation_of(args)
     limits, pure = dict(args.limit), tuple(sorted(args.pure))
     if any(p.suffix == ".c" for p in paths):
-        request = Request(tuple(paths), tuple(args.arg or ()), args.ports or 2, *options)
+        request = Request(tuple(paths), tuple(args.arg or ()), args.ports or 2, **compiled)
         return paths[0].stem, replace(request, limits=tuple(sorted(limits.items())), pure=pure)
     if len(paths) > 1:
         raise InputError(f"expected one folder, or .c files; got {' '.join(args.what)}")
@@ -93,7 +102,7 @@ def _request(args: argparse.Namespace) -> tuple[str, Request]:
     whole = folder.resolve()  # "." is the folder's name, too
     function = nf.load(Path(os.path.relpath(whole.parent)) / whole.name)
     arguments = function.arguments if args.arg is None else tuple(args.arg)
-    request = Request(function.sources, arguments, args.ports or function.ports, *options)
+    request = Request(function.sources, arguments, args.ports or function.ports, **compiled)
     limits = dict(function.limits) | limits
     pure = tuple(sorted({*function.pure, *pure}))
     return function.name, replace(request, limits=tuple(sorted(limits.items())), pure=pure)

@@ -15,10 +15,11 @@ from typing import Any
 
 import jinja2
 
-from maestro_tool import own_files
+from maestro_tool import made_of, own_files
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.diagnostics import UnsupportedError
-from maestro_tool.frontend.ir import Global, Program
+from maestro_tool.frontend.ir import Assumed, Global, Program
+from maestro_tool.made_of import MadeOf
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
 from maestro_tool.packet.fields import ALL_FIELDS
@@ -41,6 +42,7 @@ def generate(
     name: str,
     strategy: str,
     weights: tuple[int, ...] = (),
+    origin: Origin | None = None,
 ) -> dict[str, str]:
     """File name (relative to the build folder of this NF and NIC) -> text; ``weights``: packets measured per index.
 
@@ -87,7 +89,7 @@ def generate(
         checks=_check_functions(program, analysis),
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
-    return files
+    return files if origin is None else _with_origin(files, program, origin, name, label(profiles), strategy)
 
 
 def check_own_variables(program: Program) -> None:
@@ -104,7 +106,7 @@ def _can_own_variables(program: Program) -> bool:
     return True
 
 
-def generate_sequential(program: Program, name: str, ports: int) -> dict[str, str]:
+def generate_sequential(program: Program, name: str, ports: int, origin: Origin | None = None) -> dict[str, str]:
     """The NF as it is, for one core: no per-worker variables, no plan, no checks."""
     files = _nf_files(program, name, None, per_worker=False, shared=None)
     files[f"gen/{name}_parallel.c"] = _render(
@@ -138,7 +140,34 @@ def generate_sequential(program: Program, name: str, ports: int) -> dict[str, st
         groups=(),
         software_rss="false",
     )
-    return files
+    return files if origin is None else _with_origin(files, program, origin, name, "none", "sequential")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a program is made of: the NF, and the text of its plan.json, if it has one."""
+
+    made_of: MadeOf
+    plan: str | None
+
+
+def _with_origin(
+    files: dict[str, str], program: Program, origin: Origin, name: str, nic: str, strategy: str
+) -> dict[str, str]:
+    """With a symbol that objects of other builds do not have, and the note that says what this one is made of."""
+    tables = f"gen/{name}_parallel.c"
+    symbol = made_of.symbol(origin.made_of, files[tables])
+    content = made_of.note(origin.made_of, name, nic, strategy, origin.plan).encode("ascii")
+    rows = [", ".join(map(str, content[i : i + 24])) for i in range(0, len(content), 24)]
+    values = {"symbol": symbol, "rows": rows, "size": len(content)}
+    root = source_root(program)
+    units = {tables, f"gen/main_{name}.c", *(f"gen/{os.path.relpath(unit, root)}" for unit in program.units)}
+    return {
+        file: text + _render("origin.c.j2", own=file == tables, **values, section=made_of.SECTION, owner=made_of.OWNER)
+        if file in units
+        else text
+        for file, text in files.items()
+    }
 
 
 def _entry_points(program: Program) -> list[tuple[str, str]]:
@@ -164,7 +193,10 @@ def _nf_files(
     assumptions = _assumptions(program, analysis) if analysis else {}
     addresses = _addresses(program, analysis) if analysis else {}
     burst_file = program.locations[program.functions["nf_process"].loc].file
-    for file in sorted({*saved, *assumptions, *addresses, burst_file}):
+    assumed: dict[str, list[Assumed]] = defaultdict(list)
+    for item in program.assumed:
+        assumed[item.file].append(item)
+    for file in sorted({*saved, *assumptions, *addresses, *assumed, burst_file}):
         relative = os.path.relpath(file, root)
         mirrored[relative] += _render(
             "appendix.c.j2",
@@ -178,6 +210,7 @@ def _nf_files(
             locals=_inside_functions(program, file) if analysis is not None else [],
             storage=f"{PER_WORKER} " if per_worker else "",
             assumptions=assumptions.get(file, []),
+            assumed=assumed[file],
             addresses=addresses.get(file, []),
         )
     files = {f"gen/{f}": text for f, text in mirrored.items()}

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from maestro_tool.codegen.ctext import declares, external_declarations, static_local
 from maestro_tool.diagnostics import SourceLocation, UnsupportedError
+from maestro_tool.frontend.copies import line_directive
 from maestro_tool.frontend.ir import Global, GlobalAddress, Program
 
 PER_WORKER = "_Thread_local"
@@ -58,26 +59,41 @@ def mirror_files(
         for place in g.declarations or (program.locations[g.loc],):
             edits[place.file].append(_Edit(g.c_name, place, symbol(program, g) if g.scope == "static_local" else None))
     result: dict[str, str] = {}
+    checked, defined = _checked(program), "".join(f"#define {m} {v}\n" for m, v in defines.items())
     generated = dict(program.generated)
     for file in program.files:
-        text = generated.get(file)
-        if text is None:
-            text = _text(file)
         name = os.path.relpath(file, root)
-        if name.startswith(".."):
-            # A header outside the NF's folder is included from where it is; it may declare nothing per-worker.
+        if name.startswith("..") or file in program.in_place:
+            # A header outside the NF's folder, or of -include, is read from where it is: it may declare nothing
+            # per-worker.
             if edits.get(file):
                 edit = edits[file][0]
                 raise UnsupportedError(
-                    f"'{edit.name}' is declared outside the NF's folder",
+                    f"'{edit.name}' is declared outside the NF's folder, or where the build cannot follow",
                     edit.place,
-                    hint=f"declare it in a file below {root}",
+                    hint=f"declare it in a file below {root}, which sources include by its name",
                 )
             continue
-        macros = "".join(f"#define {m} {v}\n" for m, v in defines.items()) if name.endswith(".c") else ""
+        text = generated.get(file)
+        if text is None:
+            text = _text(file)
+        macros = defined if name.endswith(".c") else ""
+        if file in program.units:
+            macros = f"{checked}{macros}"
         edited = _edited(text, edits.get(file, []), per_worker=per_worker)
-        result[name] = f'{macros}#line 1 "{_quoted(file)}"\n{edited}'
+        result[name] = f"{macros}{line_directive(file)}{edited}"
     return result
+
+
+def _checked(program: Program) -> str:
+    """Lines that end the compile where a macro that conditions test is not what it was for the analysis."""
+    lines: list[str] = []
+    for name, value in program.first_macros:
+        test = f"!defined {name}" if value == "" else f"defined {name}"
+        if value:
+            test = f"!defined {name} || {name} != {value}"
+        lines += [f"#if {test}", f'#error "{name} is not what it was when the program was analysed"', "#endif"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _text(file: str) -> str:
@@ -135,8 +151,3 @@ def _edited(text: str, edits: list[_Edit], *, per_worker: bool = True) -> str:
     for offset, word in sorted(insertions.items(), reverse=True):
         text = text[:offset] + word + text[offset:]
     return text
-
-
-def _quoted(path: str) -> str:
-    plain = path.replace("\\", "\\\\").replace('"', '\\"')
-    return "".join(c if c >= " " else f"\\{ord(c):03o}" for c in plain)

@@ -1,5 +1,8 @@
 """C sources -> the typed program (`ir.Program`).
 
+flags        which of the compiler's flags may be there, and which the preprocessor gets
+compiler     the compiler, and what it says that it makes programs for
+copies       the NF's files laid out as they are compiled
 preprocess   run the compiler's preprocessor over our small headers, keep a table of lines
 conditionals refuses ``#if`` on what only the real headers define
 spellings    GNU keywords and attributes that the parser does not know
@@ -17,28 +20,64 @@ show         the program as text
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from maestro_tool.frontend.generated import units as generated_units
-from maestro_tool.frontend.ir import Program
+from maestro_tool.frontend.assumed import constants, records
+from maestro_tool.frontend.compiler import DEFAULT, DEFAULT_FLAGS, Compilation, find
+from maestro_tool.frontend.flags import meaningful
+from maestro_tool.frontend.generated import Units, units
+from maestro_tool.frontend.ir import Assumed, Program
 from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.ordering import check_order
+from maestro_tool.made_of import MadeOf
 
-__all__ = ["fingerprint", "load_program"]
+__all__ = ["Compilation", "compilation", "fingerprint", "load_program", "made_of"]
 
 
-def load_program(sources: Sequence[Path], include_dirs: Sequence[Path] = (), defines: Sequence[str] = ()) -> Program:
-    """Read an NF's C files.  ``defines``: ``NAME`` or ``NAME=VALUE``, as after ``-D``.
+def compilation(compiler: Sequence[str], flags: Sequence[str], headers: Sequence[str] = ()) -> Compilation:
+    """How a build compiles; without a ``compiler``, the default one with the default flags before ``flags``."""
+    return Compilation(tuple(compiler), (*(() if compiler else DEFAULT_FLAGS), *flags), tuple(headers))
+
+
+def load_program(
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path] = (),
+    defines: Sequence[str] = (),
+    compilation: Compilation = DEFAULT,
+) -> Program:
+    """Read an NF's C files.  ``defines``: ``NAME`` or ``NAME=VALUE``, as after ``-D``; ``compilation``: the compiler
+    and all other flags.
 
     Raises `InputError` for what no C compiler would take, `UnsupportedError` for what this frontend cannot follow, both
     with the place in the user's file; `ToolError` if there is no C compiler to preprocess with.
     """
-    units, generated = generated_units([Path(s) for s in sources], include_dirs, defines)
-    program = ProgramBuilder(units).build()
-    check_order(units)  # last: it takes for granted that the units are well-formed
-    return replace(program, generated=generated)
+    read = units([Path(s) for s in sources], compilation.with_more(include_dirs, defines))
+    builder = ProgramBuilder(read.units)
+    program = builder.build()
+    check_order(read.units)  # last: it takes for granted that the units are well-formed
+    return replace(
+        program,
+        generated=read.generated,
+        in_place=read.in_place,
+        units=tuple(os.path.normpath(unit.source.path) for unit in read.units),
+        assumed=_assumed(read, builder),
+        first_macros=read.first_macros,
+    )
+
+
+def _assumed(read: Units, builder: ProgramBuilder) -> tuple[Assumed, ...]:
+    sources = [unit.source for unit in read.units]
+    numbers = [Assumed(file, name, value=text) for file, name, text in constants(sources, read.texts.__getitem__)]
+    return (*records(builder.contexts, read.texts.__getitem__), *numbers)
+
+
+def made_of(program: Program, compilation: Compilation) -> MadeOf:
+    """What a build of ``program`` is made of."""
+    compiler = find(compilation)
+    return MadeOf(fingerprint(program), compiler.version, compiler.target, meaningful(compilation.flags))
 
 
 def fingerprint(program: Program) -> str:

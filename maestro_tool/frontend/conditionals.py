@@ -7,14 +7,18 @@ and only then: preprocessing those takes a few tenths of a second.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from maestro_tool import dpdk
+from maestro_tool import dpdk, runtime
 from maestro_tool.diagnostics import SourceLocation, ToolError, UnsupportedError
+from maestro_tool.frontend import flags
+from maestro_tool.frontend.compiler import Compilation, Compiler, run
+
+HEADERS = Path(__file__).parent / "headers"
+#: Folders of the API's headers as programs are compiled with them.
+RUNTIME = (runtime.INCLUDE, runtime.INCLUDE / "lib")
 
 _CONDITION = re.compile(r"[ \t]*#[ \t]*(?:if|ifdef|ifndef|elif|elifdef|elifndef)\b(.*)", re.DOTALL)
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
@@ -26,53 +30,100 @@ _DEFINED = re.compile(r"#define (\w+)")
 
 # NFs of this family test these; neither world has them unless the user says -D, which sets them in both.
 _NEITHER = frozenset({"KLEE_VERIFICATION", "NFOS", "_NO_VERIFAST_", "ENABLE_LOG", "NDEBUG", "DEBUG", "__cplusplus"})
+_WHERE = re.compile(r"\b__(?:BASE_FILE|DATE|TIME|TIMESTAMP|COUNTER|INCLUDE_LEVEL)__\b")
+_NUMBER = re.compile(r"\d\w*")
 _HINT = "write the code without the condition, or test a macro of your own that you define with -D"
 
 
 def check_conditionals(
-    files: Iterable[str], headers: Path, runtime: Sequence[Path], command: Sequence[str], defines: Sequence[str]
-) -> None:
+    files: Iterable[str],
+    text_of: Callable[[str], str],
+    compiler: Compiler,
+    command: Sequence[str],
+    compilation: Compilation,
+) -> tuple[tuple[str, str | None], ...]:
     """``command``: the analysis' preprocessor with its options.  ``files``: the user's sources and headers.
 
-    ``headers``: the analysis' own; ``runtime``: include folders the program is compiled with besides DPDK's.
-    Raises `UnsupportedError` at a condition that may differ, or that cannot be compared as there is no DPDK.
+    Returns what a unit must find before its first line, of the macros that conditions test: (name, its value if that
+    is a whole number and "" for any other; None: it is not defined).  Raises `UnsupportedError` at a condition that may
+    differ, or that cannot be compared as there is no DPDK.
     """
-    texts = {f: _text(f) for f in files if Path(f).is_file()}
+    texts = {f: text_of(f) for f in files}
     own = {name for text in texts.values() for name in _DEFINE.findall(text)}
-    given = {d.split("=", 1)[0] for d in defines}
+    given = _given(compilation)
+    same = given.keys() | _NEITHER | compiler.macros
     open_names: dict[str, SourceLocation] = {}
+    first: dict[str, str | None] = {}
     for file, text in texts.items():
+        _check_names(file, text)
         for name, location in _tested(file, text):
             if name.startswith("__has_"):
                 raise UnsupportedError(f"a condition on '{name}' is not supported", location, hint=_HINT)
-            if name in _NEITHER or name in given or (name in own and _GUARD.fullmatch(name)):
+            if name.startswith("MAESTRO_") and name not in given:
+                raise UnsupportedError(f"'{name}' is a name of generated programs", location, hint=_HINT)
+            if name in same:
+                first[name] = given.get(name, "" if name in compiler.macros else None)
+                continue
+            if name in own and _GUARD.fullmatch(name):
                 continue
             open_names.setdefault(name, location)
     if not open_names:
-        return
-    first = next(iter(open_names.values()))
-    try:
-        found = dpdk.find()
-    except ToolError as error:
-        raise UnsupportedError(
-            f"whether '{next(iter(open_names))}' is defined cannot be known without DPDK: {error.message}",
-            first,
-            hint=error.hint or _HINT,
-        ) from None
-    known = _macros(command, headers)
-    folders = [f"-I{d}" for d in (*runtime, *found.include_dirs)]
-    real_flags = ["-E", "-x", "c", "-std=gnu11", "-O3", "-DCAPACITY_POW2", *dpdk.RENAMES, *found.cflags]
-    real = _macros([command[0], *real_flags, *(f"-D{d}" for d in defines), *folders], headers)
+        return tuple(sorted(first.items()))
+    known = _macros(command)
+    real = _macros([*compiler.command, *_words(compilation), *_real_folders(compilation, open_names), "-E", "-x", "c"])
     for name, location in open_names.items():
         if (name in known) != (name in real):
             where = "the real headers define it" if name in real else "only the analysis' headers define it"
             raise UnsupportedError(
                 f"a condition on '{name}' differs in the compiled program: {where}", location, hint=_HINT
             )
+    # Headers of -include come before the first line; they may define what the user's files do.
+    included = [a for f, a in flags.words(compilation.flags) if f in ("-include", "-imacros") and a != "rte_config.h"]
+    before = own if included else set()
+    first |= dict.fromkeys(open_names.keys() - known - before)
+    return tuple(sorted(first.items()))
 
 
-def _text(file: str) -> str:
-    return Path(file).read_text(encoding="utf-8", errors="replace")
+def _given(compilation: Compilation) -> dict[str, str | None]:
+    """Macros of -D and -U: the value if it is a whole number, "" for any other; None of -U."""
+    found: dict[str, str | None] = {}
+    for flag, argument in flags.words(compilation.flags):
+        name, equals, value = argument.partition("=")
+        if flag == "-D":
+            value = value if equals else "1"
+            found[name.split("(", 1)[0]] = value if _NUMBER.fullmatch(value) else ""
+        elif flag == "-U":
+            found[name] = None
+    return found
+
+
+def _words(compilation: Compilation) -> list[str]:
+    return [word for flag in flags.checked(compilation.flags) for word in flags.as_words(*flag)]
+
+
+def _real_folders(compilation: Compilation, open_names: dict[str, SourceLocation]) -> list[str]:
+    """Options for the folders of the real headers: those that the build names, or where DPDK is installed."""
+    if compilation.headers:
+        return [f"-I{folder}" for folder in (*RUNTIME, *compilation.headers)]
+    try:
+        found = dpdk.find()
+    except ToolError as error:
+        name, location = next(iter(open_names.items()))
+        raise UnsupportedError(
+            f"whether '{name}' is defined cannot be known without DPDK: {error.message}",
+            location,
+            hint=error.hint or _HINT,
+        ) from None
+    return [*found.cflags, *(f"-I{folder}" for folder in (*RUNTIME, *found.include_dirs))]
+
+
+def _check_names(file: str, text: str) -> None:
+    """Refuse macros whose value is when, or from what file, a unit is preprocessed."""
+    for match in _WHERE.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        column = match.start() - text.rfind("\n", 0, match.start())
+        message = f"'{match[0]}' is another each time that the file is preprocessed"
+        raise UnsupportedError(message, SourceLocation(file, line, column), hint="do without it")
 
 
 def _tested(file: str, text: str) -> Iterator[tuple[str, SourceLocation]]:
@@ -91,20 +142,8 @@ def _tested(file: str, text: str) -> Iterator[tuple[str, SourceLocation]]:
                 yield name, SourceLocation(file, index + 1, max(line.find(name), 0) + 1)
 
 
-def _macros(command: Sequence[str], headers: Path) -> frozenset[str]:
+def _macros(command: Sequence[str]) -> frozenset[str]:
     """The macros defined after all headers that the analysis knows, as ``command`` finds them."""
-    names = sorted(p.relative_to(headers).as_posix() for p in headers.rglob("*.h"))
+    names = sorted(p.relative_to(HEADERS).as_posix() for p in HEADERS.rglob("*.h"))
     text = "".join(f"#if __has_include(<{n}>)\n#include <{n}>\n#endif\n" for n in names)
-    try:
-        done = subprocess.run(
-            [*command, "-dM", "-"],
-            input=text.encode(),
-            capture_output=True,
-            env={**os.environ, "LC_ALL": "C"},
-            check=False,
-        )
-    except OSError as error:
-        raise ToolError(f"cannot run {command[0]}: {error.strerror}") from error
-    if done.returncode != 0:
-        raise ToolError(f"the headers cannot be preprocessed: {done.stderr.decode(errors='replace').strip()}")
-    return frozenset(_DEFINED.findall(done.stdout.decode(errors="replace")))
+    return frozenset(_DEFINED.findall(run([*command, "-dM", "-"], text)))

@@ -1,55 +1,76 @@
-"""Units of an NF some of whose files do not exist: they are written to a folder of their own, and read from there."""
+"""Units of an NF: its files copied as they are compiled (`copies`), those that do not exist written, all preprocessed
+and parsed."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from maestro_tool import own_files
-from maestro_tool.diagnostics import MaestroError
-from maestro_tool.frontend import key_functions
+from maestro_tool.diagnostics import InputError, MaestroError
+from maestro_tool.frontend import flags, key_functions
+from maestro_tool.frontend.compiler import Compilation
+from maestro_tool.frontend.copies import Copies, copy_of
 from maestro_tool.frontend.ir import Program
 from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.parse import Unit, parse
-from maestro_tool.frontend.preprocess import Source, preprocess
+from maestro_tool.frontend.preprocess import is_own, preprocess
 from maestro_tool.own_files import KeyTypes
 
-_DEPTH = 8  # folders below the temporary one: for names with as many ".."
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The parsed sources.  ``generated``: the files that were written for them: (path that they would have, text).
+
+    ``in_place``: the user's files that are compiled from where they are, and not from a copy; ``texts`` of all of them;
+    ``first_macros``: what conditions test must be defined so before a unit's first line.
+    """
+
+    units: list[Unit]
+    generated: tuple[tuple[str, str], ...]
+    in_place: tuple[str, ...]
+    texts: dict[str, str]
+    first_macros: tuple[tuple[str, str | None], ...]
 
 
-def units(
-    sources: Sequence[Path], include_dirs: Sequence[Path], defines: Sequence[str]
-) -> tuple[list[Unit], tuple[tuple[str, str], ...]]:
-    """The parsed sources, and the files that were generated for them: (path that they would have, text)."""
-    existing = [s for s in sources if s.is_file()]
-    missing = own_files.find(existing).key_types if existing else ()
-    if not missing:
-        return [parse(s) for s in preprocess(sources, include_dirs, defines)], ()
+def units(sources: Sequence[Path], compilation: Compilation) -> Units:
+    """Preprocess and parse ``sources``; what is wrong with them is raised."""
+    for path in sources:
+        if not path.is_file():
+            raise InputError(f"source '{path}' does not exist")
+    include_dirs = [Path(argument) for flag, argument in flags.words(compilation.flags) if flag in flags.FOLDERS]
     with tempfile.TemporaryDirectory() as temporary:
-        overlay = _Overlay(Path(temporary), own_files.common_folder(existing))
-        folders = [*include_dirs, overlay.base, overlay.root]
-        for key_types in missing:
-            overlay.write_declarations(key_types, key_functions.declarations(key_types, None, overlay.name(key_types)))
-        for key_types in missing:
-            structs = _structs_of(overlay, key_types, folders, defines)
-            overlay.write_declarations(
-                key_types, key_functions.declarations(key_types, structs, overlay.name(key_types))
-            )
-            text = key_functions.definitions(key_types, structs, overlay.name(key_types))
-            overlay.write(overlay.place(key_types.definitions), key_types.definitions, text)
-        made = [overlay.place(k.definitions) for k in missing if k.functions]
-        found = preprocess([*sources, *made], folders, defines)
-        return [parse(overlay.renamed(s)) for s in found], overlay.generated
+        copies = copy_of(list(sources), include_dirs, Path(temporary))
+        made = _generate(copies, own_files.find(sources, include_dirs).key_types, compilation)
+        if made:
+            compilation = compilation.with_more([copies.base], [])
+        found, first = preprocess([*sources, *made], compilation, copies)
+        own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
+        in_place = tuple(f for f in own if not copies.is_copied(f))
+        texts = {file: copies.texts(file) for file in own}
+        return Units([parse(source) for source in found], copies.generated, in_place, texts, first)
 
 
-def _structs_of(overlay: _Overlay, key_types: KeyTypes, folders: Sequence[Path], defines: Sequence[str]) -> Program:
-    unit = overlay.base / "structs.c"
-    unit.write_text(f'#include "{overlay.name(key_types)}"\n', encoding="utf-8")
+def _generate(copies: Copies, missing: Sequence[KeyTypes], compilation: Compilation) -> list[Path]:
+    """Write the files of key types that do not exist; returns the sources among them."""
+    compilation = compilation.with_more([copies.base], [])
+    for key_types in missing:
+        _write_declarations(copies, key_types, key_functions.declarations(key_types, None, _name(copies, key_types)))
+    for key_types in missing:
+        structs = _structs_of(copies, key_types, compilation)
+        _write_declarations(copies, key_types, key_functions.declarations(key_types, structs, _name(copies, key_types)))
+        text = key_functions.definitions(key_types, structs, _name(copies, key_types))
+        copies.write(key_types.definitions, text)
+    return [k.definitions for k in missing if k.functions]
+
+
+def _structs_of(copies: Copies, key_types: KeyTypes, compilation: Compilation) -> Program:
+    unit = copies.scratch("structs.c", f'#include "{_name(copies, key_types)}"\n')
     try:
-        return ProgramBuilder([parse(overlay.renamed(s)) for s in preprocess([unit], folders, defines)]).build()
+        return ProgramBuilder([parse(source) for source in preprocess([unit], compilation, copies)[0]]).build()
     except MaestroError as error:
         functions = ", ".join(key_types.functions)
         error.hint = (
@@ -59,40 +80,11 @@ def _structs_of(overlay: _Overlay, key_types: KeyTypes, folders: Sequence[Path],
         raise
 
 
-class _Overlay:
-    """Files of the NF's folder ``root`` that exist only in ``folder``."""
+def _name(copies: Copies, key_types: KeyTypes) -> str:
+    """How generated files include the header: from the NF's folder."""
+    return os.path.relpath(key_types.header, copies.root)
 
-    def __init__(self, folder: Path, root: Path) -> None:
-        self.root = root
-        self.base = folder.joinpath(*["d"] * _DEPTH)
-        self.base.mkdir(parents=True)
-        self._names: dict[str, str] = {}  # real file -> the path that it would have
-        self._texts: dict[str, str] = {}
 
-    @property
-    def generated(self) -> tuple[tuple[str, str], ...]:
-        return tuple(sorted(self._texts.items()))
-
-    def name(self, key_types: KeyTypes) -> str:
-        """How generated files include the header: from the NF's folder."""
-        return os.path.relpath(key_types.header, self.root)
-
-    def place(self, path: Path) -> Path:
-        return self.base / os.path.relpath(path, self.root)
-
-    def write(self, place: Path, path: Path, text: str) -> None:
-        place = Path(os.path.normpath(place))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
-        self._names[str(place)] = str(path)
-        self._texts[str(path)] = text
-
-    def write_declarations(self, key_types: KeyTypes, text: str) -> None:
-        if key_types.declarations is not None:
-            for spelling in key_types.spellings:
-                self.write(self.base / spelling, key_types.declarations, text)
-
-    def renamed(self, source: Source) -> Source:
-        """With the paths that the files would have."""
-        files = tuple(self._names.get(f, f) for f in source.files)
-        return replace(source, path=Path(self._names.get(str(source.path), str(source.path))), files=files)
+def _write_declarations(copies: Copies, key_types: KeyTypes, text: str) -> None:
+    if key_types.declarations is not None:
+        copies.write(key_types.declarations, text)

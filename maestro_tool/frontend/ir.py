@@ -432,6 +432,18 @@ class Global:
 
 
 @dataclass(frozen=True, slots=True)
+class Assumed:
+    """What the compiler must find, too, in the source ``file``: ``spelled`` is a struct or union of ``size`` bytes with
+    ``members`` at offsets; or, with ``value``, a macro that is this whole number."""
+
+    file: str
+    spelled: str
+    size: int = 0
+    members: tuple[tuple[str, int], ...] = ()
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """One NF: everything its sources define.  ``externals`` are functions called but not defined."""
 
@@ -442,3 +454,9 @@ class Program:
     locations: tuple[SourceLocation, ...]
     files: tuple[str, ...]  # the user's files that were read (sources and own headers)
     generated: tuple[tuple[str, str], ...] = ()  # of `files`, those that do not exist: their text
+    units: tuple[str, ...] = ()  # of `files`, those that are compiled by themselves
+    assumed: tuple[Assumed, ...] = ()
+    # Macros that conditions test, as they must be before a unit's first line: a whole number, "" for any other text,
+    # None where it must not be defined.
+    first_macros: tuple[tuple[str, str | None], ...] = ()
+    in_place: tuple[str, ...] = ()  # of `files`, those that are compiled from where they are, not from a copy

@@ -63,6 +63,7 @@ class ProgramBuilder:
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self._units = units
+        self.contexts: list[Context] = []  # of each unit, once `build` has read it
         self._names = _static_names(units)
         self._locations: list[SourceLocation] = []
         self._location_ids: dict[int, int] = {}
@@ -251,7 +252,8 @@ class ProgramBuilder:
 
     def build(self) -> Program:
         for index, unit in enumerate(self._units):
-            self._read(Context(unit, index, self))
+            self.contexts.append(Context(unit, index, self))
+            self._read(self.contexts[-1])
         lowered: dict[str, Function] = {}
         for name, body in self._bodies.items():
             if not body.static:

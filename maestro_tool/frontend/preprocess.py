@@ -8,36 +8,26 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maestro_tool import runtime
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
+from maestro_tool.frontend import flags
 from maestro_tool.frontend.columns import Columns
-from maestro_tool.frontend.conditionals import check_conditionals
+from maestro_tool.frontend.comparison import compare
+from maestro_tool.frontend.compiler import Compilation, Compiler, find
+from maestro_tool.frontend.conditionals import HEADERS, check_conditionals
+from maestro_tool.frontend.copies import Copies
 
-HEADERS = Path(__file__).parent / "headers"
+#: What the analysis reads where the compiler reads the runtime's, DPDK's and the system's headers.  headers/lib is
+#: there for "../nf-log.h", which NFs include from a folder below nf.h's.
+_STUBS = (f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", "-nostdinc")
 
-# As NFs are compiled (NF_API.md section 1): GNU C11, a CPU with SSE4.2, DPDK's old names of the Ethernet addresses.
-_FLAGS = (
-    "-E",
-    "-x",
-    "c",
-    "-std=gnu11",
-    "-O3",
-    "-msse4.2",
-    "-nostdinc",
-    "-fdiagnostics-color=never",
-    "-Dd_addr=dst_addr",
-    "-Ds_addr=src_addr",
-    "-DCAPACITY_POW2",
-)
-_COMPILERS = ("gcc", "cc", "clang")
 _MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"[ \d]*')
+_DIRECTIVE = re.compile(r"#(?:define (\w+) (.*)|(?:define|undef|ident|sccs)\b)")
 _DIAGNOSTIC = re.compile(r"(?P<file>[^\n:]+):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<text>.*)")
 _MISSING = re.compile(r"'?(?P<name>[^':]+)'?(?:: No such file or directory| file not found)")
 
@@ -52,6 +42,7 @@ class Source:
     files: tuple[str, ...]
     numbers: tuple[int, ...]
     columns: Columns
+    macros: tuple[tuple[str, str], ...] = ()  # those of our headers that take no arguments: name, text
 
     def location(self, line: int, column: int) -> SourceLocation:
         """Where a position of ``text`` is in the user's files."""
@@ -76,45 +67,56 @@ def is_own(file: str) -> bool:
     return not file.startswith("<") and not file.startswith(str(HEADERS) + os.sep)
 
 
-def preprocess(sources: Sequence[Path], include_dirs: Sequence[Path], defines: Sequence[str]) -> list[Source]:
+def command(compiler: Compiler, compilation: Compilation) -> list[str]:
+    """The analysis' preprocessor: the compiler's, with all its flags in their order, then this folder's headers.
+
+    So files that the NF brings win over ours of the same name, as they do in the compiler.
+    """
+    kept = [word for flag, argument in flags.checked(compilation.flags) for word in flags.as_words(flag, argument)]
+    return [*compiler.command, *kept, *_STUBS, "-E", "-dD", "-fdiagnostics-color=never", "-x", "c"]
+
+
+def preprocess(
+    sources: Sequence[Path], compilation: Compilation, copies: Copies
+) -> tuple[list[Source], tuple[tuple[str, str | None], ...]]:
     """Run the preprocessor over each source; raises what is wrong with the first wrong one.
 
-    Refuses conditions that the compiled program decides otherwise.
+    Refuses conditions that the compiled program decides otherwise.  The second result: see `check_conditionals`.
     """
-    compiler = next((c for c in map(shutil.which, _COMPILERS) if c), None)
-    if compiler is None:
-        raise ToolError("no C compiler found", hint="install gcc (Debian: apt-get install gcc)")
-    for path in sources:
-        if not path.is_file():
-            raise InputError(f"source '{path}' does not exist")
-    # headers/lib is there for "../nf-log.h", which NFs include from a folder below nf.h's.
-    directories = [HEADERS, HEADERS / "lib", *include_dirs]
-    command = [compiler, *_FLAGS, *(f"-D{d}" for d in defines), *(f"-I{d}" for d in directories)]
+    compiler = find(compilation)
+    searched = copies.searched(compilation)
+    words = command(compiler, searched)
     columns = Columns()
     with ThreadPoolExecutor(max_workers=min(8, len(sources) or 1)) as pool:
-        found = list(pool.map(lambda path: _run(command, path, columns), sources))
+        found = list(pool.map(lambda path: _run(words, path, columns, copies), sources))
     own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
-    check_conditionals(own, HEADERS, (runtime.INCLUDE, *include_dirs), command, defines)
-    return found
+    first = check_conditionals(own, copies.texts, compiler, words, searched)
+    if compilation.headers:
+        compare(sources, tuple(own), compiler, words, searched, copies)
+    return found, first
 
 
-def _run(command: Sequence[str], path: Path, columns: Columns) -> Source:
+def _run(words: Sequence[str], path: Path, columns: Columns, copies: Copies) -> Source:
     environment = {**os.environ, "LC_ALL": "C"}
+    place = copies.place(path)
     try:
-        done = subprocess.run([*command, str(path)], capture_output=True, env=environment, check=False)
+        done = subprocess.run([*words, str(place)], capture_output=True, env=environment, check=False)
     except OSError as error:
-        raise ToolError(f"cannot run {command[0]}: {error.strerror}") from error
+        raise ToolError(f"cannot run {words[0]}: {error.strerror}") from error
     if done.returncode != 0:
-        raise _error(done.stderr.decode(errors="replace"), path)
-    return without_markers(done.stdout.decode(errors="replace"), path, columns)
+        raise _error(done.stderr.decode(errors="replace"), path, copies)
+    source = without_markers(done.stdout.decode(errors="replace"), path, columns)
+    return replace(source, files=tuple(copies.real(f) for f in source.files))
 
 
-def _error(stderr: str, path: Path) -> InputError | UnsupportedError | ToolError:
+def _error(stderr: str, path: Path, copies: Copies) -> InputError | UnsupportedError | ToolError:
     """What the preprocessor complains about, as one of our errors."""
     match = _DIAGNOSTIC.search(stderr)
     if match is None:
         return ToolError(f"the C preprocessor failed on {path}: {stderr.strip() or 'no message'}")
-    location = SourceLocation(os.path.normpath(match["file"]), int(match["line"]), int(match["column"] or 0))
+    location = SourceLocation(
+        copies.real(os.path.normpath(match["file"])), int(match["line"]), int(match["column"] or 0)
+    )
     missing = _MISSING.fullmatch(match["text"])
     if missing is None:
         return InputError(match["text"], location)
@@ -137,6 +139,7 @@ def without_markers(output: str, path: Path, columns: Columns) -> Source:
     numbers: list[int] = []
     file, number = str(path), 1
     names: dict[str, str] = {}
+    macros: dict[str, str] = {}
     for index, line in enumerate(lines):
         files.append(file)
         numbers.append(number)
@@ -148,11 +151,13 @@ def without_markers(output: str, path: Path, columns: Columns) -> Source:
             number = int(match[1])
             file = names.get(match[2]) or names.setdefault(match[2], _file_name(match[2]))
             lines[index] = ""
-        elif line.startswith(("#ident", "#sccs")):
+        elif (directive := _DIRECTIVE.match(line)) is not None:
             lines[index] = ""
+            if directive[1] is not None and not is_own(file) and not file.startswith("<"):
+                macros[directive[1]] = directive[2]
         elif not re.match(r"#\s*pragma\b", line):
             raise InputError("this line marker is malformed", SourceLocation(file, number - 1), source_line=line)
-    return Source(path, "\n".join(lines), tuple(files), tuple(numbers), columns)
+    return Source(path, "\n".join(lines), tuple(files), tuple(numbers), columns, tuple(macros.items()))
 
 
 def _file_name(quoted: str) -> str:

@@ -32,8 +32,8 @@ def add(env: Any) -> None:
         MAESTRO_ARGS=[],
         MAESTRO_CARDS="",
         MAESTRO_HEADERS=[],
-        MAESTRO_INCLUDES=[],
-        MAESTRO_DEFINES=[],
+        MAESTRO_COMPILE=[],
+        MAESTRO_REAL=[],
         MAESTRO_TABLES=[],
         MAESTRO_HASH=[],
         MAESTRO_LIMITS=[],
@@ -42,7 +42,7 @@ def add(env: Any) -> None:
     env.Append(
         BUILDERS={
             "MaestroAnalyse": _builder(
-                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_LIMITS $MAESTRO_ARGS"
+                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_COMPILE $( $MAESTRO_REAL $) $MAESTRO_LIMITS $MAESTRO_ARGS"
                 " -o $TARGET --record ${TARGET.dir} $SOURCES",
                 "ANALYSE",
                 verbose,
@@ -54,7 +54,7 @@ def add(env: Any) -> None:
                 verbose,
             ),
             "MaestroSequential": _builder(
-                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES --name $MAESTRO_NF"
+                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_COMPILE --name $MAESTRO_NF"
                 " --exact $MAESTRO_HEADERS --record ${TARGET.dir} -o ${TARGET.dir} $SOURCES",
                 "GENERATE",
                 verbose,

@@ -37,7 +37,7 @@ def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
         env,
         f"explain-{name}-{nic}",
         [env.File(f"#{s}" if not s.is_absolute() else str(s)) for s in function.sources],
-        "explain $SOURCES --ports $PORTS $MAESTRO_INCLUDES $MAESTRO_DEFINES $MAESTRO_ARGS $MAESTRO_EXPLAIN",
+        "explain $SOURCES --ports $PORTS $MAESTRO_COMPILE $MAESTRO_ARGS $MAESTRO_EXPLAIN",
         MAESTRO_EXPLAIN=[Word(w) for w in (f"--name={name}", f"--nic={nic}", f"--strategy={strategy}", *graphs)],
         **request,
     )

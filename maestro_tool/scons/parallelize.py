@@ -19,18 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from SCons.Action import Action
-from SCons.Defaults import processDefines
 from SCons.Errors import UserError
 from SCons.Script import GetOption
 from SCons.Util import Split, flatten, is_List
 
 from maestro_tool import cache, cache_trust, dpdk, fingerprint, inputs, nf, own_files, profiles, runtime, toolchain
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders, lock, outputs, summary, variables, words
+from maestro_tool.scons import builders, compilation, lock, outputs, summary, variables, words
 from maestro_tool.scons.mistakes import told
 
 #: Flags for all C here: the user's and ours.
-_C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall")
+_C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall", "-DCAPACITY_POW2")
 
 #: As `nic.profile.Name`, whose module takes long to load: it becomes the name of a folder.
 _CARD = re.compile("[a-z0-9][a-z0-9_-]{0,40}")
@@ -197,6 +196,9 @@ def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> n
             raise UserError(f"the NF {name} has no sources: the list is empty, or Glob found nothing")
         own = own_files.find(files)
         function = nf.NetworkFunction(name, files, own.headers, own.generated)
+    if folders := [Path(d) for d in _include_dirs(env)]:  # some of its headers may be found there only
+        own = own_files.find(function.sources, folders)
+        function = replace(function, headers=own.headers, generated=own.generated)
     words.check((*function.sources, *function.headers, *function.generated))
     if arguments is not None:
         function = replace(function, arguments=tuple(str(a) for a in flatten([Split(arguments)])))
@@ -236,8 +238,8 @@ def once(env: Any, target: str, request: Any, declare: Callable[[], Any]) -> Any
 
 
 def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
-    """Overrides for a builder that reads the sources: it must see the macros and headers that the compiler sees."""
-    includes = [function.root, *(env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])]))]
+    """Overrides for a builder that reads the sources: it must see what the compiler sees."""
+    compiled = _words(env, function)
     return {
         "PORTS": function.ports,
         "MAESTRO_ARGS": builders.literal("--arg", function.arguments),
@@ -245,15 +247,32 @@ def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
             *builders.literal("--limit", [f"{n}={v}" for n, v in function.limits]),
             *builders.literal("--pure", function.pure),
         ],
-        "MAESTRO_INCLUDES": builders.literal("--include", includes),
-        "MAESTRO_DEFINES": builders.literal("--define", processDefines(env.get("CPPDEFINES", []))),
+        "MAESTRO_COMPILE": [*builders.literal("--cc", compiled.compiler), *builders.literal("--flag", compiled.flags)],
+        "MAESTRO_REAL": builders.literal("--headers", _compiler(env)["MAESTRO_DPDK_FOLDERS"]),
     }
+
+
+def _words(env: Any, function: nf.NetworkFunction) -> compilation.Words:
+    """How the NF's units are compiled; found once for a folder."""
+    found: dict[Path, compilation.Words] = _compiler(env)["MAESTRO_WORDS"]
+    if function.root not in found:
+        found[function.root] = compilation.words(_compiler(env), [str(function.root), *_include_dirs(env)])
+    return found[function.root]
+
+
+def _include_dirs(env: Any) -> list[str]:
+    """The user's $CPPPATH."""
+    return [env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])])]
 
 
 def _inputs(cc: Any, function: nf.NetworkFunction) -> list[Any]:
     """What all steps depend on, besides their sources: headers, this tool, and what checks ask of the compiler."""
     tool = fingerprint.tool(fingerprint.STEPS, str(cc["MAESTRO_PYTHON"]))
-    return [*_files(cc, function.headers), cc.Value(f"maestro {tool}"), cc["MAESTRO_TOOLCHAIN"]]
+    return [
+        *_files(cc, (*function.headers, *cc["MAESTRO_INCLUDED"])),
+        cc.Value(f"maestro {tool}"),
+        cc["MAESTRO_TOOLCHAIN"],
+    ]
 
 
 def _read_again(env: Any, made: Any, record: str) -> None:
@@ -286,11 +305,12 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
         return declared[folder]
     main = f"main_{function.name}.c"
     # Not the folder of <nf>.h, which may have the name of a header that the NF includes (nf.h, string.h).
-    cc = cc.Clone(CPPPATH=[f"{folder}/gen", *cc["CPPPATH"]])
+    cc = cc.Clone(CPPPATH=[f"{folder}/gen", *_with_copies(cc, function.root, f"{folder}/gen")])
     units = [n for n in generated if str(n).endswith(".c")]
     # Link-time optimisation loses the names in the assembler by which variables of functions are known.
     whole = {"CCFLAGS": [*cc["CCFLAGS"], "-fno-lto"]} if "-flto" in f"{cc['CCFLAGS']} {cc['CFLAGS']}" else {}
     objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n, **whole) for n in units}
+    cc.Depends(list(objects.values()), _files(cc, cc["MAESTRO_INCLUDED"]))
     library = cc.StaticLibrary(
         f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + cc["MAESTRO_RUNTIME"]
     )
@@ -300,6 +320,17 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
     outputs.settle(cc, folder, flatten([generated, *objects.values(), library, program]))
     declared[folder] = (program, library)
     return program, library
+
+
+def _with_copies(cc: Any, root: Path, gen: str) -> list[Any]:
+    """$CPPPATH, where the copy in ``gen`` of a folder of the NF comes before it, as in the analysis."""
+    result: list[Any] = []
+    for folder in flatten([cc["CPPPATH"]]):
+        below = os.path.relpath(cc.Dir(folder).get_path(), root)
+        if not below.startswith("."):
+            result.append(f"{gen}/{below}")
+        result.append(folder)
+    return result
 
 
 def _compiler(env: Any) -> Any:
@@ -317,7 +348,9 @@ def _compiler(env: Any) -> Any:
         lock.hand_on(env)
     visible = {name: str(value) for name, value in env["ENV"].items()}
     found = _translated(dpdk.find, visible)
-    cc = env.Clone(MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={}, ESCAPE=words.quoted)
+    cc = env.Clone(
+        MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_DECLARED={}, MAESTRO_WORDS={}, ESCAPE=words.quoted
+    )  # fmt: skip
     # The compiler is a command, perhaps of several words.
     command = tuple(str(w) for w in flatten(env.subst_list("$CC"))) or ("gcc",)
     memory = build / f".toolchain-{'-'.join(Path(w).name for w in command)}.json"
@@ -326,6 +359,7 @@ def _compiler(env: Any) -> Any:
     if not env["MAESTRO_VERBOSE"]:
         cc.SetDefault(**builders.VERBS)
     # DPDK's headers as -isystem: SCons does not scan them; its version, a macro, stands for them in the signature.
+    cc["MAESTRO_DPDK_FOLDERS"] = list(found.include_dirs)
     cc["MAESTRO_DPDK_INCLUDES"] = [word for folder in found.include_dirs for word in ("-isystem", folder)]
     # What is made must not depend on where: the repository is ".", this tool's folder its name.
     places = {env.Dir("#").abspath: ".", str(builders.PACKAGE): builders.PACKAGE.name}
@@ -343,6 +377,10 @@ def _compiler(env: Any) -> Any:
         cc.Object(f"#{cc['MAESTRO_BUILD']}/runtime/{source.stem}.o", _file(cc, source), CCCOM=anywhere)
         for source in sorted(runtime.SOURCE.glob("*.c"))
     ]
+    folders = _include_dirs(env)
+    compiled = compilation.words(cc, folders)
+    cc["MAESTRO_INCLUDED"] = compilation.headers(compiled.flags, folders)
+    cc.Depends(cc["MAESTRO_RUNTIME"], _files(cc, cc["MAESTRO_INCLUDED"]))
     cc.Depends(cc["MAESTRO_RUNTIME"], cc["MAESTRO_TOOLCHAIN"])
     outputs.settle(cc, f"#{cc['MAESTRO_BUILD']}/runtime", flatten(cc["MAESTRO_RUNTIME"]))
     env["MAESTRO_CC_ENV"] = (env, cc)

@@ -89,7 +89,7 @@ def _analysed(name: str) -> pipeline.Analysed:
 def _build(name: str, strategy: str, folder: Path, runtime_objects: list[Path]) -> None:
     analysed, watch = _analysed(name), pipeline.Stopwatch()
     if strategy == SEQUENTIAL:
-        files = pipeline.generate_sequential(analysed.request, name, watch)
+        _, files = pipeline.generate_sequential(analysed.request, name, watch)
     else:
         card = load_profile(profiles.resolve("soft"), profiles.folders())
         files = pipeline.generate(analysed, (card,), name, strategy, NoCache(), watch)

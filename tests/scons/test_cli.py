@@ -42,7 +42,7 @@ def test_help_lists_all_commands(tree: Tree) -> None:
         (["table", "other.json", "--workers", "2"], "expected schema 'maestro-plan/1', found 'x/1'"),
         (["table", "empty.json", "--workers", "2"], "not a plan"),
         (["queue", "empty.json", "--port", "0"], "give a capture, or packets"),
-        (["generate", "other.json", *GENERATE, "x"], "expected schema 'maestro-analysis/2'"),
+        (["generate", "other.json", *GENERATE, "x"], "expected schema 'maestro-analysis/3'"),
         (["generate", "bad.json", *GENERATE, "x"], "bad.json:1: error: this analysis is damaged"),
         (["generate", "bad.json", *GENERATE, "a-b"], "'a-b' cannot name an NF"),
         (["profile", "x99"], "unknown NIC 'x99'"),
@@ -53,7 +53,7 @@ def test_mistakes_are_1(tree: Tree, words: list[str], message: str) -> None:
     tree.write("text.json", "plan")
     tree.write("other.json", '{"schema": "x/1"}')
     tree.write("empty.json", '{"schema": "maestro-plan/1"}')
-    tree.write("bad.json", '{"schema": "maestro-analysis/2", "request": []}')
+    tree.write("bad.json", '{"schema": "maestro-analysis/3", "request": []}')
     result = tree.maestro(*words)
     assert (result.status, message in result.err) == (1, True), result.err
     assert "error: " in result.err

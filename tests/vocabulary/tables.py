@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from maestro_tool.frontend.flags import ROWS
 from maestro_tool.nic.profile import HASHED_CLASSES, INPUT_FIELDS
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW, PacketClass
 
@@ -76,6 +77,14 @@ def names_in_profiles() -> str:
     )
 
 
+def flags_in_words() -> str:
+    """The table of docs/flags.md."""
+    rows = [
+        (f"`{r.example}`".replace("|", "\\|"), "no" if r.treatment == "refused" else "yes", r.why) for r in ROWS
+    ]  # fmt: skip
+    return _table(("such as", "may be there", "why"), rows)
+
+
 def _views(kind: PacketClass) -> str:
     if set(FIELDS_OF_VIEW) <= set(kind.views):
         return "any"
@@ -96,6 +105,7 @@ SECTIONS = {
     (Path("docs/architecture.md"), "packet classes"): classes_in_words,
     (Path("docs/architecture.md"), "views"): views_in_words,
     (Path("docs/nic-profiles.md"), "names"): names_in_profiles,
+    (Path("docs/flags.md"), "flags"): flags_in_words,
 }
 
 

@@ -64,7 +64,7 @@ def read_again(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     def analyse(*_: Any, **__: Any) -> None:
         raise marker
 
-    monkeypatch.setattr(pipeline, "_load", lambda request, watch: (made.loaded, made.program))
+    monkeypatch.setattr(pipeline, "_load", lambda request, watch: (made.loaded, made.made_of))
     monkeypatch.setattr("maestro_tool.symex.conjecture", analyse)
     try:
         pipeline.analyse(made.request, store, pipeline.Stopwatch())

@@ -10,10 +10,10 @@ import pytest
 
 from maestro_tool import frontend
 from maestro_tool.diagnostics import UnsupportedError
-from maestro_tool.frontend import effects, load_program
+from maestro_tool.frontend import Compilation, effects, load_program
+from maestro_tool.frontend.generated import units
 from maestro_tool.frontend.library import ERRNO, MEMORY, OBJECTS, behaviour
-from maestro_tool.frontend.parse import c_ast, parse
-from maestro_tool.frontend.preprocess import preprocess
+from maestro_tool.frontend.parse import c_ast
 from maestro_tool.operations import OPERATIONS
 from maestro_tool.symex.models import PACKET, SETUP
 
@@ -30,8 +30,8 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     includes = "".join(f'#include "{h}"\n' for h in headers)
     # Those that no text names are pruned.
     source.write_text(includes + "void *all[] = {" + ", ".join(f"({n})" for n in names) + "};\n", encoding="utf-8")
-    (found,) = preprocess([source], [], [])
-    nodes = parse(found).tree.ext
+    (unit,) = units([source], Compilation()).units
+    nodes = unit.tree.ext
     return {n.name: n for n in nodes if isinstance(n, c_ast.Decl) and isinstance(n.type, c_ast.FuncDecl)}
 
 

@@ -1,0 +1,80 @@
+"""What SCons runs to compile a unit of an NF, as words: the analysis is told the same.
+
+The words come out of ``$CCCOM`` itself, whatever the user's environment makes of it, and not out of a list of variables
+that somebody thought of.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from SCons.Errors import UserError
+from SCons.Subst import SUBST_CMD
+
+from maestro_tool import own_files
+
+_SOURCE, _TARGET = "maestro-unit.c", "maestro-unit.o"
+_HEADER_FLAGS = ("-include", "-imacros")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A compiler's command without the names of source and object."""
+
+    compiler: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
+def words(cc: Any, folders: list[str]) -> Words:
+    """How a unit is compiled in the environment ``cc`` with ``folders`` as $CPPPATH, relative to the top folder.
+
+    DPDK's headers and the runtime's are not among the flags: the analysis has small ones in their place.
+    """
+    path = [cc.Dir(f"#{f}" if not f.startswith("/") else f) for f in folders]
+    names = {"target": [cc.File(f"#{_TARGET}")], "source": [cc.File(f"#{_SOURCE}")]}
+    ours = cc.Override({"CPPPATH": path, "MAESTRO_DPDK_INCLUDES": [], "MAESTRO_PREFIX_MAPS": []})
+    lines = ours.subst_list("$CCCOM", SUBST_CMD, **names)
+    found = [_word(word) for line in lines for word in line]
+    if len(lines) != 1 or found.count(_SOURCE) != 1 or found.count(_TARGET) != 1 or "-c" not in found:
+        raise UserError("$CCCOM is not as SCons has it, so NFs cannot be analysed as they are compiled")
+    found.remove(_SOURCE)
+    found.remove("-c")
+    at = found.index(_TARGET)
+    del found[at - 1 : at + 1]  # -o and its argument
+    first = next((i for i, word in enumerate(found) if word[:1] in "-@"), len(found))
+    if sum(word.startswith(("-I", "-iquote")) for word in found) != len(folders):
+        raise UserError("folders of headers belong into CPPPATH, where SCons sees which headers change")
+    return Words(tuple(found[:first]), tuple(found[first:]))
+
+
+def _word(word: Any) -> str:
+    """The word as the compiler gets it: what is not the name of a file, SCons hands to a shell."""
+    text = str(word)
+    if getattr(word, "is_literal", lambda: False)():
+        return text
+    if " " in text or "\t" in text:
+        text = f'"{text}"'  # as SCons does
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="();<>|&")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        (plain,) = lexer
+    except ValueError:
+        plain = ""
+    if not plain or set("$`\n") & set(text) or text[0] in "#~":
+        raise UserError(f"the compiler's flag {text} is something else to a shell: NFs cannot be analysed with it")
+    return plain
+
+
+def headers(flags: tuple[str, ...], folders: list[str]) -> tuple[Path, ...]:
+    """The user's headers that ``flags`` include in each unit, and what these include; SCons does not see them."""
+    named = [Path(flags[i + 1]) for i, flag in enumerate(flags[:-1]) if flag in _HEADER_FLAGS]
+    named += [Path(f.removeprefix(p)) for f in flags for p in _HEADER_FLAGS if f.startswith(p) and f != p]
+    found: list[Path] = []
+    for name in named:
+        places = [p for p in (name, *(Path(folder) / name for folder in folders)) if p.is_file()]
+        for place in places[:1]:
+            found += [place, *own_files.find((place,)).headers]
+    return tuple(dict.fromkeys(found))

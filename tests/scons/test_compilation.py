@@ -1,0 +1,245 @@
+"""The analysis preprocesses as the program is compiled: compiler, flags and their order, folders of headers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from SCons.Environment import Environment
+from SCons.Errors import UserError
+from scons_tree import Tree
+
+from maestro_tool.frontend import Compilation, load_program
+from maestro_tool.scons import compilation
+
+NF = """\
+#include "nf.h"
+#include "nf-util.h"
+#include "lib/verified/double-chain.h"
+#include "lib/verified/expirator.h"
+#include "lib/verified/map.h"
+#include "lib/verified/vector.h"
+#include "key.h"
+
+struct nf_config { int unused; };
+struct nf_config config;
+static struct Map *map;
+static struct Vector *keys;
+static struct DoubleChain *chain;
+
+bool nf_init(void) {
+  return map_allocate(Key_eq, Key_hash, 1024, &map) && dchain_allocate(1024, &chain) &&
+         vector_allocate(sizeof(struct Key), 1024, Key_allocate, &keys);
+}
+void nf_config_init(int argc, char **argv) { (void)argc; (void)argv; }
+void nf_config_usage(void) {}
+void nf_config_print(void) {}
+
+int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, struct rte_mbuf *mbuf) {
+  (void)packet_length; (void)mbuf;
+  struct rte_ether_hdr *ether = nf_then_get_rte_ether_header(buffer);
+  struct rte_ipv4_hdr *ip = nf_then_get_rte_ipv4_header(ether, buffer);
+  if (ip == NULL) return device;
+  expire_items_single_map(chain, keys, map, now - 1000000000);
+  struct Key key = { .address = ADDRESS };
+  int index;
+  if (map_get(map, &key, &index)) return device;
+  if (!dchain_allocate_new_index(chain, &index, now)) return device;
+  struct Key *stored;
+  vector_borrow(keys, index, (void **)&stored);
+  *stored = key;
+  map_put(map, stored, index);
+  vector_return(keys, index, stored);
+  return 1 - device;
+}
+"""
+KEY = """\
+#pragma once
+#include <stdint.h>
+#include <stdbool.h>
+struct Key { uint32_t address; };
+bool Key_eq(void *a, void *b);
+unsigned Key_hash(void *obj);
+void Key_allocate(void *obj);
+#if CONDITION
+#define ADDRESS ip->dst_addr
+#else
+#define ADDRESS ip->src_addr
+#endif
+"""
+
+
+def nf(tree: Tree, condition: str, environment: str, folder: str = "nfs/once") -> None:
+    """An NF that lets each address send once: the destination's if ``condition`` holds, else the source's."""
+    shutil.rmtree(tree.root / "nfs/nop", ignore_errors=True)
+    tree.write(f"{folder}/once.c", NF)
+    tree.write(f"{folder}/key.h", KEY.replace("CONDITION", condition))
+    tree.write(
+        "SConstruct",
+        "from maestro_tool.scons import project\nDefaultEnvironment(tools=[])\n"
+        f'env = Environment(tools=["gcc", "gnulink", "ar"], {environment})\n'
+        'project.declare(env, nfs="nfs", configs="configs")\n',
+    )
+
+
+def sharded_by(tree: Tree) -> str:
+    """The field by which the plan shards."""
+    tree.built("build/soft/once/plan.json", "-j2")
+    (constraint,) = json.loads((tree.root / "build/soft/once/plan.json").read_text())["constraints"]
+    ((one, other),) = constraint["equal"]
+    assert one == other
+    return str(one)
+
+
+BY_DST = "defined(BY_DST)"
+
+
+@pytest.fixture
+def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., bool]:
+    """Whether the analysis sees a condition hold in a unit that an environment compiles."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("SCons.Node.FS.default_fs", None)  # whose top folder is where SCons was first
+    for name in ("x.h", "nf/y.h", "inc/found.h"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("#define BY_DST\n", encoding="utf-8")
+
+    def see(condition: str, **variables: Any) -> bool:
+        (tmp_path / "nf/a.c").write_text(f"#if {condition}\nint it;\n#endif\n", encoding="utf-8")
+        env = Environment(tools=["gcc"], **variables)
+        env.Append(CCFLAGS=["-std=gnu11", "-O3"])
+        folders = ["nf", *(str(d) for d in env.get("CPPPATH", []))]
+        found = compilation.words(env, folders)
+        return "it" in load_program([Path("nf/a.c")], (), (), Compilation(found.compiler, found.flags)).globals
+
+    return see
+
+
+BY_DST = "defined(BY_DST)"
+SEEN: list[tuple[str, dict[str, Any]]] = [
+    (BY_DST, {"CCFLAGS": ["-DBY_DST"]}),
+    (BY_DST, {"CCFLAGS": "-DBY_DST -O2"}),
+    (BY_DST, {"CFLAGS": ["-D", "BY_DST"]}),
+    (BY_DST, {"CPPFLAGS": ["-DBY_DST"]}),
+    (BY_DST, {"CPPDEFINES": ["BY_DST"]}),
+    (BY_DST, {"CPPDEFINES": {"BY_DST": 1}, "CFLAGS": ["-UBY_DST"]}),  # $CFLAGS come first
+    (BY_DST, {"CCFLAGS": ["-include", "x.h"]}),
+    (BY_DST, {"CCFLAGS": ["-include", "nf/y.h"]}),
+    (BY_DST, {"CCFLAGS": ["-imacros", "found.h"], "CPPPATH": ["inc"]}),
+    (BY_DST, {"CCFLAGS": [("-include", "found.h")], "CPPPATH": ["inc"]}),
+    (BY_DST, {"CPPDEFINES": [("TEXT", '\\"a b\\"'), "BY_DST"]}),
+    (BY_DST, {"CPPDEFINES": ["BY_DST"], "CCFLAGS": ["'-DX(x)=x'"]}),
+    (BY_DST, {"CCCOM": "$CC -o $TARGET -c -DBY_DST $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCES"}),
+    (BY_DST, {"CC": "gcc -DBY_DST"}),
+    ("defined(__AVX2__)", {"CCFLAGS": ["-mavx2"]}),
+    ("!defined(__AVX2__)", {"CCFLAGS": ["-mavx2", "-mno-avx2"]}),
+    ("defined(NDEBUG)", {"CCFLAGS": ["-DNDEBUG"]}),
+    ("__STDC_VERSION__ < 201112L", {"CPPFLAGS": ["-std=gnu99"]}),
+    ("!defined(__OPTIMIZE__)", {"CPPFLAGS": ["-O0"]}),
+    ("!defined(BY_DST)", {"CCFLAGS": ["-DBY_DST", "-UBY_DST"]}),
+    ("!defined(BY_DST)", {}),
+]
+
+
+@pytest.mark.parametrize(("condition", "variables"), SEEN, ids=[f"{c} {v}" for c, v in SEEN])
+def test_flags_reach_the_analysis(seen: Callable[..., bool], condition: str, variables: dict[str, Any]) -> None:
+    assert seen(condition, **variables)
+    assert not seen(f"!({condition})", **variables)
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"CCFLAGS": ["-Iinc"]}, "folders of headers belong into CPPPATH"),
+    ({"CPPFLAGS": ["-iquote", "inc"]}, "folders of headers belong into CPPPATH"),
+    ({"CCFLAGS": ["-DX=$$(id)"]}, "is something else to a shell"),
+    ({"CCFLAGS": ["-DX=`id`"]}, "is something else to a shell"),
+    ({"CCFLAGS": ["-DX=1;id"]}, "is something else to a shell"),
+    ({"CCFLAGS": ["-DX=1 2`id`"]}, "is something else to a shell"),
+    ({"CCFLAGS": ["-DX='1"]}, "is something else to a shell"),
+    ({"CCCOM": "cp $SOURCE $TARGET"}, "CCCOM is not as SCons has it"),
+]
+
+
+@pytest.mark.parametrize(("variables", "message"), REFUSED, ids=[str(v) for v, _ in REFUSED])
+def test_what_cannot_be_followed_is_refused(seen: Callable[..., bool], variables: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        seen(BY_DST, **variables)
+
+
+def test_a_flag_that_selects_the_key(tree: Tree) -> None:
+    nf(tree, BY_DST, 'CCFLAGS=["-DBY_DST"]')
+    assert sharded_by(tree) == "dst_ip"
+    nf(tree, BY_DST, 'CCFLAGS=["-UBY_DST"]')
+    assert sharded_by(tree) == "src_ip"
+
+
+def test_the_compiler_of_the_build_preprocesses(tree: Tree) -> None:
+    clang = shutil.which("clang")
+    if clang is None:
+        pytest.skip("there is no clang here")
+    nf(tree, "defined(__clang__)", 'CC="clang"')
+    assert sharded_by(tree) == "dst_ip"
+
+
+def test_the_compiler_and_an_included_header_are_inputs(tree: Tree) -> None:
+    """Also a compiler of one's own, with arguments."""
+    nf(tree, BY_DST, 'CC="./cc -DNOTHING", CCFLAGS=["-include", "x.h"]')
+    compiler = tree.write("cc", '#!/bin/sh\nexec gcc -UBY_DST "$@"\n')
+    compiler.chmod(0o755)
+    tree.write("x.h", '#include "inc/further.h"\n')
+    tree.write("inc/further.h", "#define BY_DST\n")
+    assert sharded_by(tree) == "dst_ip"
+    tree.write("inc/further.h", "\n")
+    assert sharded_by(tree) == "src_ip"
+    tree.write("cc", '#!/bin/sh\nexec gcc -DBY_DST "$@"\n')
+    assert sharded_by(tree) == "dst_ip"
+
+
+def test_a_whole_build(tree: Tree) -> None:
+    """What is compiled gets the flags and files, too; and nothing is left to do afterwards."""
+    nf(tree, BY_DST, 'CCFLAGS=["-include", "nfs/once/x.h"], CPPPATH=["nfs/once/inc", "inc"]')
+    tree.edit(
+        "nfs/once/once.c", '#include "key.h"', "#include <other.h>\n#include <key.h>\n#ifndef BELOW\n#error\n#endif"
+    )
+    tree.write("nfs/once/x.h", "#define BY_DST\n")
+    tree.write("nfs/once/inc/other.h", "#define BELOW\nextern struct Map *shown;\n")
+    tree.write("inc/other.h", "#error this one is not meant\n")
+    with (tree.root / "nfs/once/once.c").open("a") as f:
+        f.write("struct Map *shown;\n")
+    tree.built("nf=once", "-j2")
+    assert sharded_by(tree) == "dst_ip"
+    assert (tree.root / "build/soft/once/gen/inc/other.h").is_file()
+    assert tree.built("nf=once").steps == []
+
+
+def test_a_header_of_the_library_is_the_nfs_own_if_that_comes_first(tree: Tree) -> None:
+    """As in every C compiler: folders of -I come before the library's."""
+    nf(tree, BY_DST, 'CPPPATH=["own"]')
+    tree.write("own/nf-util.h", "#define BY_DST\n#include_next <nf-util.h>\n")
+    tree.built("nf=once", "-j2")
+    assert sharded_by(tree) == "dst_ip"
+
+
+def test_a_library_above_the_nf_is_not_meant(tree: Tree) -> None:
+    """../nf-util.h is the library's, to the compiler and so to the analysis, even if a copy of it lies there."""
+    nf(tree, BY_DST, "")
+    tree.edit("nfs/once/once.c", '#include "nf-util.h"', '#include "../nf-util.h"')
+    tree.write("nfs/nf-util.h", "#define BY_DST\n")
+    assert sharded_by(tree) == "src_ip"
+
+
+def test_refused_flags_end_the_build(tree: Tree) -> None:
+    flag = "-funsigned-char"
+    nf(tree, BY_DST, f'CCFLAGS=["{flag}"]')
+    result = tree.scons("build/soft/once/plan.json")
+    assert result.status != 0 and f"error: the compiler's flag '{flag}' is not " in result.err
+
+
+def test_the_command_line_takes_flags_as_well(tree: Tree) -> None:
+    nf(tree, BY_DST, "")
+    words = ("--cc=gcc", "--flag=-include", "--flag=x.h", "--flag=-std=gnu11", "-DBY_DST")
+    tree.write("x.h", "#ifdef BY_DST\n#undef BY_DST\n#endif\n")
+    assert "src_ip" not in tree.maestro("explain", "nfs/once/once.c", "-DBY_DST").out
+    assert "dst_ip" not in tree.maestro("explain", "nfs/once/once.c", *words).out
