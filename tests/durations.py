@@ -46,7 +46,7 @@ def updated(before: Durations, taken: Durations, root: Path = ROOT) -> Durations
 
 
 class Store:
-    """A plugin that writes the file after a run in which no test failed."""
+    """A plugin that writes the file after a run that was not cut off."""
 
     def __init__(self) -> None:
         self._taken: defaultdict[str, float] = defaultdict(float)
@@ -55,6 +55,6 @@ class Store:
         self._taken[report.nodeid] += report.duration
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        if exitstatus == pytest.ExitCode.OK:
+        if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             text = json.dumps(updated(read(), self._taken), indent=1, sort_keys=True)
             FILE.write_text(text + "\n", encoding="utf-8")
