@@ -89,7 +89,7 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 
 def test_random_edits(tmp_path: Path) -> None:
-    compare(tmp_path, seed=11, edits=10, target="gen")
+    compare(tmp_path, seed=11, edits=5, target="gen")
 
 
 @pytest.mark.long
