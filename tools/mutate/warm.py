@@ -14,8 +14,8 @@ from maestro_tool.solver import Context
 def keep() -> None:
     """From now on; before any test, or what it tests, is imported."""
 
-    def content(sources: list[Path], *others: Any) -> Hashable:
-        return tuple((s.name, s.read_text()) for s in sources), repr(others)
+    def content(sources: list[Path], *others: Any, **named: Any) -> Hashable:
+        return tuple((s.name, s.read_text()) for s in sources), repr(others), repr(named)
 
     def identity(program: object, *others: Any, **named: Any) -> Hashable:
         return id(program), repr(others), repr(named)  # programs are kept: no other will have this id
