@@ -147,10 +147,9 @@ def put_index(path: CallPath, put: Event) -> int | None:
 
 
 def holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int, index: Expr) -> bool:
-    """Whether the entry's bytes at the end of the path are those of the key."""
+    """Whether the entry's bytes at the end of the path are those of the key, which is known."""
     fields = analysis.objects[put.objects[0]].key
-    if fields is None or put.key is None:
-        return False
+    assert fields is not None and put.key is not None
     held: dict[int, Expr] = {}
     for e in path.events:
         if e.op.effect is Effect.WRITE and e.objects[0] == vector and e.index is not None:
