@@ -1,8 +1,7 @@
 /* Packets that a card gave to the wrong worker: found before they are handled at the start, and later soon; what may come
  * anywhere is let through. */
-#include <rte_eal.h>
-
 #include "check.h"
+#include "start_eal.h"
 #include "program.h"
 
 enum { WORKERS = 4, TABLE = 64, BURSTS = 400 };
@@ -106,14 +105,7 @@ static void finds(enum maestro_class class) {
 }
 
 int main(void) {
-  char *argv[] = {(char *)(uintptr_t) "test",
-                  (char *)(uintptr_t) "--no-huge",
-                  (char *)(uintptr_t) "-m",
-                  (char *)(uintptr_t) "64",
-                  (char *)(uintptr_t) "--no-pci",
-                  (char *)(uintptr_t) "--no-shconf",
-                  (char *)(uintptr_t) "--no-telemetry"};
-  CHECK(rte_eal_init(7, argv) >= 0);
+  start_eal();
   pool = rte_pktmbuf_pool_create("packets", 128, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);
   static uint16_t table[TABLE];

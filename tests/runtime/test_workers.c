@@ -1,8 +1,7 @@
 /* What becomes of packets: the port that the NF returned, copies of flooded ones, and those that a card does not take.
  * This file plays the cards, and the NF: a packet's verdict is in its bytes 14 and 15. */
-#include <rte_eal.h>
-
 #include "check.h"
+#include "start_eal.h"
 #include "program.h"
 
 enum { PORTS = 4, FRAME = 60, PACKETS = 64 };
@@ -73,14 +72,7 @@ static void handle(struct program *program, struct rte_mbuf **packets, uint16_t 
 }
 
 int main(void) {
-  char *argv[] = {(char *)(uintptr_t) "test",
-                  (char *)(uintptr_t) "--no-huge",
-                  (char *)(uintptr_t) "-m",
-                  (char *)(uintptr_t) "64",
-                  (char *)(uintptr_t) "--no-pci",
-                  (char *)(uintptr_t) "--no-shconf",
-                  (char *)(uintptr_t) "--no-telemetry"};
-  CHECK(rte_eal_init(7, argv) >= 0);
+  start_eal();
   pool = rte_pktmbuf_pool_create("packets", PACKETS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);
   static void *queues[PORTS];
@@ -93,7 +85,7 @@ int main(void) {
   static struct options options = {.n_workers = 1};
   static struct program program = {.nf = &NF, .options = &options, .sequential = true, .n_workers = 1};
   char error[256];
-  CHECK_EQ(maestro_create(&NF, 1, 0, argv, &program.instance, error, sizeof error), 0);
+  CHECK_EQ(maestro_create(&NF, 1, 0, NULL, &program.instance, error, sizeof error), 0);
   CHECK(program_workers_init(&program));
   program_clock_start();
 

@@ -35,6 +35,15 @@ def started(tree: Tree, *words: str, limit: int | None = None, **environment: st
     )  # fmt: skip
 
 
+#: An SConstruct, to which more can be added.
+PROJECT = """\
+from maestro_tool.scons import project
+DefaultEnvironment(tools=[])
+env = Environment(tools=["gcc", "gnulink", "ar"])
+project.declare(env)
+"""
+
+
 def wait_for(path: Path) -> str:
     """What is in the file, as soon as there is something."""
     for _ in range(6000):
@@ -51,11 +60,7 @@ def slow(tree: Tree) -> Tree:
     tree.write("slow.sh", "#!/bin/sh\necho $$ > $1.pid\ncat gate > $1.part\nsleep 0.5\nmv $1.part $1\n")
     tree.write(
         "SConstruct",
-        "from maestro_tool.scons import project\n"
-        "DefaultEnvironment(tools=[])\n"
-        'env = Environment(tools=["gcc", "gnulink", "ar"])\n'
-        "project.declare(env)\n"
-        'env.Command("build/slow", "slow.sh", "sh slow.sh $TARGET")\n',
+        PROJECT + 'env.Command("build/slow", "slow.sh", "sh slow.sh $TARGET")\n',
     )
     return tree
 
@@ -122,11 +127,7 @@ def test_dry_runs_write_nothing_where_something_is(tree: Tree) -> None:
 def test_a_build_inside_of_a_build_does_not_wait_for_it(tree: Tree) -> None:
     tree.write(
         "SConstruct",
-        "from maestro_tool.scons import project\n"
-        "DefaultEnvironment(tools=[])\n"
-        'env = Environment(tools=["gcc", "gnulink", "ar"])\n'
-        "project.declare(env)\n"
-        f'env.Command("build/inner", [], "PYTHONPATH={ROOT} {sys.executable} -m SCons -Q nf=nop")\n',
+        PROJECT + f'env.Command("build/inner", [], "PYTHONPATH={ROOT} {sys.executable} -m SCons -Q nf=nop")\n',
     )
     result = tree.scons("build/inner")
     assert result.status == 2 and "build: the build that runs this one builds there" in result.err

@@ -1,0 +1,16 @@
+/* EAL for tests that only need packets: without huge pages, cards and shared files. */
+#ifndef START_EAL_H
+#define START_EAL_H
+
+#include <rte_eal.h>
+
+#include "check.h"
+
+static inline void start_eal(void) {
+  static char words[][16] = {"test", "--no-huge", "-m", "64", "--no-pci", "--no-shconf", "--no-telemetry"};
+  char *argv[sizeof words / sizeof words[0]];
+  for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) argv[i] = words[i];
+  CHECK(rte_eal_init(sizeof words / sizeof words[0], argv) >= 0);
+}
+
+#endif
