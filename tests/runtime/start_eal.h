@@ -7,7 +7,8 @@
 #include "check.h"
 
 static inline void start_eal(void) {
-  static char words[][16] = {"test", "--no-huge", "-m", "64", "--no-pci", "--no-shconf", "--no-telemetry"};
+  static char words[][20] = {"test",        "--no-huge",      "-m", "64", "--no-pci", "--no-shconf",
+                             "--no-telemetry", "--log-level=error"};
   char *argv[sizeof words / sizeof words[0]];
   for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) argv[i] = words[i];
   CHECK(rte_eal_init(sizeof words / sizeof words[0], argv) >= 0);

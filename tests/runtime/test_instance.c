@@ -3,12 +3,12 @@
 #include <pthread.h>
 
 #include <rte_dev.h>
-#include <rte_eal.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 
 #include "check.h"
+#include "start_eal.h"
 #include "lib/verified/double-chain.h"
 #include "lib/verified/map.h"
 #include "maestro.h"
@@ -341,18 +341,8 @@ static void cards_of_other_drivers(void) {
   CHECK_EQ(rte_eal_hotplug_remove("vdev", "net_null0"), 0);
 }
 
-int main(int argc, char **argv) {
-  (void)argc;
-  char *eal[] = {argv[0],
-                 (char *)(uintptr_t) "--no-huge",
-                 (char *)(uintptr_t) "-m",
-                 (char *)(uintptr_t) "32",
-                 (char *)(uintptr_t) "--no-pci",
-                 (char *)(uintptr_t) "--no-shconf",
-                 (char *)(uintptr_t) "--no-telemetry",
-                 (char *)(uintptr_t) "--log-level=error",
-                 NULL};
-  CHECK(rte_eal_init(8, eal) >= 0);
+int main(void) {
+  start_eal();
   pool = rte_pktmbuf_pool_create("test", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);
   refusals();

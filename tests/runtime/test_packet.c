@@ -1,7 +1,7 @@
 /* Packet helpers on frames of every length, chunk surgery, checksums against an independent sum, text. */
-#include <rte_eal.h>
 
 #include "check.h"
+#include "start_eal.h"
 #include "lib/unverified/util.h"
 #include "lib/verified/ether.h"
 #include "maestro_burst.h"
@@ -295,18 +295,8 @@ static void verdicts(void) {
   CHECK_EQ(maestro_verdict(FLOOD_FRAME, 2), MAESTRO_FLOOD);
 }
 
-int main(int argc, char **argv) {
-  (void)argc;
-  char *eal[] = {argv[0],
-                 (char *)(uintptr_t) "--no-huge",
-                 (char *)(uintptr_t) "-m",
-                 (char *)(uintptr_t) "32",
-                 (char *)(uintptr_t) "--no-pci",
-                 (char *)(uintptr_t) "--no-shconf",
-                 (char *)(uintptr_t) "--no-telemetry",
-                 (char *)(uintptr_t) "--log-level=error",
-                 NULL};
-  CHECK(rte_eal_init(8, eal) >= 0);
+int main(void) {
+  start_eal();
   pool = rte_pktmbuf_pool_create("test", 63, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);
   lengths();

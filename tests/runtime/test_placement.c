@@ -64,7 +64,7 @@ static struct rte_mbuf *packet(enum maestro_class class) {
   frame[13] = ipv6 ? 0xDD : 0x00;
   frame[14] = ipv6 ? 0x60 : 0x45;
   frame[ipv6 ? 19 : 17] = ipv6 ? 40 : 80;
-  frame[ipv6 ? 20 : 23] = class == MAESTRO_UDP4 || class == MAESTRO_IPV4_FRAGMENT ? 17 : class == MAESTRO_IPV4_OTHER ? 1 : 6;
+  frame[ipv6 ? 20 : 23] = class == MAESTRO_UDP4 || class == MAESTRO_IPV4_FRAGMENT ? 17 : class == MAESTRO_IPV4_OTHER ? 0 : 6;
   if (class == MAESTRO_IPV4_FRAGMENT) frame[20] = 0x20;
   for (unsigned i = ipv6 ? 22 : 26; i < (ipv6 ? 58 : 38); i++) frame[i] = (uint8_t)next_random(&seed);
   frame[ipv6 ? 66 : 46] = 0x50;
@@ -134,7 +134,7 @@ int main(void) {
     start();
     for (unsigned i = 0; i < BURSTS + kind; i++) CHECK_EQ(receive(class, BURST, 0), BURST);
     unsigned handled = 0;
-    while (!atomic_load(&program.misplaced)) {
+    while (!atomic_load(&program.misplaced) && handled <= PLACEMENT_SAMPLE) {
       handled += receive(class, BURST, BURST);
       receive(MAESTRO_TCP4, 1, 0);
     }
