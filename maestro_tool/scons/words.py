@@ -36,6 +36,17 @@ class Word(Literal):  # type: ignore[misc]  # SCons has no types
         return quote(str(self), safe="/=,:+", errors="surrogateescape")
 
 
+class Place(Word):
+    """A word with the name of a place in it: all of it but the name counts, for what is there counts by itself."""
+
+    def __init__(self, before: str, place: str, after: str = "") -> None:
+        super().__init__(f"{before}{place}{after}")
+        self._counts = f"{before}*{after}"
+
+    def for_signature(self) -> str:
+        return quote(self._counts, safe="/=,:+*", errors="surrogateescape")
+
+
 def check(paths: Iterable[Path | str]) -> None:
     """UserError, of one line, at the first name that builds do without."""
     for path in paths:
