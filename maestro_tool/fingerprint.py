@@ -26,7 +26,7 @@ PACKAGE = Path(__file__).parent
 
 #: First modules of ...
 #: ... the commands of a build: analyse, generate, sequential.
-STEPS = ("maestro_tool.__main__", "maestro_tool.cli.build")
+STEPS = ("maestro_tool.__main__", "maestro_tool.cli.build", "maestro_tool.step_server")
 #: ... what finds call paths, and writes them.
 ANALYSIS = ("maestro_tool.call_paths", "maestro_tool.forms")
 #: ... what solves RSS problems, and writes solutions.

@@ -39,7 +39,7 @@ def folders(
 ) -> tuple[Path, ...]:
     """Where a compiler with these flags looks for headers, as ``options`` among them say."""
     found: list[Path] = []
-    for flag, following in zip(flags, [*flags[1:], ""], strict=True):
+    for flag, following in zip(flags, [*flags[1:], ""], strict=False):  # no flags: nothing follows
         for option in options:
             if flag.startswith(option):
                 found.append(Path(flag.removeprefix(option) or following))
