@@ -60,11 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         print(error.render(), file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
-        # Python flushes stdout once more at exit; give it something that takes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return EXIT_PIPE
     except OSError as error:
-        print(f"error: {error.filename or 'input/output'}: {error.strerror or error}", file=sys.stderr)
+        what = error.filename or ("input/output" if _close_output() else "standard output")
+        print(f"error: {what}: {error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -72,6 +72,16 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         _report_bug(words, error)
         return EXIT_BUG
+
+
+def _close_output() -> bool:
+    """Whether what was printed could be written; if not, Python tries once more at exit: to something that takes it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def console() -> None:

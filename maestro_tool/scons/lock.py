@@ -6,6 +6,7 @@ are SCons and the commands that it started, so that after SIGKILL nobody builds 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import os
@@ -67,8 +68,9 @@ def _locked(folder: Path) -> int | None:
         print(f"warning: {folder / NAME}: builds are not kept apart: {error.strerror}", file=sys.stderr)
         os.close(lock)
         return None
-    os.truncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # a full disk: then nobody can be told who builds here
+        os.truncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
 
 

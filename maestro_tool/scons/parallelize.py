@@ -25,7 +25,7 @@ from SCons.Util import Split, flatten, is_List
 
 from maestro_tool import cache, cache_trust, dpdk, fingerprint, inputs, nf, own_files, profiles, runtime, toolchain
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders, compilation, lock, outputs, summary, variables, words
+from maestro_tool.scons import builders, compilation, lock, outputs, signatures, summary, variables, words
 from maestro_tool.scons.mistakes import told
 
 #: Flags for all C here: the user's and ours.
@@ -350,6 +350,7 @@ def _compiler(env: Any) -> Any:
     words.check((env.Dir("#").abspath, runtime.INCLUDE, env["MAESTRO_BUILD"]))
     words.check(env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])]))
     _say_cache(env)
+    signatures.guard()
     build = Path(env.Dir(f"#{env['MAESTRO_BUILD']}").abspath)
     if lock.writes():
         lock.hold(build)

@@ -50,7 +50,7 @@ def _print(products: dict[tuple[str, str], Product]) -> None:
         lines.append("")
         lines.append("Failed:")
         lines += [f"  {f.node!s}: {_reason(f)}" for f in failures]
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody reads it, or it cannot be written: Python says so at its end
         print("".join(f"{line}\n" for line in lines), end="", flush=True)
 
 
