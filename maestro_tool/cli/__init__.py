@@ -16,7 +16,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from maestro_tool import __version__
+from maestro_tool import __version__, steps
 from maestro_tool.diagnostics import MaestroError
 
 EXIT_BUG = 3
@@ -58,13 +58,16 @@ def main(argv: list[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else 2
     except MaestroError as error:
         print(error.render(), file=sys.stderr)
+        steps.tell(words, error=error.render())
         return error.exit_status
     except BrokenPipeError:
         _close_output()
         return EXIT_PIPE
     except OSError as error:
         what = error.filename or ("input/output" if _close_output() else "standard output")
-        print(f"error: {what}: {error.strerror or error}", file=sys.stderr)
+        message = f"error: {what}: {error.strerror or error}"
+        print(message, file=sys.stderr)
+        steps.tell(words, error=message)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

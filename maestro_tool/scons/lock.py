@@ -19,6 +19,8 @@ from typing import Any
 from SCons.Errors import UserError
 from SCons.Script import GetOption
 
+from maestro_tool.scons import spent
+
 #: In the folder of what is built; holds the process id of the last build.
 NAME = ".lock"
 
@@ -77,7 +79,8 @@ def _locked(folder: Path) -> int | None:
 def _spawn(sh: str, escape: Any, cmd: str, args: Sequence[str], env: Mapping[str, str]) -> int:  # SCons' names
     """As SCons starts a command, which closes all other files."""
     command = [sh, "-c", " ".join(args)]
-    return subprocess.Popen(command, env=dict(env), close_fds=True, pass_fds=inherited()).wait()
+    with spent.on(args):
+        return subprocess.Popen(command, env=dict(env), close_fds=True, pass_fds=inherited()).wait()
 
 
 def _owner(lock: int) -> str:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from SCons.Errors import UserError
 from SCons.Subst import Literal
 
-from maestro_tool.scons import lock
+from maestro_tool.scons import lock, spent
 
 #: Before words that are to stay as they are: no word of a command can hold it.
 _AS_IS: Final = "\0"
@@ -88,10 +88,10 @@ def _as_is(word: str) -> str:
 
 def _run(shell: str, escape: object, command: str, words: Sequence[str], environment: Mapping[str, str]) -> int:
     """$SPAWN without a shell."""
+    plain = [_plain(w) for w in words]
     try:
-        return subprocess.Popen(
-            [_plain(w) for w in words], env=environment, close_fds=True, pass_fds=lock.inherited()
-        ).wait()
+        with spent.on(plain):
+            return subprocess.Popen(plain, env=environment, close_fds=True, pass_fds=lock.inherited()).wait()
     except OSError as error:
         print(f"scons: {_plain(command)}: {error.strerror}", flush=True)
         return _NOT_FOUND

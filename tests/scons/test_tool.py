@@ -9,7 +9,7 @@ import pytest
 from SCons.Node import executed, no_state
 from scons_tree import Tree, make_tree
 
-from maestro_tool.scons import summary
+from maestro_tool.scons import cells, summary
 
 HEAD = """\
 DefaultEnvironment(tools=[])
@@ -79,7 +79,7 @@ def test_notes_are_shown(tmp_path: Path) -> None:
     plan.write_text(json.dumps({"constraints": [], "strategy": "shared-nothing", "notes": notes}))
 
     def lines(state: int) -> list[str]:
-        return list(summary._describe(summary.Product("fw", "soft", plan, _Node(tmp_path / "fw", state))))
+        return list(summary._describe(cells.Product("fw", "soft", plan, _Node(tmp_path / "fw", state))))
 
     assert [line for line in lines(executed) if "note:" in line] == [
         *(f"  note: fw.c:{n}: sum of two keys" for n in range(1, 6)),
