@@ -16,6 +16,7 @@ from maestro_tool.frontend import ir
 from maestro_tool.operations import ObjectKind
 from maestro_tool.symex import events, floats
 from maestro_tool.symex.files import Files
+from maestro_tool.symex.flow import Flow
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import Block, External, MovedFrame, StateObjectFill, Symbols, Uninitialised, Zeros
 from maestro_tool.symex.notes import Note, NoteCode
@@ -80,6 +81,7 @@ class Access:
         self.strtok_rest: Value = NULL
         self.notes: set[Note] = set()
         self.used_temps: dict[str, frozenset[int]] = {}
+        self.flows: dict[str, Flow] = {}
 
     # ----------------------------------------------------------------------- policy
 
@@ -116,6 +118,26 @@ class Access:
     def looked_up(self, state: State, address: Value, size: int, loc: int, *, copied: bool) -> Expr | None:
         """What is read of a table at an offset that is not known; None: it must become known."""
         return None
+
+    def fixed(self, e: Expr, loc: int) -> Expr:
+        """``e`` with the numbers of this configuration, on which the plan depends from now on."""
+        return e
+
+    def array_read(self, state: State, address: Value, size: int, loc: int) -> Value | None:
+        """What is read of an array of the NF's own, at a place that is not known; None: it must become known."""
+        return None
+
+    def in_array(self, state: State, address: Value, size: int, loc: int) -> bool:
+        """Whether ``address`` is such a place."""
+        return False
+
+    def array_written(self, state: State, address: Value, size: int, value: Value, loc: int) -> bool:
+        """Whether that was a write to such an array; False: its place must become known."""
+        return False
+
+    def alike(self, state: State, address: Value, size: int, loc: int) -> Value:
+        """``address``, or one that is better known where memory has the same pointers."""
+        return address
 
     def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
         """Called before bytes of a block change."""
@@ -291,6 +313,9 @@ class Access:
     def load(self, state: State, address: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
         if kind == "int" and (found := self.looked_up(state, address, size, loc, copied=False)) is not None:
             return found
+        if (element := self.array_read(state, address, size, loc)) is not None:
+            return self._as_kind(element, size, kind, loc)
+        address = self.alike(state, address, size, loc)
         number, block, offset = self.place(state, address, size, loc, "reads")
         cell = block.cells.get(offset)
         if cell is not None and cell[0] == size:
@@ -330,6 +355,8 @@ class Access:
             self.fail(InputError, "uses the result of a function that returned nothing", loc)
         if isinstance(value, Expr) and value.width == 0:
             value = from_bool(value, 8 * size)
+        if self.array_written(state, address, size, value, loc):
+            return
         number, block, offset = self.place(state, address, size, loc, "writes")
         self.stored(state, number, block, offset, size, value, loc)
         if not state.memory.writable(number).store(offset, size, value):
@@ -349,6 +376,13 @@ class Access:
         if (found := self.looked_up(state, source, size, loc, copied=True)) is not None:
             self.store(state, destination, size, found, loc)
             return
+        if (element := self.array_read(state, source, size, loc)) is not None:
+            self.store(state, destination, size, element, loc)
+            return
+        if self.in_array(state, destination, size, loc):
+            self.store(state, destination, size, self.load(state, source, size, "int", loc), loc)
+            return
+        source = self.alike(state, source, size, loc)
         from_number, from_block, from_offset = self.place(state, source, size, loc, "reads")
         to_number, _, to_offset = self.place(state, destination, size, loc, "writes")
         moved = self.cells(state, from_number, from_block, from_offset, size, loc)
