@@ -380,7 +380,12 @@ class Access:
             self.store(state, destination, size, element, loc)
             return
         if self.in_array(state, destination, size, loc):
-            self.store(state, destination, size, self.load(state, source, size, "int", loc), loc)
+            number, block, offset = self.place(state, source, size, loc, "reads")
+            parts = [
+                events.unknown(state, 8 * s, loc) if v is None else self.part(v, loc)  # padding may be anything
+                for _, s, v in self.cells(state, number, block, offset, size, loc)
+            ]
+            self.store(state, destination, size, memory_order(parts), loc)
             return
         source = self.alike(state, source, size, loc)
         from_number, from_block, from_offset = self.place(state, source, size, loc, "reads")

@@ -75,6 +75,12 @@ def test_any_write_may_have_changed_what_was_read(tmp_path: Path) -> None:
     assert ways(analysed(tmp_path, TABLE, body)) == 1
 
 
+def test_padding_is_copied_as_it_is(tmp_path: Path) -> None:
+    body = "struct item new; new.who = 3; new.times = 4; new.small = 5; table[i] = new; memcpy(&table[j], &new, sizeof new);"
+    found = analysed(tmp_path, TABLE, body)
+    assert ways(found) == 1 and sum(e.op.name == "array_write" for e in found.paths[0].events) == 2
+
+
 @pytest.mark.parametrize(
     ("before", "body", "said"),
     [
