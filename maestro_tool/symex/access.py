@@ -16,7 +16,6 @@ from maestro_tool.frontend import ir
 from maestro_tool.operations import ObjectKind
 from maestro_tool.symex import events, floats
 from maestro_tool.symex.files import Files
-from maestro_tool.symex.flow import Flow
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.memory import Block, External, MovedFrame, StateObjectFill, Symbols, Uninitialised, Zeros
 from maestro_tool.symex.notes import Note, NoteCode
@@ -81,7 +80,7 @@ class Access:
         self.strtok_rest: Value = NULL
         self.notes: set[Note] = set()
         self.used_temps: dict[str, frozenset[int]] = {}
-        self.flows: dict[str, Flow] = {}
+        self.rounds: dict[tuple[str, int], frozenset[int]] = {}
 
     # ----------------------------------------------------------------------- policy
 
@@ -311,11 +310,12 @@ class Access:
     # ----------------------------------------------------------------------- memory
 
     def load(self, state: State, address: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
-        if kind == "int" and (found := self.looked_up(state, address, size, loc, copied=False)) is not None:
-            return found
-        if (element := self.array_read(state, address, size, loc)) is not None:
-            return self._as_kind(element, size, kind, loc)
-        address = self.alike(state, address, size, loc)
+        if isinstance(address, Pointer) and not isinstance(address.offset, int):
+            if kind == "int" and (found := self.looked_up(state, address, size, loc, copied=False)) is not None:
+                return found
+            if (element := self.array_read(state, address, size, loc)) is not None:
+                return self._as_kind(element, size, kind, loc)
+            address = self.alike(state, address, size, loc)
         number, block, offset = self.place(state, address, size, loc, "reads")
         cell = block.cells.get(offset)
         if cell is not None and cell[0] == size:
@@ -355,7 +355,8 @@ class Access:
             self.fail(InputError, "uses the result of a function that returned nothing", loc)
         if isinstance(value, Expr) and value.width == 0:
             value = from_bool(value, 8 * size)
-        if self.array_written(state, address, size, value, loc):
+        somewhere = isinstance(address, Pointer) and not isinstance(address.offset, int)
+        if somewhere and self.array_written(state, address, size, value, loc):
             return
         number, block, offset = self.place(state, address, size, loc, "writes")
         self.stored(state, number, block, offset, size, value, loc)

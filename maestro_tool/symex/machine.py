@@ -298,17 +298,22 @@ class Machine(Access):
         rounds = frame.decisions.get(~frame.block, 0) + 1
         if rounds > _ROUNDS_PER_DECISION * self.limits.unroll:
             return
-        flow = self.flows.get(frame.function.name)
-        if flow is None:
-            flow = self.flows[frame.function.name] = Flow(frame.function)
-        inside = flow.innermost(frame.block)
-        blocks = frame.function.blocks
-        frame.decisions = {
-            block: count
-            for block, count in frame.decisions.items()
-            if max(block, ~block) not in inside or (block >= 0 and getattr(blocks[block].terminator, "loop", False))
-        }
+        decided = self._decided_in_rounds(frame)
+        if not decided.isdisjoint(frame.decisions):
+            frame.decisions = {block: count for block, count in frame.decisions.items() if block not in decided}
         frame.decisions[~frame.block] = rounds
+
+    def _decided_in_rounds(self, frame: Frame) -> frozenset[int]:
+        """Of the loop whose test ends the frame's block: the branches inside but for tests of loops, and the rounds of
+        loops inside."""
+        key = frame.function.name, frame.block
+        found = self.rounds.get(key)
+        if found is None:
+            inside = Flow(frame.function).innermost(frame.block)
+            ends = {block: frame.function.blocks[block].terminator for block in inside}
+            plain = {block for block, end in ends.items() if not getattr(end, "loop", False)}
+            found = self.rounds[key] = frozenset(plain | {~block for block in inside})
+        return found
 
     def _count_decision(self, frame: Frame, loc: int, loop: bool) -> None:
         count = frame.decisions[frame.block] = frame.decisions.get(frame.block, 0) + 1
