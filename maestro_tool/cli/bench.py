@@ -92,10 +92,8 @@ def _bench(args: argparse.Namespace) -> None:
     say("\nns per packet on a worker to which a card gives it, and what comparing its place (docs/guarantees.md) adds")
     for subject in subjects:
         for flows, of in result["nfs"][subject.name]["ns_per_received_packet"].items():
-            cost = of["checked"] - of["steered"]
-            say(
-                f"  {subject.name:<10}{flows:>7}{of['steered']:>11.1f}{cost:>+8.2f} ({100 * cost / of['steered']:+.1f} %)"
-            )
+            steered, cost = of["steered"], of["checked"] - of["steered"]
+            say(f"  {subject.name:<10}{flows:>7}{steered:>11.1f}{cost:>+8.2f} ({100 * cost / steered:+.1f} %)")
     say(f"\nmillion packets per second of all cores, {KNOWN_FLOWS} flows; churny: 1 of 32 packets is of a new flow")
     say(f"  {'nf':<10}{'strategy':<16}" + "".join(f"{f'{n}, {c} core(s)':>24}" for n, _ in TRAFFIC for c in CORES))
     for subject in subjects:
@@ -160,7 +158,7 @@ def _solver(nic: str, say: Callable[[str], None]) -> list[dict[str, Any]]:
 
 def _costs(subject: Subject, packets: int) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
     """strategy -> number of flows -> ns per packet, of each program, each strategy once; and of the first parallel one,
-    number of flows -> the same on a worker to which a card gives packets, without and with comparisons of their place."""
+    number of flows -> the same on a worker that a card gives packets, without and with comparisons of their place."""
     costs: dict[str, dict[str, float]] = {}
     received: dict[str, dict[str, float]] = {}
     for number, program in enumerate(subject.programs):
