@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical, forms, nf
+from maestro_tool.choices import OPTIMISE
 from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def _add_generated(p: argparse.ArgumentParser) -> None:
     p.add_argument("--name", required=True, help="the NF's name: part of C names and file names")
     p.add_argument("--header", action="append", default=[], type=Path, metavar="FILE",
                    help="a header of the NF: a build system expects it below gen/; repeatable")  # fmt: skip
+    p.add_argument("--optimise", choices=OPTIMISE, default=OPTIMISE[0],
+                   help="none: packets take the plain path, for comparison (default: full)")  # fmt: skip
     p.add_argument("--exact", action="store_true", help="for build systems: headers are those of --header and no other")
     p.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
 
@@ -205,7 +208,15 @@ def _generate(args: argparse.Namespace) -> None:
     watch = pipeline.Stopwatch()
     analysed, nic = _read_inputs(args)
     files = pipeline.generate(
-        analysed, nic, args.name, args.strategy, open_cache(), watch, args.traffic, full_hash=args.full_hash
+        analysed,
+        nic,
+        args.name,
+        args.strategy,
+        open_cache(),
+        watch,
+        args.traffic,
+        full_hash=args.full_hash,
+        optimise=args.optimise,
     )
     _write(args, analysed.request, files)
     _say("GENERATE", args.output / "plan.json", f"{len(files)} files", watch)
@@ -217,7 +228,7 @@ def _sequential(args: argparse.Namespace) -> None:
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()
     request = _request(args)
-    program, files = pipeline.generate_sequential(request, args.name, watch)
+    program, files = pipeline.generate_sequential(request, args.name, watch, args.optimise)
     _write(args, request, files, _record(args, request, program))
     _say("GENERATE", args.output / f"{args.name}.h", f"{len(files)} files", watch)
 

@@ -16,6 +16,8 @@ from typing import Any
 import jinja2
 
 from maestro_tool import made_of, own_files
+from maestro_tool.choices import OPTIMISE
+from maestro_tool.codegen import cursor
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Assumed, Global, Program
@@ -43,22 +45,24 @@ def generate(
     strategy: str,
     weights: tuple[int, ...] = (),
     origin: Origin | None = None,
+    optimise: str = OPTIMISE[0],
 ) -> dict[str, str]:
     """File name (relative to the build folder of this NF and NIC) -> text; ``weights``: packets measured per index.
 
-    Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.
+    Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.  ``optimise``: one of `choices.OPTIMISE`.
     """
     # Where packets write nothing there is nothing to share: workers have variables of their own, as shared-nothing, if
     # they can.
     per_worker = strategy not in ONE_COPY or (not shares(plan) and _can_own_variables(program))
     shared = sharing(analysis, plan) if shares(plan) or not per_worker else None
-    files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared)
+    files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared, optimise=optimise)
     decisions = {d.object: d for d in plan.decisions}
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
         name=name,
         nic=label(profiles),
         strategy=strategy,
+        optimise=optimise,
         objects=[
             {
                 "name": o.name,
@@ -106,14 +110,17 @@ def _can_own_variables(program: Program) -> bool:
     return True
 
 
-def generate_sequential(program: Program, name: str, ports: int, origin: Origin | None = None) -> dict[str, str]:
+def generate_sequential(
+    program: Program, name: str, ports: int, origin: Origin | None = None, optimise: str = OPTIMISE[0]
+) -> dict[str, str]:
     """The NF as it is, for one core: no per-worker variables, no plan, no checks."""
-    files = _nf_files(program, name, None, per_worker=False, shared=None)
+    files = _nf_files(program, name, None, per_worker=False, shared=None, optimise=optimise)
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
         name=name,
         nic="none",
         strategy="sequential",
+        optimise=optimise,
         objects=[],
         ports=[
             {
@@ -182,10 +189,13 @@ _OPTIONAL = ("nf_config_init", "nf_config_print")
 
 
 def _nf_files(
-    program: Program, name: str, analysis: Analysis | None, *, per_worker: bool, shared: Sharing | None
+    program: Program, name: str, analysis: Analysis | None, *, per_worker: bool, shared: Sharing | None, optimise: str
 ) -> dict[str, str]:
     root = source_root(program)
     defines = {"MAESTRO_THREAD_LOCAL": PER_WORKER} if per_worker else {}
+    local_cursor = optimise != "none" and cursor.can_be_local(program)
+    if local_cursor:
+        defines["MAESTRO_LOCAL_CURSOR"] = "1"
     if shared is not None:
         defines |= {"MAESTRO_SHARING": "1", "MAESTRO_RESTORE_BYTES": str(shared.restore_bytes)}
     mirrored = mirror_files(program, root, defines, per_worker=per_worker, named=analysis is not None)
@@ -202,7 +212,7 @@ def _nf_files(
             "appendix.c.j2",
             generated=f"{relative} (appended by Maestro)",
             burst=f"{name}_process_burst" if file == burst_file else None,
-            call=_call(program),
+            call=_call(program, local_cursor=local_cursor),
             function=saved[file].function if file in saved else None,
             variables=saved[file].variables if file in saved else [],
             size=saved[file].size if file in saved else 0,
@@ -225,10 +235,12 @@ def _nf_files(
     return files
 
 
-def _call(program: Program) -> str:
+def _call(program: Program, *, local_cursor: bool) -> str:
     """The call of nf_process, which is of the API's current version or of an older one."""
     parameters = program.functions["nf_process"].parameters
     frame = "&frame" if parameters[1].type_name.count("*") == 2 else "frame"
+    if local_cursor:
+        frame = "&cursor->given"
     return f"nf_process(device, {frame}, length, now{', mbuf' if len(parameters) == 5 else ''})"
 
 

@@ -23,6 +23,8 @@ from maestro_tool.nic import load_profile
 from tests import compiling
 
 SEQUENTIAL = "sequential"
+#: The sequential program without what makes packets cost less: else both sides of a comparison could share a fault.
+REFERENCE = "reference"
 #: The plan asks for at least the capacity that the analysis saw: tests have smaller tables than the default.
 ARGUMENTS = {"nat": ("--max-flows", "16")}
 FLAGS = ("-std=gnu11", "-O3", "-Wall", *dpdk.RENAMES)
@@ -33,6 +35,9 @@ class Build:
     """The sequential and the parallel programs of each NF, in ``folder``, which several processes may use."""
 
     folder: Path
+
+    def reference(self, nf: str) -> Path:
+        return self._program(nf, REFERENCE)
 
     def sequential(self, nf: str) -> Path:
         return self._program(nf, SEQUENTIAL)
@@ -88,8 +93,9 @@ def _analysed(name: str) -> pipeline.Analysed:
 
 def _build(name: str, strategy: str, folder: Path, runtime_objects: list[Path]) -> None:
     analysed, watch = _analysed(name), pipeline.Stopwatch()
-    if strategy == SEQUENTIAL:
-        _, files = pipeline.generate_sequential(analysed.request, name, watch)
+    if strategy in (SEQUENTIAL, REFERENCE):
+        optimise = "none" if strategy == REFERENCE else "full"
+        _, files = pipeline.generate_sequential(analysed.request, name, watch, optimise)
     else:
         card = load_profile(profiles.resolve("soft"), profiles.folders())
         files = pipeline.generate(analysed, (card,), name, strategy, NoCache(), watch)
