@@ -18,6 +18,7 @@ import jinja2
 from maestro_tool import made_of, own_files
 from maestro_tool.choices import OPTIMISE
 from maestro_tool.codegen import cursor
+from maestro_tool.codegen.known import Known, KnownKeys, known_keys
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Assumed, Global, Program
@@ -91,6 +92,7 @@ def generate(
         entry_points=_entry_points(program),
         files=analysis.files,
         checks=_check_functions(program, analysis),
+        knows=_know_functions(program, optimise),
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
     return files if origin is None else _with_origin(files, program, origin, name, label(profiles), strategy)
@@ -143,6 +145,7 @@ def generate_sequential(
         per_worker=False,
         shared=None,
         checks=[],
+        knows=_know_functions(program, optimise),
         weights=(),
         groups=(),
         software_rss="false",
@@ -196,6 +199,9 @@ def _nf_files(
     local_cursor = optimise != "none" and cursor.can_be_local(program)
     if local_cursor:
         defines["MAESTRO_LOCAL_CURSOR"] = "1"
+    keys = known_keys(program) if optimise != "none" else KnownKeys((), "")
+    if keys.functions:
+        defines["MAESTRO_KNOWN_KEYS"] = keys.text.replace("\n", " \\\n")
     if shared is not None:
         defines |= {"MAESTRO_SHARING": "1", "MAESTRO_RESTORE_BYTES": str(shared.restore_bytes)}
     mirrored = mirror_files(program, root, defines, per_worker=per_worker, named=analysis is not None)
@@ -206,7 +212,10 @@ def _nf_files(
     assumed: dict[str, list[Assumed]] = defaultdict(list)
     for item in program.assumed:
         assumed[item.file].append(item)
-    for file in sorted({*saved, *assumptions, *addresses, *assumed, burst_file}):
+    known: dict[str, list[Known]] = defaultdict(list)
+    for function in keys.functions:
+        known[function.file].append(function)
+    for file in sorted({*saved, *assumptions, *addresses, *assumed, *known, burst_file}):
         relative = os.path.relpath(file, root)
         mirrored[relative] += _render(
             "appendix.c.j2",
@@ -221,6 +230,8 @@ def _nf_files(
             storage=f"{PER_WORKER} " if per_worker else "",
             assumptions=assumptions.get(file, []),
             assumed=assumed[file],
+            know=_know_name(relative) if file in known else None,
+            known=known[file],
             addresses=addresses.get(file, []),
         )
     files = {f"gen/{f}": text for f, text in mirrored.items()}
@@ -391,6 +402,18 @@ def _root(program: Program, access: tuple[str | int, ...]) -> Global:
             hint="let the pointer lead to a variable at file scope of a .c file, or to allocated memory",
         )
     return variable
+
+
+def _know_functions(program: Program, optimise: str) -> list[str]:
+    """The functions in units that say which functions of keys have numbers."""
+    if optimise == "none":
+        return []
+    root = source_root(program)
+    return [_know_name(os.path.relpath(f, root)) for f in sorted({k.file for k in known_keys(program).functions})]
+
+
+def _know_name(relative: str) -> str:
+    return f"maestro_know_{_identifier(relative)}"
 
 
 def _check_functions(program: Program, analysis: Analysis) -> list[str]:

@@ -137,6 +137,7 @@ struct maestro_nf {
   void (*globals_load)(const void *block);
   /* True if pinned numbers and object pointers are as analysed; else writes why into text. */
   bool (*check)(char *text, size_t size);
+  void (*know_keys)(void); /* says which functions of keys are inlined (lib/verified/map.h); NULL: none */
   void (*config_init)(int argc, char **argv);
   void (*config_print)(void);
   bool (*init)(void);

@@ -189,6 +189,7 @@ static int init_worker(const struct creation *c, unsigned number) {
                                                  .error_size = c->error_size};
   load(c->nf, c->pristine);
   maestro_builder = &c->builders[number];
+  if (c->nf->know_keys != NULL) c->nf->know_keys();
   const int status = init(c, number);
   maestro_builder = NULL;
   if (status == 0) save(c->nf, worker->globals);

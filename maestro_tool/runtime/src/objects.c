@@ -188,6 +188,19 @@ bool maestro_ranges_fit(const struct maestro_builder *builder) {
   return true;
 }
 
+void maestro_know_key(void (*function)(void), unsigned number) {
+  struct maestro_builder *builder = maestro_builder;
+  if (builder == NULL || builder->n_known == MAESTRO_MAX_KNOWN) return;
+  builder->known[builder->n_known++] = (struct maestro_known){.function = function, .number = number};
+}
+
+static uint16_t known_number(void (*function)(void)) {
+  const struct maestro_builder *builder = maestro_builder;
+  for (unsigned i = 0; builder != NULL && i < builder->n_known; i++)
+    if (builder->known[i].function == function) return (uint16_t)builder->known[i].number;
+  return 0;
+}
+
 struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsigned capacity) {
   if (capacity == 0 || capacity > UINT32_MAX / 4) return NULL;
   uint64_t n_slots = 8;
@@ -200,7 +213,9 @@ struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsign
                       .capacity = capacity,
                       .equal = equal,
                       .hash = hash,
-                      .target = map};
+                      .target = map,
+                      .known_hash = known_number((void (*)(void))hash),
+                      .known_equal = known_number((void (*)(void))equal)};
   return map;
 }
 

@@ -15,6 +15,7 @@ struct DoubleChain;
 struct Sketch;
 
 #define MAESTRO_MAX_OBJECTS 4096 /* NFs make tens */
+#define MAESTRO_MAX_KNOWN 64     /* functions of keys; further ones are called */
 
 /* Memory of one worker: taken by nf_init, given back all at once. */
 struct maestro_arena {
@@ -34,6 +35,11 @@ struct maestro_builder {
   struct maestro_arena *arena;
   unsigned n_allocations;
   void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
+  struct maestro_known {
+    void (*function)(void);
+    unsigned number;
+  } known[MAESTRO_MAX_KNOWN]; /* functions of keys that generated code has inlined */
+  unsigned n_known;
   char *error;                        /* the first disagreement between the program and its plan; "" if none */
   size_t error_size;
 };

@@ -1,5 +1,16 @@
 /* The sketch of libVig, with its quirk: one map serves all rows, keyed by the hash value alone, so rows whose values
  * agree share a bucket.  It is one object for the plan, though made of a map, two vectors and a chain per row. */
+/* The functions of the only map here, to be inlined: keys are hash values. */
+#define MAESTRO_KNOWN_KEYS                                                                          \
+  enum { BUCKET_KEYS = 1 };                                                                         \
+  static inline bool maestro_known_hash(unsigned number, void *key, uint32_t *result) {             \
+    *result = number == BUCKET_KEYS ? *(uint32_t *)key : 0;                                         \
+    return number == BUCKET_KEYS;                                                                   \
+  }                                                                                                 \
+  static inline bool maestro_known_equal(unsigned number, void *a, void *b, bool *result) {         \
+    *result = number == BUCKET_KEYS && *(uint32_t *)a == *(uint32_t *)b;                            \
+    return number == BUCKET_KEYS;                                                                   \
+  }
 #include "lib/unverified/sketch.h"
 
 #include "lib/verified/boilerplate-util.h"
@@ -47,6 +58,7 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
                             .target = sketch,
                             .guarded = maestro_guarded(object)};
   if (sketch->buckets == NULL || sketch->keys == NULL || sketch->counts == NULL) return 0;
+  sketch->buckets->known_hash = sketch->buckets->known_equal = BUCKET_KEYS;
   for (unsigned i = 0; i < ROWS; i++) {
     sketch->allocators[i] = maestro_dchain_new(capacity);
     if (sketch->allocators[i] == NULL) return 0;
