@@ -223,17 +223,19 @@ def explain(
 
 
 def generate_sequential(
-    request: Request, name: str, watch: Stopwatch, optimise: str = OPTIMISE[0]
+    request: Request, name: str, watch: Stopwatch, optimise: str = OPTIMISE[0], analysis: Analysis | None = None
 ) -> tuple[Program, dict[str, str]]:
-    """C sources -> the files of the same NF as a program for one core, for comparison, and what they were made of."""
+    """C sources -> the files of the same NF as a program for one core, for comparison, and what they were made of.
+
+    ``analysis``: what packets look up, if that is known.
+    """
     from maestro_tool import codegen
 
     _check_text(request)
     program, made_of = _load(request, watch)
     with watch.phase("codegen"):
-        return program, codegen.generate_sequential(
-            program, name, request.ports, codegen.Origin(made_of, None), optimise
-        )
+        origin = codegen.Origin(made_of, None)
+        return program, codegen.generate_sequential(program, name, request.ports, origin, optimise, analysis)
 
 
 def made_of(request: Request) -> MadeOf:

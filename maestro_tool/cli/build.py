@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical, forms, nf
 from maestro_tool.choices import OPTIMISE
-from maestro_tool.diagnostics import InputError
+from maestro_tool.diagnostics import InputError, MaestroError
 
 if TYPE_CHECKING:
     from maestro_tool.cache import Cache
     from maestro_tool.frontend.ir import Program
     from maestro_tool.nic import NicProfile
     from maestro_tool.pipeline import Analysed, Request, Stopwatch
+    from maestro_tool.symex.callpath import Analysis
 
 
 _LINE_EVERY = 10  # seconds, where progress goes to a log
@@ -228,9 +229,19 @@ def _sequential(args: argparse.Namespace) -> None:
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()
     request = _request(args)
-    program, files = pipeline.generate_sequential(request, args.name, watch, args.optimise)
-    _write(args, request, files, _record(args, request, program))
+    analysis = None if args.optimise == "none" else _analysis_if_any(request, watch)
+    program, files = pipeline.generate_sequential(request, args.name, watch, args.optimise, analysis)
+    opened = () if analysis is None else tuple((file.name, file.digest) for file in analysis.files)
+    _write(args, request, files, _record(args, request, program, opened))
     _say("GENERATE", args.output / f"{args.name}.h", f"{len(files)} files", watch)
+
+
+def _analysis_if_any(request: Request, watch: Stopwatch) -> Analysis | None:
+    """What packets look up, to look ahead for it; None of an NF that cannot be analysed, but can be built."""
+    try:
+        return analyse(request, watch).analysis
+    except MaestroError:
+        return None
 
 
 def _read_inputs(args: argparse.Namespace) -> tuple[Analysed, tuple[NicProfile, ...]]:

@@ -20,6 +20,7 @@ from maestro_tool.choices import OPTIMISE
 from maestro_tool.codegen import cursor
 from maestro_tool.codegen.known import Known, KnownKeys, known_keys
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
+from maestro_tool.codegen.stages import OptionRead, Stages, stages
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Assumed, Global, Program
 from maestro_tool.made_of import MadeOf
@@ -56,7 +57,8 @@ def generate(
     # they can.
     per_worker = strategy not in ONE_COPY or (not shares(plan) and _can_own_variables(program))
     shared = sharing(analysis, plan) if shares(plan) or not per_worker else None
-    files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared, optimise=optimise)
+    faster = _faster(program, analysis, optimise)
+    files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared, faster=faster)
     decisions = {d.object: d for d in plan.decisions}
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
@@ -92,7 +94,8 @@ def generate(
         entry_points=_entry_points(program),
         files=analysis.files,
         checks=_check_functions(program, analysis),
-        knows=_know_functions(program, optimise),
+        knows=_know_functions(program, faster.keys),
+        staged=faster.stages.objects,
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
     return files if origin is None else _with_origin(files, program, origin, name, label(profiles), strategy)
@@ -113,10 +116,19 @@ def _can_own_variables(program: Program) -> bool:
 
 
 def generate_sequential(
-    program: Program, name: str, ports: int, origin: Origin | None = None, optimise: str = OPTIMISE[0]
+    program: Program,
+    name: str,
+    ports: int,
+    origin: Origin | None = None,
+    optimise: str = OPTIMISE[0],
+    analysis: Analysis | None = None,
 ) -> dict[str, str]:
-    """The NF as it is, for one core: no per-worker variables, no plan, no checks."""
-    files = _nf_files(program, name, None, per_worker=False, shared=None, optimise=optimise)
+    """The NF as it is, for one core: no per-worker variables, no plan, no checks.
+
+    ``analysis``: what packets look up, if that is known; they do nothing else for it.
+    """
+    faster = _faster(program, analysis, optimise)
+    files = _nf_files(program, name, None, per_worker=False, shared=None, faster=faster)
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
         name=name,
@@ -145,12 +157,30 @@ def generate_sequential(
         per_worker=False,
         shared=None,
         checks=[],
-        knows=_know_functions(program, optimise),
+        knows=_know_functions(program, faster.keys),
+        staged=faster.stages.objects,
         weights=(),
         groups=(),
         software_rss="false",
     )
     return files if origin is None else _with_origin(files, program, origin, name, "none", "sequential")
+
+
+@dataclass(frozen=True, slots=True)
+class _Faster:
+    """What makes packets cost less (docs/performance.md)."""
+
+    local_cursor: bool
+    keys: KnownKeys
+    stages: Stages
+
+
+def _faster(program: Program, analysis: Analysis | None, optimise: str) -> _Faster:
+    if optimise == "none":
+        return _Faster(local_cursor=False, keys=KnownKeys((), ""), stages=Stages())
+    keys = known_keys(program)
+    ahead = stages(program, analysis, keys) if analysis is not None else Stages()
+    return _Faster(cursor.can_be_local(program), keys, ahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +222,16 @@ _OPTIONAL = ("nf_config_init", "nf_config_print")
 
 
 def _nf_files(
-    program: Program, name: str, analysis: Analysis | None, *, per_worker: bool, shared: Sharing | None, optimise: str
+    program: Program, name: str, analysis: Analysis | None, *, per_worker: bool, shared: Sharing | None, faster: _Faster
 ) -> dict[str, str]:
     root = source_root(program)
     defines = {"MAESTRO_THREAD_LOCAL": PER_WORKER} if per_worker else {}
-    local_cursor = optimise != "none" and cursor.can_be_local(program)
-    if local_cursor:
+    if faster.local_cursor:
         defines["MAESTRO_LOCAL_CURSOR"] = "1"
-    keys = known_keys(program) if optimise != "none" else KnownKeys((), "")
-    if keys.functions:
-        defines["MAESTRO_KNOWN_KEYS"] = keys.text.replace("\n", " \\\n")
+    if faster.keys.functions:
+        defines["MAESTRO_KNOWN_KEYS"] = faster.keys.text.replace("\n", " \\\n")
+    if faster.stages.text:
+        defines["MAESTRO_LOOKS_AHEAD"] = "1"
     if shared is not None:
         defines |= {"MAESTRO_SHARING": "1", "MAESTRO_RESTORE_BYTES": str(shared.restore_bytes)}
     mirrored = mirror_files(program, root, defines, per_worker=per_worker, named=analysis is not None)
@@ -213,15 +243,20 @@ def _nf_files(
     for item in program.assumed:
         assumed[item.file].append(item)
     known: dict[str, list[Known]] = defaultdict(list)
-    for function in keys.functions:
+    for function in faster.keys.functions:
         known[function.file].append(function)
-    for file in sorted({*saved, *assumptions, *addresses, *assumed, *known, burst_file}):
+    options: dict[str, list[OptionRead]] = defaultdict(list)
+    for option in faster.stages.options:
+        options[option.file].append(option)
+    for file in sorted({*saved, *assumptions, *addresses, *assumed, *known, *options, burst_file}):
         relative = os.path.relpath(file, root)
         mirrored[relative] += _render(
             "appendix.c.j2",
             generated=f"{relative} (appended by Maestro)",
             burst=f"{name}_process_burst" if file == burst_file else None,
-            call=_call(program, local_cursor=local_cursor),
+            call=_call(program, local_cursor=faster.local_cursor),
+            stages=faster.stages if file == burst_file else Stages(),
+            options=options[file],
             function=saved[file].function if file in saved else None,
             variables=saved[file].variables if file in saved else [],
             size=saved[file].size if file in saved else 0,
@@ -404,12 +439,10 @@ def _root(program: Program, access: tuple[str | int, ...]) -> Global:
     return variable
 
 
-def _know_functions(program: Program, optimise: str) -> list[str]:
+def _know_functions(program: Program, keys: KnownKeys) -> list[str]:
     """The functions in units that say which functions of keys have numbers."""
-    if optimise == "none":
-        return []
     root = source_root(program)
-    return [_know_name(os.path.relpath(f, root)) for f in sorted({k.file for k in known_keys(program).functions})]
+    return [_know_name(os.path.relpath(f, root)) for f in sorted({k.file for k in keys.functions})]
 
 
 def _know_name(relative: str) -> str:

@@ -68,7 +68,7 @@ def known_keys(program: ir.Program) -> KnownKeys:
         lines.append(f"static inline __attribute__((always_inline)) {title}({parameters}) {{")
         arguments = "key" if hashes else "a, b"
         lines += [
-            f"if (number == {n}) {{ *result = {_name(name)}({arguments}); return true; }}"
+            f"if (number == {n}) {{ *result = {body_name(name)}({arguments}); return true; }}"
             for (name, kind), n in numbers.items()
             if kind == hashes
         ]
@@ -96,7 +96,8 @@ def _named(program: ir.Program) -> Iterator[tuple[str, str, bool]]:
 # --------------------------------------------------------------------------- one function
 
 
-def _name(function: str) -> str:
+def body_name(function: str) -> str:
+    """The C name of the body of ``function``."""
     return "maestro_known_" + "".join(c if c.isalnum() and c.isascii() else f"_{ord(c):x}_" for c in function)
 
 
@@ -122,7 +123,7 @@ def _write(program: ir.Program, name: str, bodies: dict[str, str], callers: tupl
     parameters = ", ".join(f"{_type(p.bits, p.kind, 'void *')} p{n}" for n, p in enumerate(function.parameters))
     given = [f"t{n} = p{n};" for n in range(len(function.parameters))]
     result = _type(function.result_bits, function.result_kind)
-    head = f"static inline __attribute__((always_inline)) {result} {_name(name)}({parameters})"
+    head = f"static inline __attribute__((always_inline)) {result} {body_name(name)}({parameters})"
     bodies[name] = f"{head} {{ {' '.join([*declared, *given, *lines])} }}"
 
 
@@ -242,7 +243,7 @@ def _call(i: ir.Call, declared: list[str], bodies: dict[str, str]) -> str:
         raise _UnknownError
     name, arguments = i.callee.name, [_value(a) for a in i.args]
     if name in bodies:
-        call = f"{_name(name)}({', '.join(arguments)})"
+        call = f"{body_name(name)}({', '.join(arguments)})"
     elif (width := _CRC32.get(name.removeprefix("__builtin_ia32_crc32"))) and name.startswith("__builtin_ia32_crc32"):
         call = f"{name}({', '.join(f'({t}){a}' for t, a in zip(width, arguments, strict=True))})"
     elif name in ("memcmp", "__builtin_memcmp"):

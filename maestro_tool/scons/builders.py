@@ -55,8 +55,9 @@ def add(env: Any) -> None:
                 verbose,
             ),
             "MaestroSequential": _builder(
-                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_COMPILE --name $MAESTRO_NF"
-                " $MAESTRO_OPTIMISE --exact $MAESTRO_HEADERS --record ${TARGET.dir} -o ${TARGET.dir} $SOURCES",
+                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_COMPILE $MAESTRO_LIMITS $MAESTRO_ARGS"
+                " --name $MAESTRO_NF $MAESTRO_OPTIMISE --exact $MAESTRO_HEADERS --record ${TARGET.dir}"
+                " -o ${TARGET.dir} $SOURCES",
                 "GENERATE",
                 verbose,
             ),

@@ -15,6 +15,7 @@
 #include <rte_mbuf.h>
 
 #include "maestro.h"
+#include "maestro_stages.h"
 
 extern const struct maestro_nf *const maestro_main_nf;
 
@@ -134,6 +135,7 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < n; i++) keep(burst[i], verdicts[i]);
     printf("%u %u %016" PRIx64 "\n", step, n, sum);
   }
+  printf("looked ahead %" PRIu64 " times for %" PRIu64 " packets\n", maestro_looked.times, maestro_looked.packets);
   maestro_destroy(instance);
   return EXIT_SUCCESS;
 }

@@ -14,6 +14,7 @@
 
 #include "maestro.h"
 #include "maestro_sharing.h"
+#include "maestro_stages.h"
 #include "nf-util.h"
 #include "nf.h"
 
@@ -93,6 +94,16 @@ static inline void maestro_cursor_at(struct maestro_cursor *cursor, struct rte_m
 #endif
 }
 
+/* With MAESTRO_LOOKS_AHEAD, generated code before this header's macros defines maestro_look_ahead (maestro_stages.h), for
+ * parts of a burst.  Otherwise frames are fetched as NFs read them. */
+#ifdef MAESTRO_LOOKS_AHEAD
+#define MAESTRO_LOOK_AHEAD(packets, n) maestro_look_ahead(packets, n)
+#define MAESTRO_PART(n) ((n) < MAESTRO_STAGE_MOST ? (n) : MAESTRO_STAGE_MOST)
+#else
+#define MAESTRO_LOOK_AHEAD(packets, n) ((void)0)
+#define MAESTRO_PART(n) (n)
+#endif
+
 /* Written out as a macro: nf_process must be a name in the same translation unit to be inlined.  `flatten` asks for
  * that whatever its size.  NFs read the Ethernet header without asking for the length, and their analysis assumes that
  * it is there: frames without one are dropped. */
@@ -103,19 +114,22 @@ static inline void maestro_cursor_at(struct maestro_cursor *cursor, struct rte_m
     MAESTRO_BURST_CURSOR(cursor);                                                                             \
     maestro_now = now;                                                                                        \
     cursor->burst_end = packets + n;                                                                          \
-    for (uint32_t i = 0; i < n; i++) {                                                                        \
-      struct rte_mbuf *mbuf = packets[i];                                                                     \
-      const uint16_t device = mbuf->port, length = mbuf->data_len;                                            \
-      if (MAESTRO_UNLIKELY(length < RTE_ETHER_HDR_LEN)) {                                                     \
-        verdicts[i] = MAESTRO_DROP;                                                                           \
-        continue;                                                                                             \
+    for (uint32_t i = 0; i < n;) {                                                                            \
+      MAESTRO_LOOK_AHEAD(packets + i, MAESTRO_PART(n - i));                                                   \
+      for (const uint32_t end = i + MAESTRO_PART(n - i); i < end; i++) {                                      \
+        struct rte_mbuf *mbuf = packets[i];                                                                   \
+        const uint16_t device = mbuf->port, length = mbuf->data_len;                                          \
+        if (MAESTRO_UNLIKELY(length < RTE_ETHER_HDR_LEN)) {                                                   \
+          verdicts[i] = MAESTRO_DROP;                                                                         \
+          continue;                                                                                           \
+        }                                                                                                     \
+        maestro_cursor_at(cursor, packets + i);                                                               \
+        uint8_t *frame = maestro_cursor_begin(cursor, mbuf);                                                  \
+        now = maestro_share_begin(frame, length, now);                                                        \
+        const int result = call;                                                                              \
+        verdicts[i] = maestro_verdict(result, device);                                                        \
+        maestro_share_end();                                                                                  \
       }                                                                                                       \
-      maestro_cursor_at(cursor, packets + i);                                                                 \
-      uint8_t *frame = maestro_cursor_begin(cursor, mbuf);                                                    \
-      now = maestro_share_begin(frame, length, now);                                                          \
-      const int result = call;                                                                                \
-      verdicts[i] = maestro_verdict(result, device);                                                          \
-      maestro_share_end();                                                                                    \
     }                                                                                                         \
   }
 

@@ -91,11 +91,13 @@ bool packet_insert_new_chunk(uint8_t **p, size_t length, void **chunks, size_t *
 #define MAESTRO_FETCH_AHEAD 4
 
 /* No length check: shorter frames never reach the NF.  Frames are fetched from here, so that NFs that do not read them
- * need not wait for them. */
+ * need not wait for them; unless the burst looks ahead and has fetched them. */
 static inline struct rte_ether_hdr *nf_then_get_rte_ether_header(void *p) {
+#ifndef MAESTRO_LOOKS_AHEAD
   const struct maestro_cursor *cursor = MAESTRO_CURSOR(p);
   if (MAESTRO_LIKELY(cursor->burst_end - cursor->burst > MAESTRO_FETCH_AHEAD))
     rte_prefetch0(rte_pktmbuf_mtod(cursor->burst[MAESTRO_FETCH_AHEAD], void *));
+#endif
   return (struct rte_ether_hdr *)nf_borrow_next_chunk(p, sizeof(struct rte_ether_hdr));
 }
 

@@ -35,6 +35,7 @@ struct maestro_builder {
   struct maestro_arena *arena;
   unsigned n_allocations;
   void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
+  uint8_t kinds[MAESTRO_MAX_OBJECTS]; /* enum maestro_object_kind */
   struct maestro_known {
     void (*function)(void);
     unsigned number;
@@ -65,6 +66,9 @@ bool maestro_map_equal_is(unsigned number, void (*function)(void));
 bool maestro_map_hash_is(unsigned number, void (*function)(void));
 bool maestro_map_second_equal_is(unsigned number, void (*function)(void));
 bool maestro_map_second_hash_is(unsigned number, void (*function)(void));
+/* Those in which bursts look ahead, in the order of maestro_nf.staged, for the life of the worker; NULL if one of them is
+ * not as analysed, or there is no memory. */
+void *const *maestro_stage_objects(const struct maestro_builder *builder);
 /* Whether nf_init left as much in the objects as the analysis saw; else the error says where not. */
 bool maestro_filled_as_planned(const struct maestro_builder *builder);
 /* Whether vectors have elements for all indices of the ranged dchains that lead to them; else the error says where not.

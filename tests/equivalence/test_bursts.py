@@ -1,0 +1,66 @@
+"""Bursts given to `maestro_process_burst` directly, of any size: what looks ahead does what the plain path does.
+
+Packets of one burst depend on each other here (few flows: the second of a new one, replies to what was sent before),
+state expires between bursts, and mbufs come twice in one, so that frames change after they were looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from programs import AHEAD, Build, driver
+
+OPTIONS = {
+    "fw": "--expire 20000 --max-flows 128",
+    "nat": "--expire 20000 --max-flows 128",
+    "psd": "--expire 15000 --max-ports 3 --capacity 64",
+    "lb": "--expire 20000 --backend-expire 9000 --max-flows 128",
+    "pol": "--rate 4000 --burst 200 --capacity 64",
+    "hhh": "--rate 4000 --burst 200 --capacity 64",
+    "cl": "--expire 10000 --max-flows 64 --max-connections 4 --sketch-capacity 64",
+    "bridge": "--expire 15000 --capacity 64",
+    "sbridge": "--entry 0,02:00:00:00:00:01 --entry 1,02:00:00:00:01:01",
+}
+#: NFs that look ahead in two steps, or by an index that the packet brings, are in the gate.
+GATE = ("fw", "nat", "psd")
+MATRIX = [
+    (nf, strategy, how)
+    for nf in OPTIONS
+    for strategy in ("sequential", "auto", "locks")
+    for how in AHEAD
+    if (nf, strategy) != ("sbridge", "locks")
+]
+
+
+def _cases() -> list[object]:
+    chosen = {("fw", "sequential", "wrong"), ("fw", "auto", "stale"), *((nf, "sequential", "right") for nf in GATE)}
+    return [case if case in chosen else pytest.param(*case, marks=pytest.mark.long) for case in MATRIX]
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, list[str]]:
+    return {}
+
+
+def _run(program: Path, nf: str, seed: int) -> list[str]:
+    words = [driver(program), str(seed), "150", "--", *OPTIONS[nf].split()]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+@pytest.mark.parametrize(("nf", "strategy", "how"), _cases())
+def test_bursts_equal_the_plain_path(
+    build: Build, expected: dict[str, list[str]], nf: str, strategy: str, how: str
+) -> None:
+    for seed in (1, 2):
+        if f"{nf} {seed}" not in expected:
+            expected[f"{nf} {seed}"] = _run(build.reference(nf), nf, seed)
+        *bursts, plain = expected[f"{nf} {seed}"]
+        *found, looked = _run(build.ahead(nf, strategy, how), nf, seed)
+        assert found == bursts
+        assert {int(line.split()[1]) for line in bursts} >= {0, 1, 33, 65535}
+        assert plain == "looked ahead 0 times for 0 packets"
+        times, packets = map(int, re.findall(r"[0-9]+", looked))
+        assert times > 100 and packets > 20 * times  # parts of 32 packets, the last ones of bursts smaller
