@@ -95,6 +95,7 @@ def generate(
         files=analysis.files,
         checks=_check_functions(program, analysis),
         knows=_know_functions(program, faster.keys),
+        all_known=faster.keys.all,
         staged=faster.stages.objects,
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
@@ -158,6 +159,7 @@ def generate_sequential(
         shared=None,
         checks=[],
         knows=_know_functions(program, faster.keys),
+        all_known=faster.keys.all,
         staged=faster.stages.objects,
         weights=(),
         groups=(),

@@ -4,11 +4,12 @@ Maps are given pointers to these functions, often of another file, and call them
 that some call of an allocation names gets a number and a body; the program finds the number of a map's functions when
 the map is made, by the pointers that it is given (`StateObject` says nothing here: only what happens counts), and the
 packet path compares numbers.  A function that does anything but calculate from its keys has no number, and is called.
+Where all functions have numbers, no other map can be made, so that nothing is compared if there is only one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from maestro_tool.frontend import ir
@@ -42,10 +43,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class KnownKeys:
-    """``text``: C without directives: the bodies, and ``maestro_known_hash`` and ``maestro_known_equal``."""
+    """``text``: C without directives: the bodies, and ``maestro_known_hash`` and ``maestro_known_equal``.
+
+    ``all``: there are no other functions of keys in the program, and the text relies on that; the runtime must refuse
+    to make a map that has another.
+    """
 
     functions: tuple[Known, ...]
     text: str
+    all: bool = False
 
 
 def known_keys(program: ir.Program) -> KnownKeys:
@@ -53,31 +59,61 @@ def known_keys(program: ir.Program) -> KnownKeys:
     bodies: dict[str, str] = {}
     numbers: dict[tuple[str, bool], int] = {}
     found: list[Known] = []
+    nameless = False
     for name, file, hashes in sorted(set(_named(program))):
+        nameless |= file == ""
         try:
             _write(program, name, bodies, ())
         except _UnknownError:
             continue
+        if file == "":
+            continue
         number = numbers.setdefault((name, hashes), len(numbers) + 1)
         found.append(Known(number, name, name.rpartition(":")[2], file, hashes))
+    complete = not nameless and _all_named(program, {name for name, _ in numbers})
     lines = list(bodies.values())
     for title, parameters, hashes in (
         ("bool maestro_known_hash", "unsigned number, void *key, uint32_t *result", True),
         ("bool maestro_known_equal", "unsigned number, void *a, void *b, bool *result", False),
     ):
-        lines.append(f"static inline __attribute__((always_inline)) {title}({parameters}) {{")
+        lines.append(f"static inline __attribute__((always_inline)) {title}({parameters}) {{ (void)number;")
         arguments = "key" if hashes else "a, b"
-        lines += [
-            f"if (number == {n}) {{ *result = {body_name(name)}({arguments}); return true; }}"
-            for (name, kind), n in numbers.items()
-            if kind == hashes
-        ]
-        lines.append("return false; }")
-    return KnownKeys(tuple(found), "\n".join(lines))
+        mine = [(name, n) for (name, kind), n in numbers.items() if kind == hashes]
+        for name, n in mine:
+            test = "" if complete and name == mine[-1][0] else f"if (__builtin_expect(number == {n}, 1)) "
+            lines.append(f"{test}{{ *result = {body_name(name)}({arguments}); return true; }}")
+        lines.append("}" if complete and mine else "return false; }")
+    return KnownKeys(tuple(found), "\n".join(lines), complete)
+
+
+def _all_named(program: ir.Program, numbered: Collection[str]) -> bool:
+    """Whether every allocation is given functions that have numbers."""
+    found = False
+    for function in program.functions.values():
+        for block in function.blocks:
+            for i in block.instructions:
+                if any(isinstance(o, ir.FunctionAddress) and o.name in _ALLOCATIONS for o in _operands(i)):
+                    return False  # called by its address
+                if not isinstance(i, ir.Call) or not isinstance(i.callee, ir.FunctionAddress):
+                    continue
+                for number, _ in _ALLOCATIONS.get(i.callee.name, ()):
+                    found, given = True, i.args[number]
+                    if not isinstance(given, ir.FunctionAddress) or given.name not in numbered:
+                        return False
+    initial = (i.value for g in program.globals.values() for i in g.initial)
+    return found and not any(isinstance(v, ir.FunctionAddress) and v.name in _ALLOCATIONS for v in initial)
+
+
+def _operands(i: ir.Instruction) -> Iterator[object]:
+    """All operands but the callee."""
+    for member in i.__slots__:
+        value = getattr(i, member)
+        if member != "callee":
+            yield from value if isinstance(value, tuple) else (value,)
 
 
 def _named(program: ir.Program) -> Iterator[tuple[str, str, bool]]:
-    """(function, unit that can name it, whether it hashes) of those that calls of allocations are given."""
+    """(function, unit that can name it or "", whether it hashes) of those that calls of allocations are given."""
     for caller in program.functions.values():
         for block in caller.blocks:
             for call in block.instructions:
@@ -88,9 +124,8 @@ def _named(program: ir.Program) -> Iterator[tuple[str, str, bool]]:
                     if not isinstance(given, ir.FunctionAddress) or given.name not in program.functions:
                         continue
                     files = (program.functions[given.name].loc, caller.loc)
-                    file = next((f for f in (program.locations[loc].file for loc in files) if f in program.units), None)
-                    if file is not None:
-                        yield given.name, file, hashes
+                    units = (f for f in (program.locations[loc].file for loc in files) if f in program.units)
+                    yield given.name, next(units, ""), hashes
 
 
 # --------------------------------------------------------------------------- one function

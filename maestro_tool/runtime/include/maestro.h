@@ -149,6 +149,7 @@ struct maestro_nf {
   const struct maestro_staged *staged; /* n_staged */
   uint16_t n_staged;
   void (*know_keys)(void); /* says which functions of keys are inlined (lib/verified/map.h); NULL: none */
+  bool all_keys_known;     /* no map may have others */
   void (*config_init)(int argc, char **argv);
   void (*config_print)(void);
   bool (*init)(void);

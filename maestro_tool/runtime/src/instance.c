@@ -195,7 +195,6 @@ static int init_worker(const struct creation *c, unsigned number) {
                                                  .error_size = c->error_size};
   load(c->nf, c->pristine);
   maestro_builder = &c->builders[number];
-  if (c->nf->know_keys != NULL) c->nf->know_keys();
   const int status = init(c, number);
   maestro_builder = NULL;
   if (status == 0) save(c->nf, worker->globals);
@@ -264,8 +263,11 @@ int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, ch
   c.builders = calloc(n_workers, sizeof *c.builders);
   if (c.instance == NULL || c.pristine == NULL || c.builders == NULL)
     status = fail(&c, -ENOMEM, "%s: out of memory", nf->name);
-  else
+  else {
+    maestro_know_keys(nf);
     status = configure_and_init(&c, argc, argv);
+    maestro_know_keys(NULL);
+  }
   if (status == 0) {
     load(nf, c.pristine);
     *instance = c.instance;

@@ -212,17 +212,38 @@ bool maestro_ranges_fit(const struct maestro_builder *builder) {
   return true;
 }
 
+/* Functions of keys that the code of an NF has inlined, while maestro_create makes its objects. */
+static _Thread_local struct {
+  struct {
+    void (*function)(void);
+    unsigned number;
+  } known[MAESTRO_MAX_KNOWN];
+  unsigned n_known;
+  bool all; /* there are no others */
+} keys;
+
+void maestro_know_keys(const struct maestro_nf *nf) {
+  keys.n_known = 0;
+  keys.all = nf != NULL && nf->all_keys_known;
+  if (nf != NULL && nf->know_keys != NULL) nf->know_keys();
+}
+
 void maestro_know_key(void (*function)(void), unsigned number) {
-  struct maestro_builder *builder = maestro_builder;
-  if (builder == NULL || builder->n_known == MAESTRO_MAX_KNOWN) return;
-  builder->known[builder->n_known++] = (struct maestro_known){.function = function, .number = number};
+  if (keys.n_known == MAESTRO_MAX_KNOWN) return;
+  keys.known[keys.n_known].function = function;
+  keys.known[keys.n_known++].number = number;
 }
 
 static uint16_t known_number(void (*function)(void)) {
-  const struct maestro_builder *builder = maestro_builder;
-  for (unsigned i = 0; builder != NULL && i < builder->n_known; i++)
-    if (builder->known[i].function == function) return (uint16_t)builder->known[i].number;
+  for (unsigned i = 0; i < keys.n_known; i++)
+    if (keys.known[i].function == function) return (uint16_t)keys.known[i].number;
   return 0;
+}
+
+bool maestro_keys_are_known(const struct Map *map) {
+  if (!keys.all || (map->known_hash != 0 && map->known_equal != 0)) return true;
+  if (maestro_builder != NULL) disagree(maestro_builder, "a map has other key functions than the program was built with");
+  return false;
 }
 
 /* Entries with their slot, key and age have some 64 bytes; other state, and the frames, want half of the cache. */
@@ -276,7 +297,7 @@ struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, vector
 int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out) {
   const struct maestro_object *object = maestro_number_object(MAESTRO_MAP, capacity);
   struct Map *map = maestro_map_new(equal, hash, capacity);
-  if (map == NULL) return 0;
+  if (map == NULL || !maestro_keys_are_known(map)) return 0;
   map->guarded = maestro_guarded(object);
   maestro_made_object(map);
   *map_out = map;

@@ -36,15 +36,15 @@ struct maestro_builder {
   unsigned n_allocations;
   void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
   uint8_t kinds[MAESTRO_MAX_OBJECTS]; /* enum maestro_object_kind */
-  struct maestro_known {
-    void (*function)(void);
-    unsigned number;
-  } known[MAESTRO_MAX_KNOWN]; /* functions of keys that generated code has inlined */
-  unsigned n_known;
   char *error;                        /* the first disagreement between the program and its plan; "" if none */
   size_t error_size;
 };
 extern _Thread_local struct maestro_builder *maestro_builder;
+
+/* From now on, maps that this thread makes have numbers of key functions as `nf` gives them; NULL: none. */
+void maestro_know_keys(const struct maestro_nf *nf);
+/* False, and the error says so, if the functions of a map's keys must have numbers and do not. */
+bool maestro_keys_are_known(const struct Map *map);
 
 /* Whether packets must be writers to change the object that is being allocated. */
 bool maestro_guarded(const struct maestro_object *object);

@@ -175,8 +175,9 @@ def test_all_maps_of_the_tree_have_known_functions(name: str) -> None:
         for b in f.blocks
         for i in b.instructions
     )
-    found = known_keys(program).functions
-    assert bool(found) == bool(maps)
+    keys = known_keys(program)
+    found = keys.functions
+    assert bool(found) == bool(maps) == keys.all
     for kind in (True, False):
         assert len({k.number for k in found if k.hashes == kind}) <= maps
     given = {
@@ -189,3 +190,36 @@ def test_all_maps_of_the_tree_have_known_functions(name: str) -> None:
         if isinstance(a, ir.FunctionAddress)
     }
     assert {k.function for k in found} == given
+
+
+@pytest.mark.parametrize(("allocation", "complete"), [
+    ("map_allocate(eq, crc, 16, &map)", True),
+    ("map_allocate(eq, crc, 16, &map) && map_allocate(eq, by_table, 16, &map)", False),
+    ("map_allocate(device ? eq : eq, crc, 16, &map)", False),
+    ("allocate(eq, crc, 16, &map)", False),
+    ("in_header()", False),
+])  # fmt: skip
+def test_whether_all_are_known(tmp_path: Path, allocation: str, complete: bool) -> None:
+    (tmp_path / "made.h").write_text(
+        "static bool eq(void *a, void *b) { return *(uint32_t *)a == *(uint32_t *)b; }\n"
+        "static unsigned crc(void *a) { return __builtin_ia32_crc32si(0, *(uint32_t *)a); }\n"
+        "static struct Map *map;\n"
+        + (
+            "static bool in_header(void) { return map_allocate(eq, crc, 16, &map); }\n"
+            if "header" in allocation
+            else ""
+        )
+    )
+    (tmp_path / "nf.c").write_text(
+        f'{PRELUDE}#include "made.h"\nstatic uint16_t device;\nstatic const uint8_t table[4] = {{1, 5, 2, 9}};\n'
+        "static unsigned by_table(void *a) { return table[*(uint8_t *)a & 3]; }\n"
+        "typedef int allocation(map_keys_equality *, map_key_hash *, unsigned, struct Map **);\n"
+        f"{'static allocation *allocate = map_allocate;' if allocation.startswith('allocate') else ''}\n"
+        f"bool nf_init(void) {{ return {allocation}; }}\n"
+    )
+    with (tmp_path / "nf.c").open("a") as file:
+        file.write(
+            "int nf_process(uint16_t port, uint8_t **buffer, uint16_t length, vigor_time_t now, struct rte_mbuf *mbuf)"
+            " { return port; }\n"
+        )
+    assert known_keys(load_program([tmp_path / "nf.c"])).all == complete

@@ -43,7 +43,12 @@ struct Map {
 
 /* Generated code (codegen/known.py) defines functions of keys that are inlined here, by their numbers. */
 #ifdef MAESTRO_KNOWN_KEYS
+/* Where a smaller key is at hand, those of larger keys are never called: the numbers say so, which compilers cannot know. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 MAESTRO_KNOWN_KEYS
+#pragma GCC diagnostic pop
 #else
 static inline bool maestro_known_hash(unsigned number, void *key, uint32_t *result) {
   (void)number, (void)key, (void)result;
@@ -54,7 +59,7 @@ static inline bool maestro_known_equal(unsigned number, void *a, void *b, bool *
   return false;
 }
 #endif
-/* While nf_init runs: maps that are given this function get its number. */
+/* While maestro_create runs: maps that are given this function get its number. */
 void maestro_know_key(void (*function)(void), unsigned number);
 
 static inline uint32_t maestro_map_hash(const struct Map *map, void *key) {
