@@ -46,7 +46,9 @@ struct Map {
 /* Where a smaller key is at hand, those of larger keys are never called: the numbers say so, which compilers cannot know. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Warray-bounds"
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 MAESTRO_KNOWN_KEYS
 #pragma GCC diagnostic pop
 #else
