@@ -65,7 +65,10 @@ class Parities:
             # What holds for all packets need not be asked under the conditions, which takes z3 far longer.
             if not more and self._model([relation, difference]) is None:
                 continue
-            more = more or [self._translate(c) for c in conditions]
+            if not more:
+                more = [self._translate(c) for c in conditions]
+                if self._model([relation, *more]) is None:
+                    return None  # no such packets: frames of different versions of IP, mostly
             model = self._model([relation, *more, difference])
             if model is not None:
                 return {d.name(): model[d].as_long() for d in model.decls() if z3.is_bv_value(model[d])}

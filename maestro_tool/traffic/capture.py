@@ -96,26 +96,27 @@ def _pcap(path: Path, content: bytes) -> Iterator[Frame]:
     if link_type & 0x0FFFFFFF != LINKTYPE_ETHERNET:  # the upper bits say how long a frame check sequence is
         raise InputError(f"{path}: link type {link_type} is not Ethernet (1)", hint="capture on an Ethernet interface")
     record = struct.Struct(f"{order}IIII")
-    offset = _FILE_HEADER
-    number = 0
-    while offset < len(content):
+    begin, number, end = _FILE_HEADER, 0, len(content)
+    while begin < end:
         number += 1
-        where = f"{path}: record {number} at byte {offset}"
-        if len(content) - offset < _RECORD_HEADER:
-            raise InputError(f"{where}: the record header is cut: {len(content) - offset} of {_RECORD_HEADER} bytes")
-        seconds, fraction, captured, length = record.unpack_from(content, offset)
-        start = offset + _RECORD_HEADER
-        offset = start + captured
-        if offset > len(content):
-            raise InputError(f"{where}: the frame is cut: {len(content) - start} of {captured} bytes")
+        if end - begin < _RECORD_HEADER:
+            raise _broken(path, number, begin, f"the record header is cut: {end - begin} of {_RECORD_HEADER} bytes")
+        seconds, fraction, captured, length = record.unpack_from(content, begin)
+        start = begin + _RECORD_HEADER
+        following = start + captured
+        if following > end:
+            raise _broken(path, number, begin, f"the frame is cut: {end - start} of {captured} bytes")
         if captured < length:
-            raise InputError(
-                f"{where}: only {captured} bytes of a frame of {length} were captured",
-                hint="capture whole frames, e.g. tcpdump -s 0",
-            )
+            what = f"only {captured} bytes of a frame of {length} were captured"
+            raise _broken(path, number, begin, what, "capture whole frames, e.g. tcpdump -s 0")
         if fraction * unit >= 1_000_000_000:
-            raise InputError(f"{where}: the timestamp's fraction {fraction} is a second or more")
-        yield Frame(seconds * 1_000_000_000 + fraction * unit, content[start:offset])
+            raise _broken(path, number, begin, f"the timestamp's fraction {fraction} is a second or more")
+        yield Frame(seconds * 1_000_000_000 + fraction * unit, content[start:following])
+        begin = following
+
+
+def _broken(path: Path, number: int, begin: int, what: str, hint: str | None = None) -> InputError:
+    return InputError(f"{path}: record {number} at byte {begin}: {what}", hint=hint)
 
 
 def _byte_order(path: Path, content: bytes) -> tuple[str, int]:

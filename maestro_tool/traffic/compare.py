@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any, Literal
 
@@ -115,12 +116,17 @@ def flow_of(frame: bytes) -> Flow:
         return _flow6(frame)
     if ether_type != "0800" or len(frame) < L3_VIEW_LENGTH:
         return ("ethernet", frame[0:6].hex(":"), frame[6:12].hex(":"), ether_type)
-    protocol = frame[23]
-    ends = [_address(frame[26:30]), _address(frame[30:34])]
-    if protocol in _TCP_UDP and len(frame) >= L4_VIEW_LENGTH:
-        ends[0] += f":{int.from_bytes(frame[34:36], 'big')}"
-        ends[1] += f":{int.from_bytes(frame[36:38], 'big')}"
-    return ("ipv4", str(protocol), *sorted(ends))
+    with_ports = frame[23] in _TCP_UDP and len(frame) >= L4_VIEW_LENGTH
+    return _flow4(frame[23], frame[26 : 38 if with_ports else 34])
+
+
+@lru_cache(maxsize=1 << 16)  # captures have many packets of a flow
+def _flow4(protocol: int, ends: bytes) -> Flow:
+    """``ends``: the addresses, and the ports if there are some."""
+    texts = [".".join(map(str, ends[at : at + 4])) for at in (0, 4)]
+    if len(ends) > 8:
+        texts = [f"{text}:{int.from_bytes(ends[at : at + 2], 'big')}" for text, at in zip(texts, (8, 10), strict=True)]
+    return ("ipv4", str(protocol), *sorted(texts))
 
 
 def _flow6(frame: bytes) -> Flow:
@@ -129,10 +135,6 @@ def _flow6(frame: bytes) -> Flow:
     if next_header in _TCP_UDP and len(frame) >= L4_VIEW_LENGTH6:
         ends = [f"[{end}]:{int.from_bytes(frame[at : at + 2], 'big')}" for end, at in zip(ends, (54, 56), strict=True)]
     return ("ipv6", str(next_header), *sorted(ends))
-
-
-def _address(data: bytes) -> str:
-    return ".".join(map(str, data))
 
 
 def _by_flow(frames: Sequence[bytes]) -> dict[Flow, list[bytes]]:

@@ -221,7 +221,7 @@ def _pcap(headers: Headers, kinds: I64, ipv6: Bool, sizes: I64, times: I64, port
     here = np.flatnonzero(headers.port == port)
     mine, kinds, sizes, times = headers.at(here), kinds[here], sizes[here], times[here]
     single = (kinds >= 0) | ipv6[here]
-    one_by_one = {int(i): _frame(mine, int(i), int(sizes[i]), int(kinds[i])) for i in np.flatnonzero(single)}
+    one_by_one = _odd_frames(mine, kinds, sizes, np.flatnonzero(single))
     lengths = sizes.copy()
     for i, frame in one_by_one.items():
         lengths[i] = len(frame)
@@ -232,7 +232,7 @@ def _pcap(headers: Headers, kinds: I64, ipv6: Bool, sizes: I64, times: I64, port
     stamps = np.column_stack((times // 1_000_000, times % 1_000_000, lengths, lengths)).astype("<u4").view(np.uint8)
     for size in np.unique(sizes):
         plain = np.flatnonzero((sizes == size) & ~single)
-        for chunk in np.split(plain, range(_CHUNK, len(plain), _CHUNK)):
+        for chunk in _chunks(plain):
             rows: U8 = np.hstack((stamps[chunk], build(mine.at(chunk), int(size))))
             records[starts[chunk][:, None] + np.arange(rows.shape[1])] = rows
     for i, frame in one_by_one.items():
@@ -242,7 +242,18 @@ def _pcap(headers: Headers, kinds: I64, ipv6: Bool, sizes: I64, times: I64, port
     return header + records.tobytes()
 
 
-def _frame(headers: Headers, i: int, size: int, kind: int) -> bytes:
-    """An odd frame of this kind, or with -1 one over IPv6."""
-    plain = build(headers.at(np.asarray([i])), size if kind >= 0 else min(size, MAX_FRAME - LONGER))[0].tobytes()
-    return over_ipv6(plain) if kind < 0 else tuple(odd.KINDS.values())[kind](plain)
+def _odd_frames(headers: Headers, kinds: I64, sizes: I64, chosen: I64) -> dict[int, bytes]:
+    """By position in ``headers``: an odd frame of its kind, or with -1 one over IPv6, made of a plain one."""
+    plain_sizes = np.where(kinds[chosen] >= 0, sizes[chosen], np.minimum(sizes[chosen], MAX_FRAME - LONGER))
+    makers = (*odd.KINDS.values(), over_ipv6)  # -1: the last
+    frames = {}
+    for size in np.unique(plain_sizes):
+        for chunk in _chunks(chosen[plain_sizes == size]):
+            for i, row in zip(chunk.tolist(), build(headers.at(chunk), int(size)), strict=True):
+                frames[i] = makers[kinds[i]](row.tobytes())
+    return frames
+
+
+def _chunks(positions: I64) -> list[I64]:
+    """In parts, so that frames do not all lie in memory at once."""
+    return list(np.split(positions, range(_CHUNK, len(positions), _CHUNK)))

@@ -46,17 +46,23 @@ def card(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where programs are built: an NF is analysed once for all cards."""
+    return tmp_path_factory.mktemp("tree")
+
+
 @pytest.fixture(scope="module")
-def programs(card: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs(card: str, tree: Path) -> Path:
     """The folder of some NFs, built for the card."""
-    return scons(tmp_path_factory.mktemp("emulated"), card, f"nf=fw,nat,psd,{ROOT}/tests/foreign/dualstack")
+    return scons(tree, card, f"nf=fw,nat,psd,{ROOT}/tests/foreign/dualstack")
 
 
 @pytest.fixture(scope="module")
-def foreign_program(card: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def foreign_program(card: str, tree: Path) -> Path:
     """fw, built for another card, which takes keys of the same length and a table of the same size."""
     [other] = set(CARDS) - {card}
-    return scons(tmp_path_factory.mktemp("foreign"), other, "nf=fw") / "fw" / "fw"
+    return scons(tree, other, "nf=fw") / "fw" / "fw"
 
 
 #: Of IPv4.
@@ -70,21 +76,21 @@ BESIDE = {
 
 
 @pytest.fixture(scope="module")
-def beside(card: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def beside(card: str, tree: Path) -> Path:
     """The folder of these NFs, built for the card."""
-    return scons(tmp_path_factory.mktemp("beside"), card, f"nf={','.join(BESIDE)}")
+    return scons(tree, card, f"nf={','.join(BESIDE)}")
 
 
 @pytest.fixture(scope="session")
-def sequential(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sequential(tree: Path) -> Path:
     """The folder of the same as sequential programs."""
-    folder = tmp_path_factory.mktemp("sequential")
-    return scons(folder, "soft", f"nf={','.join(BESIDE)}", "sequential").parent / "sequential"
+    return scons(tree, "soft", f"nf={','.join(BESIDE)}", "sequential").parent / "sequential"
 
 
 def scons(folder: Path, card: str, *words: str) -> Path:
     for name in ("nfs", "configs", "site_scons", "SConstruct"):
-        (folder / name).symlink_to(ROOT / name)
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
     command = [sys.executable, "-m", "SCons", "-s", f"nic={card}", *words]
     environment = {**os.environ, **compiling.for_scons(precompiled=True)}
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -309,9 +315,9 @@ def ends_by_itself(machine: Guest, program: Path, sent: Frames, workers: int) ->
     return str(ended.value)
 
 
-def test_a_card_that_ignores_its_key_is_found_out(tmp_path: Path) -> None:
+def test_a_card_that_ignores_its_key_is_found_out(tree: Path, tmp_path: Path) -> None:
     """vmxnet3, as QEMU emulates it, gives all TCP to the first queue; it has as many queues as a power of two."""
-    programs = scons(tmp_path, "vmxnet3", "nf=fw")
+    programs = scons(tree, "vmxnet3", "nf=fw")
     draw = random.Random(6)
     sent = [tcp(host(draw), draw.randint(1024, 65535), host(draw), 80) for _ in range(40)]
     with guest.machine(tmp_path, LIARS["vmxnet3"]) as machine:
@@ -320,12 +326,14 @@ def test_a_card_that_ignores_its_key_is_found_out(tmp_path: Path) -> None:
     assert "came to worker 0, but by the plan for nic=vmxnet3 it belongs to worker " in said
 
 
-def test_a_card_that_hashes_less_than_its_profile_says_is_found_out(card: str, machine: Guest, tmp_path: Path) -> None:
+def test_a_card_that_hashes_less_than_its_profile_says_is_found_out(
+    card: str, machine: Guest, tree: Path, tmp_path: Path
+) -> None:
     if card != "82576":
         pytest.skip("the profile is one of the 82576")
     (tmp_path / "wrong.yaml").write_text(WRONG)
-    scons(tmp_path, str(tmp_path / "wrong.yaml"), "nf=fw")
-    said = ends_by_itself(machine, tmp_path / "build/wrong/fw/fw", flows(random.Random(7), 40), 3)
+    scons(tree, str(tmp_path / "wrong.yaml"), "nf=fw")
+    said = ends_by_itself(machine, tree / "build/wrong/fw/fw", flows(random.Random(7), 40), 3)
     assert "port 0: a packet of class udp4 with (src_ip, dst_ip, src_port, dst_port) = (" in said
 
 

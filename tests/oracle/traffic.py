@@ -11,6 +11,8 @@ from .machine import Arrival, Verdict
 
 #: What generated NFs keep entries for, in ns.
 AGE = 1000
+#: What bytes of a payload become: few values.
+FEW = bytes(n % 4 for n in range(256))
 PORTS = (80, 256, 1000, 1023, 1024, 4000, 0x5000, 8001, 80)
 
 
@@ -36,7 +38,7 @@ def pools(rng: Random) -> Pools:
 
 
 def ipv4(src: int, dst: int, ports: tuple[int, int], proto: int, rng: Random, **odd: int) -> bytes:
-    payload = bytes(rng.randrange(4) for _ in range(odd.get("payload", rng.choice((16, 16, 16, 8, 40)))))
+    payload = rng.randbytes(odd.get("payload", rng.choice((16, 16, 16, 8, 40)))).translate(FEW)
     l4 = struct.pack(">HH", *ports) + payload
     header = struct.pack(
         ">BBHHHBBHII", odd.get("version", 0x45), rng.choice((0, 0, 4)), 20 + len(l4), rng.choice((0, 1, 7)),

@@ -42,8 +42,8 @@ static bool create(struct program *program) {
 }
 
 static bool create_pool(struct program *program) {
-  unsigned n = program_pool_size(program->nf, program->n_workers);
-  program->pool = rte_pktmbuf_pool_create("packets", n, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  unsigned n = program_pool_size(program->nf, program->n_workers, program->options->replay);
+  program->pool = rte_pktmbuf_pool_create("packets", n, CACHED_BUFFERS, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   if (program->pool == NULL)
     program_error(program->nf, "no memory for %u packet buffers (%s): give more with -m", n, rte_strerror(rte_errno));
   return program->pool != NULL;

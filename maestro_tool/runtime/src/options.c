@@ -123,7 +123,14 @@ static void add_lcores(struct options *options, unsigned n_lcores) {
   add(options, "--lcores=%s", text);
 }
 
-unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers) {
+/* Packets of captures wait nowhere but in our own arrays and rings; and each page of a pool costs time at the start. */
+static unsigned replay_pool_size(const struct maestro_nf *nf, unsigned n_workers) {
+  const unsigned per_worker = RING_SIZE + (2 * nf->n_ports + 2) * BURST;
+  return 2 * nf->n_ports * BURST + n_workers * per_worker + (n_workers + 1) * CACHED_BUFFERS * 3 / 2 + 512;
+}
+
+unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers, bool replay) {
+  if (replay) return replay_pool_size(nf, n_workers);
   const unsigned n_rx_queues = nf->software_rss ? 1 : rte_align32pow2(n_workers); /* as many as any card needs */
   return nf->n_ports * (n_rx_queues * RX_DESCRIPTORS + n_workers * (TX_DESCRIPTORS + 2 * BURST) + RX_DESCRIPTORS) +
          n_workers * (2 * RING_SIZE + 512) + 8192;
@@ -131,8 +138,9 @@ unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers) {
 
 /* MB that the program takes without huge pages.  No packet buffer (2.4 KB) may then cross a page, so that each takes a
  * page of 4 KB, or less of a larger one.  The rest is for ports, rings and DPDK itself. */
-static unsigned memory_needed(const struct maestro_nf *nf, unsigned n_workers) {
-  return 96 + n_workers + program_pool_size(nf, n_workers) / 256;
+static unsigned memory_needed(const struct maestro_nf *nf, const struct options *options) {
+  const unsigned n_workers = options->n_workers;
+  return 96 + n_workers + program_pool_size(nf, n_workers, options->replay) / 256;
 }
 
 static void add_defaults(const struct maestro_nf *nf, struct options *options) {
@@ -145,7 +153,7 @@ static void add_defaults(const struct maestro_nf *nf, struct options *options) {
   if (!any_given(options, HUGE_PAGES) && !huge_pages_free()) add(options, "--no-huge");
   if (given(options, "--no-huge") && !given(options, "-m")) {
     add(options, "-m");
-    add(options, "%u", memory_needed(nf, options->n_workers));
+    add(options, "%u", memory_needed(nf, options));
   }
   /* Nothing of ours is shared with other processes: several programs may run side by side.  --no-huge implies
    * --legacy-mem, which EAL 22.11 does not combine with --in-memory. */

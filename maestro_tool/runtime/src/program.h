@@ -15,7 +15,8 @@
 #include "placement.h"
 #include "steering.h"
 
-enum { BURST = 32, RX_DESCRIPTORS = 512, TX_DESCRIPTORS = 512, RING_SIZE = 1024 };
+/* CACHED_BUFFERS: how many mbufs the pool keeps for each lcore; up to half as many again before they go back. */
+enum { BURST = 32, RX_DESCRIPTORS = 512, TX_DESCRIPTORS = 512, RING_SIZE = 1024, CACHED_BUFFERS = 256 };
 
 /* The command line, taken apart. */
 struct options {
@@ -99,7 +100,7 @@ __attribute__((format(printf, 2, 3))) void program_error(const struct maestro_nf
 bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, struct options *options);
 void program_options_usage(const struct maestro_nf *nf);
 /* Mbufs for all queues, rings and workers of the program. */
-unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers);
+unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers, bool replay);
 
 /* ports.c: false after a message. */
 bool program_ports_start(struct program *program);

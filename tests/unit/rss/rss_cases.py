@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from maestro_tool.expr import Expr
@@ -20,6 +21,7 @@ L3 = (
 )  # fmt: skip
 
 
+@cache
 def profile(name: str) -> NicProfile:
     return load_profile(CONFIGS / f"{name}.yaml")
 
