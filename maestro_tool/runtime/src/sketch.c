@@ -19,6 +19,7 @@
 #include "objects.h"
 
 enum { ROWS = 4 };
+_Static_assert(ROWS == 4, "rejuvenate compares with the first bucket of each row");
 static const uint32_t SALTS[ROWS] = {0x9b78350f, 0x9bcf144c, 0x8ab29a3e, 0x34d48bf5};
 
 struct row {
@@ -32,10 +33,12 @@ struct Sketch {
   struct Vector *counts;                /* bucket -> packets */
   struct DoubleChain *allocators[ROWS]; /* bucket = row * capacity + index */
   uint32_t capacity;
+  uint64_t inverse; /* of the capacity, see remainder_of */
   uint16_t threshold;
   map_key_hash *hash;
   struct Sketch *target; /* maestro_sharing.h */
   bool guarded;
+  bool current;          /* the rows have the buckets that are in the map now */
   struct row rows[ROWS]; /* of the key at hand */
 };
 
@@ -53,6 +56,7 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
                             .keys = maestro_vector_new(sizeof(uint32_t), total, null_init),
                             .counts = maestro_vector_new(sizeof(uint32_t), total, null_init),
                             .capacity = capacity,
+                            .inverse = UINT64_MAX / capacity + 1,
                             .threshold = threshold,
                             .hash = hash,
                             .target = sketch,
@@ -92,38 +96,49 @@ static void look_up(struct Sketch *sketch, struct row *row) {
   map_get(sketch->buckets, &row->hash, &row->bucket);
 }
 
+static void look_up_rows(struct Sketch *sketch) {
+  for (unsigned i = 0; i < ROWS && !sketch->current; i++) look_up(sketch, &sketch->rows[i]);
+  sketch->current = true;
+}
+
+/* number % capacity without a division: `inverse` is 2^64 / capacity, rounded up, so the low half of their product is
+ * the fraction of number / capacity, less than 2^32 / 2^64 too large; times capacity, that stays below the next whole. */
+static uint32_t remainder_of(const struct Sketch *sketch, uint32_t number) {
+  return (uint32_t)((unsigned __int128)(sketch->inverse * number) * sketch->capacity >> 64);
+}
+
 void sketch_compute_hashes(struct Sketch *sketch, void *key) {
   sketch = enter(sketch);
   const unsigned hash = sketch->hash(key);
   for (unsigned i = 0; i < ROWS; i++) {
     struct row *row = &sketch->rows[i];
-    row->hash = __builtin_ia32_crc32si(__builtin_ia32_crc32si(0, SALTS[i]), hash) % sketch->capacity;
-    look_up(sketch, row);
+    row->hash = remainder_of(sketch, __builtin_ia32_crc32si(__builtin_ia32_crc32si(0, SALTS[i]), hash));
   }
+  sketch->current = false;
+  look_up_rows(sketch);
 }
 
 /* The shared map may lead to another row's bucket: the chain that it came from keeps its age. */
 static bool rejuvenate(struct Sketch *sketch, int bucket, vigor_time_t now) {
   if (bucket < 0) return false;
   const int capacity = (int)sketch->capacity;
-  return dchain_rejuvenate_index(sketch->allocators[bucket / capacity], bucket % capacity, now) != 0;
+  const int row = (bucket >= capacity) + (bucket >= 2 * capacity) + (bucket >= 3 * capacity);
+  return dchain_rejuvenate_index(sketch->allocators[row], bucket - row * capacity, now) != 0;
 }
 
 void sketch_refresh(struct Sketch *sketch, vigor_time_t now) {
   sketch = enter(sketch);
-  for (unsigned i = 0; i < ROWS; i++) {
-    look_up(sketch, &sketch->rows[i]);
-    rejuvenate(sketch, sketch->rows[i].bucket, now);
-  }
+  look_up_rows(sketch);
+  for (unsigned i = 0; i < ROWS; i++) rejuvenate(sketch, sketch->rows[i].bucket, now);
 }
 
 int sketch_fetch(struct Sketch *sketch) {
   sketch = enter(sketch);
   bool found = false;
   uint32_t least = UINT32_MAX;
+  look_up_rows(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
-    struct row *row = &sketch->rows[i];
-    look_up(sketch, row);
+    const struct row *row = &sketch->rows[i];
     if (row->bucket < 0) continue;
     const uint32_t count = *borrow(sketch->counts, row->bucket);
     found = true;
@@ -136,7 +151,7 @@ int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {
   sketch = enter(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
     struct row *row = &sketch->rows[i];
-    look_up(sketch, row);
+    if (!sketch->current) look_up(sketch, row); /* a bucket of a row before may be this one's */
     if (row->bucket >= 0) {
       ++*borrow(sketch->counts, row->bucket);
       rejuvenate(sketch, row->bucket, now);
@@ -149,6 +164,7 @@ int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {
     *key = row->hash;
     *borrow(sketch->counts, row->bucket) = 0;
     map_put(sketch->buckets, key, row->bucket);
+    sketch->current = false;
   }
   return 1;
 }
@@ -159,6 +175,7 @@ void sketch_expire(struct Sketch *sketch, vigor_time_t time) {
   for (unsigned i = 0; i < ROWS; i++) any |= sketch->allocators[i]->oldest.cell.time < time;
   if (!any) return;
   enter(sketch);
+  sketch->current = false;
   for (unsigned i = 0; i < ROWS; i++) {
     int index;
     while (dchain_expire_one_index(sketch->allocators[i], &index, time)) {
