@@ -83,11 +83,11 @@ class _Column:
 
 @dataclass(slots=True)
 class _Port:
-    """What is done for packets of a port, as C: before anything is loaded, and once elements are there."""
+    """What is done for packets of a port, as C: before anything is loaded, and, by column, once elements are there."""
 
     number: int
     first: list[str] = field(default_factory=list)
-    second: list[str] = field(default_factory=list)
+    second: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 _Places = Sequence[tuple[CallPath, int]]
@@ -198,7 +198,7 @@ class _Maker:
             with suppress(UnwritableError):
                 tests.append(writer.write(c))
         column = self._column(key.object, used)
-        port.first.append(_if([f"length >= {writer.needed}", *tests], f"{text} {self._slot(key.object, column, 'w')}"))
+        port.first.append(_if([f"length >= {writer.needed}", *tests], f"{text} {self._slot(key.object, column)}"))
         return column
 
     def _direct(self, port: _Port, index: Expr, places: _Places) -> str:
@@ -215,14 +215,14 @@ class _Maker:
         text = self._hash(key, writer)
         later = self._column(key.object, used)
         self._later.add(later)
-        text = f"{text} {self._slot(key.object, later, 'later')}"
-        port.second.append(self._with_elements(column, writer, text))
+        text = f"{text} {self._slot(key.object, later)}"
+        port.second[column].append(self._with_elements(column, writer, text))
 
     def _second_index(self, port: _Port, column: int, index: Expr, objects: set[int]) -> None:
         writer = self._writer(port)
         text = writer.write(index)
         text = f"const uint64_t at = {text}; {self._fetch(sorted(objects))}"
-        port.second.append(self._with_elements(column, writer, text))
+        port.second[column].append(self._with_elements(column, writer, text))
 
     def _writer(self, port: _Port) -> Writer:
         self._elements.clear()
@@ -234,9 +234,9 @@ class _Maker:
         if any(c != column for c, _ in elements):
             raise UnwritableError
         declared = " ".join(
-            f"const unsigned char *const e_{c}_{v} = maestro_stage_element(o{v}, hashes[{c}][i]);" for c, v in elements
+            f"const unsigned char *const e_{c}_{v} = maestro_stage_element(o{v}, found_{c}[i]);" for c, v in elements
         )
-        return _if([f"(w & {1 << column}u) != 0", f"length >= {writer.needed}"], f"{declared} {text}")
+        return _if([f"length >= {writer.needed}"], f"{declared} {text}")
 
     def _symbol(self, e: Expr) -> str:
         """An option, or a byte of an element."""
@@ -280,8 +280,8 @@ class _Maker:
         self._stage(key.object, known=known.number)
         return f"{' '.join(lines)} const uint32_t hash = MAESTRO_STAGE_HASH({body_name(known.function)}(key));"
 
-    def _slot(self, object_: int, column: int, bits: str) -> str:
-        return f"maestro_stage_slot(o{object_}, hash); hashes[{column}][i] = hash; {bits} |= {1 << column}u;"
+    def _slot(self, object_: int, column: int) -> str:
+        return f"maestro_stage_slot(o{object_}, hash); found_{column}[i] = hash; w_{column} |= UINT32_C(1) << i;"
 
     def _fetch(self, objects: Iterable[int]) -> str:
         return " ".join(
@@ -295,33 +295,30 @@ class _Maker:
         self._staged[object_] = Staged(object_, before.kind, known or before.known, max(bytes_, before.bytes))
         return True
 
-    def _found(self, columns: Iterable[int]) -> str:
-        """What the slots lead to: of those found, ``w`` keeps the bits."""
-        return "\n".join(
-            f"if (w & {1 << n}u) {{ uint32_t at;"
-            f" if (maestro_stage_found(o{self._columns[n].object}, hashes[{n}][i], &at))"
-            f" {{ hashes[{n}][i] = at; {self._fetch(sorted(self._columns[n].leads))} }} else w &= ~{1 << n}u; }}"
-            for n in columns
-        )
+    def _found(self, column: int, keep: bool) -> str:
+        """What the slots of a column lead to; ``keep``: the numbers are used again, of packets that found one."""
+        c = self._columns[column]
+        then = f"{f'found_{column}[i] = at; ' if keep else ''}{self._fetch(sorted(c.leads))}"
+        otherwise = f" else w_{column} &= ~(UINT32_C(1) << i);" if keep else ""
+        found = f"if (maestro_stage_found(o{c.object}, found_{column}[i], &at)) {{ {then} }}{otherwise}"
+        return _each(column, f"uint32_t at;\n{found}")
 
     def _text(self, ports: Sequence[_Port]) -> str:
         frame = "const struct rte_mbuf *const mbuf = packets[i]; const uint32_t length = mbuf->data_len;"
         frame += " const uint8_t *const f = rte_pktmbuf_mtod(mbuf, const uint8_t *);"
-        found = self._found(n for n in range(len(self._columns)) if n not in self._later)
-        loops = [
-            f"uint32_t w = 0; {frame}\nmaestro_stage_frame(packets, i, n);\n{_by_port(ports, 'first')}\nwanted[i] = w;",
-            f"uint32_t w = wanted[i];\n{found}\nwanted[i] = w;",
+        leading = sorted({c for p in ports for c in p.second})
+        first = _by_port([(p.number, p.first) for p in ports])
+        loops = [f"for (uint32_t i = 0; i < n; i++) {{\n{frame}\nmaestro_stage_frame(packets, i, n);\n{first}\n}}"]
+        loops += [self._found(c, c in leading) for c in range(len(self._columns)) if c not in self._later]
+        for c in leading:
+            loops.append(_each(c, f"{frame}\n{_by_port([(p.number, p.second.get(c, [])) for p in ports])}"))
+        loops += [self._found(c, False) for c in sorted(self._later)]
+        lines = [
+            "static inline __attribute__((always_inline))"
+            " void maestro_look_ahead(struct rte_mbuf **packets, uint32_t n) {",
+            "void *const *const objects = maestro_staged_objects;",
+            "if (objects == NULL || n < MAESTRO_STAGE_LEAST) { maestro_stage_frames(packets, n); return; }",
         ]
-        if any(p.second for p in ports):
-            loops.append(
-                f"uint32_t later = 0; const uint32_t w = wanted[i]; {frame}\n{_by_port(ports, 'second')}\n"
-                "wanted[i] = later; (void)w;"
-            )
-        if self._later:
-            loops.append(f"uint32_t w = wanted[i];\n{self._found(sorted(self._later))}")
-        lines = ["struct rte_mbuf **packets, uint32_t n) {", "void *const *const objects = maestro_staged_objects;"]
-        lines[0] = f"static inline __attribute__((always_inline)) void maestro_look_ahead({lines[0]}"
-        lines.append("if (objects == NULL || n < MAESTRO_STAGE_LEAST) { maestro_stage_frames(packets, n); return; }")
         for number, o in enumerate(self._staged.values()):
             kind = f"struct {_TYPES[o.kind]}"
             lines.append(f"const {kind} *const o{o.object} = MAESTRO_TARGET(({kind} *)objects[{number}]);")
@@ -329,20 +326,29 @@ class _Maker:
         if many:
             lines.append(f"if (!({' || '.join(many)})) {{ maestro_stage_frames(packets, n); return; }}")
         lines += [f"const uint64_t option_{o.number} = maestro_option_{o.number}();" for o in self._options.values()]
-        lines.append(f"uint32_t hashes[{max(len(self._columns), 1)}][MAESTRO_STAGE_MOST], wanted[MAESTRO_STAGE_MOST];")
-        lines.append("(void)hashes;\nmaestro_stage_count(n);")
-        lines += [f"for (uint32_t i = 0; i < n; i++) {{\n{loop}\n}}" for loop in loops]
-        return "\n".join([*lines, "}"])
+        # Per column: hashes, then numbers, by packet; and of which packets there are any, a bit for each.
+        lines += [
+            f"uint32_t found_{c}[MAESTRO_STAGE_MOST], w_{c} = 0; (void)found_{c};" for c in range(len(self._columns))
+        ]
+        return "\n".join([*lines, "maestro_stage_count(n);", *loops, "}"])
 
 
 _TYPES = {"map": "Map", "dchain": "DoubleChain", "vector": "Vector"}
 
 
-def _by_port(ports: Sequence[_Port], stage: str) -> str:
+def _each(column: int, text: str) -> str:
+    """``text`` for each packet of the column."""
+    return (
+        f"for (uint32_t left = w_{column}; left != 0; left &= left - 1) {{\n"
+        f"const uint32_t i = (uint32_t)__builtin_ctz(left);\n{text}\n}}"
+    )
+
+
+def _by_port(texts: Sequence[tuple[int, list[str]]]) -> str:
     lines = ["switch (mbuf->port) {"]
-    for port in ports:
-        if texts := getattr(port, stage):
-            lines += [f"case {port.number}:", *texts, "break;"]
+    for port, mine in texts:
+        if mine:
+            lines += [f"case {port}:", *mine, "break;"]
     return "\n".join([*lines, "default: break; }"])
 
 

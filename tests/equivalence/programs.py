@@ -34,7 +34,7 @@ FLAGS = ("-std=gnu11", "-O3", "-Wall", *dpdk.RENAMES)
 AHEAD = {
     "right": ("-DMAESTRO_STAGE_ENTRIES(map)=1",),
     "wrong": ("-DMAESTRO_STAGE_ENTRIES(map)=1", "-DMAESTRO_STAGE_HASH(hash)=((hash)*2654435761u+1)"),
-    "stale": ("-DMAESTRO_STAGE_ENTRIES(map)=1", "-DMAESTRO_STAGE_HASH(hash)=(i%3?(hash):hashes[0][0])"),
+    "stale": ("-DMAESTRO_STAGE_ENTRIES(map)=1", "-DMAESTRO_STAGE_HASH(hash)=(i%3?(hash):found_0[0])"),
 }
 
 

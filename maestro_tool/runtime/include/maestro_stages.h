@@ -16,7 +16,7 @@
 #include "maestro_sharing.h"
 
 enum {
-  MAESTRO_STAGE_MOST = 32,  /* packets that are looked ahead for at once */
+  MAESTRO_STAGE_MOST = 32,  /* packets that are looked ahead for at once; a bit for each fits 32 bits */
   MAESTRO_STAGE_LEAST = 4,  /* with fewer there is nothing to win; a transaction has one */
   MAESTRO_STAGE_PROBES = 4,
   MAESTRO_STAGE_FRAMES = 4  /* how far ahead frames are fetched: about the time one comes from memory */
