@@ -4,7 +4,8 @@ A key covers all that can change an answer: the input by its meaning, the option
 tool a step can reach is computed from the imports, so that no list can forget a file: all modules that its first ones
 import, at whatever place; other files of their folders; the versions of Python and of packages.
 
-This is asked at each start of a build: imports are found by pattern, which takes a tenth of what parsing does.
+Imports are found by pattern, which takes a tenth of what parsing does; and a build, which asks at each start, keeps the
+answer with the files that it read (`remembered`).
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from maestro_tool import canonical
+from maestro_tool import canonical, remembered
 
 PACKAGE = Path(__file__).parent
 
 #: First modules of ...
 #: ... the commands of a build: analyse, generate, sequential.
-STEPS = ("maestro_tool.__main__", "maestro_tool.cli.build")
+STEPS = ("maestro_tool.__main__", "maestro_tool.cli.build", "maestro_tool.step_server")
 #: ... what finds call paths, and writes them.
 ANALYSIS = ("maestro_tool.call_paths", "maestro_tool.forms")
 #: ... what solves RSS problems, and writes solutions.
@@ -62,14 +63,37 @@ _DISTRIBUTION = re.compile(r"(.+?)-([^-]+)\.dist-info")
 @cache
 def tool(entries: tuple[str, ...], python: str = sys.executable) -> str:
     """SHA-256 (hex) of all of the tool that modules ``entries`` can reach; ``python``: what runs them."""
+    content, others, _ = _reached(entries)
+    return _with_versions(content, others, python)
+
+
+def tool_remembered(entries: tuple[str, ...], python: str, memory: Path, *, remember: bool) -> str:
+    """As `tool`, which it asks if ``memory`` does not know; ``remember``: whether that file may be written."""
+
+    def ask() -> remembered.Found:
+        content, others, read = _reached(entries)
+        folders = [place for place, _, _ in os.walk(PACKAGE) if not place.endswith("__pycache__")]
+        return remembered.Found(lambda _: [content, others], [*map(str, read), *folders])
+
+    content, others = remembered.answer(memory, canonical.digest([str(PACKAGE), *entries]), ask, remember=remember)
+    return _with_versions(content, others, python)
+
+
+def _reached(entries: tuple[str, ...]) -> tuple[str, list[str], list[Path]]:
+    """SHA-256 (hex) of the files, names of others' modules, and the files."""
     modules, others = reach(entries)
+    read = files(modules)
     h = hashlib.sha256()
-    for path in files(modules):
+    for path in read:
         content = path.read_bytes()
         h.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode())
         h.update(content)
-    h.update(_versions(others) if python == sys.executable else _versions_elsewhere(python, others))
-    return h.hexdigest()
+    return h.hexdigest(), sorted(others), read
+
+
+def _with_versions(content: str, others: Iterable[str], python: str) -> str:
+    versions = _versions(others) if python == sys.executable else _versions_elsewhere(python, others)
+    return hashlib.sha256(content.encode() + versions).hexdigest()
 
 
 def reach(entries: Iterable[str]) -> tuple[frozenset[Path], frozenset[str]]:

@@ -74,6 +74,11 @@ def read(kind: type[T], text: str, schema: str = SCHEMA) -> T:
     return document.value
 
 
+def prepare(kind: type[Any]) -> None:
+    """Do what the first `read` of this kind would do."""
+    _adapter(kind)
+
+
 def _adapter(kind: type[T]) -> TypeAdapter[_Document[T]]:
     return _adapter_of(kind)  # type: ignore[arg-type]  # types are hashable
 

@@ -34,11 +34,13 @@ class Read:
     opened: tuple[tuple[str, str | None], ...] = ()
 
 
-def folders(flags: Sequence[str]) -> tuple[Path, ...]:
-    """Where a compiler with these flags looks for headers."""
+def folders(
+    flags: Sequence[str], options: Sequence[str] = ("-iquote", "-isystem", "-idirafter", "-I")
+) -> tuple[Path, ...]:
+    """Where a compiler with these flags looks for headers, as ``options`` among them say."""
     found: list[Path] = []
-    for flag, following in zip(flags, [*flags[1:], ""], strict=True):
-        for option in ("-iquote", "-isystem", "-idirafter", "-I"):
+    for flag, following in zip(flags, [*flags[1:], ""], strict=False):  # no flags: nothing follows
+        for option in options:
             if flag.startswith(option):
                 found.append(Path(flag.removeprefix(option) or following))
                 break

@@ -135,6 +135,15 @@ class Analysed:
             ) from error
 
 
+def prepare() -> None:
+    """Make the forms of what the phases read; otherwise the first use of each does."""
+    from maestro_tool.rss.solution import RssSolution
+    from maestro_tool.symex.callpath import Analysis
+
+    forms.prepare(tuple[Request, MadeOf, Analysis])
+    forms.prepare(RssSolution)
+
+
 def analyse(
     request: Request, cache: Cache, watch: Stopwatch, progress: Callable[[int, int], None] | None = None
 ) -> Analysed:

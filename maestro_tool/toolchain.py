@@ -1,25 +1,18 @@
 """What compiles NFs, besides this tool and the user's files, as one digest: compiler, DPDK, system headers, libraries.
 
-A build asks this at each start, but preprocesses hundreds of headers only once: `digest` keeps in a file what it found,
-with each file's size and time, and looks into files again whose time has changed.  Folders that are searched count
-as well: a header that is new may hide another.
+A build asks this at each start, but preprocesses hundreds of headers only once: `digest` keeps in a file what it found
+(`remembered`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import os
 import re
-import shutil
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from maestro_tool import canonical, runtime
+from maestro_tool import canonical, remembered, runtime
 from maestro_tool.dpdk import Dpdk
 
 #: Variables that say where compilers and linkers look: what they find there counts.
@@ -30,74 +23,59 @@ SETTINGS = ("SOURCE_DATE_EPOCH", "LD_RUN_PATH", "GNUTARGET", "LDEMULATION")
 _STUBS = Path(__file__).parent / "frontend" / "headers"
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([^>\n]+)>", re.MULTILINE)
 _WORD = re.compile(r"(?:\\.|[^\s\\])+")
+_NONE_THERE = re.compile(r'^ignoring nonexistent directory "(.*)"$', re.MULTILINE)
 #: Programs that a compiler runs.
 _PARTS = ("cc1", "as", "collect2", "ld")
-#: A file that changed so shortly before it was read may change again without another time.
-_RACY_NS = 2_000_000_000
 
 
 def digest(
-    compiler: Sequence[str], dpdk: Dpdk, environment: Mapping[str, str], memory: Path, *, remember: bool = True
+    compiler: Sequence[str],
+    dpdk: Dpdk,
+    environment: Mapping[str, str],
+    memory: Path,
+    *,
+    flags: Sequence[str] = (),
+    remember: bool = True,
 ) -> str:
     """SHA-256 (hex) of all that compiling and linking for ``dpdk`` reads outside of the repository; no paths are in it.
 
-    ``compiler``: a command, as ``("ccache", "gcc")``.  ``memory``: a file for what was found, if ``remember``.
+    ``compiler``: a command, as ``("ccache", "gcc")``.  ``flags``: those that say where else headers are.  ``memory``: a
+    file for what was found, if ``remember``.
     """
     visible = {name: environment[name] for name in (*SEARCHED, *SETTINGS) if name in environment}
-    question = canonical.digest([list(compiler), repr(dpdk), visible, _probe()])
-    known = _remembered(memory, question)
-    if known is None:
-        known = _ask(compiler, dpdk, environment)
-        if remember:
-            with contextlib.suppress(OSError):
-                canonical.write_files({memory: canonical.dumps({**known, "question": question})})
+    question = canonical.digest([list(compiler), list(flags), repr(dpdk), visible])
+    contents = remembered.answer(memory, question, lambda: _ask(compiler, flags, dpdk, environment), remember=remember)
     settings = {name: visible[name] for name in SETTINGS if name in visible}
     words = [w for w in (*dpdk.cflags, *dpdk.libs) if not w.startswith("-L")]
-    contents = sorted([Path(name).name, found[2]] for name, found in known["files"].items())
     return canonical.digest([Path(compiler[0]).name, *compiler[1:], dpdk.version, words, settings, contents])
 
 
-def _remembered(memory: Path, question: str) -> dict[str, Any] | None:
-    """What `_ask` found, if that is so still."""
-    try:
-        known: dict[str, Any] = json.loads(memory.read_text(encoding="utf-8"))
-        if known["question"] != question:
-            return None
-        before = known["asked"] - _RACY_NS
-        for name, modified in known["folders"].items():
-            if os.stat(name).st_mtime_ns != modified or modified > before:
-                return None
-        for name, (size, modified, content) in known["files"].items():
-            now = os.stat(name)
-            same = (now.st_size, now.st_mtime_ns) == (size, modified) and modified <= before
-            if not same and _content(name) != content:
-                return None
-        return known
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _ask(compiler: Sequence[str], dpdk: Dpdk, environment: Mapping[str, str]) -> dict[str, Any]:
-    asked = time.time_ns()
+def _ask(compiler: Sequence[str], flags: Sequence[str], dpdk: Dpdk, environment: Mapping[str, str]) -> remembered.Found:
+    """One hash of the contents of all files that count; no paths are in it."""
     folders = [word for folder in dpdk.include_dirs for word in ("-isystem", folder)]
-    command = [*compiler, "-x", "c", "-std=gnu11", "-O3", *dpdk.cflags, *folders]
-    parts = [_run([*compiler, f"-print-prog-name={part}"], environment, "").stdout.strip() for part in _PARTS]
+    command = [*compiler, "-x", "c", "-std=gnu11", "-O3", *flags, *dpdk.cflags, *folders]
+    names = [_run([*compiler, *flags, f"-print-prog-name={part}"], environment, "").stdout.strip() for part in _PARTS]
     headers, searched = _headers([*command, "-v", "-M", "-"], environment)
     libraries = _libraries([*command, "-", "-o", os.devnull, "-Wl,--trace", *dpdk.libs, "-lm"], environment)
-    # Of the compiler itself all on the path: the first may be one that looks for the next, as ccache does.
-    path = environment.get("PATH", os.defpath)
-    programs = [os.path.join(d, word) for word in compiler if os.sep not in word for d in path.split(os.pathsep)]
-    programs += [word for word in compiler if os.sep in word]
-    programs += [found for part in parts if (found := shutil.which(part, path=path))]
-    files = sorted({f for f in (*programs, *headers, *libraries) if os.path.isfile(f)})
+    # All on the path, also what is not there yet: the first may be one that looks for the next, as ccache does.
+    path = environment.get("PATH", os.defpath).split(os.pathsep)
+    programs = [word if os.sep in word else os.path.join(d, word) for word in (*compiler, *names) if word for d in path]
     below = {os.path.dirname(os.path.relpath(h, d)) for d in searched for h in headers if h.startswith(f"{d}/")}
     places = {os.path.join(d, b) for d in searched for b in below} | {os.path.dirname(f) for f in libraries}
     places |= {word[2:] for word in dpdk.libs if word.startswith("-L")}
-    return {
-        "asked": asked,
-        "files": {f: [os.stat(f).st_size, os.stat(f).st_mtime_ns, _content(f)] for f in files},
-        "folders": {d: os.stat(d).st_mtime_ns for d in sorted(places) if os.path.isdir(d)},
-    }
+    said = _run([*compiler, *flags, "-print-search-dirs"], environment, "").stdout.partition("libraries: =")[2]
+    places |= {os.path.normpath(d) for d in said.strip().split(os.pathsep) if d}
+    files = sorted({f for f in (*programs, *headers, *libraries) if os.path.isfile(f)})
+    return remembered.Found(
+        lambda contents: canonical.digest(sorted([os.path.basename(f), contents[f]] for f in files)),
+        [*files, *programs, *_asking(), *places],
+    )
+
+
+def _asking() -> list[str]:
+    """Files and folders that `_probe` is made of."""
+    return [str(p) for top in (_STUBS, runtime.INCLUDE, runtime.SOURCE) for p in (top, *top.rglob("*"))
+            if p.name != "__pycache__"]  # fmt: skip
 
 
 def _probe() -> str:
@@ -110,11 +88,12 @@ def _probe() -> str:
 
 
 def _headers(command: Sequence[str], environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Files that preprocessing `_probe` reads, and the folders in which it looks for them."""
+    """Files that preprocessing `_probe` reads, and folders in which it looks for them, also such as do not exist."""
     done = _run(command, environment, _probe())
     words = [re.sub(r"\\(.)", r"\1", w) for w in _WORD.findall(done.stdout.replace("\\\n", " "))]
     search = done.stderr.partition("search starts here:")[2].partition("End of search list")[0]
-    return [w for w in words if os.path.isabs(w)], [d.strip() for d in search.split("\n") if d.startswith(" ")]
+    folders = [d.strip() for d in search.split("\n") if d.startswith(" ")]
+    return [w for w in words if os.path.isfile(w)], [*folders, *_NONE_THERE.findall(done.stderr)]
 
 
 def _libraries(command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
@@ -131,7 +110,3 @@ def _run(command: Sequence[str], environment: Mapping[str, str], text: str) -> s
         )
     except OSError:  # what cannot be run is told by the step that needs it
         return subprocess.CompletedProcess(command, 127, "", "")
-
-
-def _content(name: str) -> str:
-    return hashlib.sha256(Path(name).read_bytes()).hexdigest()

@@ -4,3 +4,4 @@ from maestro_tool.codegen.generate import Origin as Origin
 from maestro_tool.codegen.generate import check_own_variables as check_own_variables
 from maestro_tool.codegen.generate import generate as generate
 from maestro_tool.codegen.generate import generate_sequential as generate_sequential
+from maestro_tool.codegen.generate import prepare as prepare

@@ -508,6 +508,12 @@ def _hash_input(fields: tuple[str, ...]) -> str:
 # --------------------------------------------------------------------------- text
 
 
+def prepare() -> None:
+    """Read the templates; otherwise the first use of each does."""
+    for template in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(template)
+
+
 def _render(template: str, **values: Any) -> str:
     return _ENVIRONMENT.get_template(template).render(**values)
 

@@ -90,7 +90,10 @@ ROWS: tuple[Row, ...] = (
     _row("refused", "-Ofast", f"it has -ffast-math: {_FLOATS}"),
     _row("kept", "-O2", "optimisation", "-O(?:[0-3sgz])?"),
     _row("kept", "-flto", "optimisation of the whole program; the NF's own files are compiled without",
-         _f(r"lto[\w=-]* fat-lto-objects use-linker-plugin whole-program whole-program-vtables")),
+         _f(r"lto[\w=-]* fat-lto-objects use-linker-plugin whole-program-vtables"),
+         "-fno-(?:whole-program|merge-all-constants)"),
+    _row("refused", "-fwhole-program", "functions that other files call would not be in the object"),
+    _row("refused", "-fmerge-all-constants", "constants that C keeps apart would have one address"),
     _row("refused", "-ftree-parallelize-loops=4", "an NF is sequential", "-ftree-parallelize-loops=.+"),
     _row("kept", "-funroll-loops", "optimisation", _f(
         r"(?:tree|ipa|gcse|sched|schedule|align|if-conversion2?|inline|unroll|peel|split|loop|graphite|move-loop|unswitch"
@@ -98,7 +101,7 @@ ROWS: tuple[Row, ...] = (
         r"(?:-(?!stack)[\w-]+)?(?:=[\w,.-]+)?"
         " early-inlining partial-inlining rename-registers dce dse crossjumping thread-jumps code-hoisting jump-tables"
         " slp-vectorize vectorize modulo-sched lra optimize-sibling-calls omit-frame-pointer combine-stack-adjustments"
-        " compare-elim auto-inc-dec guess-branch-probability merge-constants merge-all-constants store-merging"
+        " compare-elim auto-inc-dec guess-branch-probability merge-constants store-merging"
         " expensive-optimizations forward-propagate defer-pop branch-count-reg version-loops-for-strides web tracer ree"
         " cprop-registers bit-tests live-range-shrinkage caller-saves conserve-stack printf-return-value allocation-dce"
         " unit-at-a-time toplevel-reorder isolate-erroneous-paths-[a-z]+ section-anchors function-cse optimize-strlen"

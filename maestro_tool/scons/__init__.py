@@ -8,8 +8,8 @@ It adds pseudo-builders, each of which returns nodes:
     env.ExplainNF("fw", NIC="soft")        how packets flow, what they share, what is decided and why
 
 The phases run as commands (``python -m maestro_tool ...``), never inside SCons: its worker threads have small stacks,
-z3 is not thread-safe there, and a command can be shown, repeated and killed.  This package is a thin layer of
-declarations; it is the only importer of SCons.
+z3 is not thread-safe there, and a command can be shown, repeated and killed.  One process of a build has imported what
+they need, and forks for each (`steps`).  This package is a thin layer of declarations, and the only importer of SCons.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from maestro_tool.scons import words
 PACKAGE = Path(__file__).resolve().parent.parent
 
 #: The interpreter is no part of the signature; what it runs is (`fingerprint.tool`).
-_MAESTRO = "$( $MAESTRO_PYTHON -P -m maestro_tool $)"
+_MAESTRO = "$( $MAESTRO_PYTHON $) -P -m maestro_tool"
 
 #: What each step prints with verbose=0.  Phases print their own line, for they know what the cache gave.
 VERBS = {
@@ -43,13 +43,13 @@ def add(env: Any) -> None:
     env.Append(
         BUILDERS={
             "MaestroAnalyse": _builder(
-                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_COMPILE $( $MAESTRO_REAL $) $MAESTRO_LIMITS $MAESTRO_ARGS"
+                f"{_MAESTRO} analyse --ports $PORTS $MAESTRO_COMPILE $MAESTRO_REAL $MAESTRO_LIMITS $MAESTRO_ARGS"
                 " -o $TARGET --record ${TARGET.dir} $SOURCES",
                 "ANALYSE",
                 verbose,
             ),
             "MaestroGenerate": _builder(
-                f"{_MAESTRO} generate ${{SOURCES[0]}} $( $MAESTRO_NIC $) --strategy $STRATEGY --name $MAESTRO_NF"
+                f"{_MAESTRO} generate ${{SOURCES[0]}} $MAESTRO_NIC --strategy $STRATEGY --name $MAESTRO_NF"
                 " $MAESTRO_OPTIMISE $MAESTRO_HASH $MAESTRO_TABLES --exact $MAESTRO_HEADERS -o ${TARGET.dir}",
                 "GENERATE",
                 verbose,
@@ -73,6 +73,11 @@ def command(line: str) -> str:
 def literal(option: str, values: Any) -> list[Any]:
     """``option=value`` words that no shell and no substitution touches."""
     return [words.Word(f"{option}={value}") for value in values]
+
+
+def places(option: str, names: Any) -> list[Any]:
+    """The same of files and folders, whose names do not count: contents do."""
+    return [words.Place(f"{option}=", str(name)) for name in names]
 
 
 def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:

@@ -6,6 +6,7 @@ that somebody thought of.
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,14 @@ from typing import Any
 from SCons.Errors import UserError
 from SCons.Subst import SUBST_CMD
 
-from maestro_tool import own_files
+from maestro_tool import inputs, own_files
 
 _SOURCE, _TARGET = "maestro-unit.c", "maestro-unit.o"
 _HEADER_FLAGS = ("-include", "-imacros")
+#: Flags that say where others' headers are; of CPPPATH, SCons knows.
+_FOLDER_FLAGS = ("-isystem", "-idirafter")
+_PLACE_FLAGS = (*_FOLDER_FLAGS, "-isysroot", "--sysroot", "--target", "-target")
+_NO_LTO = "-fno-lto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,47 @@ def _word(word: Any) -> str:
     return plain
 
 
+def apart(cc: Any) -> dict[str, Any]:
+    """Construction variables that make each object a program's own code, through whichever variable flags come.
+
+    Link-time optimisation loses the names in the assembler by which variables of functions are known.
+    """
+    if not any(flag.startswith("-flto") for flag in words(cc, []).flags):
+        return {}
+    ours = {"_CCCOMCOM": f"{cc['_CCCOMCOM']} {_NO_LTO}"}
+    said = [flag for flag in words(cc.Override(ours), []).flags if flag.startswith(("-flto", _NO_LTO))]
+    if said[-1] != _NO_LTO:
+        raise UserError(f"NFs are compiled without {said[-1]}, which stands behind $_CCCOMCOM in $CCCOM: remove it")
+    return ours
+
+
+def places(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """The flags, with their arguments, that say where others' headers are."""
+    found: list[str] = []
+    for flag, following in zip(flags, (*flags[1:], ""), strict=True):
+        if flag in _PLACE_FLAGS:
+            found += [flag, following]
+        elif flag.startswith(_PLACE_FLAGS):
+            found.append(flag)
+    return tuple(found)
+
+
+def check_places(flags: tuple[str, ...], root: Path) -> None:
+    """UserError where ``flags`` look for others' headers among those of the NF, whose folder is ``root``: what is
+    compiled is a copy of these, which such flags would not find."""
+    for folder in inputs.folders(flags, _FOLDER_FLAGS):
+        if not os.path.relpath(folder, root).startswith(".."):
+            raise UserError(f"{folder}: folders of the NF's own headers belong into CPPPATH, not behind -isystem")
+
+
 def headers(flags: tuple[str, ...], folders: list[str]) -> tuple[Path, ...]:
     """The user's headers that ``flags`` include in each unit, and what these include; SCons does not see them."""
     named = [Path(flags[i + 1]) for i, flag in enumerate(flags[:-1]) if flag in _HEADER_FLAGS]
     named += [Path(f.removeprefix(p)) for f in flags for p in _HEADER_FLAGS if f.startswith(p) and f != p]
+    searched = [*map(Path, folders), *inputs.folders(flags, _FOLDER_FLAGS)]
     found: list[Path] = []
     for name in named:
-        places = [p for p in (name, *(Path(folder) / name for folder in folders)) if p.is_file()]
-        for place in places[:1]:
+        candidates = [p for p in (name, *(folder / name for folder in searched)) if p.is_file()]
+        for place in candidates[:1]:
             found += [place, *own_files.find((place,)).headers]
     return tuple(dict.fromkeys(found))

@@ -85,7 +85,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
         options = {
             "MAESTRO_NF": name,
             "MAESTRO_CARDS": label,
-            "MAESTRO_NIC": builders.literal("--nic", ["+".join(_file(env, card).path for card in described)]),
+            "MAESTRO_NIC": builders.places("--nic", ["+".join(_file(env, card).path for card in described)]),
             "MAESTRO_HASH": ["--full-hash"] if full_hash else [],
             "MAESTRO_OPTIMISE": optimise,
             "MAESTRO_TABLES": builders.literal("--traffic", traffic),
@@ -258,16 +258,18 @@ def _request(env: Any, function: nf.NetworkFunction) -> dict[str, Any]:
             *builders.literal("--pure", function.pure),
         ],
         "MAESTRO_COMPILE": [*builders.literal("--cc", compiled.compiler), *builders.literal("--flag", compiled.flags)],
-        "MAESTRO_REAL": builders.literal("--headers", _compiler(env)["MAESTRO_DPDK_FOLDERS"]),
+        "MAESTRO_REAL": builders.places("--headers", _compiler(env)["MAESTRO_DPDK_FOLDERS"]),
     }
 
 
 def _words(env: Any, function: nf.NetworkFunction) -> compilation.Words:
     """How the NF's units are compiled; found once for a folder."""
     found: dict[Path, compilation.Words] = _compiler(env)["MAESTRO_WORDS"]
-    if function.root not in found:
-        found[function.root] = compilation.words(_compiler(env), [str(function.root), *_include_dirs(env)])
-    return found[function.root]
+    root = function.root
+    if root not in found:
+        found[root] = compilation.words(_compiler(env), [str(root), *_include_dirs(env)])
+        compilation.check_places(found[root].flags, root)
+    return found[root]
 
 
 def _include_dirs(env: Any) -> list[str]:
@@ -277,10 +279,9 @@ def _include_dirs(env: Any) -> list[str]:
 
 def _inputs(cc: Any, function: nf.NetworkFunction) -> list[Any]:
     """What all steps depend on, besides their sources: headers, this tool, and what checks ask of the compiler."""
-    tool = fingerprint.tool(fingerprint.STEPS, str(cc["MAESTRO_PYTHON"]))
     return [
         *_files(cc, (*function.headers, *cc["MAESTRO_INCLUDED"])),
-        cc.Value(f"maestro {tool}"),
+        cc["MAESTRO_TOOL"],
         cc["MAESTRO_TOOLCHAIN"],
     ]
 
@@ -295,9 +296,8 @@ def _read_again(env: Any, made: Any, record: str) -> None:
 
 def _outputs(function: nf.NetworkFunction, folder: str) -> list[str]:
     """Everything that code generation writes, by name: ``<nf>.h`` first."""
-    mirrored = [
-        f"gen/{os.path.relpath(f, function.root)}" for f in (*function.sources, *function.headers, *function.generated)
-    ]
+    root = function.root
+    mirrored = [f"gen/{os.path.relpath(f, root)}" for f in (*function.sources, *function.headers, *function.generated)]
     own = [f"{function.name}.h", f"gen/{function.name}_parallel.c", f"gen/main_{function.name}.c"]
     return [f"{folder}/{name}" for name in (*own, *mirrored)]
 
@@ -317,10 +317,8 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
     # Not the folder of <nf>.h, which may have the name of a header that the NF includes (nf.h, string.h).
     cc = cc.Clone(CPPPATH=[f"{folder}/gen", *_with_copies(cc, function.root, f"{folder}/gen")])
     units = [n for n in generated if str(n).endswith(".c")]
-    # Link-time optimisation loses the names in the assembler by which variables of functions are known.
-    whole = {"CCFLAGS": [*cc["CCFLAGS"], "-fno-lto"]} if "-flto" in f"{cc['CCFLAGS']} {cc['CFLAGS']}" else {}
-    objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n, **whole) for n in units}
-    cc.Depends(list(objects.values()), _files(cc, cc["MAESTRO_INCLUDED"]))
+    objects = {n.name: cc.Object(f"{os.path.splitext(str(n))[0]}.o", n, **compilation.apart(cc)) for n in units}
+    cc.Depends(list(objects.values()), [*_files(cc, cc["MAESTRO_INCLUDED"]), _folders(cc)])
     library = cc.StaticLibrary(
         f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + cc["MAESTRO_RUNTIME"]
     )
@@ -343,6 +341,16 @@ def _with_copies(cc: Any, root: Path, gen: str) -> list[Any]:
     return result
 
 
+def _folders(cc: Any) -> Any:
+    """$CPPPATH, which SCons leaves out of signatures, in its order; of folders elsewhere only that they are there."""
+    names = []
+    for folder in map(cc.Dir, flatten([cc["CPPPATH"]])):
+        own, path = Path(folder.abspath), folder.get_path()
+        is_ours = own.is_relative_to(builders.PACKAGE)
+        names.append(f"<{own.relative_to(builders.PACKAGE)}>" if is_ours else "*" if os.path.isabs(path) else path)
+    return cc.Value(f"headers in {' '.join(names)}")
+
+
 def _compiler(env: Any) -> Any:
     """An environment that compiles against DPDK; made once per environment, when the first NF is declared."""
     owner, cc = env.get("MAESTRO_CC_ENV", (None, None))
@@ -363,35 +371,40 @@ def _compiler(env: Any) -> Any:
     )  # fmt: skip
     # The compiler is a command, perhaps of several words.
     command = tuple(str(w) for w in flatten(env.subst_list("$CC"))) or ("gcc",)
-    memory = build / f".toolchain-{'-'.join(Path(w).name for w in command)}.json"
-    compiles = toolchain.digest(command, found, visible, memory, remember=lock.writes())
-    cc["MAESTRO_TOOLCHAIN"] = cc.Value(f"{' '.join(command)}, DPDK {found.version}, and what they read: {compiles}")
+    tool = fingerprint.tool_remembered(
+        fingerprint.STEPS, str(cc["MAESTRO_PYTHON"]), build / ".tool.json", remember=lock.writes()
+    )
+    cc["MAESTRO_TOOL"] = cc.Value(f"maestro {tool}")
     if not env["MAESTRO_VERBOSE"]:
         cc.SetDefault(**builders.VERBS)
     # DPDK's headers as -isystem: SCons does not scan them; its version, a macro, stands for them in the signature.
     cc["MAESTRO_DPDK_FOLDERS"] = list(found.include_dirs)
-    cc["MAESTRO_DPDK_INCLUDES"] = [word for folder in found.include_dirs for word in ("-isystem", folder)]
+    cc["MAESTRO_DPDK_INCLUDES"] = [w for folder in found.include_dirs for w in ("-isystem", words.Place("", folder))]
     # What is made must not depend on where: the repository is ".", this tool's folder its name.
     places = {env.Dir("#").abspath: ".", str(builders.PACKAGE): builders.PACKAGE.name}
-    cc["MAESTRO_PREFIX_MAPS"] = [f"-ffile-prefix-map={place}={name}" for place, name in places.items()]
-    cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $( $MAESTRO_DPDK_INCLUDES $MAESTRO_PREFIX_MAPS $)"
+    cc["MAESTRO_PREFIX_MAPS"] = [words.Place("-ffile-prefix-map=", place, f"={name}") for place, name in places.items()]
+    cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $MAESTRO_DPDK_INCLUDES $MAESTRO_PREFIX_MAPS"
     cc.Append(
         CCFLAGS=[*_C_FLAGS, *found.cflags, *dpdk.RENAMES],
         CPPDEFINES={"MAESTRO_DPDK_VERSION": f'\\"{found.version}\\"'},
         # lib/: NFs include "../nf-log.h" from a folder below nf.h's.
         CPPPATH=[cc.Dir(str(runtime.INCLUDE)), cc.Dir(str(runtime.INCLUDE / "lib"))],
     )
+    folders = _include_dirs(env)
+    compiled = compilation.words(cc, folders)
+    memory = build / f".toolchain-{'-'.join(Path(w).name for w in command)}.json"
+    compiles = toolchain.digest(
+        command, found, visible, memory, flags=compilation.places(compiled.flags), remember=lock.writes()
+    )
+    cc["MAESTRO_TOOLCHAIN"] = cc.Value(f"{' '.join(command)}, DPDK {found.version}, and what they read: {compiles}")
     cc["_LIBFLAGS"] = f"{cc['_LIBFLAGS']} $MAESTRO_DPDK_LIBS -lm -lpthread"
     anywhere = cc["CCCOM"].replace("$SOURCES", "$( $SOURCES $)")  # the path is not part of the signature
     cc["MAESTRO_RUNTIME"] = [
         cc.Object(f"#{cc['MAESTRO_BUILD']}/runtime/{source.stem}.o", _file(cc, source), CCCOM=anywhere)
         for source in sorted(runtime.SOURCE.glob("*.c"))
     ]
-    folders = _include_dirs(env)
-    compiled = compilation.words(cc, folders)
     cc["MAESTRO_INCLUDED"] = compilation.headers(compiled.flags, folders)
-    cc.Depends(cc["MAESTRO_RUNTIME"], _files(cc, cc["MAESTRO_INCLUDED"]))
-    cc.Depends(cc["MAESTRO_RUNTIME"], cc["MAESTRO_TOOLCHAIN"])
+    cc.Depends(cc["MAESTRO_RUNTIME"], [*_files(cc, cc["MAESTRO_INCLUDED"]), cc["MAESTRO_TOOLCHAIN"], _folders(cc)])
     outputs.settle(cc, f"#{cc['MAESTRO_BUILD']}/runtime", flatten(cc["MAESTRO_RUNTIME"]))
     env["MAESTRO_CC_ENV"] = (env, cc)
     return cc

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from SCons.Errors import UserError
 from SCons.Subst import Literal
 
-from maestro_tool.scons import lock
+from maestro_tool.scons import lock, steps
 
 #: Before words that are to stay as they are: no word of a command can hold it.
 _AS_IS: Final = "\0"
@@ -34,6 +34,17 @@ class Word(Literal):  # type: ignore[misc]  # SCons has no types
 
     def for_signature(self) -> str:
         return quote(str(self), safe="/=,:+", errors="surrogateescape")
+
+
+class Place(Word):
+    """A word with the name of a place in it: all of it but the name counts, for what is there counts by itself."""
+
+    def __init__(self, before: str, place: str, after: str = "") -> None:
+        super().__init__(f"{before}{place}{after}")
+        self._counts = f"{before}*{after}"
+
+    def for_signature(self) -> str:
+        return quote(self._counts, safe="/=,:+*", errors="surrogateescape")
 
 
 def check(paths: Iterable[Path | str]) -> None:
@@ -77,10 +88,12 @@ def _as_is(word: str) -> str:
 
 def _run(shell: str, escape: object, command: str, words: Sequence[str], environment: Mapping[str, str]) -> int:
     """$SPAWN without a shell."""
+    plain = [_plain(w) for w in words]
     try:
-        return subprocess.Popen(
-            [_plain(w) for w in words], env=environment, close_fds=True, pass_fds=lock.inherited()
-        ).wait()
+        status = steps.run(plain, environment)
+        if status is not None:
+            return status
+        return subprocess.Popen(plain, env=environment, close_fds=True, pass_fds=lock.inherited()).wait()
     except OSError as error:
         print(f"scons: {_plain(command)}: {error.strerror}", flush=True)
         return _NOT_FOUND

@@ -1,13 +1,14 @@
 """A small repository with two NFs, and random edits of everything that a build may depend on.
 
-A repository is values: the text of each file, and the command line.  So a state can be kept and gone back to, as with
-branches, and be written to any folder.
+A repository is values: the text of each file, and the command line.  So a state can be kept, and be written to any
+folder.  Each state is also a branch of git, which goes back to it: files that differ get new times, no others.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,6 +150,11 @@ def write(state: State, folder: Path, written: Mapping[str, str]) -> None:
     for path in sorted({str(Path(p).parent) for p in written}, key=len, reverse=True):
         if path != "." and not any((folder / path).iterdir()):
             (folder / path).rmdir()
+    install_dpdk(state, folder)
+
+
+def install_dpdk(state: State, folder: Path) -> None:
+    """What pkg-config says of the DPDK of ``state``: it is of the machine, and on no branch."""
     found = dpdk.find()
     flags = [f"-I{folder}/dpdk/include", *(f"-I{d}" for d in found.include_dirs), *found.cflags]
     text = (
@@ -156,6 +162,40 @@ def write(state: State, folder: Path, written: Mapping[str, str]) -> None:
         f"Cflags: {' '.join(flags)}\nLibs: {' '.join(found.libs)}\n"
     )
     (folder / "dpdk/libdpdk.pc").write_text(text)
+
+
+def start_history(folder: Path) -> None:
+    """Make the folder a repository of git, of which only files of states are part."""
+    _git(folder, "init")
+    (folder / ".git/info/exclude").write_text("*\n")
+
+
+def commit(state: State, folder: Path, branch: str) -> None:
+    """Keep what stands in ``folder``, which is ``state``, as a branch."""
+    _git(folder, "checkout", "-b", branch)
+    _git(folder, "add", "--update")
+    _git(folder, "add", "--force", "--", *sorted(state.files))
+    _git(folder, "commit", "--allow-empty", "--message", branch)
+
+
+def check_out(state: State, folder: Path, branch: str) -> None:
+    """Have git bring ``folder`` to ``state``, which was kept as ``branch``."""
+    _git(folder, "checkout", branch)
+    held = {path: (folder / path).read_text() for path in state.files}
+    assert held == state.files and not _git(folder, "status", "--porcelain", "--untracked-files=no")
+    install_dpdk(state, folder)
+
+
+def _git(folder: Path, *words: str) -> str:
+    """Run git as nobody has configured it."""
+    settings = ["-c", "user.name=nobody", "-c", "user.email=nobody@localhost", "-c", "core.autocrlf=false"]
+    alone = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    done = subprocess.run(
+        ["git", *settings, *words], cwd=folder, capture_output=True, text=True, check=False,
+        env={**alone, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _says(path: Path, text: str) -> bool:
@@ -279,7 +319,7 @@ EDITS = (_comment, _content, _files, _shadow, _config, _description, _profile, _
 
 
 def edit(states: list[State], random: random.Random) -> State:
-    """One to three edits of the last state; or a state of before, as of another branch."""
+    """One to three edits of the last state; or a state of before: that one itself, whose branch is gone back to."""
     if len(states) > 2 and random.random() < 0.15:
         return random.choice(states[:-1])
     state = states[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,74 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 def test_what_cannot_be_followed_is_refused(seen: Callable[..., bool], variables: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         seen(BY_DST, **variables)
+
+
+LINK_TIME: list[dict[str, Any]] = [
+    *({name: ["-flto"]} for name in ("CCFLAGS", "CFLAGS", "CPPFLAGS")),
+    *({name: "-flto=auto -ffat-lto-objects"} for name in ("CCFLAGS", "CFLAGS", "CPPFLAGS")),
+    {"CC": "gcc -flto"},
+    {"CC": "gcc", "CCFLAGS": ["$MORE"], "MORE": ["-fno-lto", "-flto"]},
+    {"CCCOM": "$CC -o $TARGET -c -flto $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCES"},
+]
+
+
+@pytest.mark.parametrize("variables", LINK_TIME, ids=map(str, LINK_TIME))
+def test_objects_are_code_through_whichever_variable_flags_come(tmp_path: Path, variables: dict[str, Any]) -> None:
+    """An object of link-time optimisation has no names of variables of functions."""
+    env = Environment(tools=["gcc"], **variables)
+    unit = tmp_path / "unit.c"
+    unit.write_text("int next(void) { static int number; return number++; }\n")
+    made = []
+    for changed in ({}, compilation.apart(env)):
+        command = env.Override(changed).subst("$CCCOM", target=[env.File("unit.o")], source=[env.File("unit.c")])
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+        made.append(b".gnu.lto_" in (tmp_path / "unit.o").read_bytes())
+    assert made == [True, False]
+
+
+def test_flags_that_cannot_be_taken_back_are_refused() -> None:
+    env = Environment(tools=["gcc"], CCCOM="$CC -o $TARGET -c $CFLAGS $CCFLAGS $_CCCOMCOM -flto $SOURCES")
+    with pytest.raises(UserError, match="NFs are compiled without -flto"):
+        compilation.apart(env)
+    assert compilation.apart(Environment(tools=["gcc"], SHCCFLAGS=["-flto"], CCFLAGS=["-O2"])) == {}
+
+
+def test_headers_of_others_are_inputs(tree: Tree) -> None:
+    """Those below -isystem, which SCons does not scan: a header of another, and one that hides it."""
+    nf(tree, BY_DST, 'CCFLAGS=["-isystem", "first", "-isystem", "others"]')
+    tree.edit("nfs/once/key.h", "#pragma once\n", "#pragma once\n#include <vendor/settings.h>\n")
+    tree.write("others/vendor/settings.h", '#include "more.h"\n')
+    tree.write("others/vendor/more.h", "#define BY_DST\n")
+    target = "build/soft/once/gen/once.o"
+    tree.built(target)
+    assert tree.built(target).steps == []
+    tree.write("others/vendor/more.h", "// 1\n#define BY_DST\n")
+    assert {"ANALYSE build/analysis/once/analysis.json", f"CC {target}"} <= set(tree.built(target).steps)
+    tree.write("first/vendor/settings.h", "\n")
+    assert f"CC {target}" in tree.built(target).steps
+    assert sharded_by(tree) == "src_ip"
+
+
+def test_headers_of_others_may_stand_for_the_systems(tree: Tree) -> None:
+    """What the runtime includes may be found there as well."""
+    nf(tree, BY_DST, 'CCFLAGS=["-isystem", "others"]')
+    tree.write("others/rte_ring.h", "#include_next <rte_ring.h>\n")
+    target = "build/runtime/clock.o"
+    tree.built(target)
+    assert tree.built(target).steps == []
+    tree.write("others/rte_ring.h", "#include_next <rte_ring.h>\n#define MORE\n")
+    assert tree.built(target).steps == [f"CC {target}"]
+    tree.write("others/netinet/in.h", "#include_next <netinet/in.h>\n")
+    assert tree.built(target).steps == [f"CC {target}"]
+
+
+@pytest.mark.parametrize("flag", ["-isystem", "-idirafter"])
+def test_own_headers_are_not_others(tree: Tree, flag: str) -> None:
+    """The compiler would read them from where they are, while their copies are what is edited."""
+    nf(tree, BY_DST, f'CPPFLAGS=["{flag}", "nfs/once/inc"]')
+    result = tree.scons("-n", "nf=once")
+    assert result.status == 2
+    assert "nfs/once/inc: folders of the NF's own headers belong into CPPPATH, not behind -isystem" in result.err
 
 
 def test_a_flag_that_selects_the_key(tree: Tree) -> None:

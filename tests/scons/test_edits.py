@@ -62,13 +62,18 @@ def compare(tmp_path: Path, seed: int, edits: int, target: str) -> None:
     chance = random.Random(seed)
     tree, fresh = repository(tmp_path / "incremental"), tmp_path / "fresh"
     states = [monorepo.first_state()]
+    monorepo.start_history(tree.root)
     known: list[tuple[monorepo.State, Outcome]] = []
     written: dict[str, str] = {}
     for number in range(edits):
         state = states[-1] if number == 0 else monorepo.edit(states, chance)
-        states.append(state)
         before, written = written, dict(state.files)
-        monorepo.write(state, tree.root, before)
+        if (branch := next((i for i, s in enumerate(states[1:]) if s is state), None)) is not None:
+            monorepo.check_out(state, tree.root, f"edit-{branch}")
+        else:
+            monorepo.write(state, tree.root, before)
+        monorepo.commit(state, tree.root, f"edit-{number}")
+        states.append(state)
         found = outcome(tree, state, target)
         expected = next((o for s, o in known if s == state), None)
         if expected is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,3 +244,38 @@ def test_contents_cut_off_what_follows_an_edit_of_the_tool(own_tool: Tree) -> No
     path = own_tool.root / "maestro_tool/profiles.py"
     path.write_text(path.read_text() + "# edited\n")
     assert own_tool.built("build/soft/nop/gen", **environment).verbs() == {"ANALYSE", "GENERATE"}
+
+
+#: What the tool says to the compiler, and to its own commands: text in it, and another.
+OPTIONS = (
+    ("scons/parallelize.py", '"-ffile-prefix-map="', '"-fdebug-prefix-map="', "CC"),
+    ("scons/parallelize.py", '("-isystem", words', '("-idirafter", words', "CC"),
+    ("scons/parallelize.py", "cc.Dir(str(runtime.INCLUDE)), cc.Dir(str(runtime.INCLUDE / \"lib\"))",
+     "cc.Dir(str(runtime.INCLUDE / \"lib\")), cc.Dir(str(runtime.INCLUDE))", "CC"),
+    ("scons/parallelize.py", '"-O3", ', '"-O2", ', "CC"),
+    ("scons/builders.py", " -P -m maestro_tool", " -B -P -m maestro_tool", "ANALYSE"),
+    ("scons/parallelize.py", '"--headers"', '"--header"', "ANALYSE"),
+    ("scons/parallelize.py", 'places("--nic"', 'places("--nics"', "GENERATE"),
+)  # fmt: skip
+
+
+def test_options_of_the_tool_count(own_tool: Tree) -> None:
+    """Also those that name a place, which does not count itself."""
+    environment = {"PYTHONPATH": str(own_tool.root)}
+    targets = ("build/runtime/clock.o", "build/soft/nop/plan.json")
+    own_tool.built(*targets, **environment)
+    for name, old, new, verb in OPTIONS:
+        path = own_tool.root / "maestro_tool" / name
+        before = path.read_text()
+        assert before.count(old) == 1, old
+        path.write_text(before.replace(old, new))
+        assert verb in own_tool.scons("-n", *targets, **environment).verbs(), (name, new)
+        path.write_text(before)
+    assert own_tool.scons("-n", *targets, **environment).steps == []
+
+
+def test_only_what_runs_and_what_is_read_is_unsigned() -> None:
+    """Between $( and $), SCons sees nothing: options that stand there could change, and nothing would be made again."""
+    texts = [path.read_text() for path in (ROOT / "maestro_tool/scons").glob("*.py")]
+    found = {name for text in texts for name in re.findall(r"\$\( (.*?) \$\)", text)}
+    assert found == {"$MAESTRO_PYTHON", "$SOURCES", "..."}  # the last is of a comment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -105,3 +106,22 @@ def test_versions_are_those_of_the_packages() -> None:
     assert text.startswith("CPython 3.")
     assert fingerprint._versions_elsewhere(sys.executable, ["yaml", "z3", "pydantic"]).decode() == text
     assert fingerprint._versions_elsewhere("/nonexistent/python", ["yaml"]) == b""
+
+
+def test_what_is_remembered_is_what_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = tmp_path / "tool.json"
+    for _ in range(2):
+        assert fingerprint.tool_remembered(STEPS, sys.executable, memory, remember=True) == fingerprint.tool(STEPS)
+    expected = fingerprint.tool(STEPS)
+    monkeypatch.setattr(fingerprint, "reach", None)  # nobody asks again
+    assert fingerprint.tool_remembered(STEPS, sys.executable, memory, remember=True) == expected
+
+
+def test_new_modules_and_files_are_noticed(tmp_path: Path) -> None:
+    """Each place in which a name is looked up, or files are listed, is among those that are looked at."""
+    memory = tmp_path / "tool.json"
+    fingerprint.tool_remembered(STEPS, sys.executable, memory, remember=True)
+    seen = json.loads(memory.read_text())["seen"]
+    folders = {str(p) for p in PACKAGE.rglob("*") if p.is_dir() and p.name != "__pycache__"}
+    assert {str(PACKAGE), *folders} <= seen.keys()
+    assert {str(f) for f in fingerprint.files(fingerprint.reach(STEPS)[0])} <= seen.keys()

@@ -22,6 +22,7 @@ def prefix(tmp_path: Path) -> Path:
     old = time.time() - 60
     for path in (header, header.parent):
         os.utime(path, (old, old))
+    time.sleep(0.05)  # what changes while somebody asks is asked for again
     return tmp_path / "dpdk"
 
 
@@ -61,7 +62,21 @@ def test_contents_count_and_what_is_new(prefix: Path, change: Callable[[Path], o
     known = json.loads(prefix.with_suffix(".json").read_text())
     change(prefix)
     assert digest(prefix) != before
-    assert json.loads(prefix.with_suffix(".json").read_text())["files"] != known["files"]
+    assert json.loads(prefix.with_suffix(".json").read_text())["seen"] != known["seen"]
+
+
+def test_what_was_not_there_counts(prefix: Path, tmp_path: Path) -> None:
+    """A compiler before the one on the path; a folder of headers that somebody names before it exists."""
+    path, more = f"{tmp_path / 'bin'}:{os.environ['PATH']}", str(tmp_path / "more")
+    before = digest(prefix, PATH=path, CPATH=more)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/rte_ring.h").write_text("#include_next <rte_ring.h>\n")
+    with_header = digest(prefix, PATH=path, CPATH=more)
+    assert with_header != before
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/gcc").write_text('#!/bin/sh\nexec /usr/bin/gcc "$@"\n')
+    (tmp_path / "bin/gcc").chmod(0o755)
+    assert digest(prefix, PATH=path, CPATH=more) != with_header
 
 
 def test_nothing_is_asked_twice(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +89,7 @@ def test_nothing_is_asked_twice(prefix: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_file_that_changed_just_before_is_read_again(prefix: Path) -> None:
     """It may change again without a new time."""
+    digest(prefix)
     header = prefix / "include/rte_ether.h"
     header.write_text("#include_next <rte_ether.h>\n//1\n")
     times = header.stat()
