@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from nf_runs import make_captures, run
 from programs import AHEAD, Build, driver
+
+from maestro_tool.traffic.capture import read_folder, write_captures
+from maestro_tool.traffic.compare import compare
+from maestro_tool.traffic.spec import TrafficSpec
 
 OPTIONS = {
     "fw": "--expire 20000 --max-flows 128",
@@ -64,3 +71,23 @@ def test_bursts_equal_the_plain_path(
         assert plain == "looked ahead 0 times for 0 packets"
         times, packets = map(int, re.findall(r"[0-9]+", looked))
         assert times > 100 and packets > 20 * times  # parts of 32 packets, the last ones of bursts smaller
+
+
+def test_many_packets_at_one_time(build: Build, tmp_path: Path) -> None:
+    """Replay gives packets with one timestamp together: here hundreds, in bursts of 32 that look ahead."""
+    folder = make_captures(tmp_path / "in", TrafficSpec(flows=300, packets=6000, replies=0.4, odd=0.1, active=100))
+    frames = {
+        port: [replace(f, time=f.time // 5_000_000 * 5_000_000) for f in frames]
+        for port, frames in read_folder(folder).items()
+    }
+    times = Counter(f.time for port in frames for f in frames[port])
+    assert min(sorted(times.values())[1:]) > 64, times
+    write_captures({folder / f"port{port}.pcap": frames[port] for port in frames})
+    expected, _ = run(build.reference("fw"), folder, tmp_path / "reference", "--expire 9000")
+    for name, program, workers in (
+        ("ahead", build.ahead("fw", "sequential", "wrong"), 1),
+        ("parallel", build.parallel("fw"), 2),
+    ):
+        sent, _ = run(program, folder, tmp_path / name, "--expire 9000", workers)
+        assert compare(expected, sent).equal
+    assert sum(map(len, expected.values())) > 2000
