@@ -9,8 +9,10 @@ import pytest
 
 from maestro_tool import nf, pipeline
 from maestro_tool.cache import NoCache
+from maestro_tool.cli import main
 from maestro_tool.codegen.known import known_keys
 from maestro_tool.codegen.stages import Stages, stages
+from maestro_tool.diagnostics import ResourceLimitError
 
 ROOT = Path(__file__).parents[3]
 
@@ -103,3 +105,22 @@ def test_small_nfs(tmp_path: Path, body: str, looked_up: int) -> None:
     text = _of(pipeline.Request((source,))).text
     assert len(set(re.findall(r"found_(\d)\[i\] = hash", text))) == looked_up
     assert bool(text) == bool(looked_up or "dchain_rejuvenate" in body)
+
+
+def test_an_nf_that_cannot_be_analysed_does_not_look_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is built for one core all the same."""
+    monkeypatch.setenv("MAESTRO_CACHE", str(tmp_path / "cache"))
+    loops = "for (int i = 0; i < length; i++) if (p[0] == i) return 1; return device;"
+    source = tmp_path / "nf.c"
+    source.write_text(NF.replace("BODY", loops))
+    with pytest.raises(ResourceLimitError):
+        _of(pipeline.Request((source,)))
+    assert main(["sequential", str(source), "--name", "loops", "-o", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out/gen/nf.c").read_text()
+    assert "loops_process_burst" in text and "maestro_look_ahead" not in text
+    source.write_text(NF.replace("BODY", "key = p[1]; return map_get(map, &key, &value);"))
+    for optimise, ahead in (("full", True), ("none", False)):
+        words = ["sequential", str(source), "--name", "loops", "--optimise", optimise, "-o", str(tmp_path / "out")]
+        assert main(words) == 0
+        text = (tmp_path / "out/gen/nf.c").read_text()
+        assert ("maestro_look_ahead" in text) == ("MAESTRO_KNOWN_KEYS" in text) == ahead
