@@ -66,8 +66,11 @@ def write_files(contents: Mapping[Path, str | bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             staged.append((name, path))
-            with os.fdopen(handle, "wb") as f:
-                f.write(content.encode() if isinstance(content, str) else content)
+            try:
+                with os.fdopen(handle, "wb") as f:
+                    f.write(content.encode() if isinstance(content, str) else content)
+            except OSError as error:  # a full disk has no name
+                raise OSError(error.errno, error.strerror, str(path)) from error
             os.chmod(name, 0o644)
         while staged:
             name, path = staged[0]

@@ -83,7 +83,8 @@ def _step(connection: int) -> int:
         asked = json.loads(lines.readline())
     os.environ.clear()
     os.environ.update(asked["environment"])
-    status = main(asked["words"])
+    sys.argv[1:] = asked["words"]
+    status = main()
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -19,6 +19,7 @@ OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "sketch_compute_hashes": (("key", True),), "sketch_refresh": (("key", True),), "sketch_fetch": (("key", True),),
     "sketch_touch_buckets": (("key", True),),
     "global_read": (("whole", False),), "global_write": (("whole", True),),
+    "array_read": (("any", False),), "array_write": (("any", True),),
     "expire": (("old", True), ("old", False), ("old", True)), "sketch_expire": (("old", True),),
     "expire_range": (("index", False), ("erased", True)),
     "map_size": (("any", False),), "cht_find": (("any", False), ("any", False)), "lpm_lookup": (("any", False),),

@@ -15,6 +15,7 @@ SHAPES: Final[dict[str, tuple[str, str]]] = {
     "map_get": ("key", "value?"), "map_put": ("key value", ""), "map_erase": ("key", ""), "map_size": ("", "value"),
     "vector_read": ("index span", "*"), "vector_write": ("index span stored", ""),
     "global_read": ("index span", "*"), "global_write": ("index span stored", ""),
+    "array_read": ("index span", "*"), "array_write": ("index span stored", ""),
     "dchain_allocate": ("value result", "index?"), "dchain_rejuvenate": ("index value", ""),
     "dchain_free": ("index", ""), "dchain_is_allocated": ("index", ""), "dchain_expire_one": ("value", "index?"),
     "expire": ("value", "count"), "expire_range": ("index value", "count"), "dmap_expire": ("value", "count"),

@@ -16,7 +16,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from maestro_tool import __version__
+from maestro_tool import __version__, steps
 from maestro_tool.diagnostics import MaestroError
 
 EXIT_BUG = 3
@@ -58,13 +58,16 @@ def main(argv: list[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else 2
     except MaestroError as error:
         print(error.render(), file=sys.stderr)
+        steps.tell(words, error=error.render())
         return error.exit_status
     except BrokenPipeError:
-        # Python flushes stdout once more at exit; give it something that takes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return EXIT_PIPE
     except OSError as error:
-        print(f"error: {error.filename or 'input/output'}: {error.strerror or error}", file=sys.stderr)
+        what = error.filename or ("input/output" if _close_output() else "standard output")
+        message = f"error: {what}: {error.strerror or error}"
+        print(message, file=sys.stderr)
+        steps.tell(words, error=message)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -72,6 +75,16 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         _report_bug(words, error)
         return EXIT_BUG
+
+
+def _close_output() -> bool:
+    """Whether what was printed could be written; if not, Python tries once more at exit: to something that takes it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def console() -> None:

@@ -82,13 +82,18 @@ def _bench(args: argparse.Namespace) -> None:
     result["solver"] = _solver(args.nic, say)
     say("\nns per packet on one core, in memory (ratio to the reference: libVig, sequential, 2.6 GHz EPYC)")
     for subject in subjects:
-        figures = {s: dict(costs) for s, costs in _costs(subject, args.packets)}
-        result["nfs"][subject.name]["ns_per_packet"] = figures
+        figures, received = _costs(subject, args.packets)
+        result["nfs"][subject.name] |= {"ns_per_packet": figures, "ns_per_received_packet": received}
         say(f"  {subject.name:<10}{'flows':>7}{'reference':>11}" + "".join(f"{s:>20}" for s in figures))
         for flows in FLOWS:
             reference = REFERENCE_NS.get(subject.name, {}).get(flows)
             cells = "".join(_cell(of[str(flows)], reference) for of in figures.values())
             say(f"  {'':<10}{flows:>7}{reference if reference else '-':>11}{cells}")
+    say("\nns per packet on a worker to which a card gives it, and what comparing its place (docs/guarantees.md) adds")
+    for subject in subjects:
+        for flows, of in result["nfs"][subject.name]["ns_per_received_packet"].items():
+            steered, cost = of["steered"], of["checked"] - of["steered"]
+            say(f"  {subject.name:<10}{flows:>7}{steered:>11.1f}{cost:>+8.2f} ({100 * cost / steered:+.1f} %)")
     say(f"\nmillion packets per second of all cores, {KNOWN_FLOWS} flows; churny: 1 of 32 packets is of a new flow")
     say(f"  {'nf':<10}{'strategy':<16}" + "".join(f"{f'{n}, {c} core(s)':>24}" for n, _ in TRAFFIC for c in CORES))
     for subject in subjects:
@@ -151,18 +156,22 @@ def _solver(nic: str, say: Callable[[str], None]) -> list[dict[str, Any]]:
     return rows
 
 
-def _costs(subject: Subject, packets: int) -> Iterator[tuple[str, dict[str, float]]]:
-    """(strategy, ns per packet by number of flows) of each program; each strategy once."""
-    seen = set()
-    for program in subject.programs:
+def _costs(subject: Subject, packets: int) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """strategy -> number of flows -> ns per packet, of each program, each strategy once; and of the first parallel one,
+    number of flows -> the same on a worker that a card gives packets, without and with comparisons of their place."""
+    costs: dict[str, dict[str, float]] = {}
+    received: dict[str, dict[str, float]] = {}
+    for number, program in enumerate(subject.programs):
         lines = _run(program, "--packets", str(packets), "--flows", ",".join(map(str, FLOWS)))
         figures = {str(line["flows"]): float(line["ns_per_packet"]) for line in lines}
         if set(figures) != {str(n) for n in FLOWS}:
             raise ToolError(f"{program} printed figures for {', '.join(figures) or 'nothing'}")
-        strategy = str(lines[0]["strategy"])
-        if strategy not in seen:
-            seen.add(strategy)
-            yield strategy, figures
+        costs.setdefault(str(lines[0]["strategy"]), figures)
+        if number == 1:
+            for line in lines:
+                ns = {name: float(line[f"{name}_ns_per_packet"]) for name in ("steered", "checked")}
+                received[str(line["flows"])] = ns
+    return costs, received
 
 
 def _rates(subject: Subject, packets: int) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestro_tool import canonical, forms, nf
+from maestro_tool import canonical, forms, nf, steps
 from maestro_tool.choices import OPTIMISE
 from maestro_tool.diagnostics import InputError, MaestroError
 
@@ -301,5 +301,6 @@ def open_cache() -> Cache:
 
 
 def _say(verb: str, path: Path, what: str, watch: Stopwatch) -> None:
-    """One line per step, as a build shows it."""
+    """One line per step, as a build shows it; and what the build wants to know of it."""
+    steps.tell(sys.argv[1:], [t.phase for t in watch.times if t.reused])
     print(f"{verb:<10}{path}  {what}: {watch.text()}", flush=True)

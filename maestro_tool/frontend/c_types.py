@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from maestro_tool.frontend.ir import Field, StructLayout, ValueKind
+from maestro_tool.frontend.unknown import instead
 
 
 class IncompleteTypeError(Exception):
@@ -17,6 +18,7 @@ class IncompleteTypeError(Exception):
 
     def __init__(self, type_: CType) -> None:
         super().__init__(f"'{type_name(type_)}' has no known size here")
+        self.hint = instead(type_name(type_))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from maestro_tool.frontend.context import Context, FunctionName, Place, Value
 from maestro_tool.frontend.conversions import VOID_VALUE, convert, default_promoted, load
 from maestro_tool.frontend.ir import Const, FunctionAddress, Operand, Unreachable, ValueKind
 from maestro_tool.frontend.parse import c_ast
+from maestro_tool.frontend.unknown import hint
 
 # gcc knows these without a declaration.  NFs hash with the first.
 _INTRINSICS = {
@@ -80,7 +81,7 @@ def call(ctx: Context, node: Any) -> Value:
             if name.startswith(("__sync_", "__atomic_")):
                 ctx.unsupported(f"'{name}' is not supported: an NF is sequential", node, "write the plain operation")
             if name not in _INTRINSICS:
-                ctx.input_error(f"function '{name}' is not declared", node, "include the header that declares it")
+                ctx.input_error(f"function '{name}' is not declared", node, hint("macro", name))
             ctx.program.reference(ctx, FunctionAddress(name))
             return _call(ctx, FunctionAddress(name), _INTRINSICS[name], node)
     callee = expressions.rvalue(ctx, node.name)

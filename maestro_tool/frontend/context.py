@@ -138,13 +138,13 @@ class Context:
         try:
             return c_types.size_of(type_)
         except c_types.IncompleteTypeError as error:
-            self.input_error(str(error), node)
+            self.input_error(str(error), node, error.hint)
 
     def step(self, type_: CType, node: Any) -> int:
         try:
             return c_types.step_of(type_)
         except c_types.IncompleteTypeError as error:
-            self.input_error(str(error), node)
+            self.input_error(str(error), node, error.hint)
 
     # ----------------------------------------------------------------------- names
 

@@ -325,4 +325,4 @@ def size_and_align(ctx: Context, type_: CType, node: Any) -> tuple[int, int]:
     try:
         return size_of(type_), align_of(type_)
     except IncompleteTypeError as error:
-        ctx.input_error(str(error), node)
+        ctx.input_error(str(error), node, error.hint)

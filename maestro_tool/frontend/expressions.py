@@ -31,6 +31,7 @@ from maestro_tool.frontend.context import Context, Enumerator, Place, Value
 from maestro_tool.frontend.conversions import VOID_VALUE, convert, load, promoted, store, truth
 from maestro_tool.frontend.ir import Const, Null, Operand
 from maestro_tool.frontend.parse import c_ast
+from maestro_tool.frontend.unknown import hint
 from maestro_tool.own_files import ROLES
 
 
@@ -171,7 +172,7 @@ def _identifier(ctx: Context, node: Any) -> Value:
         return Value(Const(entity.value % (1 << entity.type.bits), entity.type.bits), entity.type)
     found = places.try_place(ctx, node)
     if found is None:
-        ctx.input_error(f"'{node.name}' is not declared", node, _who_declares(node.name))
+        ctx.input_error(f"'{node.name}' is not declared", node, _who_declares(node.name) or hint("macro", node.name))
     return load(ctx, found, node)
 
 

@@ -317,7 +317,7 @@ class ProgramBuilder:
             size = c_types.size_of(found.type)
         except c_types.IncompleteTypeError as error:
             if found.defined:
-                raise InputError(f"variable '{found.c_name}': {error}", location) from None
+                raise InputError(f"variable '{found.c_name}': {error}", location, hint=error.hint) from None
             size = 0  # of an object elsewhere, whose type is incomplete here
         return Global(
             name=found.name,

@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 
 from pycparser import c_ast, c_lexer, c_parser
 
-from maestro_tool.diagnostics import InputError, SourceLocation
+from maestro_tool.diagnostics import InputError, SourceLocation, UnsupportedError
+from maestro_tool.frontend import unknown
 from maestro_tool.frontend.preprocess import Source
 from maestro_tool.frontend.spellings import Position, RecordAttributes, rewrite
 
@@ -59,6 +60,18 @@ class _Parser(c_parser.CParser):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(lexer=_Lexer)
 
+    def unknown_name(self, text: str, line: int, column: int) -> unknown.Unknown | None:
+        """The name that may be why parsing ``text`` ended there: no type, variable or function that is in scope."""
+        start = 0
+        for _ in range(line - 1):
+            start = text.index("\n", start) + 1
+        scopes = self._scope_stack
+
+        def known(name: str) -> bool | None:
+            return next((scope[name] for scope in reversed(scopes) if name in scope), None)
+
+        return unknown.find(text, start + max(column - 1, 0), lambda n: known(n) is True, lambda n: known(n) is False)
+
     def _parse_conditional_expression(self) -> Any:
         condition = self._parse_binary_expression()
         if not self._accept("CONDOP"):
@@ -90,12 +103,21 @@ class _Parser(c_parser.CParser):  # type: ignore[misc]
         raise _SyntaxError(msg, line, column or 0)
 
 
+def _place(text: str, offset: int) -> Position:
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
 def parse(source: Source) -> Unit:
     """Raises `InputError` at a syntax error, `UnsupportedError` at GNU C that the parser cannot read."""
     parsable = rewrite(source)
+    parser = _Parser()
     try:
-        tree = _Parser().parse(parsable.text)
+        tree = parser.parse(parsable.text)
     except _SyntaxError as error:
+        if error.line and (name := parser.unknown_name(parsable.text, error.line, error.column)) is not None:
+            line, column = _place(parsable.text, name.offset)
+            message, hint = f"{name.what} '{name.name}' is not known", unknown.hint(name.what, name.name)
+            raise UnsupportedError(message, source.location(line, column), hint=hint) from None
         raise _syntax_error(error.message, error.line, error.column, source) from None
     except (RecursionError, ValueError) as error:
         text = "nested too deeply" if isinstance(error, RecursionError) else str(error)

@@ -21,6 +21,7 @@ from maestro_tool.frontend.context import Context, FunctionName, Place, Value, V
 from maestro_tool.frontend.conversions import offset_of
 from maestro_tool.frontend.ir import Const, FunctionAddress
 from maestro_tool.frontend.parse import c_ast
+from maestro_tool.frontend.unknown import instead
 
 
 def place(ctx: Context, node: Any) -> Place:
@@ -96,7 +97,7 @@ def _member(ctx: Context, node: Any) -> Place:
 def member_path(ctx: Context, record: RecordType, name: str, node: Any) -> list[Member]:
     """The members that lead to ``name``: several if it is inside anonymous ones."""
     if record.layout is None:
-        ctx.input_error(f"'{record.name}' is only declared here, not defined", node)
+        ctx.input_error(f"'{record.name}' is only declared here, not defined", node, instead(record.name))
     path = _find(record, name)
     if path is None:
         ctx.input_error(f"'{record.name}' has no member '{name}'", node)

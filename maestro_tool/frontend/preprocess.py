@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
-from maestro_tool.frontend import flags
+from maestro_tool.frontend import flags, unknown
 from maestro_tool.frontend.columns import Columns
 from maestro_tool.frontend.comparison import compare
 from maestro_tool.frontend.compiler import Compilation, Compiler, find
@@ -126,7 +126,7 @@ def _error(stderr: str, path: Path, copies: Copies) -> InputError | UnsupportedE
         return UnsupportedError(
             f"header <{missing['name']}> is not known to the analysis",
             location,
-            hint=f"it reads small headers of its own, not the system's: see {HEADERS.name}/ of the frontend",
+            hint=unknown.hint("header", missing["name"]),
         )
     error.hint = "headers are looked for beside the file that includes them and in the include folders given"
     return error

@@ -36,6 +36,8 @@ class Effect(Enum):
     SIZE = "size"  # how many entries there are
     READ = "read"  # bytes of an entry
     WRITE = "write"  # bytes of an entry
+    LOOK = "look"  # bytes somewhere in the object
+    CHANGE = "change"  # bytes somewhere in the object
     ALLOCATE = "allocate"  # a free index comes into use
     REFRESH = "refresh"  # an index in use, or a counter, becomes as old as the packet
     FREE = "free"  # an index goes out of use

@@ -70,6 +70,17 @@ _ROWS: Final = (
         {"index": _NAMES, "stored": _STORES}, ("index", "span"), Wording("write", "{objects}{of}"),
         semantics="vectors.global_write",
     ),
+    # Arrays that the NF has itself, at a place that packets choose: what they are for is not known, so they are shared.
+    Operation(
+        "array_read", Effect.LOOK, (ObjectOperand("global", Entries.ANY, reads=True),),
+        {"index": _NAMES}, ("index", "span"), Wording("read", "an element of {objects}", "read an element"),
+        produces={"*": 8}, semantics="vectors.array_read",
+    ),
+    Operation(
+        "array_write", Effect.CHANGE, (ObjectOperand("global", Entries.ANY, writes=True),),
+        {"index": _NAMES, "stored": _STORES}, ("index", "span"),
+        Wording("write", "an element of {objects}", "write an element"), semantics="vectors.array_write",
+    ),
     # ----------------------------------------------------------------- index allocators
     Operation(
         "dchain_allocate", Effect.ALLOCATE, (ObjectOperand("dchain", Entries.FRESH, reads=True, writes=True),),

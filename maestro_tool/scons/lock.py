@@ -6,6 +6,7 @@ are SCons and the commands that it started, so that after SIGKILL nobody builds 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import os
@@ -17,6 +18,8 @@ from typing import Any
 
 from SCons.Errors import UserError
 from SCons.Script import GetOption
+
+from maestro_tool.scons import spent
 
 #: In the folder of what is built; holds the process id of the last build.
 NAME = ".lock"
@@ -67,15 +70,17 @@ def _locked(folder: Path) -> int | None:
         print(f"warning: {folder / NAME}: builds are not kept apart: {error.strerror}", file=sys.stderr)
         os.close(lock)
         return None
-    os.truncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # a full disk: then nobody can be told who builds here
+        os.truncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
 
 
 def _spawn(sh: str, escape: Any, cmd: str, args: Sequence[str], env: Mapping[str, str]) -> int:  # SCons' names
     """As SCons starts a command, which closes all other files."""
     command = [sh, "-c", " ".join(args)]
-    return subprocess.Popen(command, env=dict(env), close_fds=True, pass_fds=inherited()).wait()
+    with spent.on(args):
+        return subprocess.Popen(command, env=dict(env), close_fds=True, pass_fds=inherited()).wait()
 
 
 def _owner(lock: int) -> str:

@@ -33,7 +33,7 @@ def told(function: Callable[P, R], *, place: bool = True) -> Callable[P, R]:
         try:
             return function(*arguments, **options)
         except UserError as error:
-            _end(str(error), place)
+            end(str(error), place=place)
 
     return call
 
@@ -49,9 +49,10 @@ def folder(path: Path) -> None:
         raise UserError(f"{path}: cannot build in this folder: {error.strerror or error}") from None
 
 
-def _end(message: str, with_place: bool) -> NoReturn:
+def end(message: str, *, place: bool = False) -> NoReturn:
+    """End SCons with the message; ``place``: with the line of the SConstruct."""
     users = [f for f in traceback.extract_stack() if not f"{Path(f.filename).resolve()}".startswith(_INTERNAL)]
-    place = next((f for f in reversed(users) if not f.filename.startswith("<")), None)
-    where = f'File "{place.filename}", line {place.lineno}\n' if with_place and place else ""
+    line = next((f for f in reversed(users) if not f.filename.startswith("<")), None)
+    where = f'File "{line.filename}", line {line.lineno}\n' if place and line else ""
     print(f"\nscons: *** {message}\n{where}", end="", file=sys.stderr, flush=True)
     sys.exit(_STATUS)

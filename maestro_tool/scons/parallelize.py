@@ -23,10 +23,22 @@ from SCons.Errors import UserError
 from SCons.Script import GetOption
 from SCons.Util import Split, flatten, is_List
 
-from maestro_tool import cache, cache_trust, dpdk, fingerprint, inputs, nf, own_files, profiles, runtime, toolchain
+from maestro_tool import (
+    cache,
+    cache_trust,
+    dpdk,
+    fingerprint,
+    inputs,
+    nf,
+    own_files,
+    profiles,
+    runtime,
+    steps,
+    toolchain,
+)
 from maestro_tool.choices import OPTIMISE
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders, compilation, lock, outputs, summary, variables, words
+from maestro_tool.scons import builders, cells, compilation, lock, outputs, signatures, summary, variables, words
 from maestro_tool.scons.mistakes import told
 
 #: Flags for all C here: the user's and ours.
@@ -105,9 +117,12 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
             return made
 
         generated = once(env, f"{folder}/plan.json", options, generate)
-        program, library = _compile(cc, function, folder, generated, outside)
+        program, library, objects = _compile(cc, function, folder, generated, outside)
         if elsewhere is None:
-            summary.declare(summary.Product(name, label, generated[0], program[0]))
+            summary.declare(
+                cells.Product(name, label, generated[0], program[0], analysis, tuple(generated[1:]), tuple(objects),
+                              library[0], tuple(flatten(cc["MAESTRO_RUNTIME"])))
+            )  # fmt: skip
         nodes += [program, library, generated[1], generated[0]]
     return flatten(nodes)
 
@@ -135,7 +150,7 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
         return made
 
     generated = once(env, folder, (function, request), generate)
-    program, library = _compile(cc, function, folder, generated, generated[-1])
+    program, library, _ = _compile(cc, function, folder, generated, generated[-1])
     return flatten([program, library, generated[0]])
 
 
@@ -305,12 +320,14 @@ def _outputs(function: nf.NetworkFunction, folder: str) -> list[str]:
 # --------------------------------------------------------------------------- compiling
 
 
-def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any], outside: Any) -> tuple[Any, Any]:
-    """(program, library) of generated C; declared once, however often it is asked for.
+def _compile(
+    cc: Any, function: nf.NetworkFunction, folder: str, generated: list[Any], outside: Any
+) -> tuple[Any, Any, list[Any]]:
+    """(program, library, objects) of generated C; declared once, however often it is asked for.
 
     ``outside``: what is known of headers that are not mirrored.
     """
-    declared: dict[str, tuple[Any, Any]] = cc["MAESTRO_DECLARED"]  # a clone has a copy
+    declared: dict[str, tuple[Any, Any, list[Any]]] = cc["MAESTRO_DECLARED"]  # a clone has a copy
     if folder in declared:
         return declared[folder]
     main = f"main_{function.name}.c"
@@ -326,8 +343,8 @@ def _compile(cc: Any, function: nf.NetworkFunction, folder: str, generated: list
     cc.Depends([*objects.values(), program], cc["MAESTRO_TOOLCHAIN"])
     cc.Depends([*objects.values()], outside)
     outputs.settle(cc, folder, flatten([generated, *objects.values(), library, program]))
-    declared[folder] = (program, library)
-    return program, library
+    declared[folder] = (program, library, flatten([*objects.values()]))
+    return declared[folder]
 
 
 def _with_copies(cc: Any, root: Path, gen: str) -> list[Any]:
@@ -360,10 +377,13 @@ def _compiler(env: Any) -> Any:
     words.check((env.Dir("#").abspath, runtime.INCLUDE, env["MAESTRO_BUILD"]))
     words.check(env.Dir(d).get_path() for d in flatten([env.get("CPPPATH", [])]))
     _say_cache(env)
+    signatures.guard()
     build = Path(env.Dir(f"#{env['MAESTRO_BUILD']}").abspath)
     if lock.writes():
         lock.hold(build)
         lock.hand_on(env)
+        if not outputs.is_of_user(env):
+            env["ENV"][steps.FILE] = summary.begin(build)
     visible = {name: str(value) for name, value in env["ENV"].items()}
     found = _translated(dpdk.find, visible)
     cc = env.Clone(

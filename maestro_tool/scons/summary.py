@@ -6,31 +6,46 @@ import atexit
 import contextlib
 import functools
 import json
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from SCons.Node import executed, up_to_date
 from SCons.Script import GetBuildFailures, GetOption
 
+from maestro_tool import steps
+from maestro_tool.scons import cells
+from maestro_tool.scons.cells import Product
+
+#: Files to which steps tell of themselves.
+_TOLD = ".told"
 #: Notes of an analysis that are shown; plan.json has all.
 _MAX_NOTES = 5
-
-
-@dataclass(frozen=True)
-class Product:
-    """What was declared for one NF and NIC: nodes of SCons."""
-
-    nf: str
-    nic: str
-    plan: Any
-    program: Any
 
 
 def declare(product: Product) -> None:
     """Have ``product`` in the summary at the end of this build, if it is built or found up to date."""
     _declared()[product.nf, product.nic] = product
+
+
+@functools.cache
+def begin(folder: Path) -> str:
+    """A build begins, which may write to ``folder``: at its end it has `cells.NAME`.  Returns where steps tell of
+    themselves."""
+    told = folder / f"{_TOLD}-{os.getpid()}"
+    with contextlib.suppress(OSError):
+        for path in (folder / cells.NAME, *folder.glob(f"{_TOLD}-*")):
+            path.unlink(missing_ok=True)
+    atexit.register(_end, folder, told)
+    return str(told)
+
+
+def _end(folder: Path, told: Path) -> None:
+    if not GetOption("clean"):
+        cells.write(folder, list(_declared().values()), list(GetBuildFailures()), steps.read(told))
+    with contextlib.suppress(OSError):
+        told.unlink(missing_ok=True)
 
 
 @functools.cache
@@ -50,7 +65,7 @@ def _print(products: dict[tuple[str, str], Product]) -> None:
         lines.append("")
         lines.append("Failed:")
         lines += [f"  {f.node!s}: {_reason(f)}" for f in failures]
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody reads it, or it cannot be written: Python says so at its end
         print("".join(f"{line}\n" for line in lines), end="", flush=True)
 
 

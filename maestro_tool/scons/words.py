@@ -18,7 +18,7 @@ from urllib.parse import quote
 from SCons.Errors import UserError
 from SCons.Subst import Literal
 
-from maestro_tool.scons import lock, steps
+from maestro_tool.scons import lock, spent, steps
 
 #: Before words that are to stay as they are: no word of a command can hold it.
 _AS_IS: Final = "\0"
@@ -90,10 +90,11 @@ def _run(shell: str, escape: object, command: str, words: Sequence[str], environ
     """$SPAWN without a shell."""
     plain = [_plain(w) for w in words]
     try:
-        status = steps.run(plain, environment)
-        if status is not None:
-            return status
-        return subprocess.Popen(plain, env=environment, close_fds=True, pass_fds=lock.inherited()).wait()
+        with spent.on(plain):
+            status = steps.run(plain, environment)
+            if status is not None:
+                return status
+            return subprocess.Popen(plain, env=environment, close_fds=True, pass_fds=lock.inherited()).wait()
     except OSError as error:
         print(f"scons: {_plain(command)}: {error.strerror}", flush=True)
         return _NOT_FOUND

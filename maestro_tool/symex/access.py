@@ -80,6 +80,7 @@ class Access:
         self.strtok_rest: Value = NULL
         self.notes: set[Note] = set()
         self.used_temps: dict[str, frozenset[int]] = {}
+        self.rounds: dict[tuple[str, int], frozenset[int]] = {}
 
     # ----------------------------------------------------------------------- policy
 
@@ -116,6 +117,26 @@ class Access:
     def looked_up(self, state: State, address: Value, size: int, loc: int, *, copied: bool) -> Expr | None:
         """What is read of a table at an offset that is not known; None: it must become known."""
         return None
+
+    def fixed(self, e: Expr, loc: int) -> Expr:
+        """``e`` with the numbers of this configuration, on which the plan depends from now on."""
+        return e
+
+    def array_read(self, state: State, address: Value, size: int, loc: int) -> Value | None:
+        """What is read of an array of the NF's own, at a place that is not known; None: it must become known."""
+        return None
+
+    def in_array(self, state: State, address: Value, size: int, loc: int) -> bool:
+        """Whether ``address`` is such a place."""
+        return False
+
+    def array_written(self, state: State, address: Value, size: int, value: Value, loc: int) -> bool:
+        """Whether that was a write to such an array; False: its place must become known."""
+        return False
+
+    def alike(self, state: State, address: Value, size: int, loc: int) -> Value:
+        """``address``, or one that is better known where memory has the same pointers."""
+        return address
 
     def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
         """Called before bytes of a block change."""
@@ -289,8 +310,12 @@ class Access:
     # ----------------------------------------------------------------------- memory
 
     def load(self, state: State, address: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
-        if kind == "int" and (found := self.looked_up(state, address, size, loc, copied=False)) is not None:
-            return found
+        if isinstance(address, Pointer) and not isinstance(address.offset, int):
+            if kind == "int" and (found := self.looked_up(state, address, size, loc, copied=False)) is not None:
+                return found
+            if (element := self.array_read(state, address, size, loc)) is not None:
+                return self._as_kind(element, size, kind, loc)
+            address = self.alike(state, address, size, loc)
         number, block, offset = self.place(state, address, size, loc, "reads")
         cell = block.cells.get(offset)
         if cell is not None and cell[0] == size:
@@ -330,6 +355,9 @@ class Access:
             self.fail(InputError, "uses the result of a function that returned nothing", loc)
         if isinstance(value, Expr) and value.width == 0:
             value = from_bool(value, 8 * size)
+        somewhere = isinstance(address, Pointer) and not isinstance(address.offset, int)
+        if somewhere and self.array_written(state, address, size, value, loc):
+            return
         number, block, offset = self.place(state, address, size, loc, "writes")
         self.stored(state, number, block, offset, size, value, loc)
         if not state.memory.writable(number).store(offset, size, value):
@@ -349,6 +377,18 @@ class Access:
         if (found := self.looked_up(state, source, size, loc, copied=True)) is not None:
             self.store(state, destination, size, found, loc)
             return
+        if (element := self.array_read(state, source, size, loc)) is not None:
+            self.store(state, destination, size, element, loc)
+            return
+        if self.in_array(state, destination, size, loc):
+            number, block, offset = self.place(state, source, size, loc, "reads")
+            parts = [
+                events.unknown(state, 8 * s, loc) if v is None else self.part(v, loc)  # padding may be anything
+                for _, s, v in self.cells(state, number, block, offset, size, loc)
+            ]
+            self.store(state, destination, size, memory_order(parts), loc)
+            return
+        source = self.alike(state, source, size, loc)
         from_number, from_block, from_offset = self.place(state, source, size, loc, "reads")
         to_number, _, to_offset = self.place(state, destination, size, loc, "writes")
         moved = self.cells(state, from_number, from_block, from_offset, size, loc)

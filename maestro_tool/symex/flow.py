@@ -43,6 +43,11 @@ class Flow:
         """The first blocks of the loops that the block is in, outermost first."""
         return self._around[block]
 
+    def innermost(self, block: int) -> frozenset[int]:
+        """The blocks of the smallest loop around the block."""
+        around = self._around[block]
+        return frozenset(self._loops[around[-1]]) if around else frozenset()
+
     def is_meeting(self, block: int, pc: int) -> bool:
         """Whether several ways lead there, or paths wait there for each other."""
         return (pc == 0 and block in self._joins) or pc in self._waits.get(block, ())

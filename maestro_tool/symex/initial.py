@@ -23,8 +23,8 @@ class Contents:
     that set-up asked for, and of a double map's values.  ``preferences``: height and backends of the consistent hashing
     table beneath a vector's elements.  ``entries``: of maps (key as in `Event.key` -> number), in the order in which
     they were put; of routing tables ((length, prefix) -> number).  ``used``: index -> time, the oldest first; ``free``:
-    the other indices, in the order in which they will be handed out.  ``threshold`` and ``counts`` (name, row, index in
-    the row, count) of sketches; ``rows``: their allocators.
+    the other indices, in the order in which they will be handed out.  ``threshold``, ``owners`` (name, row, slot) and
+    ``counts`` (row, slot, count) of sketches; ``rows``: their allocators.
     """
 
     default: bytes = b""
@@ -34,7 +34,8 @@ class Contents:
     used: tuple[tuple[int, int], ...] = ()
     free: tuple[int, ...] = ()
     threshold: int = 0
-    counts: tuple[tuple[int, int, int, int], ...] = ()
+    owners: tuple[tuple[int, int, int], ...] = ()
+    counts: tuple[tuple[int, int, int], ...] = ()
     rows: tuple[Contents, ...] = ()
 
 
@@ -69,8 +70,10 @@ def initial_contents(
             case "sketch":
                 buckets = info.buckets
                 assert buckets is not None
-                counts = ((name, *divmod(b, info.capacity or 1), buckets.counts[b]) for name, b in buckets.of.items())
-                return Contents(threshold=buckets.threshold, counts=tuple(counts), rows=tuple(map(of, buckets.rows)))
+                owners = tuple((name, *place) for name, place in buckets.of.items())
+                counts = tuple((*place, count) for place, count in buckets.counts.items())
+                rows = tuple(map(of, buckets.rows))
+                return Contents(threshold=buckets.threshold, owners=owners, counts=counts, rows=rows)
         raise AssertionError(info.kind)
 
     return (*map(of, result.objects), *(Contents(default=bytes_at(number)) for number in variables))

@@ -279,7 +279,8 @@ def _call(machine: Machine, state: State, frame: Frame, i: ir.Call) -> Successor
             else f"add the source file that defines '{callee.name}', or do without it; "
             f"if it only calculates, say so in nf.yaml: functions: {{{callee.name}: {{pure: true}}}}",
         )
-    args = tuple(_settled(machine, state, machine.value(state, frame, a), i.loc) for a in i.args)
+    values = (machine.value(state, frame, a) for a in i.args)
+    args = tuple(_settled(machine, state, v, i.loc, callee.name in _COPIES) for v in values)
     site = CallSite(
         machine, state, callee.name, args, i.arg_bits, i.result_bits, i.result_kind,
         i.dst is not None and i.dst in _used(machine, frame.function), i.loc,
@@ -295,9 +296,15 @@ def _call(machine: Machine, state: State, frame: Frame, i: ir.Call) -> Successor
     return [successor for successor, _ in outcome]
 
 
-def _settled(machine: Machine, state: State, value: Value, loc: int) -> Value:
+#: What does nothing before it uses its pointers.
+_COPIES = frozenset(("memcpy", "memmove", "memset", "bzero", "rte_memcpy"))
+
+
+def _settled(machine: Machine, state: State, value: Value, loc: int, copies: bool) -> Value:
     """Models may change the path before they use a pointer, so its offset is decided before they run."""
     if not isinstance(value, Pointer) or isinstance(value.offset, int):
+        return value
+    if copies and machine.in_array(state, value, 1, loc):
         return value
     return Pointer(value.block, nodes.signed(machine.concrete(state, value.offset, loc, "an address"), 64))
 

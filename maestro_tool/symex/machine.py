@@ -10,21 +10,26 @@ from collections.abc import Callable, Iterator
 
 from maestro_tool.diagnostics import InputError, ResourceLimitError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import option
 from maestro_tool.frontend import ir
 from maestro_tool.solver import Answer
 from maestro_tool.symex.access import Access, NeedsValueError
+from maestro_tool.symex.flow import Flow
 from maestro_tool.symex.instructions import HANDLERS, Successors
 from maestro_tool.symex.merge import Merger
 from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.solver import Witness
 from maestro_tool.symex.state import Frame, State
-from maestro_tool.symex.tables import look_up
+from maestro_tool.symex.tables import look_up, one_alike
 from maestro_tool.symex.values import (
     UNDEFINED,
     Pointer,
     Value,
     to_bool,
 )
+
+#: Rounds of a loop that ends by what is known, for each that packets may decide.
+_ROUNDS_PER_DECISION = 16
 
 
 class PathEndedError(Exception):
@@ -210,12 +215,23 @@ class Machine(Access):
             return condition is nodes.TRUE
         return self.solver.may_hold(state.conditions, condition) != "no"
 
+    def follows(self, state: State, claim: Expr, whole: Expr) -> bool:
+        """Whether the claim follows from the conditions with ``whole``, a part of them, taken for any number."""
+        named = {whole: option("any", whole.width)}
+        conditions = tuple(nodes.substitute(c, named) for c in state.conditions)
+        return self.solver.may_hold(conditions, nodes.lnot(nodes.substitute(claim, named))) == "no"
+
     def looked_up(self, state: State, address: Value, size: int, loc: int, *, copied: bool) -> Expr | None:
         if not isinstance(address, Pointer) or isinstance(address.offset, int):
             return None
         # Configuration may decide, and is then better known; what is copied hardly does.
         block = state.memory.get(address.block)
         return look_up(self, state, address, size, loc) if block is not None and (copied or block.const) else None
+
+    def alike(self, state: State, address: Value, size: int, loc: int) -> Value:
+        if not isinstance(address, Pointer) or isinstance(address.offset, int):
+            return address
+        return one_alike(self, state, address, size, loc) or address
 
     def final(self, state: State, value: Value, loc: int) -> Value:
         """What the outermost function returns."""
@@ -234,6 +250,8 @@ class Machine(Access):
                 # A round that this path cannot leave still counts if packets decide how many there are.
                 if undecided or (t.loop and not test.is_const):
                     self._count_decision(frame, t.loc, t.loop)
+                elif t.loop and test.is_const and not isinstance(condition, ir.Const) and frame.decisions:
+                    self._another_round(frame)
                 if no is not None and yes is not None:
                     no.frames[-1].decisions = dict(frame.decisions)
                 return self._go([(yes, then), (no, otherwise)])
@@ -273,6 +291,29 @@ class Machine(Access):
             for successor in feasible:
                 successor.frames[-1].decisions = dict(frame.decisions)
         return self._go(targets)
+
+    def _another_round(self, frame: Frame) -> None:
+        """A loop's own test is decided by what is known, as of one over a table: what is decided in each round counts
+        anew, for so many rounds.  Tests of loops that packets decide do not."""
+        rounds = frame.decisions.get(~frame.block, 0) + 1
+        if rounds > _ROUNDS_PER_DECISION * self.limits.unroll:
+            return
+        decided = self._decided_in_rounds(frame)
+        if not decided.isdisjoint(frame.decisions):
+            frame.decisions = {block: count for block, count in frame.decisions.items() if block not in decided}
+        frame.decisions[~frame.block] = rounds
+
+    def _decided_in_rounds(self, frame: Frame) -> frozenset[int]:
+        """Of the loop whose test ends the frame's block: the branches inside but for tests of loops, and the rounds of
+        loops inside."""
+        key = frame.function.name, frame.block
+        found = self.rounds.get(key)
+        if found is None:
+            inside = Flow(frame.function).innermost(frame.block)
+            ends = {block: frame.function.blocks[block].terminator for block in inside}
+            plain = {block for block, end in ends.items() if not getattr(end, "loop", False)}
+            found = self.rounds[key] = frozenset(plain | {~block for block in inside})
+        return found
 
     def _count_decision(self, frame: Frame, loc: int, loop: bool) -> None:
         count = frame.decisions[frame.block] = frame.decisions.get(frame.block, 0) + 1

@@ -277,7 +277,7 @@ def _same_history(a: State, b: State) -> bool:
 
 
 def _place(cursor: PacketCursor) -> tuple[object, ...]:
-    return cursor.read, cursor.chunks, cursor.block, cursor.options, cursor.grown
+    return cursor.read, cursor.chunks, cursor.block, cursor.options, cursor.grown, cursor.skipped, cursor.within
 
 
 def _either(a: tuple[Expr, ...], b: tuple[Expr, ...]) -> tuple[Expr, ...]:

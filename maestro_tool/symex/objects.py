@@ -71,13 +71,13 @@ class Preferences:
 
 @dataclass(slots=True)
 class Buckets:
-    """What set-up counted in a sketch.  ``rows``: index allocators; bucket = row * capacity + index.  ``of``: hash ->
-    bucket, of all rows; ``counts`` by bucket; ``hashes`` of the key at hand, by row."""
+    """What set-up counted in a sketch.  ``rows``: allocators of slots.  ``of``: hash -> (row that owns it, slot);
+    ``counts`` by (row that counted, slot); ``hashes`` of the key at hand, by row."""
 
     threshold: int
     rows: tuple[ObjectInfo, ...]
-    of: dict[int, int] = field(default_factory=dict)
-    counts: dict[int, int] = field(default_factory=dict)
+    of: dict[int, tuple[int, int]] = field(default_factory=dict)
+    counts: dict[tuple[int, int], int] = field(default_factory=dict)
     hashes: tuple[int, ...] | None = None
 
 

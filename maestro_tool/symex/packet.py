@@ -15,7 +15,7 @@ from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import INPUT_PORT, NOW, PACKET_LENGTH, Produced, is_packet_byte, option, packet_byte
 from maestro_tool.frontend import ir
 from maestro_tool.operations.row import Effect
-from maestro_tool.symex import events, floats
+from maestro_tool.symex import arrays, events, floats
 from maestro_tool.symex.callpath import LeftOut, StateObject
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
@@ -27,7 +27,7 @@ from maestro_tool.symex.places import Access, Place, Places
 from maestro_tool.symex.setup import SetUpResult
 from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import MINIMUM_LENGTH, State
-from maestro_tool.symex.tables import is_choice
+from maestro_tool.symex.tables import is_choice, look_up
 from maestro_tool.symex.values import NULL, FunctionPointer, Key, NullPointer, Pointer, Undefined, Value, memory_order
 
 #: What holds on every path without being in its condition: the program drops shorter frames before nf_process
@@ -471,30 +471,106 @@ class PacketMachine(Machine):
                 self._forget_aliases(state, object_id, index)
                 events.write_bytes(state, "vector_write", object_id, index, offset, bits, loc)
             case SetUp():
-                if number in self._result.common:
-                    self.fail(
-                        UnsupportedError,
-                        f"writes to '{block.name}', which nf_config_init made once for all cores",
-                        loc,
-                        "let packets write to memory that nf_init allocates, or to variables",
-                    )
-                written = set(range(offset, offset + size))
-                if not written.isdisjoint(self._keys.get(number, ())):
-                    self.fail(
-                        UnsupportedError,
-                        f"writes to '{block.name}', where a key lies that set-up put into a map",
-                        loc,
-                        "let packets write elsewhere: the map has only a pointer to its key",
-                    )
-                mutable = self._findings.mutable.setdefault(number, set())
-                if not written <= mutable:
-                    mutable |= written
-                    self._findings.global_loc.setdefault(number, loc)
-                    # Earlier paths may have read these bytes as configuration: none of what they found holds.
-                    raise MutableFoundError
+                self._changes(number, block, set(range(offset, offset + size)), loc)
                 bits = self._plain(value, size, loc, f"'{block.name}', which packets change")
                 index = nodes.const(offset, 32)
                 events.write_bytes(state, "global_write", self._globals[number], index, offset, bits, loc)
+
+    def fixed(self, e: Expr, loc: int) -> Expr:
+        for s in self.solver.symbols(e):
+            if s in self._findings.values:
+                self.pin(s, loc)
+        return self._resolved_pins(e)
+
+    def array_read(self, state: State, address: Value, size: int, loc: int) -> Value | None:
+        if isinstance(address, Pointer) and (found := self._somewhere_in_frame(state, address, size, loc)) is not None:
+            return found
+        if not isinstance(address, Pointer) or not self.in_array(state, address, size, loc):
+            return None
+        if address.block not in self._findings.mutable:  # so far, nobody changes it
+            return look_up(self, state, address, size, loc)
+        at = self.entry_index(state, address.offset_expr, loc)
+        return events.read_bytes(state, "array_read", self._globals[address.block], at, 0, size, loc)
+
+    def _somewhere_in_frame(self, state: State, address: Pointer, size: int, loc: int) -> Expr | None:
+        """Bytes of the frame at one of many places: the same at the same place, nothing else is known of them."""
+        block = state.memory.get(address.block)
+        if isinstance(address.offset, int) or block is None or not isinstance(block.fill, PacketBytes):
+            return None
+        offset = nodes.substitute(self.decide(state, address.offset_expr, loc), state.known)
+        if offset.is_const or self.solver.values(state.conditions, offset, self.limits.values) is not None:
+            return None
+        if block.cells or state.cursor.grown:
+            self.fail(
+                UnsupportedError,
+                "reads the frame, which this path has changed, at a place that is not known",
+                loc,
+                "read before the frame is changed",
+            )
+        short = nodes.extract(offset, 31, 0)
+        behind, length = nodes.binary("add", short, nodes.const(size, 32)), nodes.zext(PACKET_LENGTH, 32)
+        inside = nodes.land(nodes.compare("ult", short, length), nodes.compare("ule", behind, length))
+        if offset is not nodes.zext(short, 64):
+            inside = nodes.land(inside, nodes.eq(offset, nodes.zext(short, 64)))
+        if not self._borrowed(state, offset, size) and self.may(state, nodes.lnot(inside), loc):
+            hint = "compare packet_length, or the unread length, first"
+            self.fail(InputError, "accesses the frame at a place that may be behind its end", loc, hint)
+        return events.opaque(state, "frame", (offset,), 8 * size, loc)
+
+    @staticmethod
+    def _borrowed(state: State, offset: Expr, size: int) -> bool:
+        """Whether the place is in a chunk that the frame certainly had when it was borrowed."""
+        first = 0
+        if offset.op == "add" and offset.args[1].is_const:
+            offset, first = offset.args[0], nodes.signed(offset.args[1].const, 64)
+        chunk = offset.args[0] if offset.op == "zext" else nodes.extract(offset, 31, 0)
+        length = state.facts.get(("borrowed", chunk))
+        has = length.const if isinstance(length, Expr) and offset is nodes.zext(chunk, 64) else 0
+        return first >= 0 and first + size <= has
+
+    def array_written(self, state: State, address: Value, size: int, value: Value, loc: int) -> bool:
+        if not isinstance(address, Pointer) or not self.in_array(state, address, size, loc):
+            return False
+        block = state.memory.get(address.block)
+        offsets = arrays.offsets(self, state, address, size, loc)
+        assert block is not None and offsets is not None
+        self._changes(address.block, block, {n for o in offsets for n in range(o, o + size)}, loc)
+        bits = self._plain(value, size, loc, f"'{block.name}', which packets change")
+        at = self.entry_index(state, address.offset_expr, loc)
+        events.write_bytes(state, "array_write", self._globals[address.block], at, 0, bits, loc)
+        state.memory.writable(address.block).cells.clear()  # any of them may be the one: read anew
+        return True
+
+    def in_array(self, state: State, address: Value, size: int, loc: int) -> bool:
+        if not isinstance(address, Pointer) or isinstance(address.offset, int):
+            return False
+        block = state.memory.get(address.block)
+        if block is None or not isinstance(block.fill, SetUp):
+            return False
+        return arrays.offsets(self, state, address, size, loc) is not None
+
+    def _changes(self, number: int, block: Block, written: set[int], loc: int) -> None:
+        """Packets write these bytes of set-up's memory: they are state."""
+        if number in self._result.common:
+            self.fail(
+                UnsupportedError,
+                f"writes to '{block.name}', which nf_config_init made once for all cores",
+                loc,
+                "let packets write to memory that nf_init allocates, or to variables",
+            )
+        if not written.isdisjoint(self._keys.get(number, ())):
+            self.fail(
+                UnsupportedError,
+                f"writes to '{block.name}', where a key lies that set-up put into a map",
+                loc,
+                "let packets write elsewhere: the map has only a pointer to its key",
+            )
+        mutable = self._findings.mutable.setdefault(number, set())
+        if not written <= mutable:
+            mutable |= written
+            self._findings.global_loc.setdefault(number, loc)
+            # Earlier paths may have read these bytes as configuration: none of what they found holds.
+            raise MutableFoundError
 
     def frame_stored(self, end: int) -> None:
         self._findings.frame_stored = max(self._findings.frame_stored, end)

@@ -16,8 +16,9 @@ MINIMUM_LENGTH = 14
 
 
 class Frame:
-    """One active call.  ``decisions`` counts per block how often its branch was decided both ways, ``iterations`` how
-    often a loop (by its first block) has gone round, where paths are merged."""
+    """One active call.  ``decisions`` counts per block how often its branch was decided both ways, and by ~block the
+    rounds that a loop's test let in by what is known; ``iterations`` how often a loop (by its first block) has gone
+    round, where paths are merged."""
 
     __slots__ = ("block", "decisions", "dst", "function", "iterations", "locals", "pc", "temps", "variable_arguments")
 
@@ -49,17 +50,27 @@ class Frame:
 class PacketCursor:
     """What the chunk helpers remember: bytes read so far and the borrowed chunks (their offsets).
 
+    ``skipped``: bytes read besides, of a number that is not known (32 bits: no sum of what frames have wraps); so are
+    offsets of chunks, then.
+    ``within``: whether the frame certainly has all that was read, where bytes were skipped.
     ``options``: the IHL (4 bits, above 5) if IPv4 options were read, too, of a length that no path has asked for yet.
     ``grown``: bytes inserted into the frame, less those cut; all bytes behind moved by as much.
     ``minimum_length``: bytes that the frame certainly had when it came in.
     """
 
     read: int = 0
-    chunks: tuple[int, ...] = ()
+    chunks: tuple[int | Expr, ...] = ()
     minimum_length: int = MINIMUM_LENGTH
     block: Pointer | None = None
     options: Expr | None = None
     grown: int = 0
+    skipped: Expr | None = None
+    within: bool = True
+
+    @property
+    def at(self) -> int | Expr:
+        """The offset of the next byte."""
+        return self.read if self.skipped is None else nodes.binary("add", self.skipped, nodes.const(self.read, 32))
 
     @property
     def came(self) -> int:

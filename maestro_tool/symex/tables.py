@@ -5,6 +5,9 @@ A table is memory of numbers that packets only read.  What is read of it is
 * ``i == 1 ? a : i <= 5 ? b : c`` where that has few pieces: exact;
 * else a number between the table's smallest and its largest, of which only that is known, and that equal indices give
   equal ones: what the NF may do includes what it does.
+
+Elements with pointers are followed one by one, those with the same pointers together: a table of 256 functions, two of
+them different, makes two paths.
 """
 
 from __future__ import annotations
@@ -19,13 +22,14 @@ from maestro_tool.symex import events
 from maestro_tool.symex.memory import Block, Zeros
 from maestro_tool.symex.notes import NoteCode
 from maestro_tool.symex.state import State
-from maestro_tool.symex.values import Pointer, memory_order
+from maestro_tool.symex.values import FunctionPointer, NullPointer, Pointer, memory_order
 
 if TYPE_CHECKING:
     from maestro_tool.symex.machine import Machine
 
 #: Elements that are looked at; a table of more is read as before, if few of them are possible.
-_MOST = 1 << 16
+MOST = 1 << 16
+_ADDRESSES = (Pointer, FunctionPointer, NullPointer)
 
 
 def look_up(machine: Machine, state: State, address: Pointer, size: int, loc: int) -> Expr | None:
@@ -38,7 +42,7 @@ def look_up(machine: Machine, state: State, address: Pointer, size: int, loc: in
     offset = nodes.substitute(machine.decide(state, address.offset_expr, loc), state.known)
     if offset.is_const:
         return None
-    index = _progression(offset)
+    index = progression(offset)
     offsets = _offsets(machine, state, table, offset, index, size, loc)
     if offsets is None or not all(_numbers(table, o, size) for o in offsets):
         return None
@@ -46,9 +50,39 @@ def look_up(machine: Machine, state: State, address: Pointer, size: int, loc: in
     pieces = _pieces([index.of(o) for o in offsets], found)
     if len(pieces) <= machine.limits.values:
         return _choice(index.variable, pieces)
-    if not all(e.is_const for e in found):
-        return None
+    if not all(e.is_const for e in found):  # options, which may be others when the program runs
+        machine.note(loc, NoteCode.ANY_OF_TABLE, table.name)
+        return events.opaque(state, f"{8 * size} bits of {address.block}", (offset,), 8 * size, loc)
     return _some(machine, state, address.block, table, offset, [e.const for e in found], 8 * size, loc)
+
+
+def one_alike(machine: Machine, state: State, address: Pointer, size: int, loc: int) -> Pointer | None:
+    """An element with the same content as the one at ``address``, at an offset that is known; None: see `look_up`.
+
+    The path forks by contents.
+    """
+    block = state.memory.get(address.block)
+    table = None if block is None else machine.table(address.block, block)
+    if block is None or table is None or table.size is None:
+        return None
+    offset = nodes.substitute(machine.decide(state, address.offset_expr, loc), state.known)
+    if offset.is_const:
+        return None
+    index = progression(offset)
+    offsets = _offsets(machine, state, table, offset, index, size, loc)
+    if not offsets or not any(isinstance(v, _ADDRESSES) for _, _, v in table.segments(offsets[0], size)):
+        return None
+    kinds: dict[object, int] = {}  # content -> the first offset with it
+    first = []
+    for o in offsets:
+        # Asked for each: the program compares at its start where pointers lead that packets follow.
+        cells = machine.cells(state, address.block, block, o, size, loc)
+        first.append(kinds.setdefault(tuple((at - o, n, v) for at, n, v in cells), o))
+    if len(kinds) > machine.limits.values:
+        return None
+    pieces = _pieces([index.of(o) for o in offsets], [nodes.const(o, offset.width) for o in first])
+    chosen = _choice(index.variable, pieces)
+    return Pointer(address.block, machine.concrete(state, chosen, loc, f"an address in '{table.name}'"))
 
 
 def is_choice(e: Expr) -> bool:
@@ -79,7 +113,7 @@ class _Progression:
         return (offset - self.base) // self.stride
 
 
-def _progression(offset: Expr) -> _Progression:
+def progression(offset: Expr) -> _Progression:
     base, stride, e = 0, 1, offset
     if e.op == "add" and e.args[1].is_const:
         base, e = e.args[1].const, e.args[0]
@@ -108,7 +142,7 @@ def _offsets(
     values = machine.solver.values(state.conditions, offset, machine.limits.values)
     if values is not None:
         return values if values and values[-1] <= last else None
-    if last > _MOST * index.stride or machine.may(state, nodes.compare("ult", nodes.const(last, 64), offset), loc):
+    if last > MOST * index.stride or machine.may(state, nodes.compare("ult", nodes.const(last, 64), offset), loc):
         return None
     return range(index.base, last + 1, index.stride)
 

@@ -38,14 +38,14 @@ def test_what_is_shared_is_not_called_proved(tmp_path: Path) -> None:
 
 
 def test_what_is_assumed_is_said(tmp_path: Path) -> None:
-    write(tmp_path / "viglb", "viglb", "e810")
-    done = _run("viglb", cwd=tmp_path)
+    write(tmp_path / "spread", "spread", "e810")
+    done = _run("spread", cwd=tmp_path)
     assert done.returncode == 0
     first, said, place = done.stdout.splitlines()
     assert " objects, all serialised; 1 assumed (" in first
     assert said == "  assumed: an index that comes out of the state is taken to be inside of 'allocated memory'"
-    assert place.endswith("viglb/lb_main.c:55:5")
-    [assumed] = json.loads(_run("viglb", "--json", cwd=tmp_path).stdout)["assumed"]
+    assert place.endswith("spread/spread.c:42:3")
+    [assumed] = json.loads(_run("spread", "--json", cwd=tmp_path).stdout)["assumed"]
     assert assumed == {"text": said.partition(": ")[2], "location": place.partition("at ")[2]}
 
 

@@ -48,10 +48,10 @@ def test_is_proved_on_every_card(tmp_path: Path, name: str, card: str) -> None:
 
 #: What the analysis takes for granted and the checker cannot prove, by the beginning of the words.
 ASSUMED = {
-    "vigfw": set(),  # the device that is stored is one of two
-    "vigpol": {"a divisor or shift that options give"},  # that the NF's assertions hold is proved
-    "viglb": {"an index that comes out of the state"},
-    "vignat": {"an index that comes out of the state"},
+    "gate": set(),  # the device that is stored is one of two
+    "meter": {"a divisor or shift that options give"},  # that the NF's assertions hold is proved
+    "spread": {"an index that comes out of the state"},
+    "masq": {"an index that comes out of the state"},
 }
 
 
@@ -66,8 +66,8 @@ def test_what_is_assumed_is_proved_or_said(name: str) -> None:
 
 
 def test_what_is_left_out_counts() -> None:
-    """vigfw: a write that may leave another number, so that no longer can it be proved; the way, if it is not there."""
-    certificate = document("vigfw", "e810")
+    """gate: a write that may leave another number, so that no longer can it be proved; the way, if it is not there."""
+    certificate = document("gate", "e810")
     [left_out] = certificate["left_out"]
     [read] = [e for e in map(certificate["events"].__getitem__, left_out["events"]) if e["op"] == "vector_read"]
     certificate["expressions"].append(["const", 32, 5 << 24])
@@ -76,7 +76,7 @@ def test_what_is_left_out_counts() -> None:
             e["stored"] = [[0, len(certificate["expressions"]) - 1]]
     report = prove(certificate, "bitwuzla")
     assert (report.verdict, len(report.assumed)) == ("proved", 1)
-    certificate = document("vigfw", "e810")
+    certificate = document("gate", "e810")
     certificate["left_out"].clear()
     assert prove(certificate, "bitwuzla").verdict == "refuted"
 

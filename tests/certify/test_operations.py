@@ -21,7 +21,13 @@ def test_operations_that_are_not_known_may_change_everything() -> None:
 def test_what_operations_need_and_give() -> None:
     """Operands that events always have (a double map's key is bytes; what is written is bytes of something), and parts,
     where they answer only if that is yes."""
-    more = {"vector_write": {"stored"}, "global_write": {"stored"}, "dmap_put": {"stored"}, "dmap_get_a": {"raw"}}
+    more = {
+        "vector_write": {"stored"},
+        "global_write": {"stored"},
+        "array_write": {"stored"},
+        "dmap_put": {"stored"},
+        "dmap_get_a": {"raw"},
+    }
     more["dmap_get_b"] = more["dmap_get_a"]
     for name, (needs, gives) in SHAPES.items():
         row = ROWS[name]

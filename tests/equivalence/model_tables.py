@@ -56,42 +56,56 @@ SALTS = (0x9B78350F, 0x9BCF144C, 0x8AB29A3E, 0x34D48BF5)
 
 
 class Sketch:
-    """libVig's count-min sketch: a bucket is named by its hash value alone, whichever row made it."""
+    """libVig's count-min sketch (NF_API_MORE, "sketch: precise").
+
+    One table for all rows says which slot a value has; the row that sees a value first takes the slot from its own, and
+    its clock alone ends the value.  Each row counts at that slot of its own.
+    """
 
     def __init__(self, capacity: int, threshold: int) -> None:
         self._capacity, self._threshold = capacity, threshold
-        self._counts: dict[int, int] = {}
-        self._row_of: dict[int, int] = {}
-        self._last_used = [OrderedDict[int, int]() for _ in SALTS]
+        self.slot_of: dict[int, int] = {}
+        self.counts = [[0] * capacity for _ in SALTS]
+        self.last_used = [OrderedDict[int, int]() for _ in SALTS]  # slots in use
+        self._free = [Indices(capacity) for _ in SALTS]
+        self._owned: list[dict[int, int]] = [{} for _ in SALTS]  # slot -> value
 
     def values(self, key: bytes) -> list[int]:
-        of_key = crc32c(key).to_bytes(4, "little")
-        return [crc32c(salt.to_bytes(4, "little") + of_key) % self._capacity for salt in SALTS]
+        return self.values_of_hash(crc32c(key))
+
+    def values_of_hash(self, of_key: int) -> list[int]:
+        words = [salt.to_bytes(4, "little") + of_key.to_bytes(4, "little") for salt in SALTS]
+        return [crc32c(word) % self._capacity for word in words]
 
     def expire(self, before: int) -> None:
-        for rows in self._last_used:
-            for value in forget(rows, before):
-                del self._counts[value], self._row_of[value]
+        for row, last_used in enumerate(self.last_used):
+            for slot in forget(last_used, before):
+                del self.slot_of[self._owned[row].pop(slot)]
+                self._free[row].free(slot)
+
+    def _used(self, row: int, slot: int, now: int) -> None:
+        if slot in self.last_used[row]:  # the slot is another row's, maybe
+            use(self.last_used[row], slot, now)
 
     def refresh(self, values: list[int], now: int) -> None:
-        for value in values:
-            if value in self._row_of:
-                use(self._last_used[self._row_of[value]], value, now)
+        for row, value in enumerate(values):
+            if value in self.slot_of:
+                self._used(row, self.slot_of[value], now)
 
     def above(self, values: list[int]) -> bool:
-        present = [self._counts[value] for value in values if value in self._counts]
+        present = [self.counts[row][self.slot_of[value]] for row, value in enumerate(values) if value in self.slot_of]
         return bool(present) and min(present) > self._threshold
 
     def touch(self, values: list[int], now: int) -> None:
         for row, value in enumerate(values):
-            if value in self._counts:
-                self._counts[value] += 1
-                self.refresh([value], now)
-            elif len(self._last_used[row]) == self._capacity:
-                return
-            else:
-                self._counts[value], self._row_of[value] = 0, row
-                use(self._last_used[row], value, now)
+            if value in self.slot_of:
+                self.counts[row][self.slot_of[value]] += 1
+                self._used(row, self.slot_of[value], now)
+                continue
+            slot = self._free[row].take()
+            assert slot is not None  # "no row can be full when a value is absent"
+            self.slot_of[value], self._owned[row][slot], self.counts[row][slot] = slot, value, 0
+            use(self.last_used[row], slot, now)
 
 
 def maglev_rows(height: int, backends: int) -> list[list[int]]:

@@ -18,7 +18,7 @@ from tests import compiling
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NFS = (
-    "vigfw", "vigpol", "vignat", "viglb", "staticbridge", "threeports", "oddities", "ipoptions", "wholeapi", "pairs",
+    "gate", "meter", "masq", "spread", "fixedbridge", "threeports", "oddities", "ipoptions", "wholeapi", "pairs",
     "resize", "bitfields",
 )  # fmt: skip
 
@@ -41,24 +41,24 @@ class Build:
 
 
 def lift_conflicts(folder: Path) -> None:
-    """vignat with the changes that the report about it asks for: look into the entry, then refresh it."""
+    """masq with the changes that the report about it asks for: look into the entry, then refresh it."""
 
     def edit(name: str, before: str, after: str) -> None:
         text = (folder / name).read_text()
         assert text.count(before) == 1
         (folder / name).write_text(text.replace(before, after))
 
-    refresh = "  dchain_rejuvenate_index(manager->state->heap, index, time);\n\n  return true;"
-    edit("nat_flowmanager.c", refresh, "  return true;")
-    asked = "if (dchain_is_index_allocated(manager->state->heap, index) == 0) {"
-    edit("nat_flowmanager.c", asked, f"if (index < 0 || index >= manager->state->max_flows) return false;\n  {asked}")
-    later = "void refresh(struct FlowManager *manager, uint16_t external_port, vigor_time_t time)"
-    with (folder / "nat_flowmanager.c").open("a") as file:
-        index = "external_port - manager->state->start_port"
-        file.write(f"{later} {{\n  dchain_rejuvenate_index(manager->state->heap, {index}, time);\n}}\n")
-    edit("nat_main.c", "struct FlowManager *flow_manager;", f"struct FlowManager *flow_manager;\n{later};")
-    rewrite = "      rte_ipv4_header->dst_addr = internal_flow.src_ip;"
-    edit("nat_main.c", rewrite, f"      refresh(flow_manager, tcpudp_header->dst_port, now);\n{rewrite}")
+    behind = "  vector_return(doors->state->channels, number, found);\n"
+    refresh = "  dchain_rejuvenate_index(doors->state->doors, number, now);\n"
+    edit("doors.c", behind + refresh, behind)
+    asked = "  if (!dchain_is_index_allocated(doors->state->doors, number)) return false;\n"
+    edit("doors.c", asked, f"  if (number < 0 || number >= doors->state->max_channels) return false;\n{asked}")
+    later = "void doors_used(struct Doors *doors, uint16_t door, vigor_time_t now)"
+    with (folder / "doors.c").open("a") as file:
+        file.write(f"{later} {{\n  int number = door - doors->state->first_door;\n{refresh}}}\n")
+    edit("doors.h", "bool doors_find", f"{later};\nbool doors_find")
+    rewrite = "  ip->dst_addr = channel.local_host;\n"
+    edit("masq.c", rewrite, f"  doors_used(doors, l4->dst_port, now);\n{rewrite}")
 
 
 def build_all(folder: Path) -> None:
@@ -71,11 +71,11 @@ def build_all(folder: Path) -> None:
     foreign = folder / "tests/foreign"
     shutil.copytree(HERE, foreign, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     # The traffic's inside is port 0.
-    (foreign / "vignat/nf.yaml").write_text('arguments: [--wan, "1", --extip, 192.0.2.1]\n')
-    shutil.copytree(foreign / "vignat", foreign / "liftednat")
-    lift_conflicts(foreign / "liftednat")
+    (foreign / "masq/nf.yaml").write_text('arguments: [--outside, "1", --address, 192.0.2.1]\n')
+    shutil.copytree(foreign / "masq", foreign / "liftedmasq")
+    lift_conflicts(foreign / "liftedmasq")
     (folder / "nfs").mkdir()
-    names = ",".join(f"tests/foreign/{n}" for n in (*NFS, "liftednat"))
+    names = ",".join(f"tests/foreign/{n}" for n in (*NFS, "liftedmasq"))
     said = ""
     # The sequential programs show that NFs include what they need.
     for words, precompiled in ((["nic=soft"], True), (["sequential"], False)):

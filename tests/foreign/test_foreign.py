@@ -21,11 +21,11 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 #: NF -> call paths, and whether cores need share nothing.
 EXPECTED = {
-    "vigfw": (13, True),
-    "vigpol": (30, True),
-    "vignat": (17, False),
-    "viglb": (28, False),
-    "staticbridge": (6, True),
+    "gate": (13, True),
+    "meter": (30, True),
+    "masq": (19, False),
+    "spread": (28, False),
+    "fixedbridge": (6, True),
     "threeports": (21, True),
     "dualstack": (31, True),
     "oddities": (18, False),
@@ -41,7 +41,7 @@ def analysed(folder: Path, **changes: object) -> pipeline.Analysed:
     return pipeline.analyse(request, NoCache(), pipeline.Stopwatch())
 
 
-@pytest.mark.parametrize("name", one_quick(EXPECTED, "vigfw"))
+@pytest.mark.parametrize("name", one_quick(EXPECTED, "gate"))
 def test_analysis(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     found = analysed(Path("tests/foreign") / name)
@@ -53,13 +53,13 @@ def test_analysis(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_why_the_nat_is_shared_and_what_lifts_it(tmp_path: Path) -> None:
     """It refreshes a flow before it looks who asks, and takes any port for one of its own: spoofed packets keep flows
     alive, so they matter to the core that has the flow."""
-    folder = tmp_path / "vignat"
-    shutil.copytree(HERE / "vignat", folder)
+    folder = tmp_path / "masq"
+    shutil.copytree(HERE / "masq", folder)
     found = analysed(folder)
     plan = pipeline.derive(found, pipeline.Stopwatch())
     said = " / ".join(words.obstacle(found.analysis, o).text for o in plan.obstacles)
     assert "a packet that does not match what the entry holds changes state" in said
-    assert "packets choose an entry of allocated_nf_state->heap that may be none of its 65536" in said
+    assert "packets choose an entry of allocated_nf_state->doors that may be none of its 65536" in said
 
     lift_conflicts(folder)
     plan = pipeline.derive(analysed(folder), pipeline.Stopwatch())
@@ -104,19 +104,19 @@ def test_unknown_functions_must_be_declared(tmp_path: Path) -> None:
 
 def test_built_by_folder(build: Build, tmp_path: Path) -> None:
     """One build for all; programs start, and refuse where a file has changed that set-up reads."""
-    assert "staticbridge for soft: shared-nothing" in build.said
-    assert (build.folder / "build/soft/vigfw/gen/flow.h.gen.c").is_file()
+    assert "fixedbridge for soft: shared-nothing" in build.said
+    assert (build.folder / "build/soft/gate/gen/session.h.gen.c").is_file()
     shutil.copytree(build.folder / "tests", tmp_path / "tests")
 
     ports = []
     for n in range(2):
         shutil.copy(ROOT / "tests/end_to_end/empty.pcap", tmp_path / f"in{n}.pcap")
         ports += ["--vdev", f"net_pcap{n},rx_pcap=in{n}.pcap,tx_pcap=out{n}.pcap"]
-    program = [build.parallel("staticbridge"), "--workers", "2", "--replay", *ports]
-    program += ["--", "--config", "tests/foreign/staticbridge/table.conf"]
+    program = [build.parallel("fixedbridge"), "--workers", "2", "--replay", *ports]
+    program += ["--", "--table", "tests/foreign/fixedbridge/table.conf"]
     started = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert started.returncode == 0, started.stdout + started.stderr
-    (tmp_path / "tests/foreign/staticbridge/table.conf").write_text("02:00:00:00:00:09 0 1\n")
+    (tmp_path / "tests/foreign/fixedbridge/table.conf").write_text("02:00:00:00:00:09 0 1\n")
     started = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert started.returncode != 0
     assert "table.conf' has changed since the plan was made" in started.stdout + started.stderr

@@ -85,15 +85,15 @@ class Case:
 
 CASES = {
     "pairs": Case(MIX, "--expire 20000"),
-    "vigfw": Case(TURNED, "--expire 20000"),
-    "vigpol": Case(MIX, "--rate 4000 --burst 200 --capacity 16384", least=10),
-    "vignat": Case(MIX, "--wan 1 --extip 192.0.2.1 --expire 20000", converses=True),
+    "gate": Case(TURNED, "--expire 20000"),
+    "meter": Case(MIX, "--rate 4000 --burst 200 --capacity 16384", least=10),
+    "masq": Case(MIX, "--outside 1 --address 192.0.2.1 --expire 20000", converses=True),
     # Not odd: libVig's checksums of frames whose headers lie differ by more than by the port.
-    "liftednat": Case(replace(MIX, odd=0), "--wan 1 --extip 192.0.2.1 --expire 20000", converses=True),
-    "viglb": Case(
-        replace(MIX, servers=12), "--flow-expiration 10000 --backend-expiration 4000 --flow-capacity 16384"
+    "liftedmasq": Case(replace(MIX, odd=0), "--outside 1 --address 192.0.2.1 --expire 20000", converses=True),
+    "spread": Case(
+        replace(MIX, servers=12), "--visit-time 10000 --server-time 4000 --visits 16384"
     ),
-    "staticbridge": Case(HOSTS, "--config tests/foreign/staticbridge/table.conf", known_stations),
+    "fixedbridge": Case(HOSTS, "--table tests/foreign/fixedbridge/table.conf", known_stations),
     "threeports": Case(MIX, "-o 2", three_ports),
     "oddities": Case(MIX),
     "wholeapi": Case(replace(MIX, flows=200, active=50)),
@@ -134,7 +134,7 @@ def test_parallel_equals_sequential(build: Build, name: str, tmp_path: Path, mon
     expected = conversation(build.sequential(name), case, tmp_path / "sequential")
     assert sum(map(len, expected.values())) * 100 > case.least * case.traffic.packets
     renamed = renamed_by(build.plan(name))
-    assert bool(renamed) == (name == "liftednat")
+    assert bool(renamed) == (name == "liftedmasq")
     for workers in (2, 3):
         folder = tmp_path / str(workers)
         if renamed:  # replies must address the ports that this run chose

@@ -118,16 +118,19 @@ int t_dmap_expire(struct DoubleChain *chain, struct DoubleMap *map, int64_t time
   return expire_items(chain, map, time);
 }
 
-/* Bucket names and counts; returns how many. */
-unsigned t_sketch_buckets(struct Sketch *sketch, uint32_t *names, uint32_t *counts, int *buckets) {
+/* Names and their slots, and the row that owns each; returns how many.  `counts`: of all rows and slots. */
+unsigned t_sketch_names(struct Sketch *sketch, uint32_t *names, int *slots, int *rows, uint32_t *counts) {
   unsigned n = 0;
-  for (uint64_t i = 0; i <= sketch->buckets->mask; i++) {
-    const struct map_slot *slot = &sketch->buckets->slots[i];
+  for (uint64_t i = 0; i <= sketch->slots->mask; i++) {
+    const struct map_slot *slot = &sketch->slots->slots[i];
     if (slot->key == NULL) continue;
     names[n] = *(uint32_t *)slot->key;
-    counts[n] = *borrow(sketch->counts, slot->value);
-    buckets[n++] = slot->value;
+    slots[n] = slot->value;
+    for (unsigned row = 0; row < ROWS; row++)
+      if (slot->key == borrow(sketch, sketch->keys, row, slot->value)) rows[n] = (int)row;
+    n++;
   }
+  for (unsigned i = 0; i < ROWS * sketch->capacity; i++) counts[i] = *borrow(sketch, sketch->counts, 0, (int)i);
   return n;
 }
 struct DoubleChain *t_sketch_row(struct Sketch *sketch, unsigned row) { return sketch->allocators[row]; }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import random
+from itertools import chain as joined
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from maestro_tool.operations.semantics import (
     fields,
     fill_preferences,
 )
+from tests.equivalence import model_tables as facts_page
 from tests.operations.both import (
     FUNCTIONS,
     KEY,
@@ -60,7 +62,7 @@ def c(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     made = ("map", "vector", "dchain", "sketch", "lpm", "dmap")
     for name in (*(f"t_{kind}" for kind in made), "t_vector_element", "t_sketch_row"):
         getattr(library, name).restype = ctypes.c_void_p
-    for name in ("t_map_size", "t_dmap_size", "t_map_entries", "t_dchain_contents", "t_sketch_buckets"):
+    for name in ("t_map_size", "t_dmap_size", "t_map_entries", "t_dchain_contents", "t_sketch_names"):
         getattr(library, name).restype = ctypes.c_uint
     return library
 
@@ -188,37 +190,50 @@ def test_expiry_with_a_map(c: ctypes.CDLL, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_sketches(c: ctypes.CDLL, seed: int) -> None:
+    """Three of them, written apart: the runtime's, the rows' semantics, and the facts page's in plain Python."""
     rng = random.Random(f"sketch {seed}")
     capacity, threshold = rng.choice((1, 3, 20, 400)), rng.choice((0, 2))
     theirs = c.t_sketch(capacity, threshold)
     ours = Sketch(capacity, threshold, lambda key: crc(bytes(key)))
-    now, key = 0, None
+    page, rows = facts_page.Sketch(capacity, threshold), list[int]()
+    now, key, foreign = 0, None, 0
     for _ in range(STEPS):
         now += rng.choice((0, 1, 3))
         if key is None or rng.random() < 0.4:
             key = random_key(rng)
             c.sketch_compute_hashes(address(theirs), ctypes.create_string_buffer(key, KEY))
             do("sketch_compute_hashes", ours, key=RAW(key))
+            rows = page.values_of_hash(crc(key))
         match rng.choice(("refresh", "fetch", "touch", "touch", "expire")):
             case "refresh":
                 c.sketch_refresh(address(theirs), time_of(now))
                 do("sketch_refresh", ours, key=RAW(key), value=now)
+                page.refresh(rows, now)
             case "fetch":
                 same_answer(do("sketch_fetch", ours, key=RAW(key)), c.sketch_fetch(address(theirs)))
+                assert do("sketch_fetch", ours, key=RAW(key)).answer == page.above(rows)
             case "touch":
                 answer = c.sketch_touch_buckets(address(theirs), time_of(now))
                 same_answer(do("sketch_touch_buckets", ours, key=RAW(key), value=now), answer)
+                page.touch(rows, now)
             case "expire":
                 bound = now - rng.choice((0, 2, 20))
                 c.sketch_expire(address(theirs), time_of(bound))
                 do("sketch_expire", ours, value=bound & M64)
+                page.expire(bound)
         n = 4 * capacity
-        names, counts, buckets = (ctypes.c_uint32 * n)(), (ctypes.c_uint32 * n)(), (ctypes.c_int * n)()
-        filled = c.t_sketch_buckets(address(theirs), names, counts, buckets)
-        assert {names[i]: counts[i] for i in range(filled)} == ours.counts
-        assert {names[i]: divmod(buckets[i], capacity) for i in range(filled)} == ours.owners
-        for row, chain in enumerate(ours.rows):
-            same_dchain(c, c.t_sketch_row(address(theirs), row), chain)
+        names, counts, slots, owners = (
+            (t * n)() for t in (ctypes.c_uint32, ctypes.c_uint32, ctypes.c_int, ctypes.c_int)
+        )
+        filled = c.t_sketch_names(address(theirs), names, slots, owners, counts)
+        assert {names[i]: (owners[i], slots[i]) for i in range(filled)} == ours.owners
+        assert {name: slot for name, (_, slot) in ours.owners.items()} == page.slot_of
+        assert list(counts) == [ours.counts.get(divmod(i, capacity), 0) for i in range(n)] == [*joined(*page.counts)]
+        for row, allocator in enumerate(ours.rows):
+            same_dchain(c, c.t_sketch_row(address(theirs), row), allocator)
+            assert list(allocator.used.items()) == list(page.last_used[row].items())
+        foreign += any(ours.owners.get(v, (row,))[0] != row for row, v in enumerate(rows))
+    assert foreign  # rows came to values of others
 
 
 def test_time_does_not_go_back() -> None:

@@ -28,14 +28,15 @@ def crc32c(crc: int, number: int) -> int:
 
 
 class ExactSketch:
-    """One map of buckets for all rows, by hash value alone: rows, and keys, that agree in it share a bucket."""
+    """One map of slots for all rows, by hash value alone.  The first row that sees a value gives it a slot of its own
+    and ends it; every row counts at that slot in itself, whatever it has there."""
 
     def __init__(self, o: Sketch, same: Normal) -> None:
         self.same, self.capacity, self.threshold = same, o.capacity, o.threshold
         self.rows: list[int] = []
-        self.buckets: dict[int, int] = {}
-        self.keys: dict[int, int] = {}
-        self.counts: dict[int, int] = {}
+        self.slots: dict[int, int] = {}
+        self.keys: list[dict[int, int]] = [{} for _ in SALTS]
+        self.counts: list[list[int]] = [[0] * o.capacity for _ in SALTS]
         self.chains = [ChainState(range(o.capacity), o.capacity) for _ in SALTS]
 
     def compute(self, key: Sequence[int]) -> None:
@@ -44,32 +45,26 @@ class ExactSketch:
             number = crc32c(number, part)
         self.rows = [crc32c(crc32c(0, salt), number) % self.capacity for salt in SALTS]
 
-    def _used(self, bucket: int, now: int) -> None:
-        self.chains[bucket // self.capacity].rejuvenate(bucket % self.capacity, now)
-
     def refresh(self, now: int) -> None:
-        for row in self.rows:
-            if row in self.buckets:
-                self._used(self.buckets[row], now)
+        for n, row in enumerate(self.rows):
+            if row in self.slots:
+                self.chains[n].rejuvenate(self.slots[row], now)
 
     def fetch(self) -> int:
-        found = [self.counts[self.buckets[row]] for row in self.rows if row in self.buckets]
+        found = [self.counts[n][self.slots[row]] for n, row in enumerate(self.rows) if row in self.slots]
         return int(bool(found) and min(found) > self.threshold)
 
     def touch(self, now: int) -> int:
         for n, row in enumerate(self.rows):
-            if row in self.buckets:
-                self.counts[self.buckets[row]] += 1
-                self._used(self.buckets[row], now)
+            if row in self.slots:
+                self.counts[n][self.slots[row]] += 1
+                self.chains[n].rejuvenate(self.slots[row], now)
                 continue
-            done, index = self.chains[n].allocate(0, now)
-            if not done:
-                return 0
-            bucket = n * self.capacity + index
-            self.buckets[row], self.keys[bucket], self.counts[bucket] = bucket, row, 0
+            _, slot = self.chains[n].allocate(0, now)
+            self.slots[row], self.keys[n][slot], self.counts[n][slot] = slot, row, 0
         return 1
 
     def expire(self, before: int) -> None:
         for n, chain in enumerate(self.chains):
-            for index in chain.expire(before):
-                del self.buckets[self.keys[n * self.capacity + index]]
+            for slot in chain.expire(before):
+                del self.slots[self.keys[n][slot]]

@@ -167,6 +167,10 @@ class Replay:
         """What a function gives that is not followed; nothing, if only the compiled program's frame may tell."""
         assert event.value is not None and isinstance(event.value.value, Produced)
         part, width = event.value.value.part, event.value.width
+        if event.function == "frame":
+            self.counts.calculated[event.function] += 1
+            (offset,) = event.operands
+            return Outcome(produced={part: values.bytes_at(values.number(offset), width // 8)})
         function = FUNCTIONS.get(event.function)
         if function is not None:
             self.counts.calculated[event.function] += 1

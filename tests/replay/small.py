@@ -264,6 +264,79 @@ bool nf_init(void) {
   return 1 - device;
 """,
     ),
+    "an array of its own, at places that packets choose": (
+        """
+struct rec { uint32_t who; uint16_t times; uint8_t first, last; };
+static struct rec table[200] = { [7] = { .times = 3 } };
+static uint32_t limit = 2;
+bool nf_init(void) { table[0].who = 5; return true; }
+""",
+        """
+  uint32_t i = rte_be_to_cpu_32(ip->src_addr) & 127, j = (rte_be_to_cpu_32(ip->dst_addr) & 127) + 1;
+  struct rec copy = table[i];
+  if (copy.who != ip->src_addr) {
+    table[i].who = ip->src_addr;
+    table[i].times = 0;
+    table[3].last++;
+  }
+  table[j].first = 1;
+  table[i].first = 2;
+  ip->type_of_service = table[j].first;
+  if (table[j].first == 2) {
+    table[j + 1] = (struct rec){ .times = ++table[i].times, .who = copy.who };
+    ip->packet_id = table[3].last;
+  }
+  memcpy(&table[j + 2].who, &table[i].who, 4);
+  ip->time_to_live = table[j].times;
+  return table[i].times > limit ? device : 1 - device;
+""",
+    ),
+    "a table of functions, of which few differ": (
+        """
+static int low(struct rte_ipv4_hdr *ip) { return ip->time_to_live; }
+static int high(struct rte_ipv4_hdr *ip) { return 7; }
+struct handler { int weight; int (*run)(struct rte_ipv4_hdr *); };
+static struct handler handlers[256] = { [0 ... 255] = { 1, low }, [2] = { 5, high }, [4 ... 5] = { 1, high }, [6] = { 3, NULL } };
+static const struct handler fixed[256] = { [0 ... 255] = { 1, low }, [3] = { 5, high }, [7] = { 3, NULL } };
+static int (*const others[256])(struct rte_ipv4_hdr *) = { [0 ... 6] = high, [7 ... 255] = low };
+bool nf_init(void) { handlers[1].run = high; return true; }
+""",
+        """
+  const struct handler *h = &handlers[ip->src_addr >> 24], copy = fixed[ip->dst_addr >> 24];
+  if (h->run == NULL) return device;
+  ip->type_of_service = h->run(ip);
+  if (copy.run != NULL) ip->packet_id = copy.run(ip) + copy.weight;
+  return others[ip->dst_addr >> 24](ip) == 7 ? device : 1 - device;
+""",
+    ),
+    "headers of as many bytes as packets say": (
+        """
+bool nf_init(void) { return make(ip_eq, ip_hash, 16, 16); }
+""",
+        """
+  uint8_t kind = ip->next_proto_id;
+  for (int n = 0; n < 3 && kind == 6; n++) {
+    if (packet_get_unread_length(buffer) < 2) return device;
+    uint8_t *head = nf_borrow_next_chunk(buffer, 2);
+    const uint32_t more = (head[0] ^ ip->type_of_service) & 127;
+    if (packet_get_unread_length(buffer) < more) return device;
+    nf_borrow_next_chunk(buffer, more);
+    if (n == 1) nf_return_chunk(buffer);
+    kind = 6 + (head[1] & 1);
+  }
+  if (kind == 7 || packet_get_unread_length(buffer) < 4) return device;
+  struct addr *last = nf_borrow_next_chunk(buffer, sizeof *last), key = *last, *stored;
+  int index;
+  if (!map_get(map, &key, &index)) {
+    if (!dchain_allocate_new_index(chain, &index, now)) return device;
+    vector_borrow(keys, index, (void **)&stored);
+    *stored = key;
+    map_put(map, stored, index);
+  }
+  ip->packet_id = index;
+  return 1 - device;
+""",
+    ),
     "set-up put a key twice": (
         """
 bool nf_init(void) {

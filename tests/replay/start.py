@@ -83,8 +83,8 @@ def _sketch(o: StateObject, found: Contents, library: ctypes.CDLL) -> Sketch:
 
     made = Sketch(o.capacity, found.threshold, hash_)
     made.rows = tuple(_dchain(o.capacity, row) for row in found.rows)
-    made.owners = {name: (row, index) for name, row, index, _ in found.counts}
-    made.counts = {name: count for name, _, _, count in found.counts}
+    made.owners = {name: (row, slot) for name, row, slot in found.owners}
+    made.counts = {(row, slot): count for row, slot, count in found.counts}
     return made
 
 

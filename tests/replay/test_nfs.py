@@ -90,8 +90,8 @@ def foreign(compiler: Compiler) -> Nf:
 
 #: As `LEAST`.
 FOREIGN = {
-    "bitfields": 12, "ipoptions": 17, "oddities": 10, "pairs": 13, "resize": 7, "staticbridge": 5, "threeports": 17,
-    "vigfw": 12, "viglb": 15, "vignat": 16, "vigpol": 16, "wholeapi": 18,
+    "bitfields": 12, "ipoptions": 17, "oddities": 10, "pairs": 13, "resize": 7, "fixedbridge": 5, "threeports": 17,
+    "gate": 12, "spread": 15, "masq": 16, "meter": 16, "wholeapi": 18,
 }  # fmt: skip
 
 

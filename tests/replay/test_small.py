@@ -24,7 +24,12 @@ def packets(seed: int, n: int) -> list[Packet]:
             ">BBHHHBBHII", 0x45, rng.choice((0, 8, 24, 31, 32, 33)), 20 + length, rng.choice((1, 2, 0x7FFF, 0x8000)), 0, 64,
             rng.choice((6, 17)), 0, src, dst,
         )  # fmt: skip
-        frame = bytes(12) + rng.choice((b"\x08\x00",) * 9 + (b"\x08\x06",)) + header + bytes(length)
+        frame = (
+            bytes(12)
+            + rng.choice((b"\x08\x00",) * 9 + (b"\x08\x06",))
+            + header
+            + bytes(rng.choice((0, 0, 1, 2, 9, 40)) for _ in range(length))
+        )
         made.append(Packet(now, rng.randrange(2), frame[: rng.choice((99, 99, 99, 99, 33))]))
     return made
 

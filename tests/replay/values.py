@@ -56,6 +56,11 @@ class Values:
                 return self._produced[event, part]
         raise UnknownError(symbol)
 
+    def bytes_at(self, offset: int, size: int) -> int:
+        """Bytes of the frame as it came, the first one least significant."""
+        assert offset + size <= len(self._frame)
+        return int.from_bytes(self._frame[offset : offset + size], "little")
+
     def number(self, e: Expr) -> int:
         return evaluate(e, self)  # type: ignore[arg-type]
 

@@ -34,7 +34,7 @@ static void lpm_like_model(uint64_t seed) {
     /* Few distinct prefixes, so that they nest and repeat; any order of lengths. */
     const uint8_t length = (uint8_t)(n == 7 ? 0 : below(&seed, 33));
     const uint32_t base = 0x0A000000 | below(&seed, 4) << 16 | below(&seed, 3) << 8 | below(&seed, 256);
-    rules[n] = (struct rule){base & mask(length), length, (uint16_t)(n == 9 ? LPM_MAX_VALUE : below(&seed, 0x8000))};
+    rules[n] = (struct rule){base & mask(length), length, (uint16_t)(n == 9 ? MAESTRO_LPM_MAX_VALUE : below(&seed, 0x8000))};
     CHECK_EQ(lpm_update_elem(lpm, base, length, rules[n].value), 1);
     for (unsigned i = 0; i < 20; i++) {
       const uint32_t address = below(&seed, 10) == 0 ? (uint32_t)next_random(&seed)
@@ -50,7 +50,7 @@ static void lpm_limits(void) {
   CHECK_EQ(lpm_allocate(&lpm), 1);
   CHECK_EQ(lpm_update_elem(lpm, 0, 33, 1), 0);
   CHECK_EQ(lpm_update_elem(lpm, 0, 8, 0x8000), 0);
-  for (uint32_t i = 0; i < LPM_MAX_BLOCKS; i++) CHECK_EQ(lpm_update_elem(lpm, i << 8 | 5, 32, (uint16_t)i), 1);
+  for (uint32_t i = 0; i < MAESTRO_LPM_MAX_BLOCKS; i++) CHECK_EQ(lpm_update_elem(lpm, i << 8 | 5, 32, (uint16_t)i), 1);
   CHECK_EQ(lpm_update_elem(lpm, 0x0A000001, 32, 1), 0); /* no block left */
   CHECK_EQ(lpm_update_elem(lpm, 200 << 8 | 6, 32, 77), 1);
   CHECK_EQ(lpm_update_elem(lpm, 0xFFFFFFFF, 24, 3), 1);

@@ -6,19 +6,19 @@
 
 static unsigned hash(void *key) { return hash_obj(key, sizeof(uint32_t)); }
 
-/* A count-min sketch never counts too few. */
+/* Keys whose values no other row has: the sketch never counts too few of them. */
 static void counts_enough(uint64_t seed) {
-  enum { KEYS = 40, THRESHOLD = 20 };
+  enum { KEYS = 4, THRESHOLD = 20 };
   struct Sketch *sketch = NULL;
   CHECK_EQ(sketch_allocate(hash, 0, THRESHOLD, &sketch), 0);
-  CHECK_EQ(sketch_allocate(hash, 256, THRESHOLD, &sketch), 1);
+  CHECK_EQ(sketch_allocate(hash, 1 << 20, THRESHOLD, &sketch), 1);
   unsigned touched[KEYS] = {0};
   for (int64_t now = 0; now < 3000; now++) {
     uint32_t key = below(&seed, KEYS);
     sketch_compute_hashes(sketch, &key);
     sketch_refresh(sketch, now);
     /* The first touch leaves 0. */
-    if (touched[key] > THRESHOLD + 1) CHECK_EQ(sketch_fetch(sketch), 1);
+    CHECK_EQ(sketch_fetch(sketch), touched[key] > THRESHOLD + 1);
     CHECK_EQ(sketch_touch_buckets(sketch, now), 1);
     touched[key]++;
   }
@@ -29,6 +29,40 @@ static void counts_enough(uint64_t seed) {
   uint32_t key = 0;
   sketch_compute_hashes(sketch, &key);
   CHECK_EQ(sketch_fetch(sketch), 0);
+}
+
+/* One value only, so all rows have the same: the first owns it and counts from 0, the others go on counting at the
+ * slot of that number in themselves, also when the value has ended and come back. */
+static void rows_count_in_places_of_their_own(void) {
+  struct Sketch *sketch;
+  CHECK_EQ(sketch_allocate(hash, 1, 1, &sketch), 1);
+  uint32_t key = 7;
+  sketch_compute_hashes(sketch, &key);
+  for (int64_t now = 0; now < 3; now++) {
+    CHECK_EQ(sketch_fetch(sketch), 0); /* the first row: nothing, 0, 1; the others: nothing, 1, 2 */
+    CHECK_EQ(sketch_touch_buckets(sketch, now), 1);
+  }
+  CHECK_EQ(sketch_fetch(sketch), 1);
+  sketch_expire(sketch, 2); /* used at 2 */
+  CHECK_EQ(sketch_fetch(sketch), 1);
+  sketch_expire(sketch, 3);
+  CHECK_EQ(sketch_fetch(sketch), 0);
+  CHECK_EQ(sketch_touch_buckets(sketch, 4), 1);
+  CHECK_EQ(sketch_fetch(sketch), 0); /* the first row: 0, whatever the others have */
+}
+
+/* However few values there are, no row is ever full. */
+static void always_room(uint64_t seed) {
+  for (uint32_t capacity = 1; capacity < 9; capacity++) {
+    struct Sketch *sketch;
+    CHECK_EQ(sketch_allocate(hash, capacity, 3, &sketch), 1);
+    for (int64_t now = 0; now < 500; now++) {
+      uint32_t key = below(&seed, 100);
+      sketch_expire(sketch, now - 3);
+      sketch_compute_hashes(sketch, &key);
+      CHECK_EQ(sketch_touch_buckets(sketch, now), 1);
+    }
+  }
 }
 
 static void exact_for_one_key(void) {
@@ -76,6 +110,8 @@ static void rows_are_permutations(void) {
 int main(void) {
   counts_enough(1);
   exact_for_one_key();
+  rows_count_in_places_of_their_own();
+  always_room(2);
   rows_are_permutations();
   return 0;
 }

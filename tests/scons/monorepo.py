@@ -328,8 +328,12 @@ def edit(states: list[State], random: random.Random) -> State:
     return state
 
 
-def built(folder: Path) -> dict[str, bytes]:
+def built(folder: Path, name: str = "build") -> dict[str, bytes]:
     """What a build made, by path; without what it remembers for the next."""
-    build = folder / "build"
-    kept = (p for p in build.rglob("*") if p.is_file() and not p.relative_to(build).parts[0].startswith((".", "cache")))
+    build = folder / name
+    kept = (
+        p
+        for p in build.rglob("*")
+        if p.is_file() and not p.relative_to(build).parts[0].startswith((".", "cache", "summary.json"))
+    )
     return {os.path.relpath(p, build): p.read_bytes() for p in sorted(kept)}

@@ -74,7 +74,11 @@ class Tree:
     def targets(self) -> set[str]:
         """What stands below build/, without SCons' own file, the cache and objects of the runtime."""
         files = (p.relative_to(self.root / "build") for p in (self.root / "build").rglob("*") if p.is_file())
-        return {str(p) for p in files if p.parts[0] not in ("cache", "runtime") and not p.name.startswith(".")}
+        return {
+            str(p)
+            for p in files
+            if p.parts[0] not in ("cache", "runtime", "summary.json") and not p.name.startswith(".")
+        }
 
 
 def make_tree(folder: Path, *nfs: str) -> Tree:

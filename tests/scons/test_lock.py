@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 from scons_tree import ROOT, Tree
@@ -19,7 +20,9 @@ from tests import compiling
 PLAN = "build/soft/nop/plan.json"
 
 
-def started(tree: Tree, *words: str, limit: int | None = None, **environment: str) -> subprocess.Popen[str]:
+def started(
+    tree: Tree, *words: str, limit: int | None = None, out: IO[str] | int = subprocess.PIPE, **environment: str
+) -> subprocess.Popen[str]:
     """A build that runs; ``limit``: no file may be longer, in bytes."""
 
     def restrict() -> None:
@@ -31,7 +34,7 @@ def started(tree: Tree, *words: str, limit: int | None = None, **environment: st
         [sys.executable, "-m", "SCons", "-Q", *words],
         cwd=tree.root, env={**kept, **compiling.for_scons(), "PYTHONPATH": str(ROOT), **environment}, text=True,
         preexec_fn=restrict,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
+        stdout=out, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
 

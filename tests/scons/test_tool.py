@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from SCons.Node import executed, no_state
-from scons_tree import Tree
+from scons_tree import Tree, make_tree
 
-from maestro_tool.scons import summary
+from maestro_tool.scons import cells, summary
 
 HEAD = """\
 DefaultEnvironment(tools=[])
@@ -81,10 +81,37 @@ def test_notes_are_shown(tmp_path: Path) -> None:
     plan.write_text(json.dumps({"constraints": [], "strategy": "shared-nothing", "notes": notes}))
 
     def lines(state: int) -> list[str]:
-        return list(summary._describe(summary.Product("fw", "soft", plan, _Node(tmp_path / "fw", state))))
+        return list(summary._describe(cells.Product("fw", "soft", plan, _Node(tmp_path / "fw", state))))
 
     assert [line for line in lines(executed) if "note:" in line] == [
         *(f"  note: fw.c:{n}: sum of two keys" for n in range(1, 6)),
         f"  note: 2 more in {plan}",
     ]
     assert lines(no_state) == []
+
+
+#: Packages that take long to import: steps need them, reading an SConstruct and finding that nothing is to be done do not.
+LARGE = {
+    "z3",
+    "pydantic",
+    "pydantic_core",
+    "jinja2",
+    "pycparser",
+    "numpy",
+    "rich",
+    "dpkt",
+    "distributed",
+    "fsspec",
+    "yaml",
+}
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_a_start_imports_nothing_large(tree: Tree, firewall: Tree, built: bool) -> None:
+    words = ("nf=fw", "nic=soft" if built else "nic=e810")
+    where = firewall if built else make_tree(tree.root, "fw")
+    result = where.built("-n", *words, PYTHONPROFILEIMPORTTIME="1")
+    assert bool(result.steps) == (not built)
+    imported = {line.rpartition("|")[2].strip() for line in result.err.splitlines() if line.startswith("import time:")}
+    assert {"SCons.Script", "maestro_tool.scons.parallelize"} <= imported
+    assert {name for name in imported if name.partition(".")[0] in LARGE} == set()

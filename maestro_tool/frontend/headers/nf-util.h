@@ -15,12 +15,12 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 #include "lib/verified/boilerplate-util.h"
 #include "lib/verified/packet-io.h"
 #include "nf-log.h"
-#define MAX_N_CHUNKS 100
 #define CHUNK_LAYOUT(...)
 #define CHUNK_LAYOUT_N(...)
 #define CHUNK_LAYOUT_IMPL(...)
@@ -28,8 +28,6 @@ struct tcpudp_hdr {
   uint16_t src_port;
   uint16_t dst_port;
 };
-extern void *chunks_borrowed[MAX_N_CHUNKS];
-extern size_t chunks_borrowed_num;
 void *nf_borrow_next_chunk(void *p, size_t length);
 void *nf_get_borrowed_chunk(uint32_t i);
 void nf_return_chunk(void *p);

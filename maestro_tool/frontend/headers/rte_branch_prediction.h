@@ -1,2 +1,3 @@
 #pragma once
-#include <rte_common.h>
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)

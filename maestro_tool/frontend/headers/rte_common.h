@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-typedef void *MARKER[0];
 typedef uint64_t rte_iova_t;
 #define __rte_unused
 #define __rte_always_inline inline
@@ -24,7 +23,4 @@ typedef uint64_t rte_iova_t;
 #define RTE_PTR_ADD(pointer, n) ((void *)((uintptr_t)(pointer) + (n)))
 #define RTE_PTR_SUB(pointer, n) ((void *)((uintptr_t)(pointer) - (n)))
 #define RTE_MAX_ETHPORTS 32
-#define RTE_ETH_NAME_MAX_LEN 64
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 void rte_exit(int status, const char *format, ...);

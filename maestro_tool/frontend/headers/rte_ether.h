@@ -1,5 +1,6 @@
 /* d_addr and s_addr (DPDK 20.08) are renamed on the command line, as in the real build. */
 #pragma once
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_byteorder.h>
 #define RTE_ETHER_ADDR_LEN 6

@@ -11,15 +11,17 @@ _SALTS = (0x9B78350F, 0x9BCF144C, 0x8AB29A3E, 0x34D48BF5)
 
 
 class Sketch:
-    """A bucket is named by what a row makes of a key's hash, whichever row made it; that row's chain has its age.
+    """A name is what a row makes of a key's hash.  The row that saw it first owns it: a slot out of its own chain,
+    which has the name's age.  All rows share names and slots, but each counts in a place of its own: (row, slot).
 
-    ``counts``: name -> count.  ``rows``: a chain for each row; ``owners``: name -> (row, index in its chain).
+    ``rows``: a chain of slots for each row; ``owners``: name -> (row, slot); ``counts``: (row, slot) -> count, 0 if
+    nobody counted there.  A count outlives the name that it was for.
     """
 
     def __init__(self, capacity: int, threshold: int, hash: Callable[[Key], int]) -> None:
         self.capacity, self.threshold, self._hash = capacity, threshold, hash
         self.rows = tuple(Dchain(capacity) for _ in _SALTS)
-        self.counts: dict[int, int] = {}
+        self.counts: dict[tuple[int, int], int] = {}
         self.owners: dict[int, tuple[int, int]] = {}
         self.key: Key | None = None
 
@@ -33,23 +35,20 @@ class Sketch:
             raise UndefinedError("the sketch has the hashes of another key")
         return self.names(key)
 
-    def refresh(self, name: int, time: int) -> None:
-        row, index = self.owners[name]
-        self.rows[row].refresh(index, time)
+    def places(self, key: Key) -> list[tuple[int, int]]:
+        """Where the rows count the key at hand, of those that know their names."""
+        return [(row, self.owners[n][1]) for row, n in enumerate(self.names_at_hand(key)) if n in self.owners]
 
-    def create(self, row: int, name: int, time: int) -> bool:
-        index = self.rows[row].allocate(time)
-        if index is None:
-            return False
-        self.counts[name], self.owners[name] = 0, (row, index)
-        return True
+    def create(self, row: int, name: int, time: int) -> None:
+        slot = self.rows[row].allocate(time)
+        assert slot is not None  # there are as many slots in a row as names, and each has one owner
+        self.counts[row, slot], self.owners[name] = 0, (row, slot)
 
     def expire(self, bound: int) -> None:
         name_of = {owner: name for name, owner in self.owners.items()}
         for row, chain in enumerate(self.rows):
             while (index := chain.expire_one(bound)) is not None:
-                name = name_of[row, index]
-                del self.counts[name], self.owners[name]
+                del self.owners[name_of[row, index]]
 
 
 def _crc32c(crc: int, word: int) -> int:
@@ -69,41 +68,41 @@ def sketch_compute_hashes(call: Call) -> Outcome:
 
 def sketch_refresh(call: Call) -> Outcome:
     """Requires: ``key`` is the one at hand; ``value`` is no time before that of another use.
-    Ensures: its buckets, as far as there are any, are the newest, in the order of rows."""
+    Ensures: the slots where it counts, as far as there are any, are the newest of their rows."""
     (sketch,) = call.objects
-    for name in sketch.names_at_hand(call.key):
-        if name in sketch.counts:
-            sketch.refresh(name, signed(call.value, 64))
+    for row, slot in sketch.places(call.key):
+        sketch.rows[row].refresh(slot, signed(call.value, 64))  # unless it is in use in another row only
     return DONE
 
 
 def sketch_fetch(call: Call) -> Outcome:
     """Requires: ``key`` is the one at hand.
-    Ensures: the answer is whether it has buckets, and the smallest count of these is above the threshold."""
+    Ensures: the answer is whether it counts anywhere, and the smallest of these counts is above the threshold."""
     (sketch,) = call.objects
-    counts = [sketch.counts[name] for name in sketch.names_at_hand(call.key) if name in sketch.counts]
+    counts = [sketch.counts.get(place, 0) for place in sketch.places(call.key)]
     return Outcome(bool(counts) and min(counts) > sketch.threshold)
 
 
 def sketch_touch_buckets(call: Call) -> Outcome:
     """Requires: as `sketch_refresh`.
 
-    Ensures: row by row, the key's bucket counts one more and is the newest; if there was none, it is a new one that
-    has counted 0.  Where a row has no room for a new one, the answer is no, and the rows behind it stay as they are.
+    Ensures: row by row, the key counts one more where the slot of its name is in this row, and the slot is the newest;
+    if the name was not known, it is now, with a new slot of this row, which has counted 0.  The answer is yes.
     """
     (sketch,) = call.objects
     time = signed(call.value, 64)
     for row, name in enumerate(sketch.names_at_hand(call.key)):
-        if name in sketch.counts:
-            sketch.counts[name] += 1
-            sketch.refresh(name, time)
-        elif not sketch.create(row, name, time):
-            return Outcome(False)
+        if name in sketch.owners:
+            slot = sketch.owners[name][1]
+            sketch.counts[row, slot] = sketch.counts.get((row, slot), 0) + 1
+            sketch.rows[row].refresh(slot, time)
+        else:
+            sketch.create(row, name, time)
     return Outcome(True)
 
 
 def sketch_expire(call: Call) -> Outcome:
-    """Ensures: buckets last used before ``value`` are gone."""
+    """Ensures: names are gone whose rows did not use their slots since ``value``; what was counted there stays."""
     (sketch,) = call.objects
     sketch.expire(signed(call.value, 64))
     return DONE

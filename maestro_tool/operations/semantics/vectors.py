@@ -70,6 +70,25 @@ def global_write(call: Call) -> Outcome:
     return DONE
 
 
+def array_read(call: Call) -> Outcome:
+    """``index``: the place in the variable that ``span`` counts from, in bytes.
+
+    Requires: ``span`` inside of the variable.  Ensures: gives these bytes, each under its offset."""
+    (variable,) = call.objects
+    return Outcome(produced={n: variable.content[call.index + n] for n in range(*call.span)})
+
+
+def array_write(call: Call) -> Outcome:
+    """``index``: as `array_read`.
+
+    Requires: what is ``stored`` fits into the variable.  Ensures: its bytes are those, all others stay."""
+    (variable,) = call.objects
+    for offset, content in call.stored:
+        first = call.index + offset
+        variable.content[first : first + len(content)] = content
+    return DONE
+
+
 def cht_find(call: Call) -> Outcome:
     """``value``: a hash; ``operands``: the table's height and the number of backends, which is a row's length.
 

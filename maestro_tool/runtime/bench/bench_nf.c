@@ -10,18 +10,21 @@
  * first packet (all from port 0 if the NF has one port).
  *
  * Without --cores only process_burst is timed: packets are written into their mbufs before, 4 bursts at a time, which
- * leaves them where a card with direct cache access would.  In every other part of the run the program also checks where
- * the card has put them (placement.h), as it does where a card chooses the worker: "checked_ns_per_packet". With --workers N, the packets are those that the plan's
+ * leaves them where a card with direct cache access would.  With --workers N, the packets are those that the plan's
  * tables give to worker 0, which runs on this thread: the cost of a packet on one of N cores, each holding its share of
  * the flows.  The figures are of the least disturbed of forty parts of the run.
+ *
+ * In turn with these, parts are run as on a worker to which a card gives packets (placement.h), whatever the NF's own
+ * plan is: with what has to be done for each packet, as software steers options, fragments and malformed frames
+ * ("steered_ns_per_packet"), and with comparisons of TCP and UDP beside it ("checked_ns_per_packet").
  *
  * With --cores N, N workers run on as many threads, each with its own flows, for --packets each, all at the same time.
  * The figure, packets per second of all together, includes writing the packets.  --churn N: of 32 packets, N are of
  * flows that were never seen, and time runs so fast (2 ms per burst) that they expire.
  *
  * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", and "ns_per_packet",
- * "checked_ns_per_packet", "cycles_per_packet", "dropped", or "churn", "packets_per_second", "write_locks"}.  Exit status 1 and a message on
- * error. */
+ * "steered_ns_per_packet", "checked_ns_per_packet", "cycles_per_packet", "dropped", or "churn", "packets_per_second",
+ * "write_locks"}.  Exit status 1 and a message on error. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -46,6 +49,8 @@ extern const struct maestro_nf *const maestro_main_nf;
 
 atomic_bool program_stopped; /* by a check that fails */
 
+/* What is done with packets in a part of the run: the NF alone, or what a worker does before. */
+enum mode { ALONE, STEERED, CHECKED, N_MODES };
 enum { BURSTS = 4, PARTS = 40, FRAME = 60, MAX_SIZES = 16 };
 
 /* Few bytes per flow: the harness itself must not fill the caches. */
@@ -71,7 +76,7 @@ struct run {
   unsigned n_new;    /* flows that came on the way */
   pthread_t thread;
   pthread_barrier_t *barrier;
-  struct worker *checks; /* NULL: it is not checked where packets come to */
+  struct worker *receiver; /* NULL: the NF alone */
 };
 
 __attribute__((noreturn)) static void die(const char *what, const char *detail) {
@@ -215,7 +220,7 @@ static uint64_t timed(struct run *run, unsigned n_bursts) {
   const uint64_t start = rte_rdtsc_precise();
   for (unsigned b = 0; b < n_bursts; b++) {
     run->now += run->tick;
-    if (run->checks != NULL) status |= placement_check(run->checks, 0, run->mbufs + b * BURST, BURST) != BURST;
+    if (run->receiver != NULL) status |= placement_sort(run->receiver, 0, run->mbufs + b * BURST, BURST) != BURST;
     status |= maestro_process_burst(run->instance, run->worker, run->mbufs + b * BURST, BURST, run->now, verdicts[b]);
   }
   const uint64_t cycles = rte_rdtsc_precise() - start;
@@ -258,7 +263,7 @@ static uint64_t measure(struct run *run, uint64_t n_rounds) {
 }
 
 /* A worker whose card gives it packets of TCP and UDP, all rightly. */
-static struct worker *checking_worker(void) {
+static struct worker *receiver(enum mode mode) {
   enum { TABLE = 512 };
   static const uint8_t key[52] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67};
 #define FIELDS \
@@ -268,22 +273,28 @@ static struct worker *checking_worker(void) {
      {MAESTRO_FROM_L4, 0, 2, false}, \
      {MAESTRO_FROM_L4, 2, 2, false}}}}
   static const struct maestro_card_class classes[] = {{MAESTRO_TCP4, "", 1, FIELDS}, {MAESTRO_UDP4, "", 1, FIELDS}};
-  static const struct maestro_port plan = {
-      .key = key, .key_length = sizeof key, .table_size = TABLE, .card_classes = classes, .n_card_classes = 2};
+#define PLAN(n_compared) \
+  {.key = key, \
+   .key_length = sizeof key, \
+   .table_size = TABLE, \
+   .card_classes = classes, \
+   .n_card_classes = (n_compared), \
+   .software_classes = 1u << MAESTRO_TCP4_OPTIONS | 1u << MAESTRO_UDP4_OPTIONS | 1u << MAESTRO_IPV4_FRAGMENT | \
+                       1u << MAESTRO_MALFORMED}
+  static const struct maestro_port plans[N_MODES] = {[STEERED] = PLAN(0), [CHECKED] = PLAN(2)};
   static uint16_t table[TABLE]; /* all to worker 0 */
-  static struct program program;
-  static struct placement *placements[1];
-  static struct worker worker;
-  if (placements[0] != NULL) return &worker;
-  program.nf = maestro_main_nf;
-  program.ports[0].plan = &plan;
-  program.ports[0].table = table;
-  placements[0] = malloc(placement_size());
-  if (placements[0] == NULL) die("out of memory", "");
-  placement_init(placements[0], &plan);
-  worker.program = &program;
-  worker.placements = placements;
-  return &worker;
+  static struct program programs[N_MODES];
+  static struct placement *placements[N_MODES][1];
+  static struct worker workers[N_MODES];
+  if (mode == ALONE) return NULL;
+  struct worker *worker = &workers[mode];
+  if (worker->program != NULL) return worker;
+  placements[mode][0] = malloc(placement_size());
+  if (placements[mode][0] == NULL) die("out of memory", "");
+  placement_init(placements[mode][0], &plans[mode]);
+  programs[mode] = (struct program){.nf = maestro_main_nf, .ports = {{.plan = &plans[mode], .table = table}}};
+  *worker = (struct worker){.program = &programs[mode], .placements = placements[mode]};
+  return worker;
 }
 
 static void bench(struct run *run, unsigned n_flows) {
@@ -294,18 +305,22 @@ static void bench(struct run *run, unsigned n_flows) {
   if (n_rounds == 0) n_rounds = 1;
   measure(run, n_rounds);
   run->dropped = 0;
-  uint64_t least[2] = {UINT64_MAX, UINT64_MAX}; /* without and with checks */
-  for (unsigned part = 0; part < 2 * PARTS; part++) {
-    run->checks = part % 2 == 1 ? checking_worker() : NULL;
+  uint64_t least[N_MODES] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  for (unsigned part = 0; part < N_MODES * PARTS; part++) {
+    const enum mode mode = part % N_MODES;
+    run->receiver = receiver(mode);
     const uint64_t cycles = measure(run, n_rounds);
-    if (cycles < least[part % 2]) least[part % 2] = cycles;
+    if (cycles < least[mode]) least[mode] = cycles;
   }
+  run->receiver = NULL;
   const uint64_t n = n_rounds * BURSTS * BURST;
-  const double per_packet = (double)least[0] / (double)n, ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
+  const double per_packet = (double)least[ALONE] / (double)n, ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
   printf("{\"nf\": \"%s\", \"strategy\": \"%s\", \"workers\": %u, \"flows\": %u, \"packets\": %" PRIu64
-         ", \"ns_per_packet\": %.2f, \"checked_ns_per_packet\": %.2f, \"cycles_per_packet\": %.1f, \"dropped\": %" PRIu64 "}\n",
+         ", \"ns_per_packet\": %.2f, \"steered_ns_per_packet\": %.2f, \"checked_ns_per_packet\": %.2f"
+         ", \"cycles_per_packet\": %.1f, \"dropped\": %" PRIu64 "}\n",
          maestro_main_nf->name, maestro_main_nf->strategy, settings->n_workers, n_flows, n * PARTS,
-         per_packet * ns_per_cycle, (double)least[1] / (double)n * ns_per_cycle, per_packet, run->dropped);
+         per_packet * ns_per_cycle, (double)least[STEERED] / (double)n * ns_per_cycle,
+         (double)least[CHECKED] / (double)n * ns_per_cycle, per_packet, run->dropped);
   fflush(stdout);
   free(run->flows);
 }

@@ -10,7 +10,8 @@
 
 #include "captures.h"
 
-enum { PCAP_FILE_HEADER = 24, PCAP_RECORD_HEADER = 16 };
+/* net_pcap counts no more queues: RTE_ETHDEV_QUEUE_STAT_CNTRS, which DPDK 25.11 does not tell programs. */
+enum { PCAP_FILE_HEADER = 24, PCAP_RECORD_HEADER = 16, COUNTED_QUEUES = 16 };
 
 static uint32_t field(const uint8_t *bytes, bool swapped) {
   uint32_t value;
@@ -124,7 +125,7 @@ void captures_note(struct captures *captures, const struct program *program) {
     captures->all[i].port = id;
     captures->all[i].checked =
         id < program->nf->n_ports && stat(capture->path, &file) == 0 && S_ISREG(file.st_mode) &&
-        program->ports[id].n_tx_queues <= RTE_ETHDEV_QUEUE_STAT_CNTRS; /* net_pcap counts no more queues */
+        program->ports[id].n_tx_queues <= COUNTED_QUEUES;
     if (captures->all[i].checked) captures->written[id] += PCAP_FILE_HEADER;
   }
 }

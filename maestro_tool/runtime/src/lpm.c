@@ -16,8 +16,8 @@ int lpm_allocate(struct lpm **lpm_out) {
   *lpm = (struct lpm){
       .by_prefix = maestro_object_memory(N_PREFIXES * sizeof(uint16_t)),
       .by_prefix_length = maestro_object_memory(N_PREFIXES),
-      .blocks = maestro_object_memory(LPM_MAX_BLOCKS * BLOCK_SIZE * sizeof(uint16_t)),
-      .blocks_length = maestro_object_memory(LPM_MAX_BLOCKS * BLOCK_SIZE),
+      .blocks = maestro_object_memory(MAESTRO_LPM_MAX_BLOCKS * BLOCK_SIZE * sizeof(uint16_t)),
+      .blocks_length = maestro_object_memory(MAESTRO_LPM_MAX_BLOCKS * BLOCK_SIZE),
       .target = lpm,
       .guarded = maestro_guarded(object),
   };
@@ -39,34 +39,34 @@ static void set(uint16_t *entries, uint8_t *lengths, uint32_t first, uint32_t n,
   }
 }
 
-/* First entry of the block of a 24-bit prefix, made if it has none; LPM_MAX_BLOCKS * BLOCK_SIZE if there is none left.
- */
+/* First entry of the block of a 24-bit prefix, made if it has none; the number of all blocks' entries if there is none
+ * left. */
 static uint32_t block_of(struct lpm *lpm, uint32_t prefix) {
   const uint16_t entry = lpm->by_prefix[prefix];
-  if (entry > LPM_BLOCK) return (uint32_t)(entry - LPM_BLOCK - 1) * BLOCK_SIZE;
-  if (lpm->n_blocks == LPM_MAX_BLOCKS) return LPM_MAX_BLOCKS * BLOCK_SIZE;
+  if (entry > MAESTRO_LPM_BLOCK) return (uint32_t)(entry - MAESTRO_LPM_BLOCK - 1) * BLOCK_SIZE;
+  if (lpm->n_blocks == MAESTRO_LPM_MAX_BLOCKS) return MAESTRO_LPM_MAX_BLOCKS * BLOCK_SIZE;
   const uint32_t first = lpm->n_blocks++ * BLOCK_SIZE;
   for (uint32_t i = first; i < first + BLOCK_SIZE; i++) lpm->blocks[i] = entry;
   memset(lpm->blocks_length + first, lpm->by_prefix_length[prefix], BLOCK_SIZE);
-  lpm->by_prefix[prefix] = (uint16_t)(LPM_BLOCK + lpm->n_blocks);
+  lpm->by_prefix[prefix] = (uint16_t)(MAESTRO_LPM_BLOCK + lpm->n_blocks);
   return first;
 }
 
 int lpm_update_elem(struct lpm *lpm, uint32_t prefix, uint8_t length, uint16_t value) {
-  if (length > 32 || value > LPM_MAX_VALUE) return 0;
+  if (length > 32 || value > MAESTRO_LPM_MAX_VALUE) return 0;
   lpm = MAESTRO_TARGET(lpm);
   MAESTRO_BEFORE_WRITE(lpm);
   const uint16_t entry = (uint16_t)(value + 1);
   prefix &= (uint32_t)(UINT64_C(0xFFFFFFFF) << (32 - length));
   if (length > 24) {
     const uint32_t first = block_of(lpm, prefix >> 8);
-    if (first == LPM_MAX_BLOCKS * BLOCK_SIZE) return 0;
+    if (first == MAESTRO_LPM_MAX_BLOCKS * BLOCK_SIZE) return 0;
     set(lpm->blocks, lpm->blocks_length, first + (prefix & 0xFF), 1U << (32 - length), length, entry);
     return 1;
   }
   const uint32_t end = (prefix >> 8) + (1U << (24 - length));
   for (uint32_t i = prefix >> 8; i < end; i++) {
-    if (lpm->by_prefix[i] > LPM_BLOCK)
+    if (lpm->by_prefix[i] > MAESTRO_LPM_BLOCK)
       set(lpm->blocks, lpm->blocks_length, block_of(lpm, i), BLOCK_SIZE, length, entry);
     else
       set(lpm->by_prefix, lpm->by_prefix_length, i, 1, length, entry);

@@ -5,7 +5,7 @@ _Thread_local struct maestro_cursor maestro_cursor;
 
 bool packet_shrink_chunk(uint8_t **p, size_t new_length, void **chunks, size_t n_chunks, struct rte_mbuf *mbuf) {
   if (n_chunks == 0) return false;
-  uint8_t *const cursor = *p + global_read_length;
+  uint8_t *const cursor = *p + maestro_cursor.read_length;
   uint8_t *const last = chunks[n_chunks - 1];
   const size_t length = (size_t)(cursor - last);
   if (new_length > length) {
@@ -19,21 +19,21 @@ bool packet_shrink_chunk(uint8_t **p, size_t new_length, void **chunks, size_t n
   memmove(*p + cut, *p, before);
   maestro_cursor.frame = *p += cut;
   for (size_t i = 0; i < n_chunks; i++) chunks[i] = (uint8_t *)chunks[i] + cut;
-  global_total_length -= (uint32_t)cut;
-  global_read_length -= (uint32_t)cut;
+  maestro_cursor.total_length -= (uint32_t)cut;
+  maestro_cursor.read_length -= (uint32_t)cut;
   return true;
 }
 
 bool packet_insert_new_chunk(uint8_t **p, size_t length, void **chunks, size_t *n_chunks, struct rte_mbuf *mbuf) {
   if (*n_chunks >= MAX_N_CHUNKS || length > UINT16_MAX || rte_pktmbuf_prepend(mbuf, (uint16_t)length) == NULL)
     return false;
-  const size_t before = global_read_length;
+  const size_t before = maestro_cursor.read_length;
   memmove(*p - length, *p, before);
   maestro_cursor.frame = *p -= length;
   for (size_t i = 0; i < *n_chunks; i++) chunks[i] = (uint8_t *)chunks[i] - length;
   chunks[(*n_chunks)++] = *p + before;
-  global_total_length += (uint32_t)length;
-  global_read_length += (uint32_t)length;
+  maestro_cursor.total_length += (uint32_t)length;
+  maestro_cursor.read_length += (uint32_t)length;
   return true;
 }
 
@@ -78,7 +78,7 @@ static void log_ipv4(const struct rte_ipv4_hdr *ip) {
 
 void nf_log_pkt(struct rte_ether_hdr *ether, struct rte_ipv4_hdr *ip, struct tcpudp_hdr *tcpudp) {
   char src[RTE_ETHER_ADDR_FMT_SIZE], dst[RTE_ETHER_ADDR_FMT_SIZE];
-  NF_INFO("packet of %" PRIu32 " bytes", global_total_length);
+  NF_INFO("packet of %" PRIu32 " bytes", maestro_cursor.total_length);
   NF_INFO("  Ethernet: %s -> %s type 0x%04x", mac_text(&ether->src_addr, src), mac_text(&ether->dst_addr, dst),
           rte_be_to_cpu_16(ether->ether_type));
   if (ip != NULL) log_ipv4(ip);

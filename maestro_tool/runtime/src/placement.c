@@ -1,100 +1,71 @@
-/* Whether the packets that a plan leaves to a card come to the worker that it names: software hashes them again.
+/* Which of the packets that came to a worker's queue it handles, and whether the others' queue is the right one.
  *
- * The first packets of each class are compared before they are handled, on each queue, and again after the link has come
- * up, as some cards then forget what they were told; later one of each class in so many.  What was right for so long is
- * told by a few bytes: where all packets of a burst have those of such classes, nothing else is looked at. */
+ * Packets of classes that the plan leaves to a card should be at the worker that it names: software hashes some of them
+ * again.  The first packets of each class are compared before they are handled, on each queue, and again after the link
+ * has come up, as some cards then forget what they were told; later one of each class in so many.  Packets of classes
+ * that software steers go to their owners.
+ *
+ * Both ask for the class of each packet, and once: `due` has the classes of which anything has to be done, so that a
+ * comparison that is not due costs nothing beside steering. */
 #include "placement.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_byteorder.h>
+
 #include "program.h"
 
-enum { VERSIONS = 2, N_PROTOCOLS = 256, HEADERS = 128, START = 12 };
+enum { N_PROTOCOLS = 256, TCP = 6, UDP = 17, ETHERNET = 14, IPV4 = 20, NEVER = UINT16_MAX };
 
-/* Bytes 12 to 27 of a frame: EtherType, version and IHL, fragments and protocol of IPv4, next header of IPv6. */
-typedef uint8_t bytes_t __attribute__((vector_size(16)));
-typedef int8_t equal_t __attribute__((vector_size(16)));
+_Static_assert(MAESTRO_N_CLASSES <= 32, "classes are bits of 32");
 
 struct placement {
+  uint32_t due;      /* bit per class: software steers it, or some are compared from here on */
+  uint32_t until;    /* packets on this queue until one of each class is compared again */
+  uint32_t software; /* bit per class: software steers it */
+  unsigned link;     /* how often the link had come up */
   uint32_t left[MAESTRO_N_CLASSES]; /* packets of the class that are compared from here on */
-  uint32_t until;                   /* packets on this queue until one of each class is compared again */
-  unsigned link;                    /* how often the link had come up */
-  uint8_t class_of[VERSIONS][N_PROTOCOLS];
-  /* What most frames begin with: each byte under the mask is that of one or of the other. */
-  bytes_t one, other, mask;
-  uint8_t version, common[2]; /* a row of KNOWN, two protocols */
+  uint16_t shortest[N_PROTOCOLS];   /* see `is_settled`; NEVER if the class is due */
 };
 
-/* Well-formed frames with these bytes from START on, under the mask, have a class that the byte `protocol` tells.  Bits
- * of `either` may be set. */
-static const struct {
-  bytes_t bytes, either, mask;
-  uint8_t protocol;
-} KNOWN[VERSIONS] = {
-    /* IPv4 with neither options nor fragments; "don't fragment" or not */
-    {{0x08, 0x00, 0x45}, {0, 0, 0, 0, 0, 0, 0, 0, 0x40}, {255, 255, 255, 0, 0, 0, 0, 0, 255, 255, 0, 255}, 11},
-    {{0x86, 0xDD, 0x60}, {0}, {255, 255, 255, 0, 0, 0, 0, 0, 255}, 8},
-};
-
-static void note_classes(struct placement *placement) {
-  for (unsigned v = 0; v < VERSIONS; v++) {
-    for (unsigned protocol = 0; protocol < N_PROTOCOLS; protocol++) {
-      uint8_t frame[HEADERS] = {0};
-      memcpy(frame + START, &KNOWN[v].bytes, sizeof KNOWN[v].bytes);
-      frame[START + KNOWN[v].protocol] = (uint8_t)protocol;
-      frame[v == 0 ? 17 : 19] = HEADERS - 14 - (v == 0 ? 0 : 40); /* length: in IPv6 of what follows the header */
-      frame[14 + 20 + 12] = frame[14 + 40 + 12] = 5 << 4;         /* of a TCP header, in words */
-      placement->class_of[v][protocol] = (uint8_t)maestro_classify(frame, sizeof frame);
-    }
-  }
-}
-
-/* Of the two protocols that come most, those of which nothing is left to compare; if there are none, no frame is known. */
-static void note_known(struct placement *placement) {
-  const unsigned v = placement->version, at = KNOWN[v].protocol;
-  uint8_t known[2];
-  unsigned n = 0;
-  for (unsigned i = 0; i < 2; i++)
-    if (placement->left[placement->class_of[v][placement->common[i]]] == 0) known[n++] = placement->common[i];
-  placement->mask = KNOWN[v].mask;
-  placement->one = KNOWN[v].bytes;
-  placement->other = KNOWN[v].bytes | KNOWN[v].either;
-  placement->one[at] = n > 0 ? known[0] : 0;
-  placement->other[at] = n > 0 ? known[n - 1] : 0;
-  if (n == 0) placement->one[0] = placement->other[0] = 0xFF; /* no EtherType that there is */
+static void set_due(struct placement *placement, uint32_t due) {
+  placement->due = due;
+  placement->shortest[TCP] = due >> MAESTRO_TCP4 & 1 ? NEVER : IPV4 + 20;
+  placement->shortest[UDP] = due >> MAESTRO_UDP4 & 1 ? NEVER : IPV4 + 8;
 }
 
 static void compare_from_here(struct placement *placement, const struct maestro_port *port, uint32_t n) {
+  uint32_t due = placement->due;
   for (unsigned i = 0; i < port->n_card_classes; i++) {
-    uint32_t *left = &placement->left[port->card_classes[i].packets];
-    if (*left < n) *left = n;
+    const enum maestro_class packets = port->card_classes[i].packets;
+    if (placement->left[packets] < n) placement->left[packets] = n;
+    due |= 1u << packets;
   }
+  set_due(placement, due);
   placement->until = PLACEMENT_SAMPLE;
-  note_known(placement);
 }
 
 size_t placement_size(void) { return sizeof(struct placement); }
 
 void placement_init(struct placement *placement, const struct maestro_port *port) {
-  memset(placement, 0, sizeof *placement);
-  note_classes(placement);
+  *placement = (struct placement){.due = port->software_classes, .software = port->software_classes};
+  memset(placement->shortest, UINT8_MAX, sizeof placement->shortest);
   compare_from_here(placement, port, PLACEMENT_FIRST);
 }
 
-/* All packets are of classes of which nothing is left to compare. */
-static bool all_known(const struct placement *placement, struct rte_mbuf **packets, uint16_t n) {
-  const bytes_t one = placement->one, other = placement->other;
-  equal_t known = (equal_t){0} == 0;
-  for (uint16_t i = 0; i < n; i++) {
-    bytes_t bytes; /* buffers are longer than that, if the frame is not */
-    memcpy(&bytes, rte_pktmbuf_mtod_offset(packets[i], const uint8_t *, START), sizeof bytes);
-    known &= (equal_t)(bytes == one) | (equal_t)(bytes == other);
-  }
-  const bytes_t unknown = (bytes_t)~known & placement->mask;
-  uint64_t halves[2];
-  memcpy(halves, &unknown, sizeof halves);
-  return (halves[0] | halves[1]) == 0;
+/* Whole frames of IPv4 without options, of TCP or UDP (as maestro_classify has it), if nothing has to be done for them:
+ * most.  False says nothing. */
+static inline bool is_settled(const struct placement *placement, const uint8_t *frame, uint32_t length) {
+  /* Buffers are longer than what is read here, if the frame is not. */
+  uint32_t start; /* EtherType, version and header's length */
+  uint16_t total, fragment;
+  memcpy(&start, frame + 12, sizeof start);
+  memcpy(&total, frame + ETHERNET + 2, sizeof total);
+  memcpy(&fragment, frame + ETHERNET + 6, sizeof fragment);
+  return (start & RTE_BE32(0xFFFFFF00)) == RTE_BE32(0x08004500) && (fragment & RTE_BE16(0x3FFF)) == 0 &&
+         rte_be_to_cpu_16(total) >= placement->shortest[frame[ETHERNET + 9]] &&
+         ETHERNET + (uint32_t)rte_be_to_cpu_16(total) <= length;
 }
 
 static const struct maestro_card_class *class_of(const struct maestro_port *port, enum maestro_class packets) {
@@ -134,26 +105,63 @@ static void report(struct worker *worker, uint16_t id, const struct maestro_card
                 id, maestro_class_name(class->packets), class->fields, text, worker->number, nf->nic, expected);
 }
 
-/* What came in a burst is what will come: its version of IP, and its two protocols. */
-static void expect_more(struct placement *placement, struct rte_mbuf **packets, uint16_t n) {
-  for (uint16_t i = 0; i < n; i++) {
-    const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
-    if (rte_pktmbuf_data_len(packets[i]) < START + sizeof(bytes_t)) continue;
-    const uint8_t version = frame[START] == KNOWN[1].bytes[0];
-    const uint8_t protocol = frame[START + KNOWN[version].protocol];
-    if (version == placement->version && (protocol == placement->common[0] || protocol == placement->common[1]))
-      continue;
-    placement->version = version;
-    placement->common[1] = placement->common[0];
-    placement->common[0] = protocol;
+/* Whether the packet is where it belongs, after one more comparison. */
+static bool compare(struct worker *worker, uint16_t id, struct placement *placement, enum maestro_class packets,
+                    const uint8_t *frame, uint32_t length) {
+  const struct port *port = &worker->program->ports[id];
+  const struct maestro_card_class *class = class_of(port->plan, packets);
+  unsigned expected;
+  if (!is_right(port, class, frame, length, worker->number, &expected)) {
+    report(worker, id, class, frame, length, expected);
+    return false;
   }
-  note_known(placement);
+  if (--placement->left[packets] == 0) set_due(placement, placement->due & ~(1u << packets));
+  return true;
 }
 
-uint16_t placement_check(struct worker *worker, uint16_t id, struct rte_mbuf **packets, uint16_t n) {
+/* NFs read one contiguous buffer.  Of packets that fit into none they would see only the beginning. */
+static bool is_contiguous(struct worker *worker, struct rte_mbuf *packet) {
+  if (likely(packet->nb_segs == 1) || rte_pktmbuf_linearize(packet) == 0) return true;
+  worker->counters.too_long++;
+  rte_pktmbuf_free(packet);
+  return false;
+}
+
+uint16_t placement_keep_contiguous(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
+  uint16_t kept = 0;
+  for (uint16_t i = 0; i < n; i++)
+    if (is_contiguous(worker, packets[i])) packets[kept++] = packets[i];
+  return kept;
+}
+
+enum outcome { KEPT, GONE, MISPLACED };
+
+/* What has to be done for any packet. */
+__attribute__((noinline)) static enum outcome settle(struct worker *worker, uint16_t id, struct rte_mbuf *packet) {
   struct program *program = worker->program;
-  struct port *port = &program->ports[id];
   struct placement *placement = worker->placements[id];
+  if (!is_contiguous(worker, packet)) return GONE;
+  const uint8_t *frame = rte_pktmbuf_mtod(packet, const uint8_t *);
+  const uint32_t length = rte_pktmbuf_data_len(packet);
+  const enum maestro_class class = maestro_classify(frame, length);
+  if (placement->software >> class & 1) {
+    const unsigned owner = program_steer(&program->ports[id], packet);
+    if (owner == worker->number) return KEPT;
+    worker->counters.handed_over++;
+    worker->counters.lost += program_ring_put(program, owner, &packet, 1, false);
+    return GONE;
+  }
+  if (placement->left[class] == 0 || compare(worker, id, placement, class, frame, length)) return KEPT;
+  worker->counters.misplaced++;
+  atomic_store(&program->misplaced, true);
+  atomic_store(&program_stopped, true);
+  return MISPLACED;
+}
+
+uint16_t placement_sort(struct worker *worker, uint16_t id, struct rte_mbuf **packets, uint16_t n) {
+  const struct port *port = &worker->program->ports[id];
+  struct placement *placement = worker->placements[id];
+  if (placement == NULL) return placement_keep_contiguous(worker, packets, n);
   const unsigned link = atomic_load_explicit(&port->link_ups, memory_order_relaxed);
   if (unlikely(placement->link != link)) {
     placement->link = link;
@@ -161,24 +169,20 @@ uint16_t placement_check(struct worker *worker, uint16_t id, struct rte_mbuf **p
   }
   if (unlikely(placement->until < n)) compare_from_here(placement, port->plan, 1);
   placement->until -= n;
-  if (likely(all_known(placement, packets, n))) return n;
+  struct rte_mbuf **kept = packets;
   for (uint16_t i = 0; i < n; i++) {
-    const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
-    const uint32_t length = rte_pktmbuf_data_len(packets[i]);
-    const enum maestro_class packets_class = maestro_classify(frame, length);
-    if (placement->left[packets_class] == 0) continue;
-    const struct maestro_card_class *class = class_of(port->plan, packets_class);
-    unsigned expected;
-    if (!is_right(port, class, frame, length, worker->number, &expected)) {
-      report(worker, id, class, frame, length, expected);
-      worker->counters.misplaced++;
-      atomic_store(&program->misplaced, true);
-      atomic_store(&program_stopped, true);
-      rte_pktmbuf_free_bulk(packets + i, n - i);
-      return i;
+    struct rte_mbuf *packet = packets[i];
+    const uint8_t *frame = rte_pktmbuf_mtod(packet, const uint8_t *);
+    *kept = packet;
+    if (likely(packet->nb_segs == 1 && is_settled(placement, frame, rte_pktmbuf_data_len(packet)))) {
+      kept++;
+      continue;
     }
-    placement->left[packets_class]--;
+    const enum outcome outcome = settle(worker, id, packet);
+    if (outcome == KEPT) kept++;
+    if (outcome != MISPLACED) continue;
+    rte_pktmbuf_free_bulk(packets + i, n - i);
+    break;
   }
-  expect_more(placement, packets, n);
-  return n;
+  return (uint16_t)(kept - packets);
 }

@@ -1,4 +1,4 @@
-/* Whether the packets that a plan leaves to a card come to the worker that it names. */
+/* Which of the packets that came to a worker's queue it handles, and whether the queue is the right one. */
 #ifndef MAESTRO_PLACEMENT_H
 #define MAESTRO_PLACEMENT_H
 
@@ -17,8 +17,11 @@ struct placement;
 
 size_t placement_size(void);
 void placement_init(struct placement *placement, const struct maestro_port *port);
-/* Compares what is due of n packets that the worker received on port `id`.  Returns how many, from the first on, may be
- * handled; fewer than n if one came to the wrong worker: it and those behind it are freed, and the program ends. */
-uint16_t placement_check(struct worker *worker, uint16_t id, struct rte_mbuf **packets, uint16_t n);
+/* Of n packets that the worker received on port `id`: moves those that it handles to the front, and returns how many
+ * they are.  Others go to their owners; compares what is due.  If one came to the wrong worker, it and those behind it
+ * are freed, and the program ends. */
+uint16_t placement_sort(struct worker *worker, uint16_t id, struct rte_mbuf **packets, uint16_t n);
+/* Moves those to the front that are contiguous, or become it; frees the others. */
+uint16_t placement_keep_contiguous(struct worker *worker, struct rte_mbuf **packets, uint16_t n);
 
 #endif

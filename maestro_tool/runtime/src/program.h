@@ -55,7 +55,7 @@ struct worker {
   _Atomic uint64_t done; /* packets from the dispatcher that are handled */
   struct counters counters;
   struct output *outputs; /* one per port */
-  struct placement **placements; /* one per port; NULL: nothing of the port is left to a card */
+  struct placement **placements; /* one per port; NULL: the worker handles all that comes to its queue */
   unsigned idle;          /* polls without a packet */
 };
 

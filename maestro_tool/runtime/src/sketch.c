@@ -1,5 +1,8 @@
-/* The sketch of libVig, with its quirk: one map serves all rows, keyed by the hash value alone, so rows whose values
- * agree share a bucket.  It is one object for the plan, though made of a map, two vectors and a chain per row. */
+/* The sketch of libVig, with its quirk: one map serves all rows.  It leads from a hash value to a slot, which the row
+ * that saw the value first took from its own allocator; that row owns the value, and its clock ends it.  The map does
+ * not say whose slot it is: each row adds its own number, so a row that comes to another's value counts where the slot
+ * of that number is in its own row.  It is one object for the plan, though made of a map, two vectors and a chain per
+ * row. */
 /* The functions of the only map here, to be inlined: keys are hash values. */
 #define MAESTRO_KNOWN_KEYS                                                                          \
   enum { BUCKET_KEYS = 1 };                                                                         \
@@ -19,26 +22,25 @@
 #include "objects.h"
 
 enum { ROWS = 4 };
-_Static_assert(ROWS == 4, "rejuvenate compares with the first bucket of each row");
 static const uint32_t SALTS[ROWS] = {0x9b78350f, 0x9bcf144c, 0x8ab29a3e, 0x34d48bf5};
 
 struct row {
   uint32_t hash;
-  int bucket; /* -1: not there */
+  int slot; /* -1: not there */
 };
 
 struct Sketch {
-  struct Map *buckets;                  /* hash value -> bucket */
-  struct Vector *keys;                  /* bucket -> hash value */
-  struct Vector *counts;                /* bucket -> packets */
-  struct DoubleChain *allocators[ROWS]; /* bucket = row * capacity + index */
+  struct Map *slots;                    /* hash value -> slot */
+  struct Vector *keys;                  /* row * capacity + slot -> hash value that the row owns there */
+  struct Vector *counts;                /* row * capacity + slot -> packets */
+  struct DoubleChain *allocators[ROWS]; /* of slots */
   uint32_t capacity;
   uint64_t inverse; /* of the capacity, see remainder_of */
   uint16_t threshold;
   map_key_hash *hash;
   struct Sketch *target; /* maestro_sharing.h */
   bool guarded;
-  bool current;          /* the rows have the buckets that are in the map now */
+  bool current;          /* the rows have the slots that are in the map now */
   struct row rows[ROWS]; /* of the key at hand */
 };
 
@@ -52,7 +54,7 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
   while (total < ROWS * capacity) total *= 2;
   struct Sketch *sketch = maestro_object_memory(sizeof *sketch);
   if (sketch == NULL) return 0;
-  *sketch = (struct Sketch){.buckets = maestro_map_new(hash_equal, hash_itself, total),
+  *sketch = (struct Sketch){.slots = maestro_map_new(hash_equal, hash_itself, total),
                             .keys = maestro_vector_new(sizeof(uint32_t), total, null_init),
                             .counts = maestro_vector_new(sizeof(uint32_t), total, null_init),
                             .capacity = capacity,
@@ -61,8 +63,8 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
                             .hash = hash,
                             .target = sketch,
                             .guarded = maestro_guarded(object)};
-  if (sketch->buckets == NULL || sketch->keys == NULL || sketch->counts == NULL) return 0;
-  sketch->buckets->known_hash = sketch->buckets->known_equal = BUCKET_KEYS;
+  if (sketch->slots == NULL || sketch->keys == NULL || sketch->counts == NULL) return 0;
+  sketch->slots->known_hash = sketch->slots->known_equal = BUCKET_KEYS;
   for (unsigned i = 0; i < ROWS; i++) {
     sketch->allocators[i] = maestro_dchain_new(capacity);
     if (sketch->allocators[i] == NULL) return 0;
@@ -72,7 +74,7 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
   return 1;
 }
 
-uint32_t maestro_sketch_filled(const struct Sketch *sketch) { return sketch->buckets->size; }
+uint32_t maestro_sketch_filled(const struct Sketch *sketch) { return sketch->slots->size; }
 
 map_key_hash *maestro_sketch_hash(const struct Sketch *sketch) { return sketch->hash; }
 
@@ -85,15 +87,16 @@ static struct Sketch *enter(struct Sketch *sketch) {
   return sketch;
 }
 
-static uint32_t *borrow(struct Vector *vector, int index) {
+/* What a row has at a slot. */
+static uint32_t *borrow(const struct Sketch *sketch, struct Vector *vector, unsigned row, int slot) {
   void *element;
-  vector_borrow(vector, index, &element);
+  vector_borrow(vector, (int)(row * sketch->capacity) + slot, &element);
   return element;
 }
 
 static void look_up(struct Sketch *sketch, struct row *row) {
-  row->bucket = -1;
-  map_get(sketch->buckets, &row->hash, &row->bucket);
+  row->slot = -1;
+  map_get(sketch->slots, &row->hash, &row->slot);
 }
 
 static void look_up_rows(struct Sketch *sketch) {
@@ -118,18 +121,13 @@ void sketch_compute_hashes(struct Sketch *sketch, void *key) {
   look_up_rows(sketch);
 }
 
-/* The shared map may lead to another row's bucket: the chain that it came from keeps its age. */
-static bool rejuvenate(struct Sketch *sketch, int bucket, vigor_time_t now) {
-  if (bucket < 0) return false;
-  const int capacity = (int)sketch->capacity;
-  const int row = (bucket >= capacity) + (bucket >= 2 * capacity) + (bucket >= 3 * capacity);
-  return dchain_rejuvenate_index(sketch->allocators[row], bucket - row * capacity, now) != 0;
-}
-
 void sketch_refresh(struct Sketch *sketch, vigor_time_t now) {
   sketch = enter(sketch);
   look_up_rows(sketch);
-  for (unsigned i = 0; i < ROWS; i++) rejuvenate(sketch, sketch->rows[i].bucket, now);
+  for (unsigned i = 0; i < ROWS; i++) {
+    /* -1, and a slot that is in use in another row only, are not in use here: nothing happens. */
+    dchain_rejuvenate_index(sketch->allocators[i], sketch->rows[i].slot, now);
+  }
 }
 
 int sketch_fetch(struct Sketch *sketch) {
@@ -139,8 +137,8 @@ int sketch_fetch(struct Sketch *sketch) {
   look_up_rows(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
     const struct row *row = &sketch->rows[i];
-    if (row->bucket < 0) continue;
-    const uint32_t count = *borrow(sketch->counts, row->bucket);
+    if (row->slot < 0) continue;
+    const uint32_t count = *borrow(sketch, sketch->counts, i, row->slot);
     found = true;
     if (count < least) least = count;
   }
@@ -151,19 +149,18 @@ int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {
   sketch = enter(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
     struct row *row = &sketch->rows[i];
-    if (!sketch->current) look_up(sketch, row); /* a bucket of a row before may be this one's */
-    if (row->bucket >= 0) {
-      ++*borrow(sketch->counts, row->bucket);
-      rejuvenate(sketch, row->bucket, now);
+    if (!sketch->current) look_up(sketch, row); /* a value that a row before put may be this one's */
+    if (row->slot >= 0) {
+      ++*borrow(sketch, sketch->counts, i, row->slot);
+      dchain_rejuvenate_index(sketch->allocators[i], row->slot, now);
       continue;
     }
-    int index;
-    if (!dchain_allocate_new_index(sketch->allocators[i], &index, now)) return 0;
-    row->bucket = (int)(i * sketch->capacity) + index;
-    uint32_t *key = borrow(sketch->keys, row->bucket);
+    /* There is room: hash values are below the capacity, a row has as many slots, and each value has one owner. */
+    dchain_allocate_new_index(sketch->allocators[i], &row->slot, now);
+    uint32_t *key = borrow(sketch, sketch->keys, i, row->slot);
     *key = row->hash;
-    *borrow(sketch->counts, row->bucket) = 0;
-    map_put(sketch->buckets, key, row->bucket);
+    *borrow(sketch, sketch->counts, i, row->slot) = 0;
+    map_put(sketch->slots, key, row->slot);
     sketch->current = false;
   }
   return 1;
@@ -177,10 +174,10 @@ void sketch_expire(struct Sketch *sketch, vigor_time_t time) {
   enter(sketch);
   sketch->current = false;
   for (unsigned i = 0; i < ROWS; i++) {
-    int index;
-    while (dchain_expire_one_index(sketch->allocators[i], &index, time)) {
-      void *key = borrow(sketch->keys, (int)(i * sketch->capacity) + index);
-      map_erase(sketch->buckets, key, &key);
+    int slot;
+    while (dchain_expire_one_index(sketch->allocators[i], &slot, time)) {
+      void *key = borrow(sketch, sketch->keys, i, slot);
+      map_erase(sketch->slots, key, &key);
     }
   }
 }

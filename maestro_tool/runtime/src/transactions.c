@@ -11,12 +11,20 @@
 /* Tests put a processor of their own in the place of the real one. */
 #ifndef TRANSACTION_BEGIN
 #ifdef __x86_64__
+#include <cpuid.h>
 #include <immintrin.h>
 #define TRANSACTIONAL __attribute__((target("rtm")))
 #define TRANSACTION_BEGIN() _xbegin()
 #define TRANSACTION_END() _xend()
 #define TRANSACTION_ABORT() _xabort(LOCKED)
-#define TRANSACTIONS_SUPPORTED() (__builtin_cpu_supports("rtm") != 0)
+#define TRANSACTIONS_SUPPORTED() cpu_has_rtm()
+
+/* Asked of the processor itself: clang's __builtin_cpu_supports does not know "rtm". */
+static bool cpu_has_rtm(void) {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (ebx & bit_RTM) != 0;
+}
+
 #else
 #define TRANSACTIONAL
 #define TRANSACTION_BEGIN() 0u

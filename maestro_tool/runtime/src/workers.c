@@ -86,25 +86,9 @@ static void process(struct worker *worker, struct rte_mbuf **packets, uint16_t n
   }
 }
 
-/* NFs read one contiguous buffer: keeps the packets that are, or fit into one.  Of the others an NF would see only the
- * beginning. */
-static uint16_t keep_contiguous(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
-  uint16_t kept = 0;
-  for (uint16_t i = 0; i < n; i++) {
-    struct rte_mbuf *packet = packets[i];
-    if (likely(packet->nb_segs == 1) || rte_pktmbuf_linearize(packet) == 0) {
-      packets[kept++] = packet;
-      continue;
-    }
-    worker->counters.too_long++;
-    rte_pktmbuf_free(packet);
-  }
-  return kept;
-}
-
-void program_worker_handle(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
+/* They are contiguous. */
+static void handle(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
   const struct program *program = worker->program;
-  n = keep_contiguous(worker, packets, n);
   if (!program->options->replay) {
     process(worker, packets, n, program_clock_now());
   } else {
@@ -116,6 +100,10 @@ void program_worker_handle(struct worker *worker, struct rte_mbuf **packets, uin
   }
   for (uint16_t id = 0; id < program->nf->n_ports; id++)
     if (worker->outputs[id].n > 0) flush(worker, id);
+}
+
+void program_worker_handle(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
+  handle(worker, packets, placement_keep_contiguous(worker, packets, n));
 }
 
 uint16_t program_steer(const struct port *port, const struct rte_mbuf *packet) {
@@ -174,24 +162,6 @@ void program_dispatcher_run(struct program *program) {
   atomic_store_explicit(&program->input_ended, true, memory_order_release);
 }
 
-/* Keeps what this worker owns; the rest goes to the owner's ring.  Returns how many it keeps. */
-static uint16_t keep_own(struct worker *worker, const struct port *port, struct rte_mbuf **packets, uint16_t n) {
-  uint16_t kept = 0;
-  for (uint16_t i = 0; i < n; i++) {
-    const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
-    const enum maestro_class class = maestro_classify(frame, rte_pktmbuf_data_len(packets[i]));
-    const bool software = port->plan->software_classes >> class & 1;
-    const unsigned owner = software ? program_steer(port, packets[i]) : worker->number;
-    if (owner == worker->number) {
-      packets[kept++] = packets[i];
-      continue;
-    }
-    worker->counters.handed_over++;
-    worker->counters.lost += program_ring_put(worker->program, owner, &packets[i], 1, false);
-  }
-  return kept;
-}
-
 static uint16_t from_ring(struct worker *worker) {
   struct rte_mbuf *packets[BURST];
   const uint16_t n = (uint16_t)rte_ring_dequeue_burst(worker->ring, (void **)packets, BURST, NULL);
@@ -231,17 +201,12 @@ static void watch_links(struct program *program, uint64_t *next) {
 
 /* Returns how many packets it received. */
 static uint16_t poll_queue(struct worker *worker, uint16_t id, uint16_t queue) {
-  const struct port *port = &worker->program->ports[id];
   struct rte_mbuf *packets[BURST];
   const uint16_t received = rte_eth_rx_burst(id, queue, packets, BURST);
   if (received == 0) return 0;
-  uint16_t n = received;
   worker->counters.rx += received;
-  if (worker->placements[id] != NULL) n = placement_check(worker, id, packets, n);
-  const bool some_steered = worker->ring != NULL && port->plan->software_classes != 0;
-  /* The class of a packet depends on its length. */
-  const uint16_t own = some_steered ? keep_own(worker, port, packets, keep_contiguous(worker, packets, n)) : n;
-  if (own > 0) program_worker_handle(worker, packets, own);
+  const uint16_t own = placement_sort(worker, id, packets, received);
+  if (own > 0) handle(worker, packets, own);
   return received;
 }
 
@@ -281,10 +246,11 @@ int program_worker_run(void *context) {
   return 0;
 }
 
-/* With one worker every packet is where it belongs. */
+/* With one worker every packet is where it belongs, as where any worker will do. */
 static bool init_placement(const struct program *program, struct worker *worker, uint16_t id) {
   const struct maestro_port *plan = program->ports[id].plan;
-  if (program->dispatched || program->n_workers < 2 || plan == NULL || plan->n_card_classes == 0) return true;
+  if (program->dispatched || program->n_workers < 2 || plan == NULL) return true;
+  if (plan->n_card_classes == 0 && plan->software_classes == 0) return true;
   worker->placements[id] = rte_zmalloc(NULL, placement_size(), RTE_CACHE_LINE_SIZE);
   if (worker->placements[id] == NULL) return false;
   placement_init(worker->placements[id], plan);

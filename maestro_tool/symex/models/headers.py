@@ -18,7 +18,7 @@ _SIZES = {"tcpudp": 4, "tcp": 20, "udp": 8}
 @settled
 def nf_then_get_rte_ether_header(site: CallSite) -> Outcome:
     """struct rte_ether_hdr *nf_then_get_rte_ether_header(uint8_t **p): never NULL, no check."""
-    return borrow(site.state, ETHER_SIZE, push=True)
+    return borrow(site, site.state, ETHER_SIZE, push=True)
 
 
 @settled
@@ -74,5 +74,5 @@ def _header(site: CallSite, tests: list[Expr], size: int) -> Outcome:
         if without is not None:
             outcomes.append((without, NULL))
     if state is not None:
-        outcomes.insert(0, (state, borrow(state, size, push=True)))
+        outcomes.insert(0, (state, borrow(site, state, size, push=True)))
     return outcomes

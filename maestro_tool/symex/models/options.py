@@ -60,7 +60,7 @@ def _with_options(site: CallSite, state: State, header: Pointer) -> list[tuple[S
     if cut is not None:
         outcomes.append((cut, NULL))
     if whole is not None:
-        options = borrow(whole, 0, push=True)
+        options = borrow(site, whole, 0, push=True)
         whole.cursor = replace(whole.cursor, options=ihl)
         machine.store(whole, site.args[2], 8, options, loc)
         outcomes.append((whole, header))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
-from maestro_tool.expr import nodes
+from maestro_tool.expr import Expr, nodes
 from maestro_tool.symex import events
 from maestro_tool.symex.memory import Block, External, MovedFrame, PacketBytes
 from maestro_tool.symex.models.chunks import offset_in_frame, settled
@@ -21,19 +21,27 @@ from maestro_tool.symex.values import NULL, Pointer, Value
 _MOST_CHUNKS = 100  # MAX_N_CHUNKS of packet-io.h
 
 
+def _known(site: CallSite, at: int | Expr) -> int:
+    """Where a chunk starts, or the cursor is."""
+    if isinstance(at, int):
+        return at
+    site.fail(UnsupportedError, "moves the frame behind headers of a length that is not known", "move it before")
+
+
 @settled
 def nf_shrink_chunk(site: CallSite) -> Outcome:
     """void *nf_shrink_chunk(uint8_t **p, size_t new_length, struct rte_mbuf *)"""
     chunks = site.state.cursor.chunks
     if not chunks:
         return NULL
-    return _cut(site, chunks[-1], 2).plus(nodes.const(chunks[-1], 64))
+    last = _known(site, chunks[-1])
+    return _cut(site, last, 2).plus(nodes.const(last, 64))
 
 
 @settled
 def nf_insert_new_chunk(site: CallSite) -> Outcome:
     """void *nf_insert_new_chunk(uint8_t **p, size_t length, struct rte_mbuf *)"""
-    at, chunks = site.state.cursor.read, site.state.cursor.chunks
+    at, chunks = _known(site, site.state.cursor.at), site.state.cursor.chunks
     if len(chunks) >= _MOST_CHUNKS:
         return NULL
     inserted, without = _insert(site, 2)
@@ -59,7 +67,7 @@ def packet_shrink_chunk(site: CallSite) -> Outcome:
 @settled
 def packet_insert_new_chunk(site: CallSite) -> Outcome:
     """bool packet_insert_new_chunk(uint8_t **p, size_t length, void **chunks, size_t *n_chunks, struct rte_mbuf *)"""
-    at = site.state.cursor.read
+    at = _known(site, site.state.cursor.at)
     count = site.machine.concrete(site.state, site.load(3, 8), site.loc, "the number of chunks")
     if count >= _MOST_CHUNKS:
         return site.answer(0)
@@ -77,7 +85,7 @@ def packet_insert_new_chunk(site: CallSite) -> Outcome:
 def _cut(site: CallSite, chunk: int, mbuf: int) -> Pointer:
     """Cut what lies from offset ``chunk`` to the cursor down to the length asked for; where the frame is then."""
     cursor, asked = site.state.cursor, site.number(1, "the new length")
-    length = cursor.read - chunk
+    length = _known(site, cursor.at) - chunk
     if asked > length:
         site.fail(
             InputError,
@@ -90,7 +98,7 @@ def _cut(site: CallSite, chunk: int, mbuf: int) -> Pointer:
 
 def _insert(site: CallSite, mbuf: int) -> tuple[tuple[State, Pointer] | None, State | None]:
     """(the path on which bytes are inserted at the cursor, and where the frame is then; the path without room)"""
-    length, at = site.number(1, "the length"), site.state.cursor.read
+    length, at = site.number(1, "the length"), _known(site, site.state.cursor.at)
     if length > 0xFFFF:
         return None, site.state  # no buffer has so much room
     _check_arguments(site, mbuf)

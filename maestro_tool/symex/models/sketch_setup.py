@@ -1,4 +1,4 @@
-"""Sketches in set-up: the NF's hash function runs, and each bucket is known (as `runtime/src/sketch.c` has them)."""
+"""Sketches in set-up: the NF's hash function runs, and each count is known (as `runtime/src/sketch.c` has them)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def sketch_compute_hashes_setup(site: CallSite) -> Outcome:
 def sketch_refresh_setup(site: CallSite) -> Outcome:
     """sketch_refresh in set-up."""
     info, time = _info(site), nodes.signed(site.number(1, "the time"), 64)
-    for hash_ in _at_hand(site, info):
-        _rejuvenate(info, _buckets(info).of.get(hash_), time)
+    for row, hash_ in enumerate(_at_hand(site, info)):
+        _rejuvenate(_buckets(info), row, hash_, time)
     return None
 
 
@@ -39,7 +39,8 @@ def sketch_fetch_setup(site: CallSite) -> Outcome:
     """sketch_fetch in set-up."""
     info = _info(site)
     buckets = _buckets(info)
-    counts = [buckets.counts[buckets.of[h]] for h in _at_hand(site, info) if h in buckets.of]
+    rows = [(row, buckets.of[h][1]) for row, h in enumerate(_at_hand(site, info)) if h in buckets.of]
+    counts = [buckets.counts.get(place, 0) for place in rows]
     return site.answer(int(min(counts, default=-1) > buckets.threshold))
 
 
@@ -48,16 +49,14 @@ def sketch_touch_buckets_setup(site: CallSite) -> Outcome:
     info, time = _info(site), nodes.signed(site.number(1, "the time"), 64)
     buckets = _buckets(info)
     for row, hash_ in enumerate(_at_hand(site, info)):
-        bucket = buckets.of.get(hash_)
-        if bucket is not None:
-            buckets.counts[bucket] += 1
-            _rejuvenate(info, bucket, time)
+        if hash_ in buckets.of:
+            place = row, buckets.of[hash_][1]
+            buckets.counts[place] = buckets.counts.get(place, 0) + 1
+            _rejuvenate(buckets, row, hash_, time)
             continue
-        index = dchain.allocate(buckets.rows[row], time)
-        if index is None:
-            return site.answer(0)
-        bucket = row * (info.capacity or 0) + index
-        buckets.of[hash_], buckets.counts[bucket] = bucket, 0
+        slot = dchain.allocate(buckets.rows[row], time)
+        assert slot is not None  # there are as many as hashes, and each hash has one
+        buckets.of[hash_], buckets.counts[row, slot] = (row, slot), 0
     return site.answer(1)
 
 
@@ -70,11 +69,11 @@ def sketch_expire_setup(site: CallSite) -> Outcome:
     return None
 
 
-def _rejuvenate(info: ObjectInfo, bucket: int | None, time: int) -> None:
-    """The bucket may be another row's, for all rows share one map."""
-    if bucket is not None:
-        row, index = divmod(bucket, info.capacity or 1)
-        dchain.rejuvenate(_buckets(info).rows[row], index, time)
+def _rejuvenate(buckets: Buckets, row: int, hash_: int, time: int) -> None:
+    """The slot may be another row's, for all rows share one map: then it may not be in use in this one."""
+    slot = buckets.of[hash_][1] if hash_ in buckets.of else -1
+    if slot in buckets.rows[row].contents:
+        dchain.rejuvenate(buckets.rows[row], slot, time)
 
 
 def _info(site: CallSite) -> ObjectInfo:

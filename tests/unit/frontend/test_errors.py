@@ -32,7 +32,27 @@ CASES = {
         "'b' is not declared",
     ),
     "undeclared function": ("int f(void) { return @g(1); }", InputError, "function 'g' is not declared"),
-    "unknown type": ("int f(void) { return 0; }\n@flow_t x;", InputError, "syntax error"),
+    "unknown type": ("int f(void) { return 0; }\n@flow_t x;", UnsupportedError, "type 'flow_t' is not known"),
+    "unknown type of a local": ("int f(void) {\n  @stamp_t when;\n  return 0;\n}", UnsupportedError, "type 'stamp_t'"),
+    "unknown type, static": ("static const @stamp_t *when;", UnsupportedError, "type 'stamp_t'"),
+    "unknown type of a result": ("static @stamp_t *f(void) { return 0; }", UnsupportedError, "type 'stamp_t'"),
+    "unknown type in a typedef": ("typedef @stamp_t other_t;", UnsupportedError, "type 'stamp_t'"),
+    "unknown type of a parameter": ("int f(int a, @stamp_t when) { return a; }", UnsupportedError, "type 'stamp_t'"),
+    "unknown type pointed to": ("int f(const @stamp_t *when) { return 1; }", UnsupportedError, "type 'stamp_t'"),
+    "unknown type of a member": ("struct S { int a; @stamp_t when; };", UnsupportedError, "type 'stamp_t'"),
+    "unknown type in a cast": ("int f(int a) { return (@stamp_t)a; }", UnsupportedError, "type 'stamp_t'"),
+    "unknown pointer in a cast": ("void *f(void *p) { return (@stamp_t *)p; }", UnsupportedError, "type 'stamp_t'"),
+    "unknown type in an expression": ("int f(void) { return sizeof(@stamp_t); }", InputError, "'stamp_t' is not"),
+    "unknown macro of a type": ("int *f(void) { return @new_of(int, 3); }", UnsupportedError, "macro 'new_of' is"),
+    "unknown macro of a typedef": (
+        "typedef int num;\nint *f(void *p) { return p + @of(p, num, x); }",
+        UnsupportedError,
+        "macro 'of' is not",
+    ),
+    "unknown loop macro": ("int f(int i) { @EACH(i) { return 1; } return 0; }", UnsupportedError, "macro 'EACH'"),
+    "unknown declaring macro": ("@TAILQ_HEAD(list, item);", UnsupportedError, "macro 'TAILQ_HEAD'"),
+    "unknown attribute": ("static @__hot int f(void) { return 1; }", UnsupportedError, "macro '__hot'"),
+    "no unknown name": ("int g(int);\nint f(int a) { return g(a @g); }", InputError, "syntax error"),
     "unknown member": ("struct S { int a; };\nint f(struct S *s) { return s->@b; }", InputError, "has no member 'b'"),
     "opaque struct": ("struct S;\nint f(struct S *s) { return s->@b; }", InputError, "only declared"),
     "too few arguments": (
@@ -204,3 +224,25 @@ def test_line_directives_are_followed(tmp_path: Path) -> None:
     assert caught.value.location is not None
     assert (caught.value.location.file, caught.value.location.line) == ('generated from "x".y', 71)
     assert "error: 'b' is not declared" in caught.value.render()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("int *f(void *m) { return rte_pktmbuf_mtod(m, int *); }", "nf_then_get_rte_ether_header"),
+        ("int f(void *m) { return rte_pktmbuf_data_len(m); }", "packet_get_unread_length"),
+        ("struct rte_mbuf;\nint f(struct rte_mbuf *m) { return m->pkt_len; }", "packet_length"),
+        ("#include <rte_hash.h>\n", "lib/verified/map.h"),
+        ("#include <linux/bpf.h>\n", "write nf_process"),
+        ("#include <pthread.h>\n", "sequential"),
+        ("#include <signal.h>\n", "docs/c-subset.md"),
+        ("struct iphdr x;\n", "rte_ip.h"),
+        ("stamp_t x;\n", "docs/c-subset.md"),
+    ],
+)
+def test_what_to_write_instead(tmp_path: Path, text: str, words: str) -> None:
+    source = tmp_path / "nf.c"
+    source.write_text(text)
+    with pytest.raises(MaestroError) as caught:
+        load_program([source])
+    assert caught.value.location is not None and words in (caught.value.hint or "")

@@ -142,8 +142,6 @@ def test_random_bit_fields_are_where_gcc_puts_them(tmp_path: Path, seed: int) ->
 
 # --------------------------------------------------------------------------- the headers
 
-USED_BY_ANALYSIS_ONLY = {"MAESTRO_ASSERT", "likely", "unlikely"}
-
 
 def all_headers(pattern: str = "**/*.h") -> list[str]:
     return sorted(p.relative_to(HEADERS).as_posix() for p in HEADERS.glob(pattern))

@@ -99,7 +99,7 @@ def test_other_pointers_are_written_through(declared: dict[str, Any]) -> None:
                 continue
             if isinstance(pointee, c_ast.TypeDecl):
                 type_ = getattr(pointee.type, "names", None) or [pointee.type.name]
-                function = re.search("equality|hash|init_elem|copy|keys", type_[0])
+                function = re.search("equality|hash|init_elem|copy|destr|keys", type_[0])
                 if "const" in pointee.quals or type_[0] in HANDLES or function:
                     continue
             if effect is not None and i not in effect.writes:

@@ -2,7 +2,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/verified/map-util.h"
-#define CAPACITY_UPPER_LIMIT 140000
 struct Map;
 int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out);
 int map_get(struct Map *map, void *key, int *value_out);

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "lib/verified/map.h"
+#include "lib/verified/map-util.h"
 #include "lib/verified/vigor-time.h"
 
 struct Sketch;
@@ -18,9 +18,9 @@ void sketch_compute_hashes(struct Sketch *sketch, void *key);
 void sketch_refresh(struct Sketch *sketch, vigor_time_t now);
 /* 1 if the smallest of the buckets that are there is above the threshold; 0 otherwise, or if none is there. */
 int sketch_fetch(struct Sketch *sketch);
-/* Adds one to each bucket, new ones start at 0.  0 if a row has no room for a new bucket, else 1. */
+/* Adds one to each bucket, new ones start at 0.  Returns 1: there is always room. */
 int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now);
-/* Forgets buckets last used before `time`. */
+/* Forgets hash values whose row has not used their slots since `time`. */
 void sketch_expire(struct Sketch *sketch, vigor_time_t time);
 
 #endif

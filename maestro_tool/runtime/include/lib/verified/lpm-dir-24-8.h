@@ -13,15 +13,15 @@
 #include "maestro_sharing.h"
 
 #define INVALID 0xFFFF
-#define LPM_MAX_VALUE 0x7FFF
-#define LPM_MAX_BLOCKS 256
+#define MAESTRO_LPM_MAX_VALUE 0x7FFF
+#define MAESTRO_LPM_MAX_BLOCKS 256
 
-/* Entries are a value + 1; 0: no rule; above LPM_BLOCK: the number of a block. */
-#define LPM_BLOCK 0x8000
+/* Entries are a value + 1; 0: no rule; above MAESTRO_LPM_BLOCK: the number of a block. */
+#define MAESTRO_LPM_BLOCK 0x8000
 
 struct lpm {
   uint16_t *by_prefix;                       /* 2^24 entries */
-  uint16_t *blocks;                          /* LPM_MAX_BLOCKS times 256 entries */
+  uint16_t *blocks;                          /* MAESTRO_LPM_MAX_BLOCKS times 256 entries */
   uint8_t *by_prefix_length, *blocks_length; /* of the prefix that an entry comes from */
   uint32_t n_blocks;
   struct lpm *target; /* maestro_sharing.h */
@@ -42,7 +42,7 @@ int lpm_update_elem(struct lpm *lpm, uint32_t prefix, uint8_t prefix_length, uin
 static inline int lpm_lookup_elem(struct lpm *lpm, uint32_t address) {
   lpm = MAESTRO_TARGET(lpm);
   uint32_t entry = lpm->by_prefix[address >> 8];
-  if (MAESTRO_UNLIKELY(entry > LPM_BLOCK)) entry = lpm->blocks[(entry - LPM_BLOCK - 1) << 8 | (address & 0xFF)];
+  if (MAESTRO_UNLIKELY(entry > MAESTRO_LPM_BLOCK)) entry = lpm->blocks[(entry - MAESTRO_LPM_BLOCK - 1) << 8 | (address & 0xFF)];
   return entry == 0 ? INVALID : (int)entry - 1;
 }
 

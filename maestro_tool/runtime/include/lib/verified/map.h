@@ -12,15 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/verified/map-util.h"
 #include "maestro_crc32c.h"
 #include "maestro_debug.h"
 #include "maestro_sharing.h"
-
-/* libVig's largest capacity, which NFs name; here it is no limit. */
-#define CAPACITY_UPPER_LIMIT 140000
-
-typedef unsigned map_key_hash(void *key);
-typedef bool map_keys_equality(void *a, void *b);
 
 struct map_slot {
   void *key; /* NULL: free */

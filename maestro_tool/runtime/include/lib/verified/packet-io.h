@@ -42,32 +42,30 @@ size_t packet_get_chunk_length(void *p, void *chunk) MAESTRO_THREADS_CURSOR;
 #define MAESTRO_THREADS_CURSOR
 
 /* Their names in libVig, which NFs use. */
-#define global_total_length maestro_cursor.total_length
-#define global_read_length maestro_cursor.read_length
 #define chunks_borrowed maestro_cursor.chunks
 #define chunks_borrowed_num maestro_cursor.n_chunks
 
 /* The main loop calls this once per packet. */
 static inline void packet_state_total_length(void *p, uint32_t *length) {
-  global_total_length = *length;
-  global_read_length = 0;
+  maestro_cursor.total_length = *length;
+  maestro_cursor.read_length = 0;
   maestro_cursor.frame = p;
   maestro_cursor.end = (uint8_t *)p + *length;
 }
 
 static inline void packet_borrow_next_chunk(void *p, size_t length, void **chunk) {
-  *chunk = (char *)p + global_read_length;
-  global_read_length += length;
+  *chunk = (char *)p + maestro_cursor.read_length;
+  maestro_cursor.read_length += length;
 }
 
 /* Moves the cursor back to the start of the chunk. */
 static inline void packet_return_chunk(void *p, void *chunk) {
-  global_read_length = (size_t)((char *)chunk - (char *)p);
+  maestro_cursor.read_length = (size_t)((char *)chunk - (char *)p);
 }
 
 /* Bytes from the chunk to the cursor. */
 static inline size_t packet_get_chunk_length(void *p, void *chunk) {
-  return (size_t)((char *)p + global_read_length - (char *)chunk);
+  return (size_t)((char *)p + maestro_cursor.read_length - (char *)chunk);
 }
 #endif
 

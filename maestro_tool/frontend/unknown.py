@@ -1,0 +1,211 @@
+"""Names that the analysis does not know: types, macros and headers, each with what to write instead.
+
+A compiler that does not know a name says so.  The parser only says where the text stopped to make sense, so the
+statement around that place is looked at again: which of its words is nobody's, and stands where a type or a macro
+would.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+_FRAME = (
+    "the frame is at *buffer: take its headers with nf_then_get_rte_ether_header(buffer) and relatives, or any bytes "
+    "with nf_borrow_next_chunk(buffer, length)"
+)
+_LENGTH = "packet_length is the frame's length, and packet_get_unread_length(buffer) what is left of it"
+_SEQUENTIAL = "an NF is sequential, and the generated program does the locking: leave it out"
+_CLOCK = "nf_process gets the time as 'now', in nanoseconds"
+_LINUX = "use DPDK's structures: rte_ether.h, rte_ip.h, rte_tcp.h, rte_udp.h, rte_icmp.h, rte_arp.h"
+_MAP = 'use lib/verified/map.h, with the keys in a vector: "maestro new" writes an NF that does'
+
+#: Names (types, macros, functions, headers) of programs that were not written for this API -> what is there instead.
+_INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), hint)
+    for pattern, hint in (
+        (r"rte_pktmbuf_(mtod|mtod_offset|read|iova)", _FRAME),
+        (r"rte_pktmbuf_(pkt_len|data_len|headroom|tailroom)|rte_pktmbuf_is_contiguous", _LENGTH),
+        (r"rte_pktmbuf_(prepend|append)", "nf_insert_new_chunk(buffer, length, mbuf) makes room for a header"),
+        (r"rte_pktmbuf_(adj|trim)", "nf_shrink_chunk(buffer, length, mbuf) cuts a header"),
+        (r"struct rte_mbuf", f"mbufs are only passed on: {_LENGTH}; {_FRAME}"),
+        (r"rte_pktmbuf_\w+", "mbufs are only passed on: what nf_process returns says where the frame goes"),
+        (r"rte_eth_(rx|tx)_\w+", "the program around nf_process receives and sends: return the output port"),
+        (r"rte_hash\.h|rte_hash_(create|lookup|add|del|free|iterate|count)\w*|struct rte_hash\w*", _MAP),
+        (r"rte_(fbk_hash|cuckoo_hash|member|efd)\w*(\.h)?", _MAP),
+        (r"rte_(jhash|hash_crc)\w*(\.h)?", "use hash_obj of lib/unverified/util.h, or __builtin_ia32_crc32si"),
+        (r"rte_(lpm|fib|rib)6?\w*(\.h)?|struct rte_lpm6?", "use lib/verified/lpm-dir-24-8.h (IPv4 only)"),
+        (r"rte_acl\w*(\.h)?", "write the rules as a const table, and a loop that compares"),
+        (r"rte_(spinlock|rwlock|atomic|ring|rcu\w*|mcslock|ticketlock|seqlock)\w*(\.h)?", _SEQUENTIAL),
+        (r"pthread\w*(\.h)?|threads\.h|stdatomic\.h|semaphore\.h|atomic_\w+|LIST_HEAD_\w+", _SEQUENTIAL),
+        (r"rte_(timer|rdtsc|get_t|get_timer)\w*(\.h)?|time_t|struct (timespec|timeval)", _CLOCK),
+        (r"(linux|net|netinet)/(if_ether|ethernet|if_arp|ip|ip6|ipv6|tcp|udp|icmp|ip_icmp|if_vlan|icmp6)\.h", _LINUX),
+        (r"struct (ethhdr|ether_header|iphdr|ip|ipv6hdr|ip6_hdr|tcphdr|udphdr|icmphdr|vlan_hdr)", _LINUX),
+        (r"(linux/bpf|bpf/\w+|xdp/\w+|vmlinux)\.h", "programs for XDP are not read: write nf_process"),
+        (r"sys/queue\.h|(LIST|TAILQ|STAILQ|SLIST)_\w+", "use a map with its keys in a vector, or an array"),
+    )
+)
+
+_DEFINE = (
+    "define it in a header of your own, or include the one that does; of system and DPDK headers, the analysis knows "
+    "what is common (docs/c-subset.md)"
+)
+_GENERAL = {
+    "type": _DEFINE,
+    "macro": _DEFINE,
+    "header": "the analysis reads small headers of its own in place of the system's and DPDK's (docs/c-subset.md lists "
+    "them): write the few declarations that you use into a header of your own",
+}
+
+What = Literal["type", "macro", "header"]
+
+
+def instead(name: str) -> str | None:
+    """What to use in place of a name of some other API, if that is known."""
+    return next((hint for pattern, hint in _INSTEAD if pattern.fullmatch(name)), None)
+
+
+def hint(what: What, name: str) -> str:
+    return instead(name) or _GENERAL[what]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A name at an offset of the text."""
+
+    what: What
+    name: str
+    offset: int
+
+
+_TOKEN = re.compile(
+    r"^[ \t]*\#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|(?P<word>[A-Za-z_]\w*)|(?P<number>\d[\w.]*)|\S", re.M
+)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SPECIFIERS = _words("void char short int long float double signed unsigned struct union enum _Bool")
+_QUALIFIERS = _words("const volatile static extern inline register typedef restrict auto")
+_WORDS = _SPECIFIERS | _QUALIFIERS
+_WORDS |= _words("if else for while do switch case default return break continue goto sizeof typeof offsetof asm")
+_WORDS |= _words("_Alignof _Alignas _Static_assert _Noreturn")
+_LONGEST = 4000  # characters of a statement, to either side
+
+
+def find(text: str, offset: int, is_type: Callable[[str], bool], is_name: Callable[[str], bool]) -> Unknown | None:
+    """The word of the statement at ``offset`` that nobody declared and that a type or a macro would explain.
+
+    ``is_type``, ``is_name``: what the parser knows there.
+    """
+    tokens = _statement(text, offset)
+    words = _Words(tokens, is_type, is_name)
+    places = [i for i in range(len(tokens)) if words.is_new(i)]
+    for rule in (_attribute, _first, _macro, _type):
+        for i in places:
+            if (what := rule(words, i)) is not None:
+                return Unknown(what, *tokens[i])
+    return None
+
+
+_Token = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A statement's tokens, and what the parser knows of words."""
+
+    tokens: list[_Token]
+    is_type: Callable[[str], bool]
+    is_name: Callable[[str], bool]
+
+    def at(self, i: int) -> str:
+        return self.tokens[i][0] if 0 <= i < len(self.tokens) else ""
+
+    def is_word(self, i: int) -> bool:
+        return bool(re.match(r"[A-Za-z_]", self.at(i))) and self.at(i) not in _WORDS
+
+    def is_new(self, i: int) -> bool:
+        """Whether nobody declared the word; members and tags are not looked up."""
+        if not self.is_word(i) or self.at(i - 1) in (".", "struct", "union", "enum", "goto"):
+            return False
+        return self.at(i - 2) + self.at(i - 1) != "->" and not self.is_type(self.at(i)) and not self.is_name(self.at(i))
+
+    def names_type(self, i: int) -> bool:
+        return self.at(i) in _SPECIFIERS or self.is_type(self.at(i))
+
+    def behind_stars(self, i: int) -> int:
+        i += 1
+        while self.at(i) in ("*", "const", "volatile"):
+            i += 1
+        return i
+
+    def end_of_call(self, i: int) -> int:
+        """Where the parenthesis closes that opens behind ``i``."""
+        depth = 0
+        for k in range(i + 1, len(self.tokens)):
+            depth += {"(": 1, ")": -1}.get(self.at(k), 0)
+            if depth == 0:
+                return k
+        return len(self.tokens)
+
+
+def _attribute(words: _Words, i: int) -> What | None:
+    """``static HOT int f``: in front of a type."""
+    behind = words.at(i + 1)
+    return "macro" if words.names_type(i + 1) or behind in ("static", "extern", "inline") else None
+
+
+def _first(words: _Words, i: int) -> What | None:
+    """``static stamp_t *f``: what is declared here is of this type."""
+    leads = i == 0 or words.at(i - 1) in _QUALIFIERS
+    return "type" if leads and words.is_word(words.behind_stars(i)) else None
+
+
+def _macro(words: _Words, i: int) -> What | None:
+    """What is called and gets a type, or has a block or nothing behind it where a function cannot."""
+    before = i - 1
+    while words.at(before) in ("*", "const", "volatile"):
+        before -= 1
+    if words.at(i + 1) != "(" or words.names_type(before):
+        return None  # ``int *f(int a)`` declares it
+    end = words.end_of_call(i)
+    if i == 0 and words.at(end + 1) in ("{", ";", "}", ""):
+        return "macro"
+    depth = 0
+    for k in range(i + 1, end):
+        depth += {"(": 1, ")": -1}.get(words.at(k), 0)
+        if depth == 1 and words.at(k) in ("(", ",") and words.names_type(k + 1):
+            return "macro"
+    return None
+
+
+def _type(words: _Words, i: int) -> What | None:
+    """``(stamp_t)x``, ``(stamp_t *)x``, ``f(stamp_t when)``, ``f(stamp_t *)``."""
+    if words.at(i - 1) not in ("(", ","):
+        return None
+    behind = words.behind_stars(i)
+    cast = words.at(behind) == ")" and bool(re.match(r"[\w(\"'&~!{]", words.at(behind + 1)))
+    pointer = behind > i + 1 and words.at(behind) in (",", ")")
+    return "type" if cast or pointer or words.is_word(behind) else None
+
+
+def _statement(text: str, offset: int) -> list[_Token]:
+    """The tokens from behind the last ``;`` or brace to the next one."""
+    found: list[_Token] = []
+    for match in _TOKEN.finditer(text, max(0, offset - _LONGEST), offset + _LONGEST):
+        token = match[0]
+        if token.lstrip().startswith("#"):
+            continue
+        if token in (";", "{", "}"):
+            if match.start() >= offset and found:
+                return [*found, (token, match.start())]
+            if match.start() < offset:
+                found.clear()
+            continue
+        found.append((token, match.start()))
+    return found

@@ -1,0 +1,131 @@
+"""``summary.json`` in the build folder: what a build made of each NF for each NIC, for other programs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from SCons.Node import executed, failed, up_to_date
+
+from maestro_tool import canonical, steps
+from maestro_tool.scons import spent
+from maestro_tool.steps import Told
+
+SCHEMA = "maestro-summary/1"
+NAME = "summary.json"
+
+
+@dataclass(frozen=True)
+class Product:
+    """What was declared for one NF and NIC: nodes of SCons.  ``objects``: those of the NF, not the runtime's."""
+
+    nf: str
+    nic: str
+    plan: Any
+    program: Any
+    analysis: Any = None
+    generated: tuple[Any, ...] = ()
+    objects: tuple[Any, ...] = ()
+    library: Any = None
+    runtime: tuple[Any, ...] = ()
+
+    def nodes(self) -> list[Any]:
+        """Its own, and the analysis, in the order in which they are made."""
+        found = (self.analysis, *self.generated, self.plan, *self.objects, self.library, self.program)
+        return [node for node in found if node is not None]
+
+
+def write(folder: Path, products: Sequence[Product], failures: Sequence[Any], told: Sequence[Told]) -> None:
+    """Write the file; a disk that is full, or no longer there, is no error of its own."""
+    document = {
+        "schema": SCHEMA,
+        "cells": [_cell(product, failures, told) for product in products],
+        "steps": _steps(products, told),
+    }
+    with contextlib.suppress(OSError):
+        canonical.write_files({folder / NAME: canonical.dumps(document)})
+
+
+def _cell(product: Product, failures: Sequence[Any], told: Sequence[Told]) -> dict[str, Any]:
+    errors = list(_errors(product, failures, told))
+    is_there = product.program.get_state() in (executed, up_to_date) and not errors
+    plan = _plan(product) if is_there else {}
+    if errors:
+        status = "failed"
+    elif not is_there:
+        status = "not-reached"
+    else:
+        made = any(node.get_state() == executed for node in product.nodes())
+        status = "built" if made else "up-to-date"
+    return {
+        "nf": product.nf,
+        "nic": product.nic,
+        "strategy": plan.get("strategy"),
+        "status": status,
+        "reused": {
+            "analysis": _reused([product.analysis], told, "symex"),
+            "solution": _reused([product.plan], told, "rss"),
+            "generated": _reused([product.plan, *product.generated], told),
+            "objects": _reused(product.objects, told),
+        },
+        "seconds": round(spent.seconds(_names(product.nodes())), 3),
+        "relaxations": plan.get("relaxations", []),
+        "program": str(product.program) if is_there else None,
+        "error": "\n".join(errors) or None,
+    }
+
+
+def _steps(products: Sequence[Product], told: Sequence[Told]) -> dict[str, int]:
+    """Steps that ran; those whose result came from a cache instead. What is up to date is neither."""
+    first = {str(n): n for p in products for n in (p.analysis, p.plan, *p.objects, p.library, p.program, *p.runtime)}
+    done = [node for node in first.values() if node is not None and node.get_state() in (executed, failed)]
+    local = sum(_reused([node], told, "symex") == "local" for node in done)
+    return {"ran": len(done) - local, "local": local, "remote": 0}
+
+
+def _reused(nodes: Iterable[Any], told: Sequence[Told], phase: str = "") -> str:
+    """Where all were: "local" if each is up to date or from a CacheDir, or its step took ``phase`` from the cache."""
+    nodes = list(nodes)
+    return "local" if nodes and all(_is_reused(n, told, phase) for n in nodes) else "no"
+
+
+def _is_reused(node: Any, told: Sequence[Told], phase: str) -> bool:
+    if node is None:
+        return False
+    if node.get_state() == executed:
+        return bool(getattr(node, "cached", 0)) or any(phase in t.reused for t in _of([node], told))
+    return bool(node.get_state() == up_to_date)
+
+
+def _errors(product: Product, failures: Sequence[Any], told: Sequence[Told]) -> Iterator[str]:
+    """What failed of the product; where a step said why, its words."""
+    own = {str(node) for node in product.nodes()}
+    for failure in failures:
+        if str(failure.node) in own:
+            said = [t.error for t in _of([failure.node], told) if t.error]
+            yield said[-1] if said else f"{failure.node}: {failure.errstr}"
+
+
+def _of(nodes: Iterable[Any], told: Sequence[Told]) -> list[Told]:
+    """What was told by the steps that make the nodes."""
+    names = _names(nodes)
+    return [t for t in told if not names.isdisjoint(steps.outputs(t.words))]
+
+
+def _names(nodes: Iterable[Any]) -> set[str]:
+    """Of the nodes, and the folder that `maestro generate` fills."""
+    paths = [str(node) for node in nodes if node is not None]
+    return {*paths, *(os.path.dirname(p) for p in paths if os.path.basename(p) == "plan.json")}
+
+
+def _plan(product: Product) -> dict[str, Any]:
+    try:
+        plan: dict[str, Any] = json.loads(Path(str(product.plan)).read_text(encoding="utf-8"))
+        return plan
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,56 @@
+"""What a step tells the build that started it, besides what people read: a line of JSON in a file of the build."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro_tool import canonical
+
+#: The environment's variable with the file's name.
+FILE = "MAESTRO_STEPS"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """``words``: the step's command line.  ``reused``: phases whose results came from the cache.  ``error``: its
+    message, or ""."""
+
+    words: tuple[str, ...]
+    reused: tuple[str, ...] = ()
+    error: str = ""
+
+
+def tell(words: Sequence[str], reused: Sequence[str] = (), error: str = "") -> None:
+    """Tell it, if a build has asked for it."""
+    if not (name := os.environ.get(FILE)):
+        return
+    line = canonical.compact({"words": list(words), "reused": list(reused), "error": error}) + "\n"
+    with contextlib.suppress(OSError):
+        file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+
+def outputs(words: Sequence[str]) -> frozenset[str]:
+    """What a command with these words makes: what stands behind -o, or else any of them."""
+    behind = [word for option, word in itertools.pairwise(words) if option == "-o"]
+    return frozenset(behind or words)
+
+
+def read(file: Path) -> list[Told]:
+    """All that was told; what is no whole line (of a step that was killed) is left out."""
+    found: list[Told] = []
+    with contextlib.suppress(OSError):
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                said = json.loads(line)
+                found.append(Told(tuple(said["words"]), tuple(said["reused"]), str(said["error"])))
+    return found

@@ -1,0 +1,6 @@
+#pragma once
+#include <stdint.h>
+
+struct address {
+  uint32_t number;
+};

@@ -1,0 +1,152 @@
+"""The analysis' headers and those that the compiler reads offer the same names, with the same meaning.
+
+Nothing here lists names but the few that are meant to differ: what a header offers is read off it (`header_names`).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from maestro_tool.frontend.preprocess import HEADERS
+
+from .header_names import RUNTIME, Offered, offered
+from .test_layouts import all_headers, dpdk_flags
+
+STUBS = ("-nostdinc", f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", "-Dd_addr=dst_addr", "-Ds_addr=src_addr")
+#: Headers of the NF API: the runtime has them, too.
+API = [h for h in all_headers() if (RUNTIME / h).is_file()]
+#: What the analysis' headers are called by themselves only; `assert` and the builtins of the compiler may differ.
+OWN = re.compile(r"(struct )?(maestro|MAESTRO|_)")
+#: Of the runtime's structures, which NFs have pointers to: analyses refuse what looks into them.
+INSIDE = {"DCHAIN_FREE", "DCHAIN_GROUP", "DCHAIN_MAX_LEVELS", "dchain_bound", "dchain_cell", "dchain_age", "map_slot"}
+OPAQUE = {"struct Map", "struct Vector", "struct DoubleChain", "struct DoubleMap", "struct lpm"}
+
+
+@pytest.fixture(scope="module")
+def patch() -> Iterable[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def runtime_flags(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The runtime's headers, with the analysis' in place of the system's, so that its parser can read them."""
+    folder = tmp_path_factory.mktemp("sharing")
+    (folder / "maestro_sharing.h").write_text("#include <stdbool.h>\n#include <stdint.h>\n#include <string.h>\n")
+    words = ["-nostdinc", f"-I{folder}", f"-I{RUNTIME}", f"-I{RUNTIME / 'lib'}", f"-I{HEADERS}", "-msse4.2"]
+    return [*words, "-D_Thread_local=", "-Drte_pktmbuf_mtod(m,t)=0"]
+
+
+def test_the_api_is_one() -> None:
+    inside = {p.relative_to(RUNTIME).as_posix() for p in RUNTIME.rglob("*.h")}
+    assert {h for h in inside if not h.startswith("maestro")} == set(API) and len(API) > 30
+
+
+def test_the_documentation_lists_them() -> None:
+    text = (HEADERS.parents[2] / "docs" / "c-subset.md").read_text()
+    (row,) = (line for line in text.splitlines() if line.startswith("| headers |"))
+    listed = set(re.findall(r"`(\S+\.h)`", row))
+    assert listed == {h for h in all_headers() if not h.startswith(("lib/", "libvig/", "nf"))}
+
+
+@pytest.mark.parametrize("header", API)
+def test_the_runtime_offers_nothing_else(header: str, runtime_flags: list[str], patch: pytest.MonkeyPatch) -> None:
+    """Compiler -> analysis, for all that the runtime's own files declare."""
+    analysed, compiled = offered(header, STUBS, patch), offered(header, runtime_flags, patch)
+    own = {n for n, file in compiled.files.items() if file.startswith(str(RUNTIME)) and not OWN.match(n)}
+    assert {n for n in own if n.removeprefix("struct ") not in INSIDE} - OPAQUE <= analysed.names()
+
+
+@pytest.mark.parametrize("header", all_headers())
+def test_what_is_analysed_is_what_is_compiled(tmp_path: Path, header: str, patch: pytest.MonkeyPatch) -> None:
+    """Analysis -> compiler, through the same header.
+
+    Of the API's, also what headers of the API declare that it includes.  System and DPDK headers include others than
+    their small copies do: which ones differs from version to version, and a compiler says what it misses."""
+    found = offered(header, STUBS, patch)
+    its = API if header in API else (header,)
+    chosen = {n for n, file in found.files.items() if file.removeprefix(f"{HEADERS}/") in its and not OWN.match(n)}
+    checks = list(_checks(found, chosen, _expansions(header, found)))
+    source = tmp_path / "checks.c"
+    source.write_text(f"#include <{header}>\n" + "\n".join(checks) + "\n")
+    words = ["gcc", "-std=gnu11", "-w", "-fsyntax-only", *dpdk_flags(), f"-I{RUNTIME}", f"-I{RUNTIME / 'lib'}"]
+    done = subprocess.run([*words, str(source)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:3000]
+
+
+def test_macros_with_parameters_give_the_same(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
+    """Those that are numbers, with one set of numbers for their parameters."""
+    names = [h for h in all_headers("*.h") if h not in ("stdarg.h", "stddef.h", "assert.h")]
+    lines, text = [], "".join(f"#include <{h}>\n" for h in names)
+    for header in names:
+        found = offered(header, STUBS, patch)
+        for name, (parameters, _) in sorted(found.macros.items()):
+            if (
+                parameters
+                and "." not in parameters
+                and not OWN.match(name)
+                and found.files[name].endswith(f"/{header}")
+            ):
+                numbers = (f"{0x8192A3B4C5D6E7F8 >> 5 * i:#x}" for i, _ in enumerate(parameters.split(",")))
+                lines.append((name, f"{name}({', '.join(numbers)})"))
+    calls = text + "".join(f"@{i} {call}\n" for i, (_, call) in enumerate(lines))
+    words = ["gcc", "-std=gnu11", "-E", "-P", "-x", "c", *STUBS, "-"]
+    done = subprocess.run(words, input=calls, capture_output=True, text=True, check=True)
+    ours = [line.partition(" ")[2] for line in done.stdout.splitlines() if line.startswith("@")]
+    body = [
+        f'if ((unsigned long long)({call}) != (unsigned long long)({value})) puts("{name}");'
+        for (name, call), value in zip(lines, ours, strict=True)
+        if _VALUE.fullmatch(re.sub(r"\b__builtin_(bswap\d+|expect)\b|,|!", " ", value))
+    ]
+    assert len(body) > 30
+    source = tmp_path / "same.c"
+    source.write_text(text + "int main(void) {\n" + "\n".join(body) + "\nreturn 0;\n}\n")
+    words = ["gcc", "-std=gnu11", "-w", *dpdk_flags(), f"-I{RUNTIME}", str(source), "-o", str(tmp_path / "same")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:3000]
+    assert subprocess.run([str(tmp_path / "same")], capture_output=True, text=True, check=True).stdout == ""
+
+
+_VALUE = re.compile(
+    r"(?:\b(?:0[xX][\da-fA-F]+|\d+)[uUlL]*\b|\bu?int\d+_t\b|\b(?:unsigned|int|long)\b|[-+*/%<>|&~^()\s])+"
+)
+
+
+def _expansions(header: str, found: Offered) -> dict[str, str]:
+    """What macros without parameters become where the analysis reads them."""
+    names = sorted(n for n, (parameters, _) in found.macros.items() if parameters is None)
+    text = f"#include <{header}>\n" + "".join(f"@{n[0]}{n[1:]!r} {n}\n" for n in names)
+    words = ["gcc", "-std=gnu11", "-E", "-P", "-x", "c", *STUBS, "-"]
+    done = subprocess.run(words, input=text, capture_output=True, text=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("@")]
+    return dict(zip(names, (line.partition(" ")[2] for line in lines), strict=True))
+
+
+def _checks(found: Offered, names: Iterable[str], expansions: dict[str, str]) -> Iterable[str]:
+    """C that does not compile where a name is missing, or means something else."""
+    for name in sorted(names):
+        value = expansions.get(name, "").strip()
+        if value.startswith('"'):
+            yield f'_Static_assert(__builtin_strcmp({name}, {value}) == 0, "{name}");'
+        elif re.search(r"\b\d", value) and _VALUE.fullmatch(value):
+            yield f'_Static_assert(({name}) == ({value}), "{name}");'
+        elif name in found.macros and found.macros[name][0] is None:
+            yield f"#ifndef {name}\n__typeof__({name}) *is_{name};\n#endif"
+        elif name in found.macros:
+            yield f"#ifndef {name}\n__typeof__(({name})) *is_{name};\n#endif"
+        elif name in found.functions:
+            yield f'_Static_assert(__builtin_types_compatible_p(__typeof__({name}), {found.functions[name]}), "{name}");'
+        elif name in found.types:
+            same = f"__builtin_types_compatible_p({name}, {found.types[name]})"
+            yield f"typedef {name} t_{name};" if "{" in found.types[name] else f'_Static_assert({same}, "{name}");'
+        elif name in found.enumerators:
+            yield f"enum {{ e_{name} = {name} }};"
+        elif name in found.structs:
+            yield f'_Static_assert(sizeof({name}) > 0, "{name}");'
+        else:
+            yield f"__typeof__({name}) *v_{name};"
