@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from maestro_tool import canonical, fingerprint, forms, own_files
 from maestro_tool.cache import Cache
+from maestro_tool.choices import OPTIMISE
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
 from maestro_tool.forms import Natural
 from maestro_tool.made_of import MadeOf
@@ -166,12 +167,14 @@ def generate(
     traffic: Path | None = None,
     *,
     full_hash: bool = False,
+    optimise: str = OPTIMISE[0],
 ) -> dict[str, str]:
     """Call paths and a NIC -> the files of one NF by relative name: ``plan.json``,
     ``certificate.json``, ``<nf>.h``, ``gen/...``.
 
     ``nic``: the profile of all ports, or one for each.  ``traffic``: captures that the tables are balanced for.
-    ``full_hash``: related packets agree in the whole hash, not only in the index.
+    ``full_hash``: related packets agree in the whole hash, not only in the index.  ``optimise``: one of
+    `choices.OPTIMISE`.
     """
     from maestro_tool import codegen, plan_json
     from maestro_tool.certificate import write as certificate
@@ -199,6 +202,7 @@ def generate(
             choice.strategy.name,
             measured.weights if measured else (),
             codegen.Origin(analysed.made_of, plan_text),
+            optimise,
         )
     files["plan.json"] = plan_text
     # What was found and decided, for whoever wants to prove it again.
@@ -227,14 +231,20 @@ def explain(
     return words.explain(program, analysed.analysis, plan, name, profiles, decided, choice.strategy.why)
 
 
-def generate_sequential(request: Request, name: str, watch: Stopwatch) -> tuple[Program, dict[str, str]]:
-    """C sources -> the files of the same NF as a program for one core, for comparison, and what they were made of."""
+def generate_sequential(
+    request: Request, name: str, watch: Stopwatch, optimise: str = OPTIMISE[0], analysis: Analysis | None = None
+) -> tuple[Program, dict[str, str]]:
+    """C sources -> the files of the same NF as a program for one core, for comparison, and what they were made of.
+
+    ``analysis``: what packets look up, if that is known.
+    """
     from maestro_tool import codegen
 
     _check_text(request)
     program, made_of = _load(request, watch)
     with watch.phase("codegen"):
-        return program, codegen.generate_sequential(program, name, request.ports, codegen.Origin(made_of, None))
+        origin = codegen.Origin(made_of, None)
+        return program, codegen.generate_sequential(program, name, request.ports, origin, optimise, analysis)
 
 
 def made_of(request: Request) -> MadeOf:

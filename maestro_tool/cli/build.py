@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical, forms, nf, steps
-from maestro_tool.diagnostics import InputError
+from maestro_tool.choices import OPTIMISE
+from maestro_tool.diagnostics import InputError, MaestroError
 
 if TYPE_CHECKING:
     from maestro_tool.cache import Cache
     from maestro_tool.frontend.ir import Program
     from maestro_tool.nic import NicProfile
     from maestro_tool.pipeline import Analysed, Request, Stopwatch
+    from maestro_tool.symex.callpath import Analysis
 
 
 _LINE_EVERY = 10  # seconds, where progress goes to a log
@@ -105,6 +107,8 @@ def _add_generated(p: argparse.ArgumentParser) -> None:
     p.add_argument("--name", required=True, help="the NF's name: part of C names and file names")
     p.add_argument("--header", action="append", default=[], type=Path, metavar="FILE",
                    help="a header of the NF: a build system expects it below gen/; repeatable")  # fmt: skip
+    p.add_argument("--optimise", choices=OPTIMISE, default=OPTIMISE[0],
+                   help="none: packets take the plain path, for comparison (default: full)")  # fmt: skip
     p.add_argument("--exact", action="store_true", help="for build systems: headers are those of --header and no other")
     p.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
 
@@ -205,7 +209,15 @@ def _generate(args: argparse.Namespace) -> None:
     watch = pipeline.Stopwatch()
     analysed, nic = _read_inputs(args)
     files = pipeline.generate(
-        analysed, nic, args.name, args.strategy, open_cache(), watch, args.traffic, full_hash=args.full_hash
+        analysed,
+        nic,
+        args.name,
+        args.strategy,
+        open_cache(),
+        watch,
+        args.traffic,
+        full_hash=args.full_hash,
+        optimise=args.optimise,
     )
     _write(args, analysed.request, files)
     _say("GENERATE", args.output / "plan.json", f"{len(files)} files", watch)
@@ -217,9 +229,19 @@ def _sequential(args: argparse.Namespace) -> None:
     nf.check_name(args.name)
     watch = pipeline.Stopwatch()
     request = _request(args)
-    program, files = pipeline.generate_sequential(request, args.name, watch)
-    _write(args, request, files, _record(args, request, program))
+    analysis = None if args.optimise == "none" else _analysis_if_any(request, watch)
+    program, files = pipeline.generate_sequential(request, args.name, watch, args.optimise, analysis)
+    opened = () if analysis is None else tuple((file.name, file.digest) for file in analysis.files)
+    _write(args, request, files, _record(args, request, program, opened))
     _say("GENERATE", args.output / f"{args.name}.h", f"{len(files)} files", watch)
+
+
+def _analysis_if_any(request: Request, watch: Stopwatch) -> Analysis | None:
+    """What packets look up, to look ahead for it; None of an NF that cannot be analysed, but can be built."""
+    try:
+        return analyse(request, watch).analysis
+    except MaestroError:
+        return None
 
 
 def _read_inputs(args: argparse.Namespace) -> tuple[Analysed, tuple[NicProfile, ...]]:

@@ -16,7 +16,11 @@ from typing import Any
 import jinja2
 
 from maestro_tool import made_of, own_files
+from maestro_tool.choices import OPTIMISE
+from maestro_tool.codegen import cursor
+from maestro_tool.codegen.known import Known, KnownKeys, known_keys
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
+from maestro_tool.codegen.stages import OptionRead, Stages, stages
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.ir import Assumed, Global, Program
 from maestro_tool.made_of import MadeOf
@@ -43,22 +47,25 @@ def generate(
     strategy: str,
     weights: tuple[int, ...] = (),
     origin: Origin | None = None,
+    optimise: str = OPTIMISE[0],
 ) -> dict[str, str]:
     """File name (relative to the build folder of this NF and NIC) -> text; ``weights``: packets measured per index.
 
-    Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.
+    Every ``gen/**.c`` but ``gen/main_<nf>.c`` belongs in the library.  ``optimise``: one of `choices.OPTIMISE`.
     """
     # Where packets write nothing there is nothing to share: workers have variables of their own, as shared-nothing, if
     # they can.
     per_worker = strategy not in ONE_COPY or (not shares(plan) and _can_own_variables(program))
     shared = sharing(analysis, plan) if shares(plan) or not per_worker else None
-    files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared)
+    faster = _faster(program, analysis, optimise)
+    files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared, faster=faster)
     decisions = {d.object: d for d in plan.decisions}
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
         name=name,
         nic=label(profiles),
         strategy=strategy,
+        optimise=optimise,
         objects=[
             {
                 "name": o.name,
@@ -87,6 +94,9 @@ def generate(
         entry_points=_entry_points(program),
         files=analysis.files,
         checks=_check_functions(program, analysis),
+        knows=_know_functions(program, faster.keys),
+        all_known=faster.keys.all,
+        staged=faster.stages.objects,
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
     return files if origin is None else _with_origin(files, program, origin, name, label(profiles), strategy)
@@ -106,14 +116,26 @@ def _can_own_variables(program: Program) -> bool:
     return True
 
 
-def generate_sequential(program: Program, name: str, ports: int, origin: Origin | None = None) -> dict[str, str]:
-    """The NF as it is, for one core: no per-worker variables, no plan, no checks."""
-    files = _nf_files(program, name, None, per_worker=False, shared=None)
+def generate_sequential(
+    program: Program,
+    name: str,
+    ports: int,
+    origin: Origin | None = None,
+    optimise: str = OPTIMISE[0],
+    analysis: Analysis | None = None,
+) -> dict[str, str]:
+    """The NF as it is, for one core: no per-worker variables, no plan, no checks.
+
+    ``analysis``: what packets look up, if that is known; they do nothing else for it.
+    """
+    faster = _faster(program, analysis, optimise)
+    files = _nf_files(program, name, None, per_worker=False, shared=None, faster=faster)
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
         name=name,
         nic="none",
         strategy="sequential",
+        optimise=optimise,
         objects=[],
         ports=[
             {
@@ -136,11 +158,31 @@ def generate_sequential(program: Program, name: str, ports: int, origin: Origin 
         per_worker=False,
         shared=None,
         checks=[],
+        knows=_know_functions(program, faster.keys),
+        all_known=faster.keys.all,
+        staged=faster.stages.objects,
         weights=(),
         groups=(),
         software_rss="false",
     )
     return files if origin is None else _with_origin(files, program, origin, name, "none", "sequential")
+
+
+@dataclass(frozen=True, slots=True)
+class _Faster:
+    """What makes packets cost less (docs/performance.md)."""
+
+    local_cursor: bool
+    keys: KnownKeys
+    stages: Stages
+
+
+def _faster(program: Program, analysis: Analysis | None, optimise: str) -> _Faster:
+    if optimise == "none":
+        return _Faster(local_cursor=False, keys=KnownKeys((), ""), stages=Stages())
+    keys = known_keys(program)
+    ahead = stages(program, analysis, keys) if analysis is not None else Stages()
+    return _Faster(cursor.can_be_local(program), keys, ahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +224,16 @@ _OPTIONAL = ("nf_config_init", "nf_config_print")
 
 
 def _nf_files(
-    program: Program, name: str, analysis: Analysis | None, *, per_worker: bool, shared: Sharing | None
+    program: Program, name: str, analysis: Analysis | None, *, per_worker: bool, shared: Sharing | None, faster: _Faster
 ) -> dict[str, str]:
     root = source_root(program)
     defines = {"MAESTRO_THREAD_LOCAL": PER_WORKER} if per_worker else {}
+    if faster.local_cursor:
+        defines["MAESTRO_LOCAL_CURSOR"] = "1"
+    if faster.keys.functions:
+        defines["MAESTRO_KNOWN_KEYS"] = faster.keys.text.replace("\n", " \\\n")
+    if faster.stages.text:
+        defines["MAESTRO_LOOKS_AHEAD"] = "1"
     if shared is not None:
         defines |= {"MAESTRO_SHARING": "1", "MAESTRO_RESTORE_BYTES": str(shared.restore_bytes)}
     mirrored = mirror_files(program, root, defines, per_worker=per_worker, named=analysis is not None)
@@ -196,13 +244,21 @@ def _nf_files(
     assumed: dict[str, list[Assumed]] = defaultdict(list)
     for item in program.assumed:
         assumed[item.file].append(item)
-    for file in sorted({*saved, *assumptions, *addresses, *assumed, burst_file}):
+    known: dict[str, list[Known]] = defaultdict(list)
+    for function in faster.keys.functions:
+        known[function.file].append(function)
+    options: dict[str, list[OptionRead]] = defaultdict(list)
+    for option in faster.stages.options:
+        options[option.file].append(option)
+    for file in sorted({*saved, *assumptions, *addresses, *assumed, *known, *options, burst_file}):
         relative = os.path.relpath(file, root)
         mirrored[relative] += _render(
             "appendix.c.j2",
             generated=f"{relative} (appended by Maestro)",
             burst=f"{name}_process_burst" if file == burst_file else None,
-            call=_call(program),
+            call=_call(program, local_cursor=faster.local_cursor),
+            stages=faster.stages if file == burst_file else Stages(),
+            options=options[file],
             function=saved[file].function if file in saved else None,
             variables=saved[file].variables if file in saved else [],
             size=saved[file].size if file in saved else 0,
@@ -211,6 +267,8 @@ def _nf_files(
             storage=f"{PER_WORKER} " if per_worker else "",
             assumptions=assumptions.get(file, []),
             assumed=assumed[file],
+            know=_know_name(relative) if file in known else None,
+            known=known[file],
             addresses=addresses.get(file, []),
         )
     files = {f"gen/{f}": text for f, text in mirrored.items()}
@@ -225,10 +283,12 @@ def _nf_files(
     return files
 
 
-def _call(program: Program) -> str:
+def _call(program: Program, *, local_cursor: bool) -> str:
     """The call of nf_process, which is of the API's current version or of an older one."""
     parameters = program.functions["nf_process"].parameters
     frame = "&frame" if parameters[1].type_name.count("*") == 2 else "frame"
+    if local_cursor:
+        frame = "&cursor->given"
     return f"nf_process(device, {frame}, length, now{', mbuf' if len(parameters) == 5 else ''})"
 
 
@@ -379,6 +439,16 @@ def _root(program: Program, access: tuple[str | int, ...]) -> Global:
             hint="let the pointer lead to a variable at file scope of a .c file, or to allocated memory",
         )
     return variable
+
+
+def _know_functions(program: Program, keys: KnownKeys) -> list[str]:
+    """The functions in units that say which functions of keys have numbers."""
+    root = source_root(program)
+    return [_know_name(os.path.relpath(f, root)) for f in sorted({k.file for k in keys.functions})]
+
+
+def _know_name(relative: str) -> str:
+    return f"maestro_know_{_identifier(relative)}"
 
 
 def _check_functions(program: Program, analysis: Analysis) -> list[str]:

@@ -37,6 +37,7 @@ def add(env: Any) -> None:
         MAESTRO_TABLES=[],
         MAESTRO_HASH=[],
         MAESTRO_LIMITS=[],
+        MAESTRO_OPTIMISE=[],
     )
     verbose = env["MAESTRO_VERBOSE"]
     env.Append(
@@ -49,13 +50,14 @@ def add(env: Any) -> None:
             ),
             "MaestroGenerate": _builder(
                 f"{_MAESTRO} generate ${{SOURCES[0]}} $MAESTRO_NIC --strategy $STRATEGY --name $MAESTRO_NF"
-                " $MAESTRO_HASH $MAESTRO_TABLES --exact $MAESTRO_HEADERS -o ${TARGET.dir}",
+                " $MAESTRO_OPTIMISE $MAESTRO_HASH $MAESTRO_TABLES --exact $MAESTRO_HEADERS -o ${TARGET.dir}",
                 "GENERATE",
                 verbose,
             ),
             "MaestroSequential": _builder(
-                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_COMPILE --name $MAESTRO_NF"
-                " --exact $MAESTRO_HEADERS --record ${TARGET.dir} -o ${TARGET.dir} $SOURCES",
+                f"{_MAESTRO} sequential --ports $PORTS $MAESTRO_COMPILE $MAESTRO_LIMITS $MAESTRO_ARGS"
+                " --name $MAESTRO_NF $MAESTRO_OPTIMISE --exact $MAESTRO_HEADERS --record ${TARGET.dir}"
+                " -o ${TARGET.dir} $SOURCES",
                 "GENERATE",
                 verbose,
             ),

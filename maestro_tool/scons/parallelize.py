@@ -36,6 +36,7 @@ from maestro_tool import (
     steps,
     toolchain,
 )
+from maestro_tool.choices import OPTIMISE
 from maestro_tool.diagnostics import MaestroError
 from maestro_tool.scons import builders, cells, compilation, lock, outputs, signatures, summary, variables, words
 from maestro_tool.scons.mistakes import told
@@ -61,10 +62,11 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     ``A+B``: the cards of port 0 and port 1.  NF_ARGS: the NF's options that the analysis assumes.  PORTS: number of
     devices.  STRATEGY: one of `choices.STRATEGIES`.  TABLES_FOR: a capture, or a folder with port0.pcap ...: what
     the tables are balanced for.  FULL_HASH: related packets agree in the whole hash, not only in the index.
-    FOLDER: where the files go; default: <nic>/<nf> in the build folder.
+    OPTIMISE: one of `choices.OPTIMISE`.  FOLDER: where the files go; default: <nic>/<nf> in the build folder.
     """
     strategy = variables.strategy(str(overrides.pop("STRATEGY", env["STRATEGY"])))
     full_hash = bool(overrides.pop("FULL_HASH", False))
+    optimise = _optimise(overrides)
     traffic = [Path(t) for t in flatten([overrides.pop("TABLES_FOR", [])]) if t]
     captures = tuple(c for t in traffic for c in (sorted(t.glob("port*.pcap")) if t.is_dir() else (t,)))
     words.check((*traffic, *captures))
@@ -97,6 +99,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
             "MAESTRO_CARDS": label,
             "MAESTRO_NIC": builders.places("--nic", ["+".join(_file(env, card).path for card in described)]),
             "MAESTRO_HASH": ["--full-hash"] if full_hash else [],
+            "MAESTRO_OPTIMISE": optimise,
             "MAESTRO_TABLES": builders.literal("--traffic", traffic),
             "STRATEGY": strategy,
             "MAESTRO_HEADERS": builders.literal("--header", function.headers),
@@ -126,11 +129,13 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
 
 def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
     """Nodes of the program of ``name`` for one core: executable, library, header.  Arguments as of Parallelize."""
+    optimise = _optimise(overrides)
     cc = _compiler(env)
     function = _function(env, name, sources, overrides)
     folder = f"#{env['MAESTRO_BUILD']}/sequential/{name}"
     request = _request(env, function) | {
         "MAESTRO_NF": name,
+        "MAESTRO_OPTIMISE": optimise,
         "MAESTRO_HEADERS": builders.literal("--header", function.headers),
     }
 
@@ -147,6 +152,11 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
     generated = once(env, folder, (function, request), generate)
     program, library, _ = _compile(cc, function, folder, generated, generated[-1])
     return flatten([program, library, generated[0]])
+
+
+def _optimise(overrides: dict[str, Any]) -> list[Any]:
+    """The words that say OPTIMISE to a command."""
+    return builders.literal("--optimise", [variables.optimise(str(overrides.pop("OPTIMISE", OPTIMISE[0])))])
 
 
 def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
@@ -195,7 +205,7 @@ def _has_transactions() -> bool:
 def _function(env: Any, name: str, sources: Any, overrides: dict[str, Any]) -> nf.NetworkFunction:
     """The NF as its folder describes it, or as the call does; relative to the top folder where it is below that."""
     arguments, ports = overrides.pop("NF_ARGS", None), overrides.pop("PORTS", None)
-    for option in ("STRATEGY", "TABLES_FOR", "FULL_HASH"):  # of parallel programs only
+    for option in ("STRATEGY", "TABLES_FOR", "FULL_HASH", "OPTIMISE"):  # of programs only
         overrides.pop(option, None)
     if overrides:
         raise UserError(f"unknown argument for the NF {name}: {', '.join(sorted(overrides))}")

@@ -36,6 +36,7 @@ def declare(env: Any, nfs: str = "nfs", configs: str = "configs") -> None:
         "STRATEGY": env["strategy"],
         "TABLES_FOR": variables.captures(env["traffic"]),
         "FULL_HASH": env["full_hash"],
+        "OPTIMISE": env["optimise"],
     }
     for nf, nics in asked.parallel.items():
         Default(env.Parallelize(nf, NIC=nics, **options))

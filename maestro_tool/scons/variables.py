@@ -13,7 +13,7 @@ from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, Help
 from SCons.Variables import BoolVariable, Variables
 
 from maestro_tool import nf, profiles
-from maestro_tool.choices import MAX_WORKERS, STRATEGIES
+from maestro_tool.choices import MAX_WORKERS, OPTIMISE, STRATEGIES
 from maestro_tool.diagnostics import InputError
 from maestro_tool.scons.mistakes import told
 
@@ -56,6 +56,8 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
         ("nic", f"NIC profiles, separated by commas, or all; A+B: for port 0, port 1; or FILE.yaml. "
          f"Known: {', '.join(nics)}", "soft", lambda text: _nics(text, nics)),
         ("strategy", f"how state is kept apart or shared: {', '.join(STRATEGIES)}", "auto", strategy),
+        ("optimise", f"what makes packets cost less: {', '.join(OPTIMISE)} (the plain path, to compare with)",
+         OPTIMISE[0], optimise),
         ("ports", "number of devices the analysis assumes; default: the NF's nf.yaml, else 2", "", _ports),
         ("args", "the NF's own options the analysis assumes, e.g. args='--expire 10'; default: its nf.yaml", "",
          lambda text: text.split() if text else None),
@@ -177,6 +179,13 @@ def strategy(text: str) -> str:
     """``text`` if it is a strategy; raises UserError."""
     if text not in STRATEGIES:
         raise UserError(f"unknown strategy={text}; known: {', '.join(STRATEGIES)}")
+    return text
+
+
+def optimise(text: str) -> str:
+    """``text`` if it is one of `choices.OPTIMISE`; raises UserError."""
+    if text not in OPTIMISE:
+        raise UserError(f"unknown optimise={text}; known: {', '.join(OPTIMISE)}")
     return text
 
 

@@ -105,7 +105,7 @@ Results = dict[Case, tuple[Path, Outputs]]
 def sequential(build: Build, case: Case, folder: Path, known: Results) -> tuple[Path, Outputs]:
     """What the sequential program receives and sends; once for all strategies."""
     if case not in known:
-        program = build.sequential(case.nf)
+        program = build.reference(case.nf)
         if case.converses:
             captures, sent, _ = converse(program, case.traffic, folder, case.arguments)
         else:

@@ -23,9 +23,19 @@ from maestro_tool.nic import load_profile
 from tests import compiling
 
 SEQUENTIAL = "sequential"
+#: The sequential program without what makes packets cost less: else both sides of a comparison could share a fault.
+REFERENCE = "reference"
 #: The plan asks for at least the capacity that the analysis saw: tests have smaller tables than the default.
 ARGUMENTS = {"nat": ("--max-flows", "16")}
 FLAGS = ("-std=gnu11", "-O3", "-Wall", *dpdk.RENAMES)
+
+
+#: How programs are compiled that look ahead although their maps are small, rightly or not.
+AHEAD = {
+    "right": ("-DMAESTRO_STAGE_ENTRIES(map)=1",),
+    "wrong": ("-DMAESTRO_STAGE_ENTRIES(map)=1", "-DMAESTRO_STAGE_HASH(hash)=((hash)*2654435761u+1)"),
+    "stale": ("-DMAESTRO_STAGE_ENTRIES(map)=1", "-DMAESTRO_STAGE_HASH(hash)=(i%3?(hash):found_0[0])"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,9 @@ class Build:
 
     folder: Path
 
+    def reference(self, nf: str) -> Path:
+        return self._program(nf, REFERENCE)
+
     def sequential(self, nf: str) -> Path:
         return self._program(nf, SEQUENTIAL)
 
@@ -41,14 +54,18 @@ class Build:
         """Beside it lie gen/, plan.json, and lib<nf>.a: what was generated, with the runtime."""
         return self._program(nf, strategy)
 
+    def ahead(self, nf: str, strategy: str, how: str) -> Path:
+        """A program that looks ahead; ``how``: see `AHEAD`."""
+        return self._program(nf, strategy, how)
+
     def plan(self, nf: str, strategy: str = "auto") -> dict[str, Any]:
         return plan_json.read(self.parallel(nf, strategy).parent / "plan.json")
 
-    def _program(self, nf: str, strategy: str) -> Path:
-        program = self.folder / strategy / nf / nf
+    def _program(self, nf: str, strategy: str, ahead: str = "") -> Path:
+        program = self.folder / f"{strategy}{ahead and '-'}{ahead}" / nf / nf
         with _once(program.parent) as missing:
             if missing:
-                _build(nf, strategy, program.parent, _runtime(self.folder / "runtime"))
+                _build(nf, strategy, program.parent, _runtime(self.folder / "runtime"), AHEAD.get(ahead, ()))
         return program
 
 
@@ -86,18 +103,33 @@ def _analysed(name: str) -> pipeline.Analysed:
     return pipeline.analyse(request, NoCache(), pipeline.Stopwatch())
 
 
-def _build(name: str, strategy: str, folder: Path, runtime_objects: list[Path]) -> None:
+def _build(name: str, strategy: str, folder: Path, runtime_objects: list[Path], defines: tuple[str, ...]) -> None:
     analysed, watch = _analysed(name), pipeline.Stopwatch()
-    if strategy == SEQUENTIAL:
-        _, files = pipeline.generate_sequential(analysed.request, name, watch)
+    if strategy in (SEQUENTIAL, REFERENCE):
+        optimise = "none" if strategy == REFERENCE else "full"
+        _, files = pipeline.generate_sequential(analysed.request, name, watch, optimise, analysed.analysis)
     else:
         card = load_profile(profiles.resolve("soft"), profiles.folders())
         files = pipeline.generate(analysed, (card,), name, strategy, NoCache(), watch)
     canonical.write_files({folder / file: text.encode("utf-8", "surrogateescape") for file, text in files.items()})
     sources = sorted((folder / "gen").rglob("*.c"), key=lambda source: source.name != f"main_{name}.c")
     # The sequential programs show that NFs include what they need.
-    main, *others = compiling.objects(sources, _flags(folder / "gen"), folder / "objects", strategy != SEQUENTIAL)
+    main, *others = compiling.objects(
+        sources, [*_flags(folder / "gen"), *defines], folder / "objects", strategy != SEQUENTIAL
+    )
     library = folder / f"lib{name}.a"
     subprocess.run(["ar", "rcs", library, *others, *runtime_objects], check=True)
     libraries = [*dpdk.find().libs, "-lm", "-lpthread"]
     subprocess.run(["gcc", main, library, *libraries, "-o", folder / name], check=True)
+
+
+def driver(program: Path) -> Path:
+    """burst_driver.c with the NF of ``program``, which `Build` made."""
+    folder, made = program.parent, program.parent / "burst_driver"
+    with _once(folder / "driver") as missing:
+        if missing:
+            (unit,) = compiling.objects([Path(__file__).parent / "burst_driver.c"], _flags(), folder / "driver")
+            (main,) = (folder / "objects").glob("0-*.o")
+            libraries = [*dpdk.find().libs, "-lm", "-lpthread"]
+            subprocess.run(["gcc", unit, main, *folder.glob("lib*.a"), *libraries, "-o", made], check=True)
+    return made

@@ -44,7 +44,7 @@ def captures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.mark.parametrize("nf", CASES)
 def test_parallel_equals_sequential(build: Build, captures: Path, tmp_path: Path, nf: str) -> None:
     arguments, model = CASES[nf]
-    expected, _ = run(build.sequential(nf), captures, tmp_path / "sequential", arguments)
+    expected, _ = run(build.reference(nf), captures, tmp_path / "sequential", arguments)
     assert expected == modelled(model, captures)
     for workers in (2, 3):
         sent, result = run(build.parallel(nf), captures, tmp_path / f"parallel{workers}", arguments, workers)
@@ -59,13 +59,15 @@ def test_parallel_equals_sequential(build: Build, captures: Path, tmp_path: Path
 def test_one_worker_is_the_sequential_program(build: Build, tmp_path: Path) -> None:
     """Byte for byte, since nothing can overtake; and again with the same bytes, since time comes from the capture."""
     captures = make_captures(tmp_path / "in", TrafficSpec(flows=2000, packets=10_000, odd=0.1, active=500))
-    run(build.sequential("fw"), captures, tmp_path / "sequential", "--expire 5000")
+    run(build.reference("fw"), captures, tmp_path / "sequential", "--expire 5000")
     run(build.parallel("fw"), captures, tmp_path / "one", "--expire 5000", 1)
-    run(build.sequential("fw"), captures, tmp_path / "again", "--expire 5000")
+    run(build.reference("fw"), captures, tmp_path / "again", "--expire 5000")
+    run(build.sequential("fw"), captures, tmp_path / "optimised", "--expire 5000")
     for name in ("port0.pcap", "port1.pcap"):
         expected = (tmp_path / "sequential" / name).read_bytes()
         assert (tmp_path / "one" / name).read_bytes() == expected
         assert (tmp_path / "again" / name).read_bytes() == expected
+        assert (tmp_path / "optimised" / name).read_bytes() == expected
 
 
 def test_expiry_is_met(captures: Path) -> None:

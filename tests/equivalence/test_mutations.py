@@ -102,7 +102,7 @@ def same(text: str) -> str:
 
 def differences(build: Build, nf: str, change: Callable[[str], str], captures: Path, folder: Path) -> int:
     mutant = rebuild(build, nf, change, folder)
-    expected, _ = run(build.sequential(nf), captures, folder / "sequential", CASES[nf][0])
+    expected, _ = run(build.reference(nf), captures, folder / "sequential", CASES[nf][0])
     sent, result = run(mutant, captures, folder / "mutant", CASES[nf][0], 2)
     assert min(worker["rx"] for worker in result.workers) > 0
     return len(compare(expected, sent).differences)

@@ -74,7 +74,7 @@ def test_each_worker_is_a_sequential_nf(build: Build, tmp_path: Path, nf: str, w
         arguments = part.arguments
         if nf == "nat":  # whose workers have each a range of their own
             arguments += f" --start-port {1024 + worker * 128 // workers}"
-        outputs, _ = run(build.sequential(nf), tmp_path / f"in{worker}", tmp_path / f"out{worker}", arguments)
+        outputs, _ = run(build.reference(nf), tmp_path / f"in{worker}", tmp_path / f"out{worker}", arguments)
         for port in expected:
             expected[port] += outputs[port]
     comparison = compare(expected, sent)

@@ -95,8 +95,9 @@ class Workshop:
         parallel = codegen.generate(
             program, analysis, choice.plan, choice.solution, profiles, "made", choice.strategy.name
         )
+        reference = codegen.generate_sequential(program, "made", planned.program.ports, optimise="none")
         for sequential in (False, True):
-            files = codegen.generate_sequential(program, "made", planned.program.ports) if sequential else parallel
+            files = reference if sequential else parallel
             units = [text for name, text in files.items() if name.endswith(".c") and "main_" not in name]
             source = self.library(nf, sequential).with_suffix(".c")
             source.write_text("\n".join(units))

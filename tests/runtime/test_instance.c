@@ -12,6 +12,7 @@
 #include "lib/verified/double-chain.h"
 #include "lib/verified/map.h"
 #include "maestro.h"
+#include "maestro_stages.h"
 
 extern const struct maestro_nf tiny_nf;
 
@@ -106,6 +107,9 @@ static void refusals(void) {
   nf.n_objects = 4;
   refused(&nf, -EINVAL, "allocated 3 objects, but the analysis saw 4");
   nf = tiny_nf;
+  nf.all_keys_known = true;
+  refused(&nf, -EINVAL, "a map has other key functions than the program was built with");
+  nf = tiny_nf;
   struct maestro_instance *instance = NULL;
   char max[] = "8", thirteen[] = "13", zero[] = "0";
   CHECK_EQ(create(&nf, 2, &instance, max, thirteen), -EINVAL);
@@ -117,6 +121,33 @@ static void refusals(void) {
   nf.strategy = "sequential";
   CHECK_EQ(create_default(&nf, 2, &instance), -EINVAL);
   CHECK(instance == NULL);
+}
+
+/* Bursts look ahead only in objects that are what they were for the analysis. */
+static void staged(void) {
+  static const struct { struct maestro_staged staged; bool fits; } CASES[] = {
+      {{.object = 0, .kind = MAESTRO_MAP}, true},
+      {{.object = 0, .kind = MAESTRO_MAP, .known_hash = 3}, false},
+      {{.object = 0, .kind = MAESTRO_VECTOR}, false},
+      {{.object = 1, .kind = MAESTRO_VECTOR, .bytes = 16}, true},
+      {{.object = 1, .kind = MAESTRO_VECTOR, .bytes = 17}, false},
+      {{.object = 2, .kind = MAESTRO_DCHAIN}, true},
+      {{.object = 3, .kind = MAESTRO_DCHAIN}, false},
+      {{.object = 60000, .kind = MAESTRO_MAP}, false},
+  };
+  for (unsigned i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+    struct maestro_nf nf = tiny_nf;
+    nf.staged = &CASES[i].staged;
+    nf.n_staged = 1;
+    struct maestro_instance *instance;
+    CHECK_EQ(create_default(&nf, 2, &instance), 0);
+    CHECK(maestro_staged_objects == NULL);
+    CHECK_EQ(lan(instance, 1, 1, 20), 1);
+    CHECK_EQ(maestro_staged_objects != NULL, CASES[i].fits);
+    maestro_detach(instance);
+    CHECK(maestro_staged_objects == NULL);
+    maestro_destroy(instance);
+  }
 }
 
 /* What nf_init stores in memory of all workers (here: a variable of the process) is right for the last one only. */
@@ -346,6 +377,7 @@ int main(void) {
   pool = rte_pktmbuf_pool_create("test", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != NULL);
   refusals();
+  staged();
   ranges();
   common_memory();
   filled_in_set_up();

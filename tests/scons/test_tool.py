@@ -51,6 +51,8 @@ def test_programs_and_runs_in_one_sconstruct(tree: Tree) -> None:
         ('Parallelize("nop", PORT=3)', "unknown argument for the NF nop: PORT"),
         ('Parallelize("nop") + env.Parallelize("nop", PORTS=3)', "asked for twice, with different sources or arg"),
         ('Parallelize("nop") + env.Parallelize("nop", FULL_HASH=True)', "build/soft/nop/plan.json is asked for twice"),
+        ('Parallelize("nop") + env.Parallelize("nop", OPTIMISE="none")', "build/soft/nop/plan.json is asked for twice"),
+        ('SequentialNF("nop", OPTIMISE="much")', "unknown optimise=much; known: full, none"),
     ],
 )
 def test_mistakes_name_the_line_of_the_sconstruct(tree: Tree, call: str, message: str) -> None:

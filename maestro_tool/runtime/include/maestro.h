@@ -118,6 +118,15 @@ struct maestro_file {
   const char *digest; /* SHA-256 in hexadecimal; NULL: there was no such file */
 };
 
+/* An object in which bursts look ahead (maestro_stages.h), by the number of its allocation.  They do only if all of these
+ * are what they were for the analysis. */
+struct maestro_staged {
+  uint16_t object;
+  uint16_t known_hash; /* map: number of its hash function */
+  uint32_t bytes;      /* vector: that elements must have */
+  enum maestro_object_kind kind;
+};
+
 /* What code generation says about one NF.  Filled in <nf>_parallel.c. */
 struct maestro_nf {
   const char *name, *nic, *strategy;
@@ -137,6 +146,10 @@ struct maestro_nf {
   void (*globals_load)(const void *block);
   /* True if pinned numbers and object pointers are as analysed; else writes why into text. */
   bool (*check)(char *text, size_t size);
+  const struct maestro_staged *staged; /* n_staged */
+  uint16_t n_staged;
+  void (*know_keys)(void); /* says which functions of keys are inlined (lib/verified/map.h); NULL: none */
+  bool all_keys_known;     /* no map may have others */
   void (*config_init)(int argc, char **argv);
   void (*config_print)(void);
   bool (*init)(void);

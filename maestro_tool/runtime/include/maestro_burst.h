@@ -14,20 +14,25 @@
 
 #include "maestro.h"
 #include "maestro_sharing.h"
+#include "maestro_stages.h"
 #include "nf-util.h"
 #include "nf.h"
 
 /* Starts a packet: cursor at its first byte, no chunk borrowed (libVig returns all chunks after each packet instead).
  * NFs see one contiguous buffer: of a packet in several, the first. */
-static inline uint8_t *maestro_packet_begin(struct rte_mbuf *mbuf) {
+static inline uint8_t *maestro_cursor_begin(struct maestro_cursor *cursor, struct rte_mbuf *mbuf) {
   uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-  struct maestro_cursor *cursor = &maestro_cursor;
+  cursor->given = frame;
   cursor->frame = frame;
   cursor->end = frame + mbuf->data_len;
   cursor->total_length = mbuf->data_len;
   cursor->read_length = 0;
   cursor->n_chunks = 0;
   return frame;
+}
+
+static inline uint8_t *maestro_packet_begin(struct rte_mbuf *mbuf) {
+  return maestro_cursor_begin(&maestro_cursor, mbuf);
 }
 
 /* Leading bytes of a frame that the NF may change: another run of the packet must find them as they were. */
@@ -75,6 +80,30 @@ static inline uint16_t maestro_verdict(int result, uint16_t device) {
   return output == device ? MAESTRO_DROP : output;
 }
 
+/* The cursor of a burst: the thread's, or one that only the burst knows. */
+#ifdef MAESTRO_LOCAL_CURSOR
+#define MAESTRO_BURST_CURSOR(name) struct maestro_cursor local, *const name = &local
+#else
+#define MAESTRO_BURST_CURSOR(name) struct maestro_cursor *const name = &maestro_cursor
+#endif
+
+static inline void maestro_cursor_at(struct maestro_cursor *cursor, struct rte_mbuf **packets) {
+  cursor->burst = packets;
+#if defined(MAESTRO_LOCAL_CURSOR) && defined(MAESTRO_SHARING)
+  maestro_cursor.burst = packets; /* a packet that leaves starts again there */
+#endif
+}
+
+/* With MAESTRO_LOOKS_AHEAD, generated code before this header's macros defines maestro_look_ahead (maestro_stages.h), for
+ * parts of a burst.  Otherwise frames are fetched as NFs read them. */
+#ifdef MAESTRO_LOOKS_AHEAD
+#define MAESTRO_LOOK_AHEAD(packets, n) maestro_look_ahead(packets, n)
+#define MAESTRO_PART(n) ((n) < MAESTRO_STAGE_MOST ? (n) : MAESTRO_STAGE_MOST)
+#else
+#define MAESTRO_LOOK_AHEAD(packets, n) ((void)0)
+#define MAESTRO_PART(n) (n)
+#endif
+
 /* Written out as a macro: nf_process must be a name in the same translation unit to be inlined.  `flatten` asks for
  * that whatever its size.  NFs read the Ethernet header without asking for the length, and their analysis assumes that
  * it is there: frames without one are dropped. */
@@ -82,21 +111,25 @@ static inline uint16_t maestro_verdict(int result, uint16_t device) {
 #define MAESTRO_DEFINE_BURST_AS(name, call)                                                                   \
   __attribute__((flatten)) void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts); \
   void name(struct rte_mbuf **packets, uint16_t n, int64_t now, uint16_t *verdicts) {                         \
+    MAESTRO_BURST_CURSOR(cursor);                                                                             \
     maestro_now = now;                                                                                        \
-    maestro_cursor.burst_end = packets + n;                                                                   \
-    for (uint32_t i = 0; i < n; i++) {                                                                        \
-      struct rte_mbuf *mbuf = packets[i];                                                                     \
-      const uint16_t device = mbuf->port, length = mbuf->data_len;                                            \
-      if (MAESTRO_UNLIKELY(length < RTE_ETHER_HDR_LEN)) {                                                     \
-        verdicts[i] = MAESTRO_DROP;                                                                           \
-        continue;                                                                                             \
+    cursor->burst_end = packets + n;                                                                          \
+    for (uint32_t i = 0; i < n;) {                                                                            \
+      MAESTRO_LOOK_AHEAD(packets + i, MAESTRO_PART(n - i));                                                   \
+      for (const uint32_t end = i + MAESTRO_PART(n - i); i < end; i++) {                                      \
+        struct rte_mbuf *mbuf = packets[i];                                                                   \
+        const uint16_t device = mbuf->port, length = mbuf->data_len;                                          \
+        if (MAESTRO_UNLIKELY(length < RTE_ETHER_HDR_LEN)) {                                                   \
+          verdicts[i] = MAESTRO_DROP;                                                                         \
+          continue;                                                                                           \
+        }                                                                                                     \
+        maestro_cursor_at(cursor, packets + i);                                                               \
+        uint8_t *frame = maestro_cursor_begin(cursor, mbuf);                                                  \
+        now = maestro_share_begin(frame, length, now);                                                        \
+        const int result = call;                                                                              \
+        verdicts[i] = maestro_verdict(result, device);                                                        \
+        maestro_share_end();                                                                                  \
       }                                                                                                       \
-      maestro_cursor.burst = packets + i;                                                                     \
-      uint8_t *frame = maestro_packet_begin(mbuf);                                                            \
-      now = maestro_share_begin(frame, length, now);                                                          \
-      const int result = call;                                                                                \
-      verdicts[i] = maestro_verdict(result, device);                                                          \
-      maestro_share_end();                                                                                    \
     }                                                                                                         \
   }
 

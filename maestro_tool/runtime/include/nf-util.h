@@ -46,48 +46,58 @@ struct tcpudp_hdr {
 };
 
 static inline void *nf_borrow_next_chunk(void *p, size_t length) {
-  (void)p;
-  assert(chunks_borrowed_num < MAX_N_CHUNKS);
-  void *chunk;
-  packet_borrow_next_chunk(maestro_cursor.frame, length, &chunk);
-  chunks_borrowed[chunks_borrowed_num++] = chunk;
+  struct maestro_cursor *cursor = MAESTRO_CURSOR(p);
+  assert(cursor->n_chunks < MAX_N_CHUNKS);
+  void *chunk = cursor->frame + cursor->read_length;
+  cursor->read_length += length;
+  cursor->chunks[cursor->n_chunks++] = chunk;
   return chunk;
 }
 
-static inline void *nf_get_borrowed_chunk(uint32_t i) { return chunks_borrowed[i]; }
-
 /* Returns the chunk borrowed last. */
 static inline void nf_return_chunk(void *p) {
-  (void)p;
-  if (chunks_borrowed_num > 0) packet_return_chunk(maestro_cursor.frame, chunks_borrowed[--chunks_borrowed_num]);
+  struct maestro_cursor *cursor = MAESTRO_CURSOR(p);
+  if (cursor->n_chunks > 0)
+    cursor->read_length = (size_t)((uint8_t *)cursor->chunks[--cursor->n_chunks] - cursor->frame);
 }
 
 /* Returns all chunks: the cursor is at the first of them again. */
 static inline void nf_return_all_chunks(void *p) {
-  (void)p;
-  if (chunks_borrowed_num > 0) packet_return_chunk(maestro_cursor.frame, chunks_borrowed[0]);
-  chunks_borrowed_num = 0;
+  struct maestro_cursor *cursor = MAESTRO_CURSOR(p);
+  if (cursor->n_chunks > 0) cursor->read_length = (size_t)((uint8_t *)cursor->chunks[0] - cursor->frame);
+  cursor->n_chunks = 0;
 }
 
+#ifdef MAESTRO_LOCAL_CURSOR
+void *nf_get_borrowed_chunk(uint32_t i) MAESTRO_THREADS_CURSOR;
+#else
+static inline void *nf_get_borrowed_chunk(uint32_t i) { return chunks_borrowed[i]; }
+#endif
+
 /* Cuts the chunk borrowed last down to new_length bytes; the bytes before it move up to meet it, *p with them. */
-void *nf_shrink_chunk(uint8_t **p, size_t new_length, struct rte_mbuf *mbuf);
+void *nf_shrink_chunk(uint8_t **p, size_t new_length, struct rte_mbuf *mbuf) MAESTRO_THREADS_CURSOR;
 
 /* Makes room for a chunk of `length` bytes (not set) behind the one borrowed last, and borrows it.
  * NULL, and nothing changed, if the mbuf has no headroom left. */
-void *nf_insert_new_chunk(uint8_t **p, size_t length, struct rte_mbuf *mbuf);
+void *nf_insert_new_chunk(uint8_t **p, size_t length, struct rte_mbuf *mbuf) MAESTRO_THREADS_CURSOR;
 
 /* The same on the bare packet: `chunk` is cut to new_length; `length` bytes are inserted at the cursor. */
-bool packet_shrink_chunk(uint8_t **p, size_t new_length, void **chunks, size_t n_chunks, struct rte_mbuf *mbuf);
-bool packet_insert_new_chunk(uint8_t **p, size_t length, void **chunks, size_t *n_chunks, struct rte_mbuf *mbuf);
+bool packet_shrink_chunk(uint8_t **p, size_t new_length, void **chunks, size_t n_chunks,
+                         struct rte_mbuf *mbuf) MAESTRO_THREADS_CURSOR;
+bool packet_insert_new_chunk(uint8_t **p, size_t length, void **chunks, size_t *n_chunks,
+                             struct rte_mbuf *mbuf) MAESTRO_THREADS_CURSOR;
 
 /* How many packets ahead frames are fetched: about the time one comes from memory. */
 #define MAESTRO_FETCH_AHEAD 4
 
 /* No length check: shorter frames never reach the NF.  Frames are fetched from here, so that NFs that do not read them
- * need not wait for them. */
+ * need not wait for them; unless the burst looks ahead and has fetched them. */
 static inline struct rte_ether_hdr *nf_then_get_rte_ether_header(void *p) {
-  if (MAESTRO_LIKELY(maestro_cursor.burst_end - maestro_cursor.burst > MAESTRO_FETCH_AHEAD))
-    rte_prefetch0(rte_pktmbuf_mtod(maestro_cursor.burst[MAESTRO_FETCH_AHEAD], void *));
+#ifndef MAESTRO_LOOKS_AHEAD
+  const struct maestro_cursor *cursor = MAESTRO_CURSOR(p);
+  if (MAESTRO_LIKELY(cursor->burst_end - cursor->burst > MAESTRO_FETCH_AHEAD))
+    rte_prefetch0(rte_pktmbuf_mtod(cursor->burst[MAESTRO_FETCH_AHEAD], void *));
+#endif
   return (struct rte_ether_hdr *)nf_borrow_next_chunk(p, sizeof(struct rte_ether_hdr));
 }
 
@@ -148,9 +158,14 @@ static inline struct rte_udp_hdr *nf_then_get_udp_header(struct rte_ipv4_hdr *ip
   return (struct rte_udp_hdr *)nf_borrow_next_chunk(p, sizeof(struct rte_udp_hdr));
 }
 
+/* The function below; `end`: behind the frame's last byte. */
+void maestro_set_checksums(struct rte_ipv4_hdr *ip, void *l4, const uint8_t *end);
+
 /* Recomputes the IPv4 header checksum, and the TCP/UDP checksum over the payload that total_length announces.
  * A frame that ends before that keeps its L4 checksum: there is nothing right to put there. */
-void nf_set_rte_ipv4_udptcp_checksum(struct rte_ipv4_hdr *ip, void *l4, void *packet);
+static inline void nf_set_rte_ipv4_udptcp_checksum(struct rte_ipv4_hdr *ip, void *l4, void *packet) {
+  maestro_set_checksums(ip, l4, MAESTRO_CURSOR(packet)->end);
+}
 
 /* New strings, which the caller frees.  The address is in network byte order. */
 char *nf_mac_to_str(struct rte_ether_addr *address);
@@ -160,6 +175,7 @@ char *nf_rte_ipv4_to_str(uint32_t address);
 uintmax_t nf_util_parse_int(const char *text, const char *name, int base, char next);
 
 /* Prints the headers with NF_INFO; ip and tcpudp may be NULL. */
-void nf_log_pkt(struct rte_ether_hdr *ether, struct rte_ipv4_hdr *ip, struct tcpudp_hdr *tcpudp);
+void nf_log_pkt(struct rte_ether_hdr *ether, struct rte_ipv4_hdr *ip,
+                struct tcpudp_hdr *tcpudp) MAESTRO_THREADS_CURSOR;
 
 #endif

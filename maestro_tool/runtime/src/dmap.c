@@ -30,6 +30,7 @@ int dmap_allocate(map_keys_equality *eq_a, map_key_hash *hash_a, map_keys_equali
       .guarded = maestro_guarded(object),
   };
   if (map->by_a == NULL || map->by_b == NULL || map->values == NULL || map->used == NULL) return 0;
+  if (!maestro_keys_are_known(map->by_a) || !maestro_keys_are_known(map->by_b)) return 0;
   maestro_made_object(map);
   *map_out = map;
   return 1;

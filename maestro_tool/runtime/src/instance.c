@@ -11,6 +11,7 @@
 
 #include "lib/verified/vigor-time.h"
 #include "maestro.h"
+#include "maestro_stages.h"
 #include "objects.h"
 #include "sharing.h"
 
@@ -19,6 +20,7 @@ struct maestro_worker {
   struct maestro_instance *instance;
   bool cards_checked; /* since maestro_create, ports may have come */
   void *globals; /* its variables, while no thread runs it */
+  void *const *staged; /* maestro_staged_objects */
   struct maestro_arena arena;
 };
 
@@ -31,6 +33,8 @@ struct maestro_instance {
 
 /* The worker whose variables this thread holds.  Its address names the thread. */
 static _Thread_local struct maestro_worker *attached;
+_Thread_local void *const *maestro_staged_objects;
+_Thread_local struct maestro_looked maestro_looked;
 
 /* Variables that exist once (of a sequential build, or if workers share all) nf_init finds uninitialised only once. */
 static atomic_flag taken = ATOMIC_FLAG_INIT;
@@ -53,6 +57,7 @@ static void detach(void) {
   if (attached == NULL) return;
   save(attached->instance->nf, attached->globals);
   maestro_share_detach();
+  maestro_staged_objects = NULL;
   atomic_store_explicit(&attached->thread, NULL, memory_order_release);
   attached = NULL;
 }
@@ -72,6 +77,7 @@ static int attach(struct maestro_worker *worker) {
   load(worker->instance->nf, worker->globals);
   maestro_share.worker = (unsigned)(worker - worker->instance->workers);
   maestro_share.variables = worker->instance->nf->restore_variables ? worker->globals : NULL;
+  maestro_staged_objects = worker->staged;
   attached = worker;
   return 0;
 }
@@ -192,6 +198,7 @@ static int init_worker(const struct creation *c, unsigned number) {
   const int status = init(c, number);
   maestro_builder = NULL;
   if (status == 0) save(c->nf, worker->globals);
+  if (status == 0) worker->staged = maestro_stage_objects(&c->builders[number]);
   return status;
 }
 
@@ -230,8 +237,10 @@ static int configure_and_init(const struct creation *c, int argc, char **argv) {
     if (failed != 0) return failed;
   }
   /* Per-core variables, of which nf_init has set those of worker 0. */
-  for (unsigned i = n_inits; i < n_workers; i++)
+  for (unsigned i = n_inits; i < n_workers; i++) {
     memcpy(c->instance->workers[i].globals, c->pristine, c->nf->globals_size);
+    c->instance->workers[i].staged = c->instance->workers[0].staged;
+  }
   for (unsigned i = 1; i < n_inits; i++) maestro_share_objects(&c->builders[i], &c->builders[0]);
   if (c->nf->sharing == MAESTRO_SHARE_NOTHING || n_workers == 1) return 0;
   c->instance->lock = maestro_lock_new(n_workers, c->nf->transactions);
@@ -254,8 +263,11 @@ int maestro_create(const struct maestro_nf *nf, unsigned n_workers, int argc, ch
   c.builders = calloc(n_workers, sizeof *c.builders);
   if (c.instance == NULL || c.pristine == NULL || c.builders == NULL)
     status = fail(&c, -ENOMEM, "%s: out of memory", nf->name);
-  else
+  else {
+    maestro_know_keys(nf);
     status = configure_and_init(&c, argc, argv);
+    maestro_know_keys(NULL);
+  }
   if (status == 0) {
     load(nf, c.pristine);
     *instance = c.instance;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/verified/double-chain.h"
 #include "lib/verified/double-map.h"
@@ -56,6 +57,7 @@ const struct maestro_object *maestro_number_object(enum maestro_object_kind kind
   struct maestro_builder *builder = maestro_builder;
   if (builder == NULL) return NULL;
   const unsigned number = builder->n_allocations++;
+  if (number < MAESTRO_MAX_OBJECTS) builder->kinds[number] = (uint8_t)kind;
   if (maestro_is_sequential(builder->nf)) return NULL; /* nothing was assumed */
   if (number >= builder->nf->n_objects) {
     disagree(builder, "nf_init allocates more than the %u objects that the analysis saw", builder->nf->n_objects);
@@ -170,6 +172,28 @@ bool maestro_filled_as_planned(const struct maestro_builder *builder) {
   return true;
 }
 
+static bool is_staged(const struct maestro_builder *builder, const struct maestro_staged *staged) {
+  if (staged->object >= builder->n_allocations || staged->object >= MAESTRO_MAX_OBJECTS) return false;
+  const void *made = builder->objects[staged->object];
+  if (made == NULL || builder->kinds[staged->object] != staged->kind) return false;
+  switch (staged->kind) {
+    case MAESTRO_MAP: return ((const struct Map *)made)->known_hash == staged->known_hash;
+    case MAESTRO_VECTOR: return ((const struct Vector *)made)->element_size >= staged->bytes;
+    default: return true;
+  }
+}
+
+void *const *maestro_stage_objects(const struct maestro_builder *builder) {
+  const struct maestro_nf *nf = builder->nf;
+  if (nf->n_staged == 0) return NULL;
+  void **objects = maestro_arena_alloc(builder->arena, nf->n_staged * sizeof *objects);
+  for (unsigned i = 0; objects != NULL && i < nf->n_staged; i++) {
+    if (!is_staged(builder, &nf->staged[i])) return NULL;
+    objects[i] = builder->objects[nf->staged[i].object];
+  }
+  return objects;
+}
+
 /* The last worker's indices come from the end of the range with its first packet: not, as in the sequential NF, when
  * all the others are in use. */
 bool maestro_ranges_fit(const struct maestro_builder *builder) {
@@ -188,6 +212,46 @@ bool maestro_ranges_fit(const struct maestro_builder *builder) {
   return true;
 }
 
+/* Functions of keys that the code of an NF has inlined, while maestro_create makes its objects. */
+static _Thread_local struct {
+  struct {
+    void (*function)(void);
+    unsigned number;
+  } known[MAESTRO_MAX_KNOWN];
+  unsigned n_known;
+  bool all; /* there are no others */
+} keys;
+
+void maestro_know_keys(const struct maestro_nf *nf) {
+  keys.n_known = 0;
+  keys.all = nf != NULL && nf->all_keys_known;
+  if (nf != NULL && nf->know_keys != NULL) nf->know_keys();
+}
+
+void maestro_know_key(void (*function)(void), unsigned number) {
+  if (keys.n_known == MAESTRO_MAX_KNOWN) return;
+  keys.known[keys.n_known].function = function;
+  keys.known[keys.n_known++].number = number;
+}
+
+static uint16_t known_number(void (*function)(void)) {
+  for (unsigned i = 0; i < keys.n_known; i++)
+    if (keys.known[i].function == function) return (uint16_t)keys.known[i].number;
+  return 0;
+}
+
+bool maestro_keys_are_known(const struct Map *map) {
+  if (!keys.all || (map->known_hash != 0 && map->known_equal != 0)) return true;
+  if (maestro_builder != NULL) disagree(maestro_builder, "a map has other key functions than the program was built with");
+  return false;
+}
+
+/* Entries with their slot, key and age have some 64 bytes; other state, and the frames, want half of the cache. */
+static uint32_t entries_in_cache(void) {
+  const long size = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return (uint32_t)(size > 0 ? size : 512 << 10) / 128;
+}
+
 struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsigned capacity) {
   if (capacity == 0 || capacity > UINT32_MAX / 4) return NULL;
   uint64_t n_slots = 8;
@@ -200,7 +264,10 @@ struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsign
                       .capacity = capacity,
                       .equal = equal,
                       .hash = hash,
-                      .target = map};
+                      .many = entries_in_cache(),
+                      .target = map,
+                      .known_hash = known_number((void (*)(void))hash),
+                      .known_equal = known_number((void (*)(void))equal)};
   return map;
 }
 
@@ -230,7 +297,7 @@ struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, vector
 int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out) {
   const struct maestro_object *object = maestro_number_object(MAESTRO_MAP, capacity);
   struct Map *map = maestro_map_new(equal, hash, capacity);
-  if (map == NULL) return 0;
+  if (map == NULL || !maestro_keys_are_known(map)) return 0;
   map->guarded = maestro_guarded(object);
   maestro_made_object(map);
   *map_out = map;

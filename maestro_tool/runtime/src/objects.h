@@ -15,6 +15,7 @@ struct DoubleChain;
 struct Sketch;
 
 #define MAESTRO_MAX_OBJECTS 4096 /* NFs make tens */
+#define MAESTRO_MAX_KNOWN 64     /* functions of keys; further ones are called */
 
 /* Memory of one worker: taken by nf_init, given back all at once. */
 struct maestro_arena {
@@ -34,10 +35,16 @@ struct maestro_builder {
   struct maestro_arena *arena;
   unsigned n_allocations;
   void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
+  uint8_t kinds[MAESTRO_MAX_OBJECTS]; /* enum maestro_object_kind */
   char *error;                        /* the first disagreement between the program and its plan; "" if none */
   size_t error_size;
 };
 extern _Thread_local struct maestro_builder *maestro_builder;
+
+/* From now on, maps that this thread makes have numbers of key functions as `nf` gives them; NULL: none. */
+void maestro_know_keys(const struct maestro_nf *nf);
+/* False, and the error says so, if the functions of a map's keys must have numbers and do not. */
+bool maestro_keys_are_known(const struct Map *map);
 
 /* Whether packets must be writers to change the object that is being allocated. */
 bool maestro_guarded(const struct maestro_object *object);
@@ -59,6 +66,9 @@ bool maestro_map_equal_is(unsigned number, void (*function)(void));
 bool maestro_map_hash_is(unsigned number, void (*function)(void));
 bool maestro_map_second_equal_is(unsigned number, void (*function)(void));
 bool maestro_map_second_hash_is(unsigned number, void (*function)(void));
+/* Those in which bursts look ahead, in the order of maestro_nf.staged, for the life of the worker; NULL if one of them is
+ * not as analysed, or there is no memory. */
+void *const *maestro_stage_objects(const struct maestro_builder *builder);
 /* Whether nf_init left as much in the objects as the analysis saw; else the error says where not. */
 bool maestro_filled_as_planned(const struct maestro_builder *builder);
 /* Whether vectors have elements for all indices of the ranged dchains that lead to them; else the error says where not.

@@ -47,9 +47,7 @@ void *nf_insert_new_chunk(uint8_t **p, size_t length, struct rte_mbuf *mbuf) {
   return chunks_borrowed[chunks_borrowed_num - 1];
 }
 
-void nf_set_rte_ipv4_udptcp_checksum(struct rte_ipv4_hdr *ip, void *l4, void *packet) {
-  (void)packet;
-  const uint8_t *const end = maestro_cursor.end;
+void maestro_set_checksums(struct rte_ipv4_hdr *ip, void *l4, const uint8_t *end) {
   const size_t header = rte_ipv4_hdr_len(ip);
   const size_t total = rte_be_to_cpu_16(ip->total_length);
   const size_t l4_length = total - header; /* used only if total >= header */

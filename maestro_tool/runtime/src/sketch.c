@@ -3,6 +3,17 @@
  * not say whose slot it is: each row adds its own number, so a row that comes to another's value counts where the slot
  * of that number is in its own row.  It is one object for the plan, though made of a map, two vectors and a chain per
  * row. */
+/* The functions of the only map here, to be inlined: keys are hash values. */
+#define MAESTRO_KNOWN_KEYS                                                                          \
+  enum { BUCKET_KEYS = 1 };                                                                         \
+  static inline bool maestro_known_hash(unsigned number, void *key, uint32_t *result) {             \
+    *result = number == BUCKET_KEYS ? *(uint32_t *)key : 0;                                         \
+    return number == BUCKET_KEYS;                                                                   \
+  }                                                                                                 \
+  static inline bool maestro_known_equal(unsigned number, void *a, void *b, bool *result) {         \
+    *result = number == BUCKET_KEYS && *(uint32_t *)a == *(uint32_t *)b;                            \
+    return number == BUCKET_KEYS;                                                                   \
+  }
 #include "lib/unverified/sketch.h"
 
 #include "lib/verified/boilerplate-util.h"
@@ -24,10 +35,12 @@ struct Sketch {
   struct Vector *counts;                /* row * capacity + slot -> packets */
   struct DoubleChain *allocators[ROWS]; /* of slots */
   uint32_t capacity;
+  uint64_t inverse; /* of the capacity, see remainder_of */
   uint16_t threshold;
   map_key_hash *hash;
   struct Sketch *target; /* maestro_sharing.h */
   bool guarded;
+  bool current;          /* the rows have the slots that are in the map now */
   struct row rows[ROWS]; /* of the key at hand */
 };
 
@@ -45,11 +58,13 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
                             .keys = maestro_vector_new(sizeof(uint32_t), total, null_init),
                             .counts = maestro_vector_new(sizeof(uint32_t), total, null_init),
                             .capacity = capacity,
+                            .inverse = UINT64_MAX / capacity + 1,
                             .threshold = threshold,
                             .hash = hash,
                             .target = sketch,
                             .guarded = maestro_guarded(object)};
   if (sketch->slots == NULL || sketch->keys == NULL || sketch->counts == NULL) return 0;
+  sketch->slots->known_hash = sketch->slots->known_equal = BUCKET_KEYS;
   for (unsigned i = 0; i < ROWS; i++) {
     sketch->allocators[i] = maestro_dchain_new(capacity);
     if (sketch->allocators[i] == NULL) return 0;
@@ -84,20 +99,32 @@ static void look_up(struct Sketch *sketch, struct row *row) {
   map_get(sketch->slots, &row->hash, &row->slot);
 }
 
+static void look_up_rows(struct Sketch *sketch) {
+  for (unsigned i = 0; i < ROWS && !sketch->current; i++) look_up(sketch, &sketch->rows[i]);
+  sketch->current = true;
+}
+
+/* number % capacity without a division: `inverse` is 2^64 / capacity, rounded up, so the low half of their product is
+ * the fraction of number / capacity, less than 2^32 / 2^64 too large; times capacity, that stays below the next whole. */
+static uint32_t remainder_of(const struct Sketch *sketch, uint32_t number) {
+  return (uint32_t)((unsigned __int128)(sketch->inverse * number) * sketch->capacity >> 64);
+}
+
 void sketch_compute_hashes(struct Sketch *sketch, void *key) {
   sketch = enter(sketch);
   const unsigned hash = sketch->hash(key);
   for (unsigned i = 0; i < ROWS; i++) {
     struct row *row = &sketch->rows[i];
-    row->hash = __builtin_ia32_crc32si(__builtin_ia32_crc32si(0, SALTS[i]), hash) % sketch->capacity;
-    look_up(sketch, row);
+    row->hash = remainder_of(sketch, __builtin_ia32_crc32si(__builtin_ia32_crc32si(0, SALTS[i]), hash));
   }
+  sketch->current = false;
+  look_up_rows(sketch);
 }
 
 void sketch_refresh(struct Sketch *sketch, vigor_time_t now) {
   sketch = enter(sketch);
+  look_up_rows(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
-    look_up(sketch, &sketch->rows[i]);
     /* -1, and a slot that is in use in another row only, are not in use here: nothing happens. */
     dchain_rejuvenate_index(sketch->allocators[i], sketch->rows[i].slot, now);
   }
@@ -107,9 +134,9 @@ int sketch_fetch(struct Sketch *sketch) {
   sketch = enter(sketch);
   bool found = false;
   uint32_t least = UINT32_MAX;
+  look_up_rows(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
-    struct row *row = &sketch->rows[i];
-    look_up(sketch, row);
+    const struct row *row = &sketch->rows[i];
     if (row->slot < 0) continue;
     const uint32_t count = *borrow(sketch, sketch->counts, i, row->slot);
     found = true;
@@ -122,7 +149,7 @@ int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {
   sketch = enter(sketch);
   for (unsigned i = 0; i < ROWS; i++) {
     struct row *row = &sketch->rows[i];
-    look_up(sketch, row);
+    if (!sketch->current) look_up(sketch, row); /* a value that a row before put may be this one's */
     if (row->slot >= 0) {
       ++*borrow(sketch, sketch->counts, i, row->slot);
       dchain_rejuvenate_index(sketch->allocators[i], row->slot, now);
@@ -134,6 +161,7 @@ int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {
     *key = row->hash;
     *borrow(sketch, sketch->counts, i, row->slot) = 0;
     map_put(sketch->slots, key, row->slot);
+    sketch->current = false;
   }
   return 1;
 }
@@ -144,6 +172,7 @@ void sketch_expire(struct Sketch *sketch, vigor_time_t time) {
   for (unsigned i = 0; i < ROWS; i++) any |= sketch->allocators[i]->oldest.cell.time < time;
   if (!any) return;
   enter(sketch);
+  sketch->current = false;
   for (unsigned i = 0; i < ROWS; i++) {
     int slot;
     while (dchain_expire_one_index(sketch->allocators[i], &slot, time)) {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "lib/verified/map-util.h"
+#include "maestro_crc32c.h"
 #include "maestro_debug.h"
 #include "maestro_sharing.h"
 
@@ -29,9 +30,44 @@ struct Map {
   uint32_t capacity; /* of keys; fewer than there are slots, so a probe always meets a free slot */
   map_keys_equality *equal;
   map_key_hash *hash;
+  uint32_t many;      /* entries that do not stay in the caches next to a core (maestro_stages.h) */
   struct Map *target; /* maestro_sharing.h */
   bool guarded;       /* who changes it must be a writer */
+  uint16_t known_hash, known_equal; /* numbers of the functions in generated code; 0: none */
 };
+
+/* Generated code (codegen/known.py) defines functions of keys that are inlined here, by their numbers. */
+#ifdef MAESTRO_KNOWN_KEYS
+/* Where a smaller key is at hand, those of larger keys are never called: the numbers say so, which compilers cannot know. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+MAESTRO_KNOWN_KEYS
+#pragma GCC diagnostic pop
+#else
+static inline bool maestro_known_hash(unsigned number, void *key, uint32_t *result) {
+  (void)number, (void)key, (void)result;
+  return false;
+}
+static inline bool maestro_known_equal(unsigned number, void *a, void *b, bool *result) {
+  (void)number, (void)a, (void)b, (void)result;
+  return false;
+}
+#endif
+/* While maestro_create runs: maps that are given this function get its number. */
+void maestro_know_key(void (*function)(void), unsigned number);
+
+static inline uint32_t maestro_map_hash(const struct Map *map, void *key) {
+  uint32_t hash;
+  return MAESTRO_LIKELY(maestro_known_hash(map->known_hash, key, &hash)) ? hash : map->hash(key);
+}
+
+static inline bool maestro_map_equal(const struct Map *map, void *stored, void *key) {
+  bool equal;
+  return MAESTRO_LIKELY(maestro_known_equal(map->known_equal, stored, key, &equal)) ? equal : map->equal(stored, key);
+}
 
 /* Returns 1 and the map; 0 if capacity is 0 or too large, or there is no memory.  Any other capacity will do
  * (libVig wants a power of two). */
@@ -39,11 +75,11 @@ int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity
 
 /* The slot of the key, or NULL. */
 static inline struct map_slot *maestro_map_find(const struct Map *map, void *key) {
-  const uint32_t hash = map->hash(key);
+  const uint32_t hash = maestro_map_hash(map, key);
   for (uint32_t i = hash & map->mask;; i = (i + 1) & map->mask) {
     struct map_slot *slot = &map->slots[i];
     if (slot->key == NULL) return NULL;
-    if (slot->hash == hash && MAESTRO_LIKELY(map->equal(slot->key, key))) return slot;
+    if (slot->hash == hash && MAESTRO_LIKELY(maestro_map_equal(map, slot->key, key))) return slot;
   }
 }
 
@@ -64,7 +100,7 @@ static inline void map_put(struct Map *map, void *key, int value) {
     MAESTRO_MISUSE("the map is full, or the key NULL; size", map->size);
     return;
   }
-  const uint32_t hash = map->hash(key);
+  const uint32_t hash = maestro_map_hash(map, key);
   uint32_t i = hash & map->mask;
   while (map->slots[i].key != NULL) i = (i + 1) & map->mask;
   map->slots[i] = (struct map_slot){.key = key, .hash = hash, .value = value};

@@ -1,0 +1,371 @@
+"""Looking ahead: which entries the packets of a burst will look up, found for all of them before the first is handled.
+
+From the call paths, per port: look-ups whose keys are made of the packet, its length and options (the first stage),
+with what all paths that do it know before; what the number that is found leads to; and look-ups and indices whose
+expressions read such elements (the second).  Generated code fetches these into the cache and does nothing else: it
+writes no state, and what packets do does not depend on it.  So nothing here has to be right, but every address that is
+read: only the object's own arrays, at clamped indices, and bytes that frames have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from maestro_tool.codegen.c_values import UnwritableError, Writer
+from maestro_tool.codegen.known import KnownKeys, body_name
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import concat, extract, substitute, symbols
+from maestro_tool.expr.symbols import MemoryByte, Option, PacketByte, Produced, memory_byte
+from maestro_tool.frontend.ir import Program
+from maestro_tool.operations.row import Effect
+from maestro_tool.symex.callpath import Analysis, CallPath, Event
+
+#: Look-ups, of all ports together where these share a column; further ones are not looked ahead for.
+_MOST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Object number ``object``, in which is looked ahead: it must be of ``kind``.
+
+    ``known``: the number of a map's hash function; ``bytes``: what a vector's elements must have.
+    """
+
+    object: int
+    kind: str
+    known: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OptionRead:
+    """An option that is read ahead of packets: C text over a variable of unit ``file``."""
+
+    number: int
+    place: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """``text``: the C function maestro_look_ahead; "" if there is nothing to look ahead for."""
+
+    text: str = ""
+    objects: tuple[Staged, ...] = ()
+    options: tuple[OptionRead, ...] = ()
+
+
+def stages(program: Program, analysis: Analysis, keys: KnownKeys) -> Stages:
+    """What to look ahead for in packets of the NF."""
+    return _Maker(program, analysis, keys).made()
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A look-up of the map ``object``; ``parts`` as in `Event.key`."""
+
+    object: int
+    parts: tuple[Expr, ...]
+
+
+@dataclass(slots=True)
+class _Column:
+    """Look-ups in map ``object``, one per packet at most: their hashes, then the numbers found.  ``leads``: chains and
+    vectors with entries of these numbers."""
+
+    object: int
+    leads: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Port:
+    """What is done for packets of a port, as C: before anything is loaded, and, by column, once elements are there."""
+
+    number: int
+    first: list[str] = field(default_factory=list)
+    second: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+
+_Places = Sequence[tuple[CallPath, int]]
+
+
+class _Maker:
+    def __init__(self, program: Program, analysis: Analysis, keys: KnownKeys) -> None:
+        self._program, self._analysis, self._keys = program, analysis, keys
+        self._objects = {o.id: o for o in analysis.objects}
+        self._columns: list[_Column] = []
+        self._options: dict[str, OptionRead] = {}
+        self._staged: dict[int, Staged] = {}
+        self._elements: set[tuple[int, int]] = set()  # (column, vector) that the expression at hand reads
+        self._later: set[int] = set()  # columns of second look-ups
+
+    def made(self) -> Stages:
+        ports = [self._port(number) for number in range(self._analysis.ports)]
+        if not any(p.first for p in ports):
+            return Stages()
+        return Stages(self._text(ports), tuple(self._staged.values()), tuple(self._options.values()))
+
+    # ----------------------------------------------------------------- what is looked up
+
+    def _port(self, number: int) -> _Port:
+        made = _Port(number)
+        keys: dict[_Key, list[tuple[CallPath, int]]] = defaultdict(list)
+        indices: dict[Expr, list[tuple[CallPath, int]]] = defaultdict(list)
+        for path in (p for p in self._analysis.paths if p.port == number):
+            for at, event in enumerate(path.events):
+                if self._looks_up(event):
+                    keys[_Key(event.objects[0], event.key or ())].append((path, at))
+                elif event.index is not None and self._has_entries(event):
+                    indices[event.index].append((path, at))
+        used: dict[int, int] = defaultdict(int)
+        second: dict[tuple[int, _Key | Expr], set[int]] = {}
+        for key, places in keys.items():
+            with suppress(UnwritableError):
+                column = self._first(made, key, places, used)
+                self._leads(column, places, second)
+        for index, places in indices.items():
+            with suppress(UnwritableError):
+                made.first.append(self._direct(made, index, places))
+        for (column, what), objects in second.items():
+            with suppress(UnwritableError):
+                if isinstance(what, _Key):
+                    self._second_key(made, column, what, used)
+                else:
+                    self._second_index(made, column, what, objects)
+        return made
+
+    def _looks_up(self, event: Event) -> bool:
+        o = self._objects[event.objects[0]] if event.op.effect is Effect.GET and event.objects else None
+        return o is not None and o.kind == "map" and o.key is not None and all(f.bits is None for f in o.key)
+
+    def _has_entries(self, event: Event) -> bool:
+        """Whether the event's index names an entry of a chain or vector."""
+        return bool(event.objects) and self._objects[event.objects[0]].kind in ("dchain", "vector")
+
+    def _column(self, object_: int, used: dict[int, int]) -> int:
+        """The column of one more look-up of a packet in the map; ``used``: how many it has by map."""
+        same = [n for n, c in enumerate(self._columns) if c.object == object_]
+        used[object_] += 1
+        if used[object_] <= len(same):
+            return same[used[object_] - 1]
+        if len(self._columns) == _MOST:
+            raise UnwritableError
+        self._columns.append(_Column(object_))
+        return len(self._columns) - 1
+
+    def _leads(self, column: int, places: _Places, second: dict[tuple[int, _Key | Expr], set[int]]) -> None:
+        """What is done with the number found, and what is named by elements that it leads to."""
+        for path, at in places:
+            made = dict(_produced(path))
+            value = next((s for s, event in made.items() if event == at), None)
+            if value is None:
+                continue
+            elements: dict[Expr, Expr] = {}
+            for number, event in enumerate(path.events[at + 1 :], at + 1):
+                if event.index is value and self._has_entries(event):
+                    object_ = event.objects[0]
+                    self._columns[column].leads.add(object_)
+                    if self._objects[object_].kind == "vector":
+                        elements |= {
+                            s: memory_byte(f"{column} {object_}", part)
+                            for s, n in made.items()
+                            if n == number and isinstance(s.value, Produced) and isinstance(part := s.value.part, int)
+                        }
+                elif self._looks_up(event):
+                    parts = tuple(substitute(e, elements) for e in event.key or ())
+                    if any(_is_element(s) for e in parts for s in symbols(e)):
+                        second.setdefault((column, _Key(event.objects[0], parts)), set())
+                elif event.index is not None and self._has_entries(event):
+                    index = substitute(event.index, elements)
+                    if any(_is_element(s) for s in symbols(index)):
+                        second.setdefault((column, index), set()).add(event.objects[0])
+
+    # ----------------------------------------------------------------- as C
+
+    def _first(self, port: _Port, key: _Key, places: _Places, used: dict[int, int]) -> int:
+        """The column of a look-up whose key the packet has."""
+        writer = self._writer(port)
+        text = self._hash(key, writer)
+        if self._elements:
+            raise UnwritableError
+        before = [path.condition[: path.events[at].condition_length] for path, at in places]
+        tests = []
+        for c in (c for c in before[0] if all(c in others for others in before[1:])):
+            with suppress(UnwritableError):
+                tests.append(writer.write(c))
+        column = self._column(key.object, used)
+        port.first.append(_if([f"length >= {writer.needed}", *tests], f"{text} {self._slot(key.object, column)}"))
+        return column
+
+    def _direct(self, port: _Port, index: Expr, places: _Places) -> str:
+        """Entries whose index the packet has."""
+        if not any(isinstance(s.value, PacketByte) for s in symbols(index)):
+            raise UnwritableError
+        writer = self._writer(port)
+        text = writer.write(index)
+        objects = sorted({path.events[at].objects[0] for path, at in places})
+        return _if([f"length >= {writer.needed}"], f"const uint64_t at = {text}; {self._fetch(objects)}")
+
+    def _second_key(self, port: _Port, column: int, key: _Key, used: dict[int, int]) -> None:
+        writer = self._writer(port)
+        text = self._hash(key, writer)
+        later = self._column(key.object, used)
+        self._later.add(later)
+        text = f"{text} {self._slot(key.object, later)}"
+        port.second[column].append(self._with_elements(column, writer, text))
+
+    def _second_index(self, port: _Port, column: int, index: Expr, objects: set[int]) -> None:
+        writer = self._writer(port)
+        text = writer.write(index)
+        text = f"const uint64_t at = {text}; {self._fetch(sorted(objects))}"
+        port.second[column].append(self._with_elements(column, writer, text))
+
+    def _writer(self, port: _Port) -> Writer:
+        self._elements.clear()
+        return Writer(port.number, self._symbol)
+
+    def _with_elements(self, column: int, writer: Writer, text: str) -> str:
+        """``text`` after declarations of the elements that it reads."""
+        elements = sorted(self._elements)
+        if any(c != column for c, _ in elements):
+            raise UnwritableError
+        declared = " ".join(
+            f"const unsigned char *const e_{c}_{v} = maestro_stage_element(o{v}, found_{c}[i]);" for c, v in elements
+        )
+        return _if([f"length >= {writer.needed}"], f"{declared} {text}")
+
+    def _symbol(self, e: Expr) -> str:
+        """An option, or a byte of an element."""
+        if isinstance(e.value, MemoryByte):
+            column, vector = map(int, e.value.block.split())
+            self._elements.add((column, vector))
+            self._stage(vector, bytes_=e.value.offset + 1)
+            return f"(uint64_t)e_{column}_{vector}[{e.value.offset}]"
+        if not isinstance(e.value, Option):
+            raise UnwritableError
+        place = e.value.place
+        if place not in self._options:
+            root = re.fullmatch(r"([A-Za-z_]\w*)(\.\w+)*", place)
+            found = [
+                g
+                for g in self._program.globals.values()
+                if root is not None and g.c_name == root[1] and g.scope in ("file", "static_file") and g.defined
+            ]
+            if len(found) != 1 or found[0].file not in self._program.units:
+                raise UnwritableError
+            self._options[place] = OptionRead(len(self._options), place, found[0].file)
+        number = f"option_{self._options[place].number}"
+        return number if e.width == 64 else f"({number} & UINT64_C({(1 << e.width) - 1}))"
+
+    def _hash(self, key: _Key, writer: Writer) -> str:
+        """Declares ``hash``, that of the key."""
+        o = self._objects[key.object]
+        known = next((k for k in self._keys.functions if k.hashes and k.function == o.functions[1]), None)
+        if known is None or o.key is None:
+            raise UnwritableError
+        # As large as the analysis lets keys be; what the hash depends on is set.
+        lines = [f"unsigned char key[4096]; __builtin_memset(key, 0, {max(f.offset + f.size for f in o.key)});"]
+        for part, value in zip(o.key, key.parts, strict=True):
+            bytes_ = [extract(value, value.width - 8 * n - 1, value.width - 8 * n - 8) for n in range(part.size)]
+            if part.size in (1, 2, 4, 8):
+                number = writer.write(concat(*reversed(bytes_)))
+                lines.append(f"{{ const uint{8 * part.size}_t part = (uint{8 * part.size}_t){number};")
+                lines.append(f"__builtin_memcpy(key + {part.offset}, &part, {part.size}); }}")
+            else:
+                lines += [f"key[{part.offset + n}] = (unsigned char){writer.write(b)};" for n, b in enumerate(bytes_)]
+        self._stage(key.object, known=known.number)
+        return f"{' '.join(lines)} const uint32_t hash = MAESTRO_STAGE_HASH({body_name(known.function)}(key));"
+
+    def _slot(self, object_: int, column: int) -> str:
+        return f"maestro_stage_slot(o{object_}, hash); found_{column}[i] = hash; w_{column} |= UINT32_C(1) << i;"
+
+    def _fetch(self, objects: Iterable[int]) -> str:
+        return " ".join(
+            f"(void)maestro_stage_{'cell' if self._objects[o].kind == 'dchain' else 'element'}(o{o}, at);"
+            for o in objects
+            if self._stage(o)
+        )
+
+    def _stage(self, object_: int, known: int = 0, bytes_: int = 0) -> bool:
+        before = self._staged.get(object_, Staged(object_, self._objects[object_].kind))
+        self._staged[object_] = Staged(object_, before.kind, known or before.known, max(bytes_, before.bytes))
+        return True
+
+    def _found(self, column: int, keep: bool) -> str:
+        """What the slots of a column lead to; ``keep``: the numbers are used again, of packets that found one."""
+        c = self._columns[column]
+        then = f"{f'found_{column}[i] = at; ' if keep else ''}{self._fetch(sorted(c.leads))}"
+        otherwise = f" else w_{column} &= ~(UINT32_C(1) << i);" if keep else ""
+        found = f"if (maestro_stage_found(o{c.object}, found_{column}[i], &at)) {{ {then} }}{otherwise}"
+        return _each(column, f"uint32_t at;\n{found}")
+
+    def _text(self, ports: Sequence[_Port]) -> str:
+        frame = "const struct rte_mbuf *const mbuf = packets[i]; const uint32_t length = mbuf->data_len;"
+        frame += " const uint8_t *const f = rte_pktmbuf_mtod(mbuf, const uint8_t *);"
+        leading = sorted({c for p in ports for c in p.second})
+        first = _by_port([(p.number, p.first) for p in ports])
+        loops = [f"for (uint32_t i = 0; i < n; i++) {{\n{frame}\nmaestro_stage_frame(packets, i, n);\n{first}\n}}"]
+        loops += [self._found(c, c in leading) for c in range(len(self._columns)) if c not in self._later]
+        for c in leading:
+            loops.append(_each(c, f"{frame}\n{_by_port([(p.number, p.second.get(c, [])) for p in ports])}"))
+        loops += [self._found(c, False) for c in sorted(self._later)]
+        lines = [
+            "static inline __attribute__((always_inline))"
+            " void maestro_look_ahead(struct rte_mbuf **packets, uint32_t n) {",
+            "void *const *const objects = maestro_staged_objects;",
+            "if (objects == NULL || n < MAESTRO_STAGE_LEAST) { maestro_stage_frames(packets, n); return; }",
+        ]
+        for number, o in enumerate(self._staged.values()):
+            kind = f"struct {_TYPES[o.kind]}"
+            lines.append(f"const {kind} *const o{o.object} = MAESTRO_TARGET(({kind} *)objects[{number}]);")
+        many = [f"maestro_stage_many(o{o})" for o in sorted({c.object for c in self._columns})]
+        if many:
+            lines.append(f"if (!({' || '.join(many)})) {{ maestro_stage_frames(packets, n); return; }}")
+        lines += [f"const uint64_t option_{o.number} = maestro_option_{o.number}();" for o in self._options.values()]
+        # Per column: hashes, then numbers, by packet; and of which packets there are any, a bit for each.
+        lines += [
+            f"uint32_t found_{c}[MAESTRO_STAGE_MOST], w_{c} = 0; (void)found_{c};" for c in range(len(self._columns))
+        ]
+        return "\n".join([*lines, "maestro_stage_count(n);", *loops, "}"])
+
+
+_TYPES = {"map": "Map", "dchain": "DoubleChain", "vector": "Vector"}
+
+
+def _each(column: int, text: str) -> str:
+    """``text`` for each packet of the column."""
+    return (
+        f"for (uint32_t left = w_{column}; left != 0; left &= left - 1) {{\n"
+        f"const uint32_t i = (uint32_t)__builtin_ctz(left);\n{text}\n}}"
+    )
+
+
+def _by_port(texts: Sequence[tuple[int, list[str]]]) -> str:
+    lines = ["switch (mbuf->port) {"]
+    for port, mine in texts:
+        if mine:
+            lines += [f"case {port}:", *mine, "break;"]
+    return "\n".join([*lines, "default: break; }"])
+
+
+def _if(tests: Sequence[str], text: str) -> str:
+    return f"if ({' && '.join(tests)}) {{ {text} }}"
+
+
+def _produced(path: CallPath) -> Iterator[tuple[Expr, int]]:
+    """The symbols that events of the path gave, with the event's number."""
+    expressions = [*path.condition, *(value for _, value in path.packet_writes)]
+    for event in path.events:
+        for slot in event.op.operands:
+            expressions += event.expressions(slot)
+    for s in set().union(*map(symbols, expressions)):
+        if isinstance(s.value, Produced):
+            yield s, s.value.event
+
+
+def _is_element(s: Expr) -> bool:
+    return isinstance(s.value, MemoryByte)
