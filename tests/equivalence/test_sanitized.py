@@ -75,7 +75,7 @@ def test_sanitizers_report_nothing(
     assert compare(expected, sent, renamed).equal
 
 
-@pytest.mark.parametrize("nf", [pytest.param(nf, marks=() if nf == "psd" else pytest.mark.long) for nf in OPTIONS])
+@pytest.mark.parametrize("nf", [pytest.param(nf, marks=pytest.mark.long) for nf in OPTIONS])
 def test_bursts_of_all_sizes(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sanitized_runtime: Path, nf: str
 ) -> None:
