@@ -51,9 +51,8 @@ DISTRIBUTIONS = {
 
 #: C that is compiled with NFs, and that no step reads.
 _COMPILED = (PACKAGE / "runtime" / "src", PACKAGE / "runtime" / "bench")
-_IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(?:\(([^)]*)\)|([^\n]*))|import[ \t]+([\w.]+))", re.MULTILINE
-)
+#: With the end of the line before: that is found sooner than the start of a line.
+_IMPORT = re.compile(rb"\n[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(?:\(([^)]*)\)|([^\n]*))|import[ \t]+([\w.]+))")
 #: ``import_module(f"a.b.{name}")`` may be any module of a.b.
 _COMPUTED = re.compile(rb'import_module\(f"([\w.]+)\.\{\w+\}"\)')
 _NAME = re.compile(r"\w+")
@@ -153,7 +152,7 @@ def _content(module: Path) -> bytes:
 
 def _imported(content: bytes) -> Iterator[str]:
     """Names that may be modules: ``a.b``, and ``a.b.c`` of ``from a.b import c``."""
-    for found in _IMPORT.finditer(content):
+    for found in _IMPORT.finditer(b"\n" + content):
         origin, listed, line, plain = (part.decode() if part else "" for part in found.groups())
         yield origin or plain
         yield from (f"{origin}.{name}" for name in _NAME.findall(listed or line))

@@ -136,12 +136,14 @@ class Analysed:
 
 
 def prepare() -> None:
-    """Make the forms of what the phases read; otherwise the first use of each does."""
+    """Make the forms of what the phases read, and say what they are; otherwise the first use of each does."""
     from maestro_tool.rss.solution import RssSolution
     from maestro_tool.symex.callpath import Analysis
 
     forms.prepare(tuple[Request, MadeOf, Analysis])
     forms.prepare(RssSolution)
+    for entries in (fingerprint.ANALYSIS, fingerprint.SOLUTION):
+        fingerprint.tool(entries)
 
 
 def analyse(
