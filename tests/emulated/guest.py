@@ -14,7 +14,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,8 +209,11 @@ LIARS = {"vmxnet3": Card("vmxnet3")}
 
 
 class Guest:
-    def __init__(self, share: Path, wires: Sequence[Wire], process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, share: Path, wires: Sequence[Wire], process: subprocess.Popen[bytes], monitor: socket.socket
+    ) -> None:
         self.wires = wires
+        self._monitor = monitor
         self._share = share
         self._process = process
         self._jobs = 0
@@ -244,6 +247,14 @@ class Guest:
         assert (last / "status").read_text() != "0\n"
         return (last / "log").read_text()
 
+    def link(self, port: int, up: bool) -> None:
+        """Puts the cable in, or pulls it out."""
+        self._monitor.sendall(f"set_link n{port} {'on' if up else 'off'}\n".encode())
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for what the guest will do."""
+        self._until(condition, JOB_SECONDS)
+
     def _until(self, condition, seconds: float) -> None:  # type: ignore[no-untyped-def]
         end = time.monotonic() + seconds
         while not condition():
@@ -260,9 +271,10 @@ def machine(folder: Path, card: Card, ports: int = 2) -> Iterator[Guest]:
     [kernel] = FOLDER.glob("kernel/boot/vmlinuz-*")
     with ExitStack() as stack:
         cables = [stack.enter_context(cable(n, card.queues)) for n in range(ports)]
+        monitor = stack.enter_context(tempfile.TemporaryDirectory()) + "/monitor"
         command = [
             "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "768",
-            "-nodefaults", "-display", "none", "-no-reboot", "-kernel", str(kernel), "-initrd", str(initrd(folder)),
+            "-nodefaults", "-display", "none", "-monitor", f"unix:{monitor},server=on,wait=off", "-no-reboot", "-kernel", str(kernel), "-initrd", str(initrd(folder)),
             "-append", "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check", "-serial", f"file:{folder}/console",
             "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
             "-virtfs", f"local,path={share},mount_tag=share,security_model=none",
@@ -272,9 +284,11 @@ def machine(folder: Path, card: Card, ports: int = 2) -> Iterator[Guest]:
         process = stack.enter_context(subprocess.Popen(command, stdout=log, stderr=log))
         stack.callback(process.terminate)
         end = time.monotonic() + BOOT_SECONDS
-        while not (card.queues or all(Path(name).exists() for name in cables)):
+        while not all(Path(name).exists() for name in (monitor, *(cables if not card.queues else ()))):
             assert process.poll() is None, (folder / "qemu.log").read_text()
             assert time.monotonic() < end
             time.sleep(0.05)
         wires: list[Wire] = [Tap(name) if card.queues else Socket(name) for name in cables]
-        yield Guest(share, wires, process)
+        orders = stack.enter_context(socket.socket(socket.AF_UNIX))
+        orders.connect(monitor)
+        yield Guest(share, wires, process, orders)
