@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss import RssSolution
     from maestro_tool.rss.measured import Measured
-    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.sharding.plan import Obstacle, ShardingPlan
     from maestro_tool.strategies import Choice
     from maestro_tool.symex.callpath import Analysis
 
@@ -344,13 +344,17 @@ def decide(
     ``plan``: what `derive` found, if that is known.  Raises `UnsupportedError` with the reason if ``wanted`` is not
     sound.
     """
-    from maestro_tool import strategies
+    from maestro_tool import sharding, strategies
 
     def solved(plan: ShardingPlan, software: bool) -> RssSolution:
         return solve(plan, profiles, cache, watch, software=software, full_hash=full_hash)
 
+    def replanned(obstacles: tuple[Obstacle, ...]) -> ShardingPlan:
+        return sharding.derive_plan(analysed.analysis, obstacles)
+
     plan = plan or derive(analysed, watch)
-    return strategies.choose(strategies.Question(program, analysed.analysis, plan, profiles, solved), wanted)
+    question = strategies.Question(program, analysed.analysis, plan, profiles, solved, replanned)
+    return strategies.choose(question, wanted)
 
 
 def measure(solution: RssSolution, traffic: Path, watch: Stopwatch) -> Measured:

@@ -19,6 +19,7 @@ from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.rss.strategy import Strategy, strategy_of
 from maestro_tool.sharding.outcome import words
 from maestro_tool.sharding.outcome.sharing import everything_shared, shares, sharing
+from maestro_tool.sharding.plan import Code, Obstacle
 
 if TYPE_CHECKING:
     from maestro_tool.diagnostics import SourceLocation
@@ -33,6 +34,14 @@ _BEST_FIRST = ("sharded", "hybrid", "locks")
 
 #: Constraints of a plan, and whether to do without the NICs' hashing -> keys and tables.
 Solve = Callable[["ShardingPlan", bool], "RssSolution"]
+#: Obstacles that the sharding analysis does not know -> its plan with them.
+Replan = Callable[[tuple["Obstacle", ...]], "ShardingPlan"]
+
+
+class _UnsolvedError(UnsupportedError):
+    """No keys exist, or none were found; ``obstacle`` says so of the objects concerned."""
+
+    obstacle: Obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +55,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a choice depends on; ``plan`` is the one of the sharding analysis, ``profiles`` are one per port."""
+    """What a choice depends on; ``plan`` is the one of the sharding analysis, ``profiles`` are one per port.
+
+    ``unsolved``: what had no keys in an earlier attempt, and is shared in ``plan``."""
 
     program: Program
     analysis: Analysis
     plan: ShardingPlan
     profiles: Sequence[NicProfile]
     solve: Solve
+    replan: Replan
+    unsolved: tuple[Obstacle, ...] = ()
 
 
 def choose(question: Question, wanted: str) -> Choice:
@@ -62,11 +75,19 @@ def choose(question: Question, wanted: str) -> Choice:
     if wanted != "auto":
         return _attempt(question, wanted)
     reasons: list[str] = []
-    for name in _BEST_FIRST:
+    left = list(_BEST_FIRST)
+    while left:
         try:
-            choice = _attempt(question, name)
+            choice = _attempt(question, left[0])
         except UnsupportedError as error:
             reasons.append(error.message + (f" ({error.location})" if error.location else ""))
+            if isinstance(error, _UnsolvedError) and left[0] != _BEST_FIRST[-1]:
+                # What has no keys is shared; the rest may have some.
+                unsolved = (*question.unsolved, error.obstacle)
+                question = replace(question, plan=question.replan(unsolved), unsolved=unsolved)
+                if left[0] == "hybrid" or question.plan.shardable:
+                    continue  # with fewer objects
+            left.pop(0)
             continue
         return replace(choice, strategy=replace(choice.strategy, why=(*reasons, *choice.strategy.why)))
     return _attempt(question, _BEST_FIRST[-1])  # why even this is refused
@@ -135,12 +156,17 @@ def _solved(question: Question, plan: ShardingPlan, software: bool, what: str) -
     solution = question.solve(plan, software)
     if solution.satisfiable:
         return solution
-    locs = [loc for n in solution.conflict for loc in plan.constraints[n].locs]
-    raise UnsupportedError(
+    conflict = tuple(plan.constraints[n] for n in solution.conflict) or plan.constraints
+    locs = tuple(dict.fromkeys(loc for c in conflict for loc in c.locs))
+    error = _UnsolvedError(
         f"{what}: no RSS configuration satisfies the constraints: {solution.reason}",
         _location(question.program, locs),
         hint="use strategy=locks or auto",
     )
+    # Without one of them there may be some: what set-up allocates first stays sharded.
+    last = max(conflict, key=lambda c: min(c.objects, default=0))
+    error.obstacle = Obstacle(Code.KEYS_NOT_FOUND, last.objects, locs, constraints=conflict)
+    raise error
 
 
 def _check_variables(question: Question, what: str) -> None:

@@ -36,17 +36,23 @@ def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
     if "key_home" not in put or "key" not in put or "key_offset" in put:
         return f"the key that is put does not lie in a vector, from an element's start: {put['location']}"
     vector, index = put["key_home"]
-    second = any(e["op"] == "map_put" and e["objects"] == put["objects"] for e in path.events[:n])
-    if second or answer(path, {**put, "op": "map_get"}, n) is not False:
-        return f"a key is put that was not looked up and absent, or is not the first: {put['location']}"
+    if answer(path, {**put, "op": "map_get"}, n) is not False:
+        return f"a key is put that was not looked up and absent since the map was changed: {put['location']}"
     owner, base = c.owned(path, index), c.pool.base(index)
     plain = c.index_of(path, index) is not None
     if owner is None or (plain and owner[0] != "fresh") or base != c.pool.base(put["value"]):
         return f"a key is put with another value than the fresh index, or entry, where it lies: {put['location']}"
     chain = c.chain_of(path, owner)
-    writes = [e for e in path.events if e["op"] == "vector_write" and e["objects"] == [vector]]
-    if chain is None or any(c.pool.base(e["index"]) != base for e in writes):
-        return f"the entry where the key lies is not the only one that is written: {put['location']}"
+    writes = [(k, e) for k, e in enumerate(path.events) if e["op"] == "vector_write" and e["objects"] == [vector]]
+    for k, e in writes:
+        # Another index that was allocated leads elsewhere: the ledger tells of those that were freed before.
+        at = c.index_of(path, e["index"])
+        mine = c.pool.base(e["index"]) == base
+        apart = plain and not mine and at is not None and (at[0], c.chain_of(path, at)) == ("fresh", chain)
+        if chain is None or (k > n and mine) or not (mine or apart):
+            return f"the entry where the key lies may be written again, or as another one: {put['location']}"
+    if chain is None:
+        return f"the allocator of the index is not known: {put['location']}"
     return Home(vector, chain, plain)
 
 

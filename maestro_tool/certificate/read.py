@@ -220,10 +220,11 @@ class Certificate:
         late = any((origin := self.origin(path, s)) is not None and origin[0] >= event for s in made)
         return None if late else (str(path.verdict), path.frame, path.grown)
 
-    def contents(self, path: Path, vector: int) -> dict[int, tuple[int, int]]:
-        """As `stored_bytes`: what a path leaves in the entry of a vector, if it writes to one alone."""
+    def contents(self, path: Path, vector: int, index: int) -> dict[int, tuple[int, int]]:
+        """As `stored_bytes`: what a path leaves in the entry of a vector at an index."""
         writes = [e for e in path.events if e["op"] == "vector_write" and e["objects"] == [vector]]
-        return {byte: value for e in writes for byte, value in self.stored_bytes(e).items()}
+        there = [e for e in writes if self.pool.base(e["index"]) == self.pool.base(index)]
+        return {byte: value for e in there for byte, value in self.stored_bytes(e).items()}
 
     def stored_bytes(self, write: Event) -> dict[int, tuple[int, int]]:
         """Byte of an entry -> (expression, first bit of it) that a write leaves there."""
@@ -231,6 +232,19 @@ class Certificate:
         for offset, value in write["stored"]:
             size = self.pool.width[value] // 8
             found |= {offset + i: (value, 8 * (size - 1 - i)) for i in range(size)}
+        return found
+
+    def filled(self, path: Path, n: int) -> set[tuple[int, int]]:
+        """Vector and byte: what a path writes to the entries of the index that event ``n`` allocates, before it reads
+        an entry of the vector at an index that it found since, which may be this one."""
+        found: set[tuple[int, int]] = set()
+        read: set[int] = set()
+        for e in path.events[n:]:
+            at = self.index_of(path, e["index"]) if e["op"] in ("vector_read", "vector_write") else None
+            if e["op"] == "vector_write" and at == ("fresh", n) and e["objects"][0] not in read:
+                found |= {(e["objects"][0], byte) for byte in self.stored_bytes(e)}
+            elif e["op"] == "vector_read" and (at is None or (at[0] == "found" and at[1] > n)):
+                read.add(e["objects"][0])
         return found
 
     def stored_at(self, path: Path, owner: tuple[str, int]) -> dict[tuple[int, int], tuple[int, int]]:

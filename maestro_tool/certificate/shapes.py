@@ -38,7 +38,7 @@ _COUNTERS: Final = ("sketch_refresh", "sketch_fetch", "sketch_touch_buckets")
 #: A symbol for what an event produced: operation, number of the event, part.
 PRODUCED: Final = re.compile(r"([a-z_]+)\.(\d+)\.(\w+)")
 #: What comes from elsewhere than events.
-_GIVEN: Final = re.compile(r"pkt\.\d+|pkt_len|device|now|cfg\..+", re.DOTALL)
+_GIVEN: Final = re.compile(r"pkt\.\d+|pkt_len|device|now|a\.\d+|cfg\..+", re.DOTALL)
 
 
 def check(c: Certificate) -> None:

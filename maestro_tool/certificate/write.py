@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from maestro_tool.rss.problem import HashSetup
     from maestro_tool.rss.solution import PortSolution
     from maestro_tool.sharding.plan import ShardingPlan
-    from maestro_tool.symex.callpath import Analysis, CallPath, Event, LeftOut
+    from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, LeftOut
 
 
 def text(
@@ -56,7 +56,7 @@ def text(
                 "kind": o.kind,
                 "capacity": o.capacity,
                 "filled": o.filled,
-                "key": None if o.key is None else [[f.offset, f.size, *(f.bits or ())] for f in o.key],
+                "key": None if o.key is None else [_part(f, pool) for f in o.key],
                 "key_vectors": list(o.key_vectors),
                 "treatment": d.treatment,
                 "split": d.split,
@@ -77,6 +77,11 @@ def text(
     content = canonical.compact(document)
     digest = _sha256(content.encode())
     return f'{{"certificate":{content},"digest":"{digest}","schema":"{SCHEMA}"}}\n'
+
+
+def _part(f: KeyField, pool: Pool) -> list[int]:
+    computed = () if f.computed is None else (pool.add(f.computed),)
+    return [f.offset, f.size, *(f.bits or computed)]
 
 
 def _sha256(content: bytes) -> str:

@@ -40,7 +40,7 @@ def entries(c: Certificate, home: dict[int, Home], chains: Chains) -> Iterator[O
             wanted[x] |= {(vector, byte): e["location"] for byte in range(*e["span"])}
     for path, n, e in c.events("dchain_allocate"):
         read = wanted[e["objects"][0]] if e["result"] else {}
-        for vector, byte in sorted(read.keys() - c.stored_at(path, ("fresh", n)).keys())[:1]:
+        for vector, byte in sorted(read.keys() - c.filled(path, n))[:1]:
             text = f"byte {byte} of an entry is read, but not written by all packets that take its index"
             yield Obligation("premise", text, (vector, *e["objects"]), (read[vector, byte], e["location"]))
 

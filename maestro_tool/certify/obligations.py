@@ -64,7 +64,7 @@ class Checker:
         yield from entries(self.c, self.homes, self._chains())
         for path, _, put in self.c.events("map_put"):
             if put["objects"][0] in self.homes:
-                script, held = Script(self.c.pool, {"": path.port}), self.c.contents(path, put["key_home"][0])
+                script, held = Script(self.c.pool, {"": path.port}), self.c.contents(path, *put["key_home"])
                 before = [script.term("", c) for c in sorted(self.c.frame_conditions(path))]
                 other = indices.other_keys(script, held, self.c.objects[put["objects"][0]]["key"], put["key"])
                 text, objects = "the key that is put lies there, whole", tuple(put["objects"])
@@ -98,7 +98,7 @@ class Checker:
         if asked["op"] != "vector_read" or home is None or not home.plain or not read:
             return False
         taken = [(p, k) for p, k, e in self.c.events("dchain_allocate") if e["objects"] == [home.chain] and e["result"]]
-        if any(read - self.c.stored_at(p, ("fresh", k)).keys() for p, k in taken):
+        if any(read - self.c.filled(p, k) for p, k in taken):
             return False
         for writer, _, w in self.c.events("vector_write"):
             stored = {(w["objects"][0], byte): value for byte, value in self.c.stored_bytes(w).items()}

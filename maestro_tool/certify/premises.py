@@ -53,8 +53,6 @@ def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: di
     block = Home(first, (owner and c.chain_of(path, owner)) or 0, False)
     if op == "expire_range" and home.get(e["objects"][1]) != block:
         yield "keys are erased that may be another map's"
-    if op == "dchain_allocate" and any(x["op"] == op and x["objects"] == [first] for x in before):
-        yield "a packet allocates more than one index"
 
 
 def _in_step(c: Certificate, path: Path, home: dict[int, Home], ends: Container[int]) -> Iterator[Wrong]:

@@ -169,7 +169,7 @@ def explain(
             ConstraintText(sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))
             for c in done.constraints
         ),
-        conflicts=tuple(_conflicts(program, analysis, plan, object_names)),
+        conflicts=tuple(_conflicts(program, analysis, done, object_names)),
         relaxations=tuple(said.relaxation(analysis, r) for r in done.relaxations),
         quality=tuple(_quality(p, profiles[p.port].name) for p in decided.solution.ports) if decided else (),
         pinned=tuple(f"{p.place} = {p.value}" for p in analysis.pinned),

@@ -76,7 +76,8 @@ def effect(ctx: Context, node: Any) -> None:
             for child in node.exprs:
                 effect(ctx, child)
         case c_ast.Cast() if isinstance(declarations.type_named(ctx, node.to_type), VoidType):
-            effect(ctx, node.expr)
+            if not isinstance(node.expr, c_ast.ID) or places.try_place(ctx, node.expr) is None:
+                effect(ctx, node.expr)  # else nothing is done with the variable, which may have no value yet
         case _:
             rvalue(ctx, node)
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.sharding.plan import Obstacle, ShardingPlan
     from maestro_tool.symex.analysis import Conjecture
     from maestro_tool.symex.callpath import Analysis
 
 
-def derive_plan(analysis: Analysis) -> ShardingPlan:
+def derive_plan(analysis: Analysis, given: tuple[Obstacle, ...] = ()) -> ShardingPlan:
     """See `derive`."""
     from maestro_tool.sharding import derive
 
-    return derive.derive_plan(analysis)
+    return derive.derive_plan(analysis, given)
 
 
 def confirmed(conjecture: Conjecture) -> Analysis | None:

@@ -18,7 +18,7 @@ from maestro_tool.sharding.lemmas.indices_are_in_range import led_by
 from maestro_tool.sharding.lemmas.indices_are_interchangeable import ranged
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.outcome import decide
-from maestro_tool.sharding.plan import Constraint, Obstacle, Ranged, RangedBecause, ShardingPlan
+from maestro_tool.sharding.plan import Code, Constraint, Obstacle, Ranged, RangedBecause, ShardingPlan
 from maestro_tool.sharding.rules.disjoint import choose
 from maestro_tool.sharding.rules.few_keys import few_keys
 from maestro_tool.sharding.rules.interchange import interchanges
@@ -26,8 +26,11 @@ from maestro_tool.sharding.rules.subsumption import subsume
 from maestro_tool.symex.callpath import Analysis
 
 
-def derive_plan(analysis: Analysis) -> ShardingPlan:
-    """Constraints under which packets that share written state meet on one core; state that has none is shared."""
+def derive_plan(analysis: Analysis, given: tuple[Obstacle, ...] = ()) -> ShardingPlan:
+    """Constraints under which packets that share written state meet on one core; state that has none is shared.
+
+    ``given``: obstacles that this analysis does not find by itself (keys that do not exist).
+    """
     prover = Prover()
     # Facts: where keys lie, which entry each operation touches, which packets come by.
     places = key_places(analysis, prover)
@@ -42,10 +45,13 @@ def derive_plan(analysis: Analysis) -> ShardingPlan:
     group_of = groups(analysis, written, accesses)
     sharded = frozenset(written)
     obstacles: list[Obstacle] = []
+    later = list(given)
     while True:
         scope = Scope(analysis, places, sharded, tuple(a for a in accesses if a.object in sharded))
         needs = _needs(scope, reach, prover)
         found = needs.obstacles or choose(needs.constraints, group_of) or _few_keys(scope, needs.constraints)
+        if not found:
+            found, later = [o for o in later if not sharded.isdisjoint(o.objects)], []
         if not found:
             break
         if freed := _in_the_way(found, needs.constraints) & countable & sharded:
@@ -95,7 +101,8 @@ def _few_keys(scope: Scope, constraints: list[Constraint]) -> list[Obstacle]:
 
 def _in_the_way(obstacles: list[Obstacle], constraints: list[Constraint]) -> set[int]:
     """Objects that no hash suits: those that need not be sharded had better not be."""
-    found = {obj for o in obstacles if o.rule in ("R3", "R4") for obj in o.objects}
+    hashes = [o for o in obstacles if o.rule in ("R3", "R4") or o.code is Code.KEYS_NOT_FOUND]
+    found = {obj for o in hashes for obj in o.objects}
     if any(o.rule == "R3" for o in obstacles):
         found |= {obj for c in constraints for obj in c.objects}
-    return found - {obj for o in obstacles if o.rule not in ("R3", "R4") for obj in o.objects}
+    return found - {obj for o in obstacles if o not in hashes for obj in o.objects}

@@ -44,7 +44,11 @@ def other_keys(
     for (offset, size, *bits), part in zip(parts, key, strict=True):
         whole = [held[b] for b in range(offset, offset + size)]
         value_of = concat(whole)
-        if bits:  # some bits of a little-endian number; whole bytes of it are in the order of memory
+        if len(bits) == 1:  # what is calculated of the bytes
+            for b in stored.keys() & set(range(offset, offset + size)):
+                script.given["key", f"a.{b}"] = ("", *stored[b])
+            value_of = script.term("key", bits[0])
+        elif bits:  # some bits of a little-endian number; whole bytes of it are in the order of memory
             number = concat(whole[::-1])
             steps = range(bits[0], sum(bits), 8 if bits[1] % 8 == 0 else bits[1])
             value_of = concat([f"((_ extract {low + steps.step - 1} {low}) {number})" for low in steps])

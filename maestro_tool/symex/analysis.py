@@ -12,6 +12,7 @@ from maestro_tool.diagnostics import InputError, ResourceLimitError
 from maestro_tool.expr import Expr
 from maestro_tool.expr.symbols import Option, packet_byte
 from maestro_tool.frontend import ir
+from maestro_tool.symex import padding
 from maestro_tool.symex.callpath import Analysis, CallPath, LeftOut, MemoryPointer, ObjectPointer, Pinned, uses
 from maestro_tool.symex.initial import Contents, initial_contents
 from maestro_tool.symex.key_facts import KeyAnalysis
@@ -100,7 +101,8 @@ def _analyse(
     keys = KeyAnalysis(program, solver, limits)
     try:
         result = run_setup(program, arguments, ports, solver, limits, keys)
-        return _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting, left)
+        found = _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting, left)
+        return padding.settled(found, keys.padded)
     except RecursionError:
         raise ResourceLimitError("an expression is nested too deeply to be analysed") from None
 

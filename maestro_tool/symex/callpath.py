@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import concat, extract
-from maestro_tool.expr.symbols import Produced
+from maestro_tool.expr.nodes import concat, extract, substitute
+from maestro_tool.expr.symbols import Produced, memory_byte
 from maestro_tool.forms import Boolean, Byte, Location, Natural, Word, checked
 from maestro_tool.meaning import Means
 from maestro_tool.operations import ObjectKind, Operation, Role
@@ -38,12 +38,20 @@ class KeyField:
     """A part of a map's key that its equality function compares: byte offset and size in the key.
 
     ``bits``, if not all of these bytes: (first, width) in them as a little-endian number, as bit-fields lie.
+    ``computed``, if it compares what it makes of these bytes (a third, say): that, over the symbols ``a.N`` (byte N of
+    the key).
     """
 
     name: MemberName
     offset: Natural
     size: Natural
     bits: tuple[Natural, Natural] | None = None
+    computed: Expr | None = None
+
+    @property
+    def width(self) -> int:
+        """Of its value, in bits."""
+        return len(self.positions) if self.computed is None else self.computed.width
 
     @property
     def positions(self) -> range:
@@ -53,6 +61,8 @@ class KeyField:
 
     def value(self, stored: Sequence[Expr]) -> Expr:
         """As in `Event.key`, of a key in which these are the field's bytes, the one at the lowest address first."""
+        if self.computed is not None:
+            return substitute(self.computed, {memory_byte("a", self.offset + n): b for n, b in enumerate(stored)})
         if self.bits is None:
             return concat(*stored)
         first, width = self.bits

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from maestro_tool.frontend import ir
-from maestro_tool.symex.callpath import KeyDoubt, KeyShape
-from maestro_tool.symex.keys import Compared, Hashed, compared, hashed_fields, key_offsets
+from maestro_tool.symex.callpath import KeyDoubt, KeyField, KeyShape
+from maestro_tool.symex.keys import Compared, Hashed, compared, hash_follows, hashed_fields, key_offsets
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.notes import Note, NoteCode
 from maestro_tool.symex.objects import KeyFacts, PairFacts, PairFunctions
@@ -22,11 +22,14 @@ class KeyAnalysis:
         self._compared: dict[str, Compared] = {}
         self._hashed: dict[str, Hashed] = {}
         self.notes: set[Note] = set()
+        self.padded: dict[tuple[str, ...], tuple[tuple[KeyField, ...], tuple[int, ...]]] = {}  # see `padding`
 
     def of_map(self, equality: str, hash_function: str, loc: int) -> KeyFacts:
         """Of the map at ``loc``."""
         hashed, equal = self._hash(hash_function, loc), self._equality(equality)
         shape = _shape(equal, hashed)
+        if equal.fields is None and equal.computed and self._follows(hash_function, equal):
+            return KeyFacts(equal.computed)
         if equal.fields is None:
             self.notes.add(Note(loc, NoteCode.KEYS_NO_FIELDS, (equality,)))
             return KeyFacts(None, (replace(shape, doubt=KeyDoubt(equality)),))
@@ -34,6 +37,9 @@ class KeyAnalysis:
         ignored = [f.name for f in hashed.fields if not positions.issuperset(f.positions)]
         if ignored:
             # Whether the map finds a key that is equal to one it holds then depends on what else it holds.
+            read = {n for f in hashed.fields for n in f.positions} - positions
+            if all({n // 8 * 8 + bit for bit in range(8)} <= read for n in read):
+                self.padded[equality, hash_function] = equal.fields, tuple(sorted({n // 8 for n in read}))
             self.notes.add(Note(loc, NoteCode.HASH_READS_MORE, (hash_function, ignored[0], equality)))
             return KeyFacts(None, (replace(shape, doubt=KeyDoubt(equality, hash_function, ignored[0])),))
         return KeyFacts(equal.fields)
@@ -41,6 +47,8 @@ class KeyAnalysis:
     def of_sketch(self, hash_function: str, loc: int) -> KeyFacts:
         """What packets must have in common to meet in the counters of the sketch at ``loc``, but by chance."""
         hashed = self._hash(hash_function, loc)
+        if not hashed.tells_apart and hashed.computed is not None:
+            return KeyFacts(hashed.computed)
         if not hashed.tells_apart:
             self.notes.add(Note(loc, NoteCode.HASH_MIXES, (hash_function,)))
             return KeyFacts(None, (KeyShape(tuple(sorted(_bytes(hashed)))),))
@@ -55,6 +63,10 @@ class KeyAnalysis:
         if name not in self._hashed:
             self._hashed[name] = hashed_fields(self._program, name, loc, self._solver, self._limits)
         return self._hashed[name]
+
+    def _follows(self, name: str, equal: Compared) -> bool:
+        assert equal.formula is not None
+        return hash_follows(self._program, name, equal.formula, self._solver, self._limits)
 
     def _equality(self, name: str) -> Compared:
         if name not in self._compared:

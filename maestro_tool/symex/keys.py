@@ -108,10 +108,12 @@ class Hashed:
     """``fields``: the parts of a key that its hash function reads; keys that agree there have equal hashes.
 
     ``tells_apart``: no others have, but by chance.  Not so if it masks or swaps what it reads (``a ^ b``), say.
+    ``computed``: then, perhaps, what it calculates of a key; keys that differ there have one hash by chance only.
     """
 
     fields: tuple[KeyField, ...]
     tells_apart: bool
+    computed: tuple[KeyField, ...] | None = None
 
 
 def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limits: Limits) -> Hashed:
@@ -133,7 +135,7 @@ def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limi
         raise _impure(name, UnsupportedError(message, machine.location(function.loc)))
     read = _read(ends)["a"]
     fields = _fields(read, _key_type(function, program), Layout(program.structs))
-    return Hashed(fields, tells_apart=len(ends) == 1 and _chained(ends[0]) == read)
+    return Hashed(fields, len(ends) == 1 and _chained(ends[0]) == read, _calculated(ends))
 
 
 def _chained(end: State) -> set[int] | None:
@@ -166,11 +168,45 @@ def _chained(end: State) -> set[int] | None:
     return chained
 
 
+def _calculated(ends: list[State]) -> tuple[KeyField, ...] | None:
+    """The parts of a key if its hash is what is calculated of it, or crc32(... crc32(crc32(number, one), other))."""
+    if len(ends) != 1 or ends[0].conditions or not isinstance(ends[0].result, Expr):
+        return None
+    crc = {v: operands for name, operands, v in opaque_values(ends[0]) if name.startswith("__builtin_ia32_crc32")}
+    parts, rest = list[Expr](), _narrow(ends[0].result)
+    while rest in crc:
+        start, data = map(_narrow, crc[rest])
+        if data in crc or not (start in crc or start.is_const):  # crc32(a, b) is crc32(b, a)
+            return None
+        parts.append(data)
+        rest = start
+    if not rest.is_const:
+        parts.append(rest)
+    found = [_part(e) for e in parts]
+    return None if None in found or not found else tuple(sorted(filter(None, found), key=lambda f: f.offset))
+
+
+def _narrow(e: Expr) -> Expr:
+    while e.op == "zext":
+        e = e.args[0]
+    return e
+
+
+def _part(e: Expr) -> KeyField | None:
+    """The part of a key that is calculated so of key a."""
+    read = {s.value.offset for s in nodes.symbols(e) if isinstance(s.value, MemoryByte)}
+    # Bytes between those that are read may never have been written.
+    if _blocks(e) != {"a"} or len(read) != max(read) - min(read) + 1:
+        return None
+    return KeyField(f"bytes_{min(read)}_{max(read)}", min(read), len(read), computed=e)
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """What an equality function compares.
 
-    ``fields``: those whose equality is what it decides; None when it is no conjunction of such.  ``offsets``: the bytes
+    ``fields``: those whose equality is what it decides; None when it is no conjunction of such.  ``computed``: then,
+    perhaps, what it makes of either key, and compares.  ``offsets``: the bytes
     of a key that it may read; None for a function that is not defined here.  ``formula``: when it says yes, over bytes
     ``a.N`` and ``b.N``.
     """
@@ -178,6 +214,7 @@ class Compared:
     fields: tuple[KeyField, ...] | None
     offsets: frozenset[int] | None
     formula: Expr | None
+    computed: tuple[KeyField, ...] | None = None
 
 
 def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits) -> Compared:
@@ -202,7 +239,7 @@ def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits)
     if not _proved(equal, both, solver):
         both = _implied(equal, both, solver)  # some may occur and not matter
         if not both or not _proved(equal, both, solver):
-            return Compared(None, offsets, equal)
+            return Compared(None, offsets, equal, _computed(equal))
     return Compared(_fields(both, _key_type(function, program), Layout(program.structs)), offsets, equal)
 
 
@@ -255,6 +292,46 @@ def _check_copies(program: ir.Program, name: str, given: int, size: int, solver:
             machine.location(program.functions[name].loc),
             hint="such functions may read values and constants only",
         )
+
+
+def _computed(equal: Expr) -> tuple[KeyField, ...] | None:
+    """The parts of a key if ``equal`` says that what is made of one key equals what is made so of the other."""
+    found = []
+    for e in _conjuncts(equal):
+        if e.op != "eq":
+            return None
+        left, right = e.args if _blocks(e.args[0]) == {"a"} else e.args[::-1]
+        part = _part(left)
+        if part is None or right is not _other(left):
+            return None
+        found.append(part)
+    return tuple(sorted(found, key=lambda f: f.offset))
+
+
+def _conjuncts(e: Expr) -> list[Expr]:
+    return [part for a in e.args for part in _conjuncts(a)] if e.op == "land" else [e]
+
+
+def _blocks(e: Expr) -> set[str]:
+    """Which keys an expression is about; ``?``: something else."""
+    return {s.value.block if isinstance(s.value, MemoryByte) else "?" for s in nodes.symbols(e)}
+
+
+def _other(e: Expr) -> Expr:
+    """The same of key b."""
+    bytes_ = {s: s.value for s in nodes.symbols(e) if isinstance(s.value, MemoryByte) and s.value.block == "a"}
+    return nodes.substitute(e, {s: memory_byte("b", b.offset) for s, b in bytes_.items()})
+
+
+def hash_follows(program: ir.Program, name: str, equal: Expr, solver: Solver, limits: Limits) -> bool:
+    """Whether keys of which ``equal`` holds have one hash: the function decides and calculates the same for both."""
+    for end in _KeyMachine(program, solver, limits).run(name, ("a",)):
+        calculated = [operand for event in end.events for operand in event.operands]
+        result = [end.result] if isinstance(end.result, Expr) else []
+        for e in (*end.conditions, *calculated, *result):
+            if not _implies(equal, nodes.eq(e, _other(e)), solver):
+                return False
+    return True
 
 
 def _as_formula(ends: list[State]) -> Expr | None:

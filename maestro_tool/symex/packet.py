@@ -13,6 +13,7 @@ from typing import Literal
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import INPUT_PORT, NOW, PACKET_LENGTH, Produced, is_packet_byte, option, packet_byte
+from maestro_tool.expr.walk import arguments_first
 from maestro_tool.frontend import ir
 from maestro_tool.operations.row import Effect
 from maestro_tool.symex import arrays, events, floats
@@ -237,9 +238,19 @@ class PacketMachine(Machine):
 
     def entry_index(self, state: State, index: Expr, loc: int) -> Expr:
         # An index is a name: simplified halfway, one index would have two.
-        index = self.decide(state, index, loc)
+        index = self._strided(self.decide(state, index, loc), loc)
         simpler = nodes.substitute(index, state.known)
         return simpler if simpler.is_const else index
+
+    def _strided(self, index: Expr, loc: int) -> Expr:
+        """Options by which what is found or stored is multiplied say how long blocks are: they are pinned."""
+        for e in arguments_first((index,)):
+            factors = [self.solver.symbols(a) for a in e.args] if e.op in ("mul", "shl") else []
+            for fixed in (f for f in factors if f and f <= self._findings.values.keys() and len(factors) == 2):
+                if any(isinstance(s.value, Produced) for other in factors if other is not fixed for s in other):
+                    for s in sorted(fixed, key=str):
+                        self.pin(s, loc)
+        return self._resolved_pins(index)
 
     def key(self, state: State, number: int, address: Value, loc: int, which: int = 0) -> Key:
         """Options that packets' bytes are computed with (a mask, say) shape the key: they are pinned."""

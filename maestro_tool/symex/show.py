@@ -49,6 +49,8 @@ def _object(o: StateObject) -> str:
 
 def _key_field(f: KeyField) -> str:
     bits = "" if f.bits is None else f", bits {f.bits[0]}..{sum(f.bits) - 1}"
+    if f.computed is not None:
+        bits = f": {show(f.computed)}"
     return f"{f.name}@{f.offset}+{f.size}{bits}"
 
 

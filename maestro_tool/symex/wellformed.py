@@ -8,7 +8,7 @@ from functools import cache
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
-from maestro_tool.expr.symbols import MemoryByte, PacketByte, PacketLength, Produced
+from maestro_tool.expr.symbols import MemoryByte, PacketByte, PacketLength, Produced, memory_byte
 from maestro_tool.operations import Operation
 from maestro_tool.operations.row import Effect
 from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, StateObject, uses
@@ -76,6 +76,11 @@ def _check_key_field(field: KeyField) -> None:
     first, width = field.bits or (0, 8 * field.size)
     if width == 0 or first > 7 or first + width > 8 * field.size or field.offset + field.size > _LARGEST_KEY:
         raise ValueError("a part of a key that does not lie in its bytes")
+    own = {memory_byte("a", n) for n in range(field.offset, field.offset + field.size)}
+    if field.computed is not None and (
+        field.bits is not None or not field.computed.width or symbols(field.computed) != own
+    ):
+        raise ValueError("a part of a key that is calculated from something else than its bytes")
 
 
 def _check_path(path: CallPath, objects: tuple[StateObject, ...]) -> None:
@@ -124,7 +129,7 @@ def _check_key(e: Event, of: StateObject) -> None:
     """A key has one expression per field, of its width; or one byte for each of those that are read of it."""
     if "key" in e.op.operands:
         widths = None if e.key is None else [k.width for k in e.key]
-        if widths != (None if of.key is None else [len(f.positions) for f in of.key]):
+        if widths != (None if of.key is None else [f.width for f in of.key]):
             raise ValueError("a key that is not one of its object")
     if "raw" in e.op.operands and of.key is None:
         lengths = {None if shape.offsets is None else len(shape.offsets) for shape in of.shapes}

@@ -14,6 +14,7 @@ import test_blocks
 import test_found_by_a_sceptic as sceptic
 import test_in_step
 import test_interchange
+import test_several_keys
 from builds import ROOT
 from small_nfs import PRELUDE
 
@@ -67,6 +68,18 @@ def test_the_nf_itself_is_proved(tmp_path: Path) -> None:
 def test_one_thing_wrong(tmp_path: Path, change: dict[str, str], said: str) -> None:
     report = prove(passed_off(tmp_path, test_in_step.NF.format(**{**test_in_step.FINE, **change})), "bitwuzla")
     assert report.verdict == "refuted"
+
+
+@pytest.mark.parametrize("name", test_several_keys.ACCEPTED)
+def test_several_keys_of_one_packet_are_proved(tmp_path: Path, name: str) -> None:
+    body = test_several_keys.START + test_several_keys.ACCEPTED[name]
+    assert prove(passed_off(tmp_path, body, body), "bitwuzla").failed == []
+
+
+@pytest.mark.parametrize("name", test_several_keys.REFUSED)
+def test_several_keys_of_one_packet(tmp_path: Path, name: str) -> None:
+    body = test_several_keys.START + test_several_keys.REFUSED[name][0]
+    assert prove(passed_off(tmp_path, body), "bitwuzla").verdict == "refuted"
 
 
 def test_an_index_that_packets_bring_is_proved(tmp_path: Path) -> None:

@@ -177,6 +177,32 @@ def either_way(d: Draft) -> list[Stmt]:
     ]  # fmt: skip
 
 
+def touches(d: Draft) -> list[Stmt]:
+    """One table that a packet touches more than once: with one key, with prefixes of several lengths, or another key."""
+    first, *rest = d.key
+    keys: list[tuple[Expr, ...]] = [d.key, d.key]
+    match d.rng.randrange(3):
+        case 0:
+            keys = [(Op("&", first, Num(mask)), Num(n)) for n, mask in ((8, 0xFF), (16, 0xFFFF), (24, 0xFFFFFF))]
+            keys = keys[: d.rng.choice((2, 3))]
+        case 1:
+            last = Field(d.rng.choice(("proto", "dst_port", "src_port", "dst_ip")))
+            keys = [(first, *rest, Num(1)), (first, *rest, last)]
+    struct, capacity = d.struct(keys[0], looser=0.05), d.rng.choice((8, 16, 64))
+    table, stored = d.add(Map(d.name("map"), struct, capacity)), d.add(Vector(d.name("keys"), struct, capacity))
+    chain, entries = d.add(Chain(d.name("chain"), capacity)), d.add(Vector(d.name("values"), d.values(), capacity))
+    d.first.append(Expire(d.name("x"), chain, stored, table, Time(AGE)))
+    made: list[Stmt] = []
+    for values in keys:
+        k, i, found, done, p, q = (d.name(x) for x in ("k", "i", "x", "x", "p", "p"))
+        fresh: Block = (Borrow(p, stored, Var(i)), StoreKey(p, k), Put(table, p, Var(i)),
+                        Borrow(q, entries, Var(i)), Store(q, "v", Num(0)), Store(q, "w", Field("packet_id")))  # fmt: skip
+        hit = (Rejuvenate(chain, Var(i)), Borrow(q, entries, Var(i)), *update(d, q))
+        made += d.make(k, struct, values, d.mirrored)
+        made += [Get(found, table, k, i), If(Var(found), hit, (Allocate(done, chain, i), If(Var(done), fresh)))]
+    return made
+
+
 def counters(d: Draft) -> list[Stmt]:
     """A vector at a place that packets choose; some only count."""
     size = d.rng.choice((8, 16, 256))
@@ -330,7 +356,7 @@ def blocks(d: Draft) -> list[Stmt]:
 T = TypeVar("T")
 Feature = Callable[[Draft], list[Stmt]]
 FEATURES: dict[Feature, int] = {
-    flow: 12, either_way: 2, counters: 5, variable: 4, sketch: 3, routes: 1, backends: 2, pairs: 3, known: 3, nat: 2, blocks: 1,
+    flow: 12, either_way: 2, touches: 5, counters: 5, variable: 4, sketch: 3, routes: 1, backends: 2, pairs: 3, known: 3, nat: 2, blocks: 1,
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from .assignment import Assignment
 from .machine import Arrival, Diverged, Fate, Model, Parted, Undefined, Verdict, guided
 from .program import Global, Program, Vector
 from .to_c import to_c
-from .traffic import traffic
+from .traffic import Pools, traffic
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,7 +94,7 @@ class Run:
     full: int = 0
 
 
-def arrivals_of(model: Model, seed: int, n: int) -> list[Arrival]:
+def arrivals_of(model: Model, seed: int, n: int, pool: Pools | None = None) -> list[Arrival]:
     """Traffic that answers the sequential NF, up to the first packet whose handling is undefined."""
     alone, stopped = model.alone(), False
 
@@ -102,10 +102,10 @@ def arrivals_of(model: Model, seed: int, n: int) -> list[Arrival]:
         nonlocal stopped
         try:
             return model.handled(alone, arrival)
-        except Undefined:
+        except (Undefined, TypeError):  # a pointer that was never borrowed
             raise _Stopped from None
 
-    return traffic(seed, model.program.ports, model.program.guard.startswith("dual"), n, send, _Stopped)
+    return traffic(seed, model.program.ports, model.program.guard.startswith("dual"), n, send, _Stopped, pool)
 
 
 class _Stopped(Exception):

@@ -90,14 +90,21 @@ def reply(frame: bytes) -> bytes:
 
 
 def traffic(
-    seed: int, ports: int, dual: bool, n: int, send: Callable[[Arrival], Verdict], stop: type[Exception]
+    seed: int,
+    ports: int,
+    dual: bool,
+    n: int,
+    send: Callable[[Arrival], Verdict],
+    stop: type[Exception],
+    pool: Pools | None = None,
 ) -> list[Arrival]:
     """``n`` arrivals, or as many as there are before ``send``, the sequential NF whose frames are replied to, raises ``stop``.
 
-    ``dual``: much of it is IPv6.  Times fall at, before and behind limits.
+    ``dual``: much of it is IPv6.  ``pool``: addresses and ports, if they are given.  Times fall at, before and behind limits.
     """
     rng = Random(seed)
-    pool, arrivals, sent = pools(rng), [], []
+    drawn, arrivals, sent = pools(rng), [], []
+    pool = pool or drawn
     six = rng.choice((0, 0.3, 0.6)) if dual else 0.02
     busy, new = rng.choice((0.02, 0.1, 0.3)), rng.choice((0.3, 0.6, 0.9))
     seen: list[tuple[int, bytes]] = []

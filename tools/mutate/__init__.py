@@ -23,7 +23,16 @@ TARGETS: Final = {
     **{file: frozenset[str]() for folder in ("lemmas", "rules") for file in sorted((_SHARDING / folder).glob("*.py"))},
     _SHARDING / "facts" / "groups.py": frozenset[str](),
     _SHARDING / "facts" / "key_places.py": frozenset(
-        ("KeyPlaces.maps", "KeyPlaces.index_map", "KeyPlaces.source", "key_places", "_agree", "_place", "holds_key")
+        (
+            "KeyPlaces.maps",
+            "KeyPlaces.index_map",
+            "KeyPlaces.source",
+            "key_places",
+            "_agree",
+            "_place",
+            "holds_key",
+            "_both_allocated",
+        )
     ),
 }
 

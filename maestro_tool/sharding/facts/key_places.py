@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import extract, symbols
+from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations.row import Effect
 from maestro_tool.sharding.facts.access import owner, strip_extension
 from maestro_tool.sharding.facts.blocks import Prover
+from maestro_tool.sharding.facts.dependencies import dependencies
 from maestro_tool.sharding.facts.events import is_map_get, is_map_put, same
 from maestro_tool.sharding.facts.reach import IndexConditions
 from maestro_tool.sharding.plan import Code, Obstacle
@@ -117,16 +119,18 @@ def _place(
     dchain = own(path, base) if base is not None else None
     if dchain is None:
         return _refused(Code.KEY_NOT_AT_FRESH_INDEX, put)
-    if not holds_key(analysis, path, put, vector, index):
+    if not holds_key(analysis, path, number, vector, index):
         return _refused(Code.KEY_NOT_WRITTEN, put, vector)
     earlier = [e for e in path.events[:number] if e.objects == put.objects]
-    if not any(is_map_get(e) and e.result is False and same(e.key, put.key) for e in earlier):
+    missed = [n for n, e in enumerate(earlier) if is_map_get(e) and e.result is False and same(e.key, put.key)]
+    if not missed:
         return _refused(Code.KEY_NOT_LOOKED_UP, put)
-    if any(map(is_map_put, earlier)):
-        return _refused(Code.SEVERAL_KEYS_PUT, put)
+    if any(map(is_map_put, earlier[missed[-1] :])):
+        return _refused(Code.SEVERAL_KEYS_PUT, put)  # perhaps this very key
     at_index = put.value is not None and strip_extension(put.value) is strip_extension(index)
     if stride > 1 and not at_index:
-        return _refused(Code.BLOCK_KEY_VALUE, put)
+        made = dependencies(path, put.value, 4) if put.value is not None else ()
+        return replace(_refused(Code.BLOCK_KEY_VALUE, put), fields=tuple(sorted(made, key=repr)))
     return KeyPlace(vector, dchain, stride, at_index and stride == 1)
 
 
@@ -146,20 +150,42 @@ def put_index(path: CallPath, put: Event) -> int | None:
     return allocated_by(path, put.value) if put.value is not None else None
 
 
-def holds_key(analysis: Analysis, path: CallPath, put: Event, vector: int, index: Expr) -> bool:
-    """Whether the entry's bytes at the end of the path are those of the key, which is known."""
+def holds_key(analysis: Analysis, path: CallPath, number: int, vector: int, index: Expr) -> bool:
+    """Whether the entry's bytes are those of the key, which is known, from its put (event ``number``) to the end of the
+    path."""
+    put = path.events[number]
     fields = analysis.objects[put.objects[0]].key
     assert fields is not None and put.key is not None
+    own = strip_extension(index)
     held: dict[int, Expr] = {}
-    for e in path.events:
-        if e.op.effect is Effect.WRITE and e.objects[0] == vector and e.index is not None:
-            if strip_extension(e.index) is not strip_extension(index):
+
+    def holds() -> bool:
+        return all(
+            all(n in held for n in _bytes(f)) and f.value([held[n] for n in _bytes(f)]) is key
+            for f, key in zip(fields, put.key or (), strict=True)
+        )
+
+    for n, e in enumerate(path.events):
+        if e.op.effect is Effect.WRITE and e.objects[0] == vector:
+            assert e.index is not None
+            at = strip_extension(e.index)
+            if at is own:
+                held.update(stored_bytes(e))
+            elif not _both_allocated(path, at, own):
                 return False  # an entry that may be the same
-            held.update(stored_bytes(e))
-    return all(
-        all(n in held for n in _bytes(f)) and f.value([held[n] for n in _bytes(f)]) is key
-        for f, key in zip(fields, put.key, strict=True)
-    )
+        if n >= number and not holds():
+            return False
+    return True
+
+
+def _both_allocated(path: CallPath, x: Expr, y: Expr) -> bool:
+    """Whether two indices were allocated one after the other, and are in use together: then they are not the same."""
+    if not isinstance(x.value, Produced) or not isinstance(y.value, Produced):
+        return False
+    first, second = sorted((x.value.event, y.value.event))
+    chain = allocated_by(path, x)
+    between = (e for e in path.events[first:second] if e.op.effect in (Effect.FREE, Effect.EXPIRE))
+    return chain is not None and chain == allocated_by(path, y) and all(e.objects[0] != chain for e in between)
 
 
 def _bytes(f: KeyField) -> range:

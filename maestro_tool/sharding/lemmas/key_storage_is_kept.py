@@ -2,8 +2,8 @@
 
 Requires: names are total.
 Ensures: a map's keys lie in one vector, at an index that was fresh when they were put (`facts.key_places`), each once:
-a key is only put after it was looked up and not found.  Nothing is written there while the map may have the key; in a
-block of entries, only the key that is put there next, by the core whose block it is.
+a key is only put after it was looked up and not found since the packet put another.  Nothing is written there while the
+map may have the key; in a block of entries, only the key that is put there next, by the core whose block it is.
 """
 
 from __future__ import annotations

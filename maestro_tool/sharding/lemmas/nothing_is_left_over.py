@@ -1,9 +1,9 @@
 """Nothing is left over: what is read of an entry was written since its index was allocated.
 
 Requires: key storage is kept.
-Ensures: bytes of an entry that are read were written by the packet that allocated its index, or later: what was there
-before comes from set-up or from an earlier owner, and depends on which index was chosen.  It may say how many of the
-earlier owner's keys are erased from the index's block, if it decides nothing else.
+Ensures: bytes of an entry that are read were written by the packet that allocated its index, before it found that
+index again, or later: what was there before comes from set-up or from an earlier owner, and depends on which index was
+chosen.  It may say how many of the earlier owner's keys are erased from the index's block, if it decides nothing else.
 """
 
 from __future__ import annotations
@@ -67,9 +67,27 @@ def _bytes_read(e: Event) -> range:
 
 
 def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
-    """Bytes of the vector's entry at the freshly allocated index that the path writes."""
-    there = (e for e in path.events if e.index is not None and path.producer(strip_extension(e.index)) is allocation)
-    return {byte for e in there if e.objects == (vector,) for byte in stored_bytes(e)}
+    """Bytes of the vector's entry at the freshly allocated index that the path writes, before it reads an entry of an
+    index that it found since: that may be this one."""
+    written: set[int] = set()
+    number = next(n for n, x in enumerate(path.events) if x is allocation)
+    for e in path.events[number + 1 :]:
+        if e.index is None or e.objects != (vector,):
+            continue
+        source = strip_extension(e.index)
+        if path.producer(source) is allocation:
+            written |= set(stored_bytes(e))
+        elif e.op.effect is Effect.READ and _may_be(path, source, number):
+            break
+    return written
+
+
+def _may_be(path: CallPath, index: Expr, number: int) -> bool:
+    """Whether an index may be the one that event ``number`` allocates: it came out of a map later, or was freed before,
+    or nobody knows from where it is."""
+    made, chain = index.value, path.events[number].objects
+    freed = any(e.op.effect is Effect.FREE and e.objects == chain for e in path.events[:number])
+    return freed or not isinstance(made, Produced) or made.event > number
 
 
 def _cleans(path: CallPath, e: Event, index: Expr, prover: Prover) -> bool:

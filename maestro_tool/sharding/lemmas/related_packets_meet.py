@@ -19,7 +19,7 @@ from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Constraint, Obstacle
 from maestro_tool.sharding.rules.disjoint import disjoint_keys
-from maestro_tool.sharding.rules.key_equality import Side, key_equality, outside_view
+from maestro_tool.sharding.rules.key_equality import Side, key_equality, within_view
 
 
 def found(q: Question) -> Iterator[Constraint | Obstacle]:
@@ -58,8 +58,7 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
             if isinstance(result, Constraint):
                 if chosen and result.relation is not None and q.prover.always((), lnot(result.relation)):
                     continue  # packets that choose the one key never choose the other
-                yield from outside_view(reach, result, (a_paths, b_paths), obj)
-                yield result
+                yield from within_view(reach, result, (a_paths, b_paths), obj)
             elif isinstance(result, Obstacle):
                 yield result
                 unhashable.append((a, b))

@@ -37,7 +37,7 @@ class Outcome:
 
 
 def plan(o: Outcome) -> ShardingPlan:
-    merged = _together(o.obstacles)
+    merged = _easiest_first(o, _together(o.obstacles))
     decisions = tuple(_decision(o, obj, tuple(merged)) for obj in o.analysis.objects)
     return ShardingPlan(
         shardable=not any(d.treatment == "shared" for d in decisions),
@@ -55,6 +55,17 @@ def _together(obstacles: tuple[Obstacle, ...]) -> dict[Obstacle, tuple[int, ...]
         same = replace(x, locs=())
         found[same] = tuple(dict.fromkeys((*found.get(same, ()), *x.locs)))
     return found
+
+
+def _easiest_first(o: Outcome, merged: dict[Obstacle, tuple[int, ...]]) -> dict[Obstacle, tuple[int, ...]]:
+    """Obstacles that are alone in the way of some objects first, then two that only help together, and so on; of such,
+    those first that are in the way of most objects."""
+    ways = {x: frozenset[int]().union(*(o.group_of.get(n, frozenset((n,))) for n in x.objects)) for x in merged}
+
+    def effort(x: Obstacle) -> tuple[int, int]:
+        return sum(not ways[x].isdisjoint(other) for other in ways.values()), -len(ways[x])
+
+    return {x: merged[x] for x in sorted(merged, key=effort)}
 
 
 def _decision(o: Outcome, obj: StateObject, merged: tuple[Obstacle, ...]) -> ObjectDecision:

@@ -13,7 +13,7 @@ from typing import Final
 
 from maestro_tool.packet.fields import ALL_FIELDS, HASHABLE_OF
 from maestro_tool.sharding.facts.bits import show_field
-from maestro_tool.sharding.outcome.constraint_words import field_text
+from maestro_tool.sharding.outcome.constraint_words import field_text, sentence
 from maestro_tool.sharding.plan import (
     Because,
     Code,
@@ -103,11 +103,11 @@ _WORDS: Final[Mapping[Code, tuple[str, str]]] = {
         "call map_get with that very key first, and put it only if it is not found",
     ),
     Code.SEVERAL_KEYS_PUT: (
-        "{0}: a packet puts more than one key",
-        "give each key that a packet puts a map of its own",
+        "{0}: a packet puts another key between looking this one up and putting it: it may be the same",
+        "look each key up after the one before it is put",
     ),
     Code.BLOCK_KEY_VALUE: (
-        "{0}: a key of a block is put with another value than the number of its entry",
+        "{0}: a key of a block is put with another value than the number of its entry (made of {fields})",
         "put each key with the index of the vector's entry that it lies in",
     ),
     Code.KEYS_IN_DIFFERENT_VECTORS: (
@@ -226,6 +226,10 @@ _WORDS: Final[Mapping[Code, tuple[str, str]]] = {
         "{0} is keyed by {sides}: even if they were hashed, packets would all meet",
         "none by hashing: a packet looks for what others have put under another field",
     ),
+    Code.KEYS_NOT_FOUND: (
+        "{all}: packets meet of which {met}; no key and table were found with which not all packets do",
+        "name its entries by addresses and ports as they are, or by bits of them",
+    ),
     Code.NOT_ASKED_FIRST: (_BY_INDEX + "it is not checked first whether the index is in use", _ASK_FIRST),
     Code.DIFFERENT_INDICES: (_BY_INDEX + "one packet names entries by different indices", _ASK_FIRST),
     Code.NOT_IN_USE_DOES_MORE: (_BY_INDEX + "more happens where the index is not in use", _ASK_FIRST),
@@ -291,7 +295,7 @@ def obstacle(analysis: Analysis, o: Obstacle) -> Said:
     names = _names(analysis, about)
     fields = _fields(analysis, o)
     given = {
-        "all": " and ".join(names) if o.code is Code.NOTHING_IN_COMMON else ", ".join(names),
+        "all": " and ".join(names) if o.code in (Code.NOTHING_IN_COMMON, Code.KEYS_NOT_FOUND) else ", ".join(names),
         "others": " and ".join(names[1:]) if o.code is Code.FEW_CONSTANT_KEYS else ", ".join(names[1:]),
         "number": o.number,
         "decides": _DECIDES.get(o.slot, ""),
@@ -301,6 +305,7 @@ def obstacle(analysis: Analysis, o: Obstacle) -> Said:
         "doubt": _doubt(analysis, about[0]),
         "sides": " here, by ".join(fields) + " there",
         "constraints": _together(o.constraints),
+        "met": "; ".join(map(sentence, o.constraints)),
         "remedy": _remedy_for(o.fields, analysis),
     }
     if o.code is Code.NOTHING_IN_COMMON and len(names) == 1:

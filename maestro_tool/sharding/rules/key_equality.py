@@ -77,6 +77,25 @@ def _tied(bits: FieldBits, ties: tuple[tuple[str, str], ...]) -> Iterable[FieldB
             yield replace(bits, field=y if bits.field == x else x)
 
 
+def within_view(
+    reach: Reach, constraint: Constraint, paths: tuple[set[int], set[int]], obj: int
+) -> Iterable[Constraint | Obstacle]:
+    """The constraint, if every frame on either side has its fields; else why not.
+
+    If only ports are missing (those of SCTP, say, are in no view), what of it is about addresses will do: that relates
+    more packets.
+    """
+    missing = tuple(outside_view(reach, constraint, paths, obj))
+    if missing and all(o.slot == "ports" for o in missing):
+        ports = frozenset(name for family in PORTS_OF.values() for name in family)
+        rest = tuple(pair for pair in constraint.equal if not {f.field for f in pair} & ports)
+        coarser = replace(constraint, equal=rest)
+        if rest and not any(outside_view(reach, coarser, paths, obj)):
+            constraint, missing = coarser, ()
+    yield from missing
+    yield constraint
+
+
 def outside_view(
     reach: Reach, constraint: Constraint, paths: tuple[set[int], set[int]], obj: int
 ) -> Iterable[Obstacle]:

@@ -20,6 +20,7 @@ from maestro_tool.sharding.outcome import words
 from maestro_tool.sharding.plan import Code, Constraint, Obstacle, ShardingPlan
 from maestro_tool.sharding.rules.interchange import interchanges
 from maestro_tool.symex import Limits, analyse
+from maestro_tool.symex.callpath import Analysis
 
 PRELUDE = """
 #include <stdint.h>
@@ -112,6 +113,7 @@ class Result:
     """``said``: the obstacles in words.  ``treatments``: of each object that packets touch, by name; ``ranged``: names of ranged allocators."""
 
     plan: ShardingPlan
+    analysis: Analysis
     said: tuple[words.Said, ...]
     constraints: set[tuple[int, int, tuple[tuple[str, str], ...]]]
     rules: set[str | None]
@@ -135,6 +137,7 @@ def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -
     said = tuple(words.obstacle(analysis, o) for o in plan.obstacles)
     return Result(
         plan,
+        analysis,
         said,
         {(*c.ports, tuple((show_field(a), show_field(b)) for a, b in c.equal)) for c in plan.constraints},
         {o.rule for o in plan.obstacles},

@@ -96,7 +96,7 @@ def test_the_nf_itself_is_fine(tmp_path):
         ({"used": "0"}, "another age"),
         ({"made": "now + ip->packet_id"}, "another age"),
         ({"found": "map_put(ip_table.map, &k, i);"}, "does not lie in an entry"),
-        ({"key": "*s = k; map_put(ip_table.map, s, i);"}, "more than one key"),
+        ({"key": "*s = k; map_put(ip_table.map, s, i);"}, "puts another key between"),
         ({"key": "*s = k; s->addr = 0;"}, "not looked up"),
         ({"found": "dchain_free_index(ip_table.chain, i);"}, "its key stays in"),
         ({"found": "map_erase(ip_table.map, &k, (void **)&s);"}, "its index is not freed"),

@@ -55,21 +55,37 @@ CRC = "__builtin_ia32_crc32si"
 @pytest.mark.parametrize(
     "result",
     [
-        f"{CRC}(0, x->addr & 0xf0ffffff)",  # hosts of one /28
         f"{CRC}({CRC}(0, x->addr), x->port) & 0",
-        f"{CRC}(0, x->addr ^ x->port)",
-        f"{CRC}(x->port, x->addr)",  # the same
+        f"{CRC}({CRC}(0, x->addr), x->port) & 0xff",
+        f"{CRC}(x->port, x->addr)",  # the same for both orders
         f"{CRC}({CRC}(0, x->addr), {CRC}(0, x->port))",
-        f"({CRC}(0, x->port), {CRC}(0, x->addr))",  # one without effect
-        "x->addr + x->port",
-        "x->addr % 7",
-        "x->addr == 5 ? 1 : 2",
+        f"{CRC}(0, x->addr) + x->port",
+        f"x->port == 7 ? 0 : {CRC}(0, x->addr)",
     ],
 )
 def test_keys_may_be_meant_to_count_together(tmp_path, result):
     """Then to count them apart would be no mere relief from collisions."""
     r = plan(tmp_path, NF.format(**FINE), hash_="hash", extra=HASH.format(result))
     assert r.treatments["sketch"] == "shared" and "which keys sketch counts together" in r.texts
+
+
+@pytest.mark.parametrize(
+    ("result", "fields"),
+    [
+        (f"{CRC}(0, x->addr & 0xf0ffffff)", same("src_ip[31:4]")),
+        (f"({CRC}(0, x->port), {CRC}(0, x->addr))", same("src_ip")),  # one without effect
+        (f"{CRC}({CRC}(0, x->addr / 3), x->port)", same("dst_port")),
+        (f"{CRC}(0, (uint32_t)(x->addr ^ x->port))", same("src_ip[15:0]")),
+        ("x->addr + x->port", ()),
+        ("x->addr % 7", ()),
+    ],
+)
+def test_keys_of_which_the_same_is_calculated_count_together(tmp_path, result, fields):
+    """On one core: what is calculated is what names the counters."""
+    r = plan(tmp_path, NF.format(**FINE), hash_="hash", extra=HASH.format(result))
+    assert r.plan.shardable, r.texts
+    assert {pairs for *_, pairs in r.constraints} == {fields}
+    assert all((c.relation is None) == bool(fields) for c in r.plan.constraints)
 
 
 @pytest.mark.parametrize(

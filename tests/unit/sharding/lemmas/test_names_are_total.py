@@ -114,7 +114,8 @@ def test_routes_and_double_maps(body: str, expected: object, tmp_path: Path) -> 
 
 def test_sketches_whose_keys_are_not_known(tmp_path: Path) -> None:
     unknown = WITH_SKETCH.replace("{hash}", "hash").replace(
-        "{extra}", "static unsigned hash(void *k) { return ((struct Ip *)k)->addr % 7; }"
+        "{extra}",
+        "static unsigned hash(void *k) { uint32_t a = ((struct Ip *)k)->addr; return __builtin_ia32_crc32si(a, a >> 3); }",
     )
     body = "struct Ip k = { ip->src_addr }; sketch_compute_hashes(sketch, &k); sketch_touch_buckets(sketch, now);"
     found = said_by(obstacles, question_of(tmp_path, body, prelude=unknown))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from small_nfs import plan_of, same
 
 from maestro_tool.sharding.plan import Code, Constraint, FieldBits
@@ -20,6 +21,29 @@ def lost(n: int) -> set[int]:
     constraints = [by("dst_ip" if obj == 1 else "src_ip", obj) for obj in range(n)]
     found = choose(constraints, {obj: frozenset((obj,)) for obj in range(n)})
     return {obj for o in found for obj in o.objects}
+
+
+def tied(*pairs: tuple[str, str], ports: tuple[int, int] = (0, 0)) -> Constraint:
+    """Packets in which these fields agree meet."""
+    equal = tuple((FieldBits(x, 31, 0), FieldBits(y, 31, 0)) for x, y in pairs)  # type: ignore[arg-type]
+    return Constraint(ports, equal, (("udp4",), ("udp4",)), "R1", (0,), (0,))
+
+
+@pytest.mark.parametrize(
+    ("constraints", "parted"),
+    [
+        # A field that two of the other packet equal is still there to part packets by.
+        ([tied(("dst_ip", "dst_ip"), ("src_ip", "dst_ip"))], True),
+        ([tied(("dst_ip", "dst_ip"), ("src_ip", "dst_ip")), tied(("dst_ip", "dst_ip"))], True),
+        ([tied(("dst_ip", "dst_ip"), ("src_ip", "dst_ip")), tied(("src_ip", "src_ip"), ("dst_ip", "src_ip"))], False),
+        ([tied(("src_ip", "dst_ip"))], False),
+        ([tied(("src_ip", "dst_ip"), ("dst_ip", "src_ip"))], True),
+        ([tied(("src_ip", "dst_ip"), ports=(0, 1))], True),
+        ([tied(("src_ip", "dst_ip"), ports=(0, 1)), tied(("src_ip", "src_ip"), ports=(0, 1))], False),
+    ],
+)
+def test_what_every_linear_function_must_ignore(constraints: list[Constraint], parted: bool) -> None:
+    assert (choose(constraints, {0: frozenset((0,))}) == []) is parted
 
 
 def test_of_a_dozen_groups_as_many_as_can_be_are_kept() -> None:

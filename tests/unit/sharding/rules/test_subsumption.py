@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
+from random import Random
 
 import pytest
 from small_nfs import plan_of, same
@@ -78,3 +80,64 @@ def test_both_packets_must_be_of_a_class_that_is_tied(
 ) -> None:
     own = Constraint((0, 0), ((SOURCE, SOURCE),), classes, "R1", (0,), (1,))
     assert (own not in subsume([own, BETWEEN])) is implied
+
+
+# --------------------------------------------------------------------------- any constraints
+
+PLACES = ("src_ip", "dst_ip", "src_port", "dst_port")
+#: Packets: port and a bit of each field.
+PACKETS = tuple(product((0, 1), *((0, 1),) * len(PLACES)))
+
+
+def parts(constraints: list[Constraint]) -> set[frozenset[tuple[int, ...]]]:
+    """The packets that meet, one with another."""
+    parent = {p: p for p in PACKETS}
+
+    def find(x: tuple[int, ...]) -> tuple[int, ...]:
+        while parent[x] != x:
+            x = parent[x]
+        return x
+
+    for c in constraints:
+        pairs = [(PLACES.index(x.field), PLACES.index(y.field)) for x, y in c.equal]
+        for a in (p for p in PACKETS if p[0] == c.ports[0]):
+            for b in (p for p in PACKETS if p[0] == c.ports[1]):
+                if all(a[1 + x] == b[1 + y] for x, y in pairs):
+                    parent[find(a)] = find(b)
+    found: dict[tuple[int, ...], set[tuple[int, ...]]] = {}
+    for p in PACKETS:
+        found.setdefault(find(p), set()).add(p)
+    return set(map(frozenset, found.values()))
+
+
+def drawn(rng: Random) -> Constraint:
+    bit = {name: FieldBits(name, 0, 0) for name in PLACES}  # type: ignore[arg-type]
+    pairs = tuple((bit[rng.choice(PLACES)], bit[rng.choice(PLACES)]) for _ in range(rng.choice((1, 1, 2, 3))))
+    ports, obj = rng.choice(((0, 0), (0, 1), (1, 1))), rng.randrange(5)
+    return Constraint(ports, tuple(dict.fromkeys(pairs)), (("udp4",), ("udp4",)), "R1", (obj,), (obj,))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_any_constraints_those_left_say_the_same(seed: int) -> None:
+    rng = Random(seed)
+    for _ in range(12):
+        constraints = [drawn(rng) for _ in range(rng.randrange(1, 6))]
+        kept = subsume(constraints)
+        assert parts(kept) == parts(constraints)
+        assert {o for c in kept for o in c.objects} == {o for c in constraints for o in c.objects}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # One map of ports, which change sides with the device; one of flows on one port.
+        "if (!ports) return device; touch_ip(device ? ports->dst_port : ports->src_port, now);"
+        "if (device == 0) touch_ip_port(ip->src_addr, ports->src_port, now);",
+        # One map that port 1 asks for either order.
+        "if (!ports) return device; struct IpPort k = { ip->dst_addr, ports->src_port }, q = { ip->src_addr, ports->dst_port };"
+        "int i; if (device == 0) touch_ip_port(ip->src_addr, ports->dst_port, now);"
+        "else if (!map_get(ip_port_table.map, &k, &i) && !map_get(ip_port_table.map, &q, &i)) return device;",
+    ],
+)
+def test_two_ties_that_imply_one_constraint_are_no_crash(tmp_path: Path, body: str) -> None:
+    assert plan_of(tmp_path, body).constraints is not None
