@@ -89,6 +89,7 @@ def arm64() -> Path:
     """A folder with the headers and libraries of DPDK for arm64, for a cross compiler; made once."""
     root = FOLDER / "arm64"
     done = FOLDER / "arm64.done"
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / "arm64.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
