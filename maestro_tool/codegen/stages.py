@@ -140,7 +140,8 @@ class _Maker:
 
     def _looks_up(self, event: Event) -> bool:
         o = self._objects[event.objects[0]] if event.op.effect is Effect.GET and event.objects else None
-        return o is not None and o.kind == "map" and o.key is not None and all(f.bits is None for f in o.key)
+        plain = o is not None and o.key is not None and all(f.bits is None and f.computed is None for f in o.key)
+        return o is not None and o.kind == "map" and plain
 
     def _has_entries(self, event: Event) -> bool:
         """Whether the event's index names an entry of a chain or vector."""

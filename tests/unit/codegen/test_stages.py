@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,21 @@ def test_an_nf_that_cannot_be_analysed_does_not_look_ahead(tmp_path: Path, monke
         assert main(words) == 0
         text = (tmp_path / "out/gen/nf.c").read_text()
         assert ("maestro_look_ahead" in text) == ("MAESTRO_KNOWN_KEYS" in text) == ahead
+
+
+def test_keys_of_which_something_calculated_counts_are_not_looked_ahead_for(tmp_path: Path) -> None:
+    """Their parts are no bytes that could be written into a key."""
+    folder = tmp_path / "psd"
+    shutil.copytree(ROOT / "nfs/psd", folder)
+    text = (folder / "ip_addr.c").read_text()
+    for read in ("crc32si(0, ip->addr", "ip1->addr", "ip2->addr;"):
+        assert text.count(read) == 1
+        text = text.replace(read, read.replace("addr", "addr % 5"))
+    (folder / "ip_addr.c").write_text(text)
+    function = nf.load(folder, "psd")
+    found = pipeline.analyse(
+        pipeline.Request(function.sources, function.arguments, function.ports, (function.root,)), NoCache(), pipeline.Stopwatch()
+    )  # fmt: skip
+    assert any(f.computed is not None for o in found.analysis.objects for f in o.key or ())
+    assert found.loaded is not None
+    assert 0 not in {o.object for o in stages(found.loaded, found.analysis, known_keys(found.loaded)).objects}
