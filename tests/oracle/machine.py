@@ -8,7 +8,7 @@ fails, which index of its own range a core hands out); the sequential machine is
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -273,11 +273,11 @@ class Model:
         self.run = process(self.program)
         self.same = {s.name: normal(s) for s in self.program.structs}
 
-    def objects(self, chains: dict[str, ChainState], spare: int = 0) -> dict[str, Any]:
-        """A set of objects as set-up leaves them, with these allocators."""
+    def objects(self, chains: dict[str, ChainState], spare: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """A set of objects as set-up leaves them, with these allocators, and with ``spare`` entries by name."""
         made: dict[str, Any] = {}
         for o in self.program.objects:
-            made[o.name] = chains[o.name] if isinstance(o, Chain) else self._made(o, spare)
+            made[o.name] = chains[o.name] if isinstance(o, Chain) else self._made(o, (spare or {}).get(o.name, 0))
             if isinstance(o, Chain):
                 for _ in range(o.taken):
                     ChainState.allocate(made[o.name], 0, 0)
@@ -377,4 +377,5 @@ def guided(model: Model, fates: dict[str, Fate], cores: int, guide: Iterator[tup
             chains[c.name] = GuidedChain(range(end), end, c.name, guide, fate.ranged)
         else:
             chains[c.name] = ChainState(range(c.capacity), c.capacity)
-    return model.objects(chains, spare=cores)
+    # What is shared is as large as the NF says: where it overflows, it does on the cores, too.
+    return model.objects(chains, {name: cores for name, fate in fates.items() if fate.treatment == "sharded"})
