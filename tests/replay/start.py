@@ -107,11 +107,21 @@ _MAKE: dict[str, Callable[[StateObject, Contents, ctypes.CDLL], Any]] = {
 
 
 def view_of_fields(key: Sequence[KeyField]) -> View:
-    return fields([(f.offset, f.size, f.bits) for f in key])
+    """Parts that are calculated of a key's bytes are calculated by the formula that the analysis found."""
+
+    def part(f: KeyField) -> View:
+        formula = f.computed
+        if formula is None:
+            return fields([(f.offset, f.size, f.bits)])
+        return lambda content: (evaluate(formula, Bytes(dict(enumerate(content)), {})),)  # type: ignore[arg-type]
+
+    parts = [part(f) for f in key]
+    return lambda content: tuple(number for view in parts for number in view(content))
 
 
 def bytes_of_fields(key: Sequence[KeyField], given: _Key) -> bytes:
-    """A key of which the fields are these, and all else is 0."""
+    """A key of which the fields are these, and all else is 0; none of them is calculated."""
+    assert all(f.computed is None for f in key)
     content = bytearray(max(f.offset + f.size for f in key))
     for f, number in zip(key, given, strict=True):
         if f.bits is None:
