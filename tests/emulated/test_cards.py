@@ -13,6 +13,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,9 +50,11 @@ def card(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where programs are built: an NF is analysed once for all cards."""
-    return tmp_path_factory.mktemp("tree")
+def tree() -> Iterator[Path]:
+    """Where programs are built: an NF is analysed once for all cards.  Not where other files of tests are, which may be
+    below /dev: the guest has one of its own."""
+    with tempfile.TemporaryDirectory(dir=guest.FOLDER) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +213,11 @@ def test_one_key_serves_both_versions_of_ip(machine: Guest, programs: Path) -> N
     assert not any(worker["handed_over"] for worker in stats)
 
 
-def test_hand_off(card: str, machine: Guest, tmp_path: Path) -> None:
+def test_hand_off(card: str, machine: Guest, tree: Path) -> None:
     """Software gives each packet to its worker, whichever received it."""
-    stats = converse_through_firewall(machine, scons(tmp_path, card, "nf=fw", "strategy=handoff") / "fw" / "fw")
+    folder = tree / f"handoff-{card}"
+    folder.mkdir()
+    stats = converse_through_firewall(machine, scons(folder, card, "nf=fw", "strategy=handoff") / "fw" / "fw")
     assert sum(worker["handed_over"] for worker in stats) > 0
 
 

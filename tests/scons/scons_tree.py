@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import compiling
+from tests import compiling, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,13 +37,10 @@ class Tree:
     def run(self, *words: str, **environment: str) -> Result:
         """Run a Python module's command in the tree."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MAESTRO_")}
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=self.root, env={**kept, **compiling.for_scons(), "PYTHONPATH": str(ROOT), **environment},
-            capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr
-        return Result(done.returncode, done.stdout, done.stderr)
+        environment = {**kept, **compiling.for_scons(precompiled=True), "PYTHONPATH": str(ROOT), **environment}
+        done = Result(*warm.run(words, self.root, environment, timeout=300))
+        assert "Traceback" not in done.err + done.out, done.err
+        return done
 
     def scons(self, *words: str, **environment: str) -> Result:
         return self.run("SCons", "-Q", *words, **environment)

@@ -32,7 +32,7 @@ def started(
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MAESTRO_")}
     return subprocess.Popen(
         [sys.executable, "-m", "SCons", "-Q", *words],
-        cwd=tree.root, env={**kept, **compiling.for_scons(), "PYTHONPATH": str(ROOT), **environment}, text=True,
+        cwd=tree.root, env={**kept, **compiling.for_scons(precompiled=True), "PYTHONPATH": str(ROOT), **environment}, text=True,
         preexec_fn=restrict,
         stdout=out, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip

@@ -101,7 +101,7 @@ def test_a_full_disk(tree: Tree, after_another: bool, space: int, stopped: str) 
     (tree.root / "build").mkdir()
     tree.write("full.sh", FULL)
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MAESTRO_")}
-    environment = {**kept, **compiling.for_scons(), "PYTHONPATH": str(ROOT)}
+    environment = {**kept, **compiling.for_scons(precompiled=True), "PYTHONPATH": str(ROOT)}
     words = ["unshare", "--mount", "sh", "full.sh", str(space), sys.executable, "-m", "SCons", "-Q", TARGET]
     done = subprocess.run(words, cwd=tree.root, env=environment, capture_output=True, text=True, check=False)
     if done.returncode == 77 or "unshare:" in done.stderr:

@@ -16,7 +16,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import is_option, is_packet_byte
 from maestro_tool.operations.row import Effect, Entries, Operation
-from maestro_tool.sharding.facts.blocks import Prover, block_of
+from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.events import is_map_get
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
@@ -124,9 +124,9 @@ def owner(path: CallPath, e: Event, index: Expr, end: Expr | None, prover: Prove
         return base, 1
     own = [s for s in symbols(index) if _owned(path, s)]
     if len(own) == 1:
-        block = block_of(path.condition[: e.condition_length], index, end, own[0])
-        if block is not None and prover.always(*block.claim):
-            return own[0], block.stride
+        stride = prover.stride(path.condition[: e.condition_length], index, end, own[0])
+        if stride is not None:
+            return own[0], stride
     return None, 1
 
 

@@ -5,8 +5,6 @@ With offsets proved to be below the stride, blocks of different indices are disj
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, binary, compare, const, land, substitute, symbols
 from maestro_tool.solver import BUDGETS, Context, sharing
@@ -21,23 +19,26 @@ class Prover:
 
     def __init__(self) -> None:
         self._context = Context()
+        self._blocks: dict[tuple[Expr, Expr | None, Expr], tuple[int, Expr] | None] = {}
 
     def always(self, conditions: tuple[Expr, ...], claim: Expr) -> bool:
         """True if ``claim`` follows from ``conditions``, proved; False also when it could not be decided."""
         return self._context.follows(sharing(conditions, claim), claim, BUDGETS.claim)
 
+    def stride(self, conditions: tuple[Expr, ...], first: Expr, end: Expr | None, index: Expr) -> int | None:
+        """How many entries the block of ``index`` has in which ``first`` (with ``end``: all of first .. end - 1) lies,
+        proved; None if there is no such block."""
+        asked = first, end, index
+        if asked not in self._blocks:
+            self._blocks[asked] = _block_of(*asked)
+        found = self._blocks[asked]
+        return found[0] if found is not None and self.always(conditions, found[1]) else None
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """``stride`` entries per index, if ``claim`` (conditions, formula) holds."""
 
-    stride: int
-    claim: tuple[tuple[Expr, ...], Expr]
-
-
-def block_of(conditions: tuple[Expr, ...], first: Expr, end: Expr | None, index: Expr) -> Block | None:
-    """The block of ``index`` in which ``first`` (with ``end``: all of first .. end - 1) lies; None if it has not the
-    form of one.  The stride is read off the expression; that it is right is part of the claim."""
+def _block_of(first: Expr, end: Expr | None, index: Expr) -> tuple[int, Expr] | None:
+    """The length of the block of ``index`` in which ``first`` (with ``end``: all of first .. end - 1) lies, if the
+    claim holds; None if it has not the form of one.  The length is read off the expression; that it is right is part
+    of the claim."""
     if first.width != index.width or (end is not None and end.width != index.width):
         return None
     zero, one = (const(n, index.width) for n in (0, 1))
@@ -56,4 +57,4 @@ def block_of(conditions: tuple[Expr, ...], first: Expr, end: Expr | None, index:
     else:
         for bound in (first, end):
             claim = land(claim, compare("ule", binary("sub", bound, start), size))
-    return Block(stride, (conditions, claim))
+    return stride, claim

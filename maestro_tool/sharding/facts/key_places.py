@@ -166,15 +166,17 @@ def holds_key(analysis: Analysis, path: CallPath, number: int, vector: int, inde
         )
 
     for n, e in enumerate(path.events):
+        if n == number and not holds():
+            return False
         if e.op.effect is Effect.WRITE and e.objects[0] == vector:
             assert e.index is not None
             at = strip_extension(e.index)
             if at is own:
                 held.update(stored_bytes(e))
+                if n > number and not holds():
+                    return False
             elif not _both_allocated(path, at, own):
                 return False  # an entry that may be the same
-        if n >= number and not holds():
-            return False
     return True
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from maestro_tool.operations.row import Effect, ObjectKind
 from maestro_tool.sharding.facts.access import Access
@@ -10,7 +12,7 @@ from maestro_tool.sharding.facts.key_places import KeyPlaces
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """``objects``: those that packets write and that shall be sharded; ``touched``: the accesses to them.
 
@@ -33,11 +35,17 @@ class Scope:
         place = self.places.index_map(a.through)
         return place.dchain if place is not None else a.through if a.how == "fresh" else None
 
-    def events(self, *effects: Effect, kind: ObjectKind | None = None) -> list[tuple[CallPath, Event]]:
+    @cached_property
+    def _happening(self) -> Mapping[Effect, list[tuple[CallPath, Event]]]:
+        """The events that do something to objects of the scope."""
+        found: dict[Effect, list[tuple[CallPath, Event]]] = {}
+        for path in self.analysis.paths:
+            for e in path.events:
+                if e.objects and e.objects[0] in self.objects:
+                    found.setdefault(e.op.effect, []).append((path, e))
+        return found
+
+    def events(self, effect: Effect, kind: ObjectKind | None = None) -> list[tuple[CallPath, Event]]:
         """The events that do so to objects of the scope, or to those of one kind."""
-        return [
-            (path, e)
-            for path in self.analysis.paths
-            for e in path.events
-            if e.op.effect in effects and e.objects[0] in self.objects and kind in (None, e.op.objects[0].kind)
-        ]
+        found = self._happening.get(effect, [])
+        return [(path, e) for path, e in found if kind in (None, e.op.objects[0].kind)]

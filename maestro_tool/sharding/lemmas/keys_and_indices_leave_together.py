@@ -19,9 +19,6 @@ from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle
 from maestro_tool.symex.callpath import CallPath, Event
 
-#: What may part an index from its keys.
-_CHANGES = (Effect.ERASE_RANGE, Effect.EXPIRE, Effect.FREE, Effect.ERASE, Effect.ALLOCATE)
-
 
 def obstacles(q: Question) -> Iterator[Obstacle]:
     yield from stale_indices(q.scope)
@@ -29,16 +26,17 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
 
 def stale_indices(scope: Scope) -> Iterator[Obstacle]:
     """Indices that are freed while a map has them, and keys that are erased while their index is in use."""
-    for path, e in scope.events(*_CHANGES):
-        if e.op.effect is Effect.ERASE_RANGE:
-            yield from _range_erased(scope, e)
-        elif e.op.effect is Effect.EXPIRE:
-            yield from _expired(scope, e)
-        elif e.op.effect is Effect.FREE:
-            yield from _freed(scope, path, e)
-        elif e.op.effect is Effect.ALLOCATE:
-            yield from _without_key(scope, path, e)
-        elif e.objects[0] in scope.places.of and not _frees_erased(scope, path, e):
+    for _, e in scope.events(Effect.ERASE_RANGE):
+        yield from _range_erased(scope, e)
+    for _, e in scope.events(Effect.EXPIRE):
+        yield from _expired(scope, e)
+    for path, e in scope.events(Effect.FREE):
+        yield from _freed(scope, path, e)
+    expired = {e.objects[-1] for _, e in scope.events(Effect.EXPIRE)}
+    for path, e in scope.events(Effect.ALLOCATE):
+        yield from _without_key(scope, expired, path, e)
+    for path, e in scope.events(Effect.ERASE):
+        if e.objects[0] in scope.places.of and not _frees_erased(scope, path, e):
             m = e.objects[0]
             freed = any(x.op.effect is Effect.FREE and x.objects == (scope.places.of[m].dchain,) for x in path.events)
             yield Obstacle(Code.INDEX_MAY_STAY if freed else Code.INDEX_NOT_FREED, (m,), (e.loc,))
@@ -109,9 +107,9 @@ def _number(path: CallPath, e: Event) -> int:
     return next(n for n, x in enumerate(path.events) if x is e)
 
 
-def _without_key(scope: Scope, path: CallPath, e: Event) -> Iterator[Obstacle]:
-    """An index that is allocated gets its keys: expiry erases what lies there, be it an earlier owner's."""
-    expired = {x.objects[-1] for _, x in scope.events(Effect.EXPIRE)}
+def _without_key(scope: Scope, expired: set[int], path: CallPath, e: Event) -> Iterator[Obstacle]:
+    """An index that is allocated gets its keys, for each map of ``expired``: expiry erases what lies there, be it an
+    earlier owner's."""
     freed = any(x.op.effect is Effect.FREE and _is_at(x, e.index) for x in path.events)
     for m in _keyed_by(scope, scope.places.maps(e.objects[0]) & expired) if e.result is not False and not freed else ():
         if not any(x.objects == (m,) and _lies_at(x, e.index) for x in path.events):
