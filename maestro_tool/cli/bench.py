@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from maestro_tool import canonical
 from maestro_tool.diagnostics import InputError, ToolError
 
-SCHEMA = "maestro-bench/2"
+SCHEMA = "maestro-bench/3"
 
 FLOWS = (1_000, 10_000, 60_000)
 
@@ -40,6 +42,18 @@ REFERENCE_NS: dict[str, dict[int, float]] = {
 TRAFFIC = (("read-mostly", 0), ("churny", 1))
 KNOWN_FLOWS = 10_000
 CORES = (1, 2)
+
+
+#: What is done with packets on a worker to which a card gives them (bench_nf.c), in the order of its parts.
+MODES = ("steered", "steered_checked", "received", "received_checked", "received_awaiting")
+#: Without and with comparisons of their place (docs/guarantees.md).
+COMPARED = {
+    "software steers some classes": ("steered", "steered_checked"),
+    "all left to the card, all have come": ("received", "received_checked"),
+    "all left to the card, one never comes": ("received", "received_awaiting"),
+}
+#: In one part of a run whose instructions are counted.
+COUNTED_PACKETS = 40 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +103,19 @@ def _bench(args: argparse.Namespace) -> None:
             reference = REFERENCE_NS.get(subject.name, {}).get(flows)
             cells = "".join(_cell(of[str(flows)], reference) for of in figures.values())
             say(f"  {'':<10}{flows:>7}{reference if reference else '-':>11}{cells}")
-    say("\nns per packet on a worker to which a card gives it, and what comparing its place (docs/guarantees.md) adds")
+    say("\nper packet on a worker to which a card gives it, and what comparing its place (docs/guarantees.md) adds")
+    say(f"  {'nf':<10}{'':<11}" + "".join(f"{title:>40}" for title in COMPARED))
     for subject in subjects:
-        for flows, of in result["nfs"][subject.name]["ns_per_received_packet"].items():
-            steered, cost = of["steered"], of["checked"] - of["steered"]
-            say(f"  {subject.name:<10}{flows:>7}{steered:>11.1f}{cost:>+8.2f} ({100 * cost / steered:+.1f} %)")
+        of_nf = result["nfs"][subject.name]
+        rows = [(f"{n} flows, ns", of) for n, of in of_nf["ns_per_received_packet"].items()]
+        counted = instructions(subject.programs[1]) if len(subject.programs) > 1 else None
+        if counted is not None:
+            of_nf["instructions_per_received_packet"] = counted
+            rows.append(("instructions", counted))
+        for title, of in rows:
+            say(f"  {subject.name:<10}{title:<16}" + "".join(_added(of, *pair) for pair in COMPARED.values()))
+    if shutil.which("valgrind") is None:
+        say("  (instructions are counted where valgrind is installed)")
     say(f"\nmillion packets per second of all cores, {KNOWN_FLOWS} flows; churny: 1 of 32 packets is of a new flow")
     say(f"  {'nf':<10}{'strategy':<16}" + "".join(f"{f'{n}, {c} core(s)':>24}" for n, _ in TRAFFIC for c in CORES))
     for subject in subjects:
@@ -110,6 +132,36 @@ def _bench(args: argparse.Namespace) -> None:
 
 def _cell(ns: float, reference: float | None) -> str:
     return f"{ns:.1f}{f' ({ns / reference:.2f})' if reference else ''}".rjust(20)
+
+
+def _added(of: dict[str, float], without: str, compared: str) -> str:
+    cost = of[compared] - of[without]
+    return f"{of[without]:.1f} {cost:+.2f} ({100 * cost / of[without]:+.2f} %)".rjust(38)
+
+
+def instructions(program: Path) -> dict[str, float] | None:
+    """mode -> instructions per packet, counted by callgrind; None where there is none."""
+    if shutil.which("valgrind") is None:
+        return None
+    parts = ("warm-up", "alone", *MODES)
+    with tempfile.TemporaryDirectory() as folder:
+        # A dump before each part has what was counted in the one before; the last is made at the end.
+        counter = ("valgrind", "--tool=callgrind", "--toggle-collect=timed*", "--dump-before=measured_part*")
+        words = ("--packets", str(COUNTED_PACKETS), "--parts", "1", "--flows", "1000")
+        _run(program, *words, through=(*counter, f"--callgrind-out-file={folder}/%p"))
+        # The process that measures has them all; its parent has counted nothing.
+        dumps = [
+            [*sorted(Path(folder).glob(f"{last.name}.*"), key=lambda dump: int(dump.suffix[1:])), last]
+            for last in Path(folder).iterdir()
+            if not last.suffix
+        ]
+        [counts] = [[_summary(dump) for dump in of] for of in dumps if len(of) == len(parts)]
+    return {mode: n / COUNTED_PACKETS for mode, n in zip(parts, counts, strict=True) if mode != "warm-up"}
+
+
+def _summary(dump: Path) -> int:
+    [line] = [line for line in dump.read_text(encoding="utf-8").splitlines() if line.startswith("summary: ")]
+    return int(line.split()[1])
 
 
 def _import_seconds() -> float:
@@ -158,7 +210,7 @@ def _solver(nic: str, say: Callable[[str], None]) -> list[dict[str, Any]]:
 
 def _costs(subject: Subject, packets: int) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
     """strategy -> number of flows -> ns per packet, of each program, each strategy once; and of the first parallel one,
-    number of flows -> the same on a worker that a card gives packets, without and with comparisons of their place."""
+    number of flows -> mode -> the same on a worker that a card gives packets."""
     costs: dict[str, dict[str, float]] = {}
     received: dict[str, dict[str, float]] = {}
     for number, program in enumerate(subject.programs):
@@ -169,8 +221,7 @@ def _costs(subject: Subject, packets: int) -> tuple[dict[str, dict[str, float]],
         costs.setdefault(str(lines[0]["strategy"]), figures)
         if number == 1:
             for line in lines:
-                ns = {name: float(line[f"{name}_ns_per_packet"]) for name in ("steered", "checked")}
-                received[str(line["flows"])] = ns
+                received[str(line["flows"])] = {mode: float(line[f"{mode}_ns_per_packet"]) for mode in MODES}
     return costs, received
 
 
@@ -193,9 +244,9 @@ def _rates(subject: Subject, packets: int) -> Iterator[tuple[str, dict[str, dict
             yield strategy, figures
 
 
-def _run(program: Path, *words: str) -> list[dict[str, Any]]:
-    """What a bench program prints."""
-    command = [str(program.resolve()), *words]
+def _run(program: Path, *words: str, through: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What a bench program prints; started by the command ``through``, if there is one."""
+    command = [*through, str(program.resolve()), *words]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ToolError(f"{program} failed with status {done.returncode}: {done.stderr.strip()[-500:]}")

@@ -3,7 +3,8 @@ and structs, for the compiled program to compare.
 
 The analysis reads small headers of its own and lays out structs as `layout` says.  Generated C says with static
 assertions what they gave: of macros that the user's files name, and that are whole numbers, the value and type; of
-structs and unions that a unit can name, sizes and offsets.
+structs and unions that a unit can name, sizes and offsets.  Of an alignment there is more to see only where the files
+ask for one: DPDK has changed those of its headers' structs, but where other structs hold these, that shows in offsets.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _TYPE = re.compile(r"u?int(?:_\w+)?\d*_t|u?intmax_t|u?intptr_t|size_t|in_addr_t|
 _NUMBER = re.compile(r"\b\d")
 _NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 _DEEPEST = 10  # macros in macros
+_ASKS_FOR_ALIGNMENT = frozenset(["_Alignof", "__alignof__", "__alignof", "alignof"])
 
 
 def constants(sources: Sequence[Source], text_of: Callable[[str], str]) -> Iterable[tuple[str, str, str]]:
@@ -74,6 +76,7 @@ def records(contexts: Sequence[Context], text_of: Callable[[str], str]) -> list[
     for ctx in contexts:
         own = [text_of(f) for f in dict.fromkeys(ctx.unit.source.files) if is_own(f)]
         names = {n for text in own for n in _NAME.findall(text)}
+        aligned = not names.isdisjoint(_ASKS_FOR_ALIGNMENT)
         for spelled, word, record in _named(ctx):
             if record.layout is None:
                 continue
@@ -88,6 +91,7 @@ def records(contexts: Sequence[Context], text_of: Callable[[str], str]) -> list[
                     spelled,
                     layout.size,
                     tuple((f.name, f.offset) for f in used),
+                    layout.align if aligned else None,
                 )
             )
     return result

@@ -434,12 +434,14 @@ class Global:
 @dataclass(frozen=True, slots=True)
 class Assumed:
     """What the compiler must find, too, in the source ``file``: ``spelled`` is a struct or union of ``size`` bytes with
-    ``members`` at offsets; or, with ``value``, a macro that is this whole number."""
+    ``members`` at offsets, and aligned at ``align`` if that counts; or, with ``value``, a macro that is this whole
+    number."""
 
     file: str
     spelled: str
     size: int = 0
     members: tuple[tuple[str, int], ...] = ()
+    align: int | None = None
     value: str | None = None
 
 

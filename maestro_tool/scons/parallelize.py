@@ -444,7 +444,10 @@ def _require_tools(env: Any) -> None:
     missing = missing_packages()
     if missing:
         raise UserError(f"Python packages are missing; install them: pip install {' '.join(missing)}")
-    if not env.WhereIs(env.subst("$CC") or "gcc"):
+    [command, *_] = env.Split(env.subst("$CC")) or ["gcc"]
+    # SCons would seek it below each folder of $PATH, also with a folder in its name.
+    there = os.access(os.path.join(env.Dir("#").abspath, command), os.X_OK) if "/" in command else env.WhereIs(command)
+    if not there:
         raise UserError("no C compiler found; install one: apt-get install gcc libc6-dev (Debian, Ubuntu)")
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,8 +40,9 @@ RELEASES = {
 }
 
 
+@cache
 def missing() -> str:
-    """Why releases cannot be unpacked here; "" if they can."""
+    """Why releases cannot be unpacked here; "" if they can.  Asks apt: not for when tests are collected."""
     if os.geteuid() != 0:
         return "other releases of Debian are unpacked by root"
     if shutil.which("mmdebstrap") is None:
@@ -48,6 +50,7 @@ def missing() -> str:
     return "" if _mirror() else "apt has no source of Debian's packages here"
 
 
+@cache
 def _mirror() -> str:
     """Where apt has Debian's packages from."""
     if shutil.which("apt-get") is None:

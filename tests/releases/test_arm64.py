@@ -17,13 +17,15 @@ from tests.runtime.toolchain import HERE, STRICT
 
 GCC, AR, QEMU = "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-ar", "qemu-aarch64"
 LACKING = [tool for tool in (GCC, QEMU) if shutil.which(tool) is None]
-WHY_NOT = debian.missing() or (f"no {LACKING[0]}: run tests/releases/prepare.sh --arm64" if LACKING else "")
 
-pytestmark = [pytest.mark.releases, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "-")]
+pytestmark = [
+    pytest.mark.releases,
+    pytest.mark.skipif(bool(LACKING), reason=f"no {', '.join(LACKING)}: run tests/releases/prepare.sh --arm64"),
+]
 
 
 @pytest.fixture(scope="module")
-def sysroot() -> Path:
+def sysroot(unpackable: None) -> Path:
     return debian.arm64()
 
 

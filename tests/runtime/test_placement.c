@@ -28,6 +28,9 @@ static const struct maestro_port PLAN = {
     .key = KEY, .key_length = 40, .rss_hf = 1, .table_size = TABLE, .card_classes = CLASSES, .n_card_classes = 5,
     .software_classes = 1u << MAESTRO_UDP4_OPTIONS | 1u << MAESTRO_MALFORMED,
     .l4 = {2, {{26, 4}, {30, 4}}}, .l3 = {2, {{26, 4}, {30, 4}}}};
+/* All that needs a worker is left to the card. */
+static const struct maestro_port LEFT_PLAN = {
+    .key = KEY, .key_length = 40, .rss_hf = 1, .table_size = TABLE, .card_classes = CLASSES, .n_card_classes = 5};
 static const struct maestro_nf NF = {.name = "placed", .nic = "card", .n_ports = 1, .ports = &PLAN};
 
 atomic_bool program_stopped;
@@ -44,7 +47,7 @@ static struct program program;
 static struct worker worker;
 static struct rte_mempool *pool;
 static uint64_t seed = 1;
-static unsigned n_compared;
+static unsigned n_compared, n_classified;
 
 /* In place of the one that placement.c calls: how often it hashes is what checks cost. */
 static unsigned counted(const struct maestro_port *port, const struct maestro_card_class *class, const uint8_t *frame,
@@ -52,16 +55,22 @@ static unsigned counted(const struct maestro_port *port, const struct maestro_ca
   n_compared++;
   return maestro_card_indices(port, class, frame, length, indices);
 }
+static enum maestro_class classified(const uint8_t *frame, uint32_t length) {
+  n_classified++;
+  return maestro_classify(frame, length);
+}
 #define maestro_card_indices counted
+#define maestro_classify classified
 #include "placement.c"
 #undef maestro_card_indices
+#undef maestro_classify
 
 static void start(void) {
   static struct placement *placements[1];
   free(placements[0]);
   placements[0] = malloc(placement_size());
-  placement_init(placements[0], &PLAN);
-  n_compared = 0;
+  placement_init(placements[0], program.ports[0].plan);
+  n_compared = n_classified = 0;
   worker = (struct worker){.number = 1, .program = &program, .placements = placements};
   atomic_store(&program_stopped, false);
   atomic_store(&program.misplaced, false);
@@ -116,6 +125,58 @@ static void finds(enum maestro_class class) {
   CHECK_EQ(receive(class, 8, 3), 5); /* none of the wrong ones is handled */
   CHECK(atomic_load(&program_stopped) && atomic_load(&program.misplaced));
   CHECK_EQ(worker.counters.misplaced, 1);
+}
+
+/* A burst of UDP in which `n` packets of the class stand, one behind the other from a random place on. */
+static unsigned mixed(enum maestro_class class, unsigned n, bool wrong) {
+  struct rte_mbuf *packets[BURST];
+  const unsigned first = (unsigned)(next_random(&seed) % (BURST - n + 1));
+  for (unsigned i = 0; i < BURST; i++) {
+    const bool other = i >= first && i < first + n;
+    packets[i] = placed(other ? class : MAESTRO_UDP4, other && wrong);
+  }
+  const uint16_t good = placement_sort(&worker, 0, packets, BURST);
+  CHECK(good == BURST || (good >= first && good < first + n));
+  rte_pktmbuf_free_bulk(packets, good);
+  return good == BURST ? n : good - first;
+}
+
+/* A plan in which software steers nothing. */
+static void test_left_to_the_card(void) {
+  enum { MOST = 2 * PLACEMENT_SAMPLE_PICKED };
+  program.ports[0].plan = &LEFT_PLAN;
+  for (unsigned i = 0; i < sizeof CLASSES / sizeof *CLASSES; i++) finds(CLASSES[i].packets);
+
+  /* While a class has not come, its first packet is found, among however many of others. */
+  start();
+  for (unsigned i = 0; i < BURSTS; i++) CHECK_EQ(receive(i % 2 ? MAESTRO_TCP6 : MAESTRO_UDP4, BURST, 0), BURST);
+  CHECK_EQ(mixed(MAESTRO_TCP4, 1, true), 0);
+  CHECK(atomic_load(&program.misplaced));
+
+  /* When all have, one packet in so many is looked at, and one in so many is compared. */
+  start();
+  for (unsigned i = 0; i < sizeof CLASSES / sizeof *CLASSES; i++)
+    for (unsigned k = 0; k < PLACEMENT_FIRST / BURST; k++) CHECK_EQ(receive(CLASSES[i].packets, BURST, 0), BURST);
+  CHECK_EQ(n_compared, 5 * PLACEMENT_FIRST);
+  n_compared = n_classified = 0;
+  for (unsigned i = 0; i < 4 * PLACEMENT_SAMPLE_PICKED / BURST; i++) CHECK_EQ(receive(MAESTRO_UDP4, BURST, 0), BURST);
+  CHECK(n_compared >= 3 && n_compared <= 5);
+  CHECK(n_classified >= n_compared && n_classified <= 4 * PLACEMENT_SAMPLE_PICKED / PLACEMENT_BLOCK + 1);
+
+  /* A class that goes wrong later is found, be it rare or frequent. */
+  for (unsigned share = 1; share <= BURST; share *= 4) {
+    atomic_store(&program.misplaced, false);
+    unsigned handled = 0;
+    while (!atomic_load(&program.misplaced) && handled <= MOST) handled += mixed(MAESTRO_TCP6, share, true);
+    CHECK(handled <= MOST);
+  }
+
+  /* When the link comes up, all begins again, also for classes of which nothing is due. */
+  atomic_store(&program.misplaced, false);
+  atomic_fetch_add(&program.ports[0].link_ups, 1);
+  CHECK_EQ(mixed(MAESTRO_IPV4_OTHER, 3, true), 0);
+  CHECK(atomic_load(&program.misplaced));
+  program.ports[0].plan = &PLAN;
 }
 
 int main(void) {
@@ -213,5 +274,7 @@ int main(void) {
     worker.counters.handed_over = 0;
   }
   CHECK(!atomic_load(&program.misplaced));
+
+  test_left_to_the_card();
   return 0;
 }

@@ -39,6 +39,6 @@ def built(toolchain: Toolchain, name: str) -> Path:
 @pytest.mark.parametrize("name", one_quick(PROGRAMS, "test_map"))
 def test_c(toolchain: Toolchain, name: str) -> None:
     done = subprocess.run(
-        [built(toolchain, name)], capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=120
+        [built(toolchain, name)], capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=300
     )
     assert done.returncode == 0, done.stderr

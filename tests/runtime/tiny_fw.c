@@ -132,13 +132,13 @@ static const uint8_t KEY[] = {K20, K20};
 #endif
 #ifdef TINY_HARDWARE
 static const char *const DRIVERS[] = {"net_null"};
-#define CARD .drivers = DRIVERS, .n_drivers = 1,
+#define CARD .drivers = DRIVERS, .n_drivers = 1, .table_size = 1024, /* net_null's has 128, whatever else it can */
 #else
-#define CARD
+#define CARD .table_size = 128,
 #endif
 #define PORT                                                                                \
   {                                                                                         \
-    CARD .key = KEY, .key_length = 40, .key_length_passed = 40, .table_size = 128, .rss_hf = HF, \
+    CARD .key = KEY, .key_length = 40, .key_length_passed = 40, .rss_hf = HF,       \
     .software_classes = 0x1FFFF, .l4 = {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}}, .l3 = {   \
       2,                                                                                    \
       {{26, 4}, {30, 4}}                                                                    \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,7 +129,8 @@ def test_a_capture_after_the_options(firewall: Tree, options: list[str]) -> None
     assert both.status == 1 and "give a capture, or packets" in both.err
     assert firewall.maestro("queue", PLAN, *options, "--packet", PACKET).status == 0
     two = firewall.maestro("queue", PLAN, *options, "a.pcap", "b.pcap")
-    assert two.status == 2 and "unrecognized arguments: a.pcap b.pcap" in two.err
+    # Python 3.13 takes one for the capture.
+    assert two.status == 2 and re.search(r"unrecognized arguments: (a\.pcap )?b\.pcap$", two.err, re.M)
 
 
 def test_unusable_cache_is_one_warning(firewall: Tree) -> None:

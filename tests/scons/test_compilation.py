@@ -254,15 +254,15 @@ def test_the_compiler_of_the_build_preprocesses(tree: Tree) -> None:
 
 def test_the_compiler_and_an_included_header_are_inputs(tree: Tree) -> None:
     """Also a compiler of one's own, with arguments."""
-    nf(tree, BY_DST, 'CC="./cc -DNOTHING", CCFLAGS=["-include", "x.h"]')
-    compiler = tree.write("cc", '#!/bin/sh\nexec gcc -UBY_DST "$@"\n')
+    nf(tree, BY_DST, 'CC="./own-cc -DNOTHING", CCFLAGS=["-include", "x.h"]')
+    compiler = tree.write("own-cc", '#!/bin/sh\nexec gcc -UBY_DST "$@"\n')
     compiler.chmod(0o755)
     tree.write("x.h", '#include "inc/further.h"\n')
     tree.write("inc/further.h", "#define BY_DST\n")
     assert sharded_by(tree) == "dst_ip"
     tree.write("inc/further.h", "\n")
     assert sharded_by(tree) == "src_ip"
-    tree.write("cc", '#!/bin/sh\nexec gcc -DBY_DST "$@"\n')
+    tree.write("own-cc", '#!/bin/sh\nexec gcc -DBY_DST "$@"\n')
     assert sharded_by(tree) == "dst_ip"
 
 

@@ -1,9 +1,10 @@
 /* What a packet costs one NF, in memory, without I/O.  Link it with lib<nf>.a and the generated main_<nf>.c in place of
  * main.o.
  *
- *     bench_nf [--flows N[,N...]] [--packets N] [--workers N] [--cores N] [--churn N] [--seed N] [-- NF options]
+ *     bench_nf [--flows N[,N...]] [--packets N] [--parts N] [--workers N] [--cores N] [--churn N] [--seed N]
+ *              [-- NF options]
  *
- * Defaults: --flows 1000,10000,60000 --packets 4000000 --workers 1 --seed 1.  Needs neither root nor huge pages.
+ * Defaults: --flows 1000,10000,60000 --packets 4000000 --parts 40 --workers 1 --seed 1.  Needs neither root nor huge pages.
  * Flow i has LAN address 10.0.0.0 + i, WAN address 96.0.0.0 + a hash of i, and UDP ports; MAC addresses of its own in
  * the LAN, of one of 256 routers in the WAN.  First each flow sends one packet from port 0 (LAN), so that the NF knows
  * it; then bursts of 32 with flows drawn uniformly at random, half from LAN, half replies to what the NF made of the
@@ -12,19 +13,23 @@
  * Without --cores only process_burst is timed: packets are written into their mbufs before, 4 bursts at a time, which
  * leaves them where a card with direct cache access would.  With --workers N, the packets are those that the plan's
  * tables give to worker 0, which runs on this thread: the cost of a packet on one of N cores, each holding its share of
- * the flows.  The figures are of the least disturbed of forty parts of the run.
+ * the flows.  The figures are of the least disturbed of the parts of the run (--parts).
  *
  * In turn with these, parts are run as on a worker to which a card gives packets (placement.h), whatever the NF's own
- * plan is: with what has to be done for each packet, as software steers options, fragments and malformed frames
- * ("steered_ns_per_packet"), and with comparisons of TCP and UDP beside it ("checked_ns_per_packet").
+ * plan is.  "steered": software steers options, fragments and malformed frames, and "steered_checked": UDP and TCP are
+ * compared beside it.  "received": what is done for packets of which nothing is to be known, "received_checked": UDP is
+ * compared; "received_awaiting": UDP and TCP are, which never comes, so that each packet is asked whether it is TCP.
+ *
+ * What a part times is done in a function of its own, `measured_part`: between its calls a counter of instructions may be
+ * read (maestro_tool/cli/bench.py does so with callgrind).
  *
  * With --cores N, N workers run on as many threads, each with its own flows, for --packets each, all at the same time.
  * The figure, packets per second of all together, includes writing the packets.  --churn N: of 32 packets, N are of
  * flows that were never seen, and time runs so fast (2 ms per burst) that they expire.
  *
- * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", and "ns_per_packet",
- * "steered_ns_per_packet", "checked_ns_per_packet", "cycles_per_packet", "dropped", or "churn", "packets_per_second",
- * "write_locks"}.  Exit status 1 and a message on error. */
+ * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", and "ns_per_packet", "<mode>_ns_per_packet"
+ * of each mode above, "cycles_per_packet", "dropped", or "churn", "packets_per_second", "write_locks"}.  Exit status 1
+ * and a message on error. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -50,8 +55,10 @@ extern const struct maestro_nf *const maestro_main_nf;
 atomic_bool program_stopped; /* by a check that fails */
 
 /* What is done with packets in a part of the run: the NF alone, or what a worker does before. */
-enum mode { ALONE, STEERED, CHECKED, N_MODES };
-enum { BURSTS = 4, PARTS = 40, FRAME = 60, MAX_SIZES = 16 };
+enum mode { ALONE, STEERED, STEERED_CHECKED, RECEIVED, RECEIVED_CHECKED, RECEIVED_AWAITING, N_MODES };
+static const char *const MODES[N_MODES] = {
+    "", "steered_", "steered_checked_", "received_", "received_checked_", "received_awaiting_"};
+enum { BURSTS = 4, FRAME = 60, MAX_SIZES = 16 };
 
 /* Few bytes per flow: the harness itself must not fill the caches. */
 struct flow {
@@ -60,7 +67,7 @@ struct flow {
 };
 
 struct settings {
-  unsigned flows[MAX_SIZES], n_sizes, n_workers, n_cores, churn;
+  unsigned flows[MAX_SIZES], n_sizes, n_parts, n_workers, n_cores, churn;
   uint64_t packets, seed;
 };
 
@@ -99,8 +106,8 @@ static uint64_t number(const char *text, char **end) {
 }
 
 static void parse(int argc, char **argv, struct settings *settings) {
-  *settings =
-      (struct settings){.flows = {1000, 10000, 60000}, .n_sizes = 3, .n_workers = 1, .packets = 4000000, .seed = 1};
+  *settings = (struct settings){
+      .flows = {1000, 10000, 60000}, .n_sizes = 3, .n_parts = 40, .n_workers = 1, .packets = 4000000, .seed = 1};
   for (int i = 1; i < argc; i++) {
     char *end = NULL;
     if (i + 1 >= argc) die("a value is missing after ", argv[i]);
@@ -113,6 +120,8 @@ static void parse(int argc, char **argv, struct settings *settings) {
       }
     } else if (strcmp(name, "--packets") == 0) {
       settings->packets = number(argv[i], &end);
+    } else if (strcmp(name, "--parts") == 0) {
+      settings->n_parts = (unsigned)number(argv[i], &end);
     } else if (strcmp(name, "--workers") == 0) {
       settings->n_workers = (unsigned)number(argv[i], &end);
     } else if (strcmp(name, "--cores") == 0) {
@@ -214,7 +223,7 @@ static void put(struct rte_mbuf *mbuf, const struct flow *flow, unsigned side) {
 }
 
 /* Processes what lies in the mbufs; returns cycles. */
-static uint64_t timed(struct run *run, unsigned n_bursts) {
+__attribute__((noinline)) static uint64_t timed(struct run *run, unsigned n_bursts) {
   uint16_t verdicts[BURSTS][BURST];
   int status = 0;
   const uint64_t start = rte_rdtsc_precise();
@@ -262,7 +271,11 @@ static uint64_t measure(struct run *run, uint64_t n_rounds) {
   return cycles;
 }
 
-/* A worker whose card gives it packets of TCP and UDP, all rightly. */
+__attribute__((noinline)) static uint64_t measured_part(struct run *run, uint64_t n_rounds) {
+  return measure(run, n_rounds);
+}
+
+/* A worker whose card gives it packets of UDP, and maybe of TCP, all rightly. */
 static struct worker *receiver(enum mode mode) {
   enum { TABLE = 512 };
   static const uint8_t key[52] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67};
@@ -272,16 +285,22 @@ static struct worker *receiver(enum mode mode) {
      {MAESTRO_FROM_FRAME, 30, 4, false}, \
      {MAESTRO_FROM_L4, 0, 2, false}, \
      {MAESTRO_FROM_L4, 2, 2, false}}}}
-  static const struct maestro_card_class classes[] = {{MAESTRO_TCP4, "", 1, FIELDS}, {MAESTRO_UDP4, "", 1, FIELDS}};
-#define PLAN(n_compared) \
+  static const struct maestro_card_class classes[] = {{MAESTRO_UDP4, "", 1, FIELDS}, {MAESTRO_TCP4, "", 1, FIELDS}};
+#define PLAN(software, n_compared) \
   {.key = key, \
    .key_length = sizeof key, \
    .table_size = TABLE, \
    .card_classes = classes, \
    .n_card_classes = (n_compared), \
-   .software_classes = 1u << MAESTRO_TCP4_OPTIONS | 1u << MAESTRO_UDP4_OPTIONS | 1u << MAESTRO_IPV4_FRAGMENT | \
-                       1u << MAESTRO_MALFORMED}
-  static const struct maestro_port plans[N_MODES] = {[STEERED] = PLAN(0), [CHECKED] = PLAN(2)};
+   .software_classes = (software)}
+#define STEERED_CLASSES \
+  (1u << MAESTRO_TCP4_OPTIONS | 1u << MAESTRO_UDP4_OPTIONS | 1u << MAESTRO_IPV4_FRAGMENT | 1u << MAESTRO_MALFORMED)
+  static const struct maestro_port plans[N_MODES] = {
+      [STEERED] = PLAN(STEERED_CLASSES, 0),
+      [STEERED_CHECKED] = PLAN(STEERED_CLASSES, 2),
+      [RECEIVED_CHECKED] = PLAN(0, 1),
+      [RECEIVED_AWAITING] = PLAN(0, 2),
+  };
   static uint16_t table[TABLE]; /* all to worker 0 */
   static struct program programs[N_MODES];
   static struct placement *placements[N_MODES][1];
@@ -289,9 +308,11 @@ static struct worker *receiver(enum mode mode) {
   if (mode == ALONE) return NULL;
   struct worker *worker = &workers[mode];
   if (worker->program != NULL) return worker;
-  placements[mode][0] = malloc(placement_size());
-  if (placements[mode][0] == NULL) die("out of memory", "");
-  placement_init(placements[mode][0], &plans[mode]);
+  if (mode != RECEIVED) {
+    placements[mode][0] = malloc(placement_size());
+    if (placements[mode][0] == NULL) die("out of memory", "");
+    placement_init(placements[mode][0], &plans[mode]);
+  }
   programs[mode] = (struct program){.nf = maestro_main_nf, .ports = {{.plan = &plans[mode], .table = table}}};
   *worker = (struct worker){.program = &programs[mode], .placements = placements[mode]};
   return worker;
@@ -301,26 +322,30 @@ static void bench(struct run *run, unsigned n_flows) {
   const struct settings *settings = run->settings;
   make_flows(run, n_flows);
   warm_up(run);
-  uint64_t n_rounds = settings->packets / (PARTS * BURSTS * BURST);
+  const unsigned n_parts = settings->n_parts;
+  uint64_t n_rounds = settings->packets / (n_parts * BURSTS * BURST);
   if (n_rounds == 0) n_rounds = 1;
-  measure(run, n_rounds);
+  for (enum mode mode = ALONE; mode < N_MODES; mode++) {
+    run->receiver = receiver(mode);
+    measure(run, n_rounds);
+  }
   run->dropped = 0;
-  uint64_t least[N_MODES] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
-  for (unsigned part = 0; part < N_MODES * PARTS; part++) {
+  uint64_t least[N_MODES];
+  memset(least, UINT8_MAX, sizeof least);
+  for (unsigned part = 0; part < N_MODES * n_parts; part++) {
     const enum mode mode = part % N_MODES;
     run->receiver = receiver(mode);
-    const uint64_t cycles = measure(run, n_rounds);
+    const uint64_t cycles = measured_part(run, n_rounds);
     if (cycles < least[mode]) least[mode] = cycles;
   }
   run->receiver = NULL;
   const uint64_t n = n_rounds * BURSTS * BURST;
-  const double per_packet = (double)least[ALONE] / (double)n, ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
-  printf("{\"nf\": \"%s\", \"strategy\": \"%s\", \"workers\": %u, \"flows\": %u, \"packets\": %" PRIu64
-         ", \"ns_per_packet\": %.2f, \"steered_ns_per_packet\": %.2f, \"checked_ns_per_packet\": %.2f"
-         ", \"cycles_per_packet\": %.1f, \"dropped\": %" PRIu64 "}\n",
-         maestro_main_nf->name, maestro_main_nf->strategy, settings->n_workers, n_flows, n * PARTS,
-         per_packet * ns_per_cycle, (double)least[STEERED] / (double)n * ns_per_cycle,
-         (double)least[CHECKED] / (double)n * ns_per_cycle, per_packet, run->dropped);
+  const double ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
+  printf("{\"nf\": \"%s\", \"strategy\": \"%s\", \"workers\": %u, \"flows\": %u, \"packets\": %" PRIu64,
+         maestro_main_nf->name, maestro_main_nf->strategy, settings->n_workers, n_flows, n * n_parts);
+  for (enum mode mode = ALONE; mode < N_MODES; mode++)
+    printf(", \"%sns_per_packet\": %.2f", MODES[mode], (double)least[mode] / (double)n * ns_per_cycle);
+  printf(", \"cycles_per_packet\": %.1f, \"dropped\": %" PRIu64 "}\n", (double)least[ALONE] / (double)n, run->dropped);
   fflush(stdout);
   free(run->flows);
 }

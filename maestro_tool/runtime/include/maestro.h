@@ -199,6 +199,10 @@ enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length);
 uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length);
 /* Index of a frame into the port's table, over the NF's view; 0 for frames without a view. */
 uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, uint32_t length);
+/* Entries of the port's table to which the card may have put a frame of the class (one of port->card_classes, by
+ * maestro_classify), as its profile says: returns how many, one or two. */
+unsigned maestro_card_indices(const struct maestro_port *port, const struct maestro_card_class *class,
+                              const uint8_t *frame, uint32_t length, uint16_t indices[2]);
 /* Fills the port's table: table[i] = worker.  Each worker has consecutive entries, or what balances the groups or the
  * weights (why: rss/table.py). */
 void maestro_fill_table(const struct maestro_port *port, unsigned n_workers, uint16_t *table);

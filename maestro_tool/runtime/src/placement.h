@@ -9,8 +9,9 @@
 
 #include "maestro.h"
 
-/* Per class, port and queue: so many packets are compared at first; then one of at most so many on the queue. */
-enum { PLACEMENT_FIRST = 64, PLACEMENT_SAMPLE = 4096 };
+/* Per class, port and queue: so many packets are compared at first; then one is due after so many on the queue.  Where
+ * classes are not asked for (placement.c), one is due after SAMPLE_PICKED, and chance picks one of each PLACEMENT_BLOCK. */
+enum { PLACEMENT_FIRST = 64, PLACEMENT_SAMPLE = 4096, PLACEMENT_SAMPLE_PICKED = 8192, PLACEMENT_BLOCK = 256 };
 
 struct worker;
 struct placement;

@@ -21,11 +21,7 @@ void maestro_steering_init(struct maestro_steering *steering, const struct maest
 /* The same as maestro_index(steering->port, frame, length). */
 uint16_t maestro_steering_index(const struct maestro_steering *steering, const uint8_t *frame, uint32_t length);
 
-/* Where the plan expects a NIC to put a frame of a class that is left to it; there may be two places. */
-unsigned maestro_card_indices(const struct maestro_port *port, const struct maestro_card_class *class,
-                              const uint8_t *frame, uint32_t length, uint16_t indices[2]);
-
-/* The bytes of a field of such an input, as many as it has. */
+/* The bytes of a field of what a card hashes (maestro_card_indices), as many as it has. */
 void maestro_card_field(const struct maestro_card_input *input, unsigned field, const uint8_t *frame, uint32_t length,
                         uint8_t *bytes);
 

@@ -180,6 +180,27 @@ def test_generated_c_asserts_what_was_assumed(tmp_path: Path, monkeypatch: pytes
     assert "the number differs from the analysis" in compiled()
 
 
+@pytest.mark.parametrize("asks", ["_Alignof", "__alignof__"])
+def test_alignments_are_asserted_where_a_file_asks_for_one(
+    asks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere they do not count: DPDK 24.11 has aligned its headers' structs."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.c").write_text(NF, encoding="utf-8")
+    assert "_Alignof" not in generate_sequential(Request((Path("a.c"),)), "a", Stopwatch())[1]["gen/a.c"]
+    Path("a.c").write_text(NF.replace("y = { 1, 2 }", f"y = {{ 1, {asks}(struct own) }}"), encoding="utf-8")
+    text = generate_sequential(Request((Path("a.c"),)), "a", Stopwatch())[1]["gen/a.c"]
+    found = dpdk.find()
+    command = ["gcc", "-fsyntax-only", "-std=gnu11", "-w", *dpdk.RENAMES, *found.cflags, "gen.c"]
+    command += [f"-I{d}" for d in (runtime.INCLUDE, runtime.INCLUDE / "lib", *found.include_dirs)]
+    for align, said in ((4, ""), (8, "the layout differs from the analysis")):
+        changed = text.replace("_Alignof(struct own) == 4,", f"_Alignof(struct own) == {align},")
+        assert (changed == text) == (align == 4)
+        Path("gen.c").write_text(changed, encoding="utf-8")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert said in done.stderr and (done.returncode == 0) == (align == 4), done.stderr
+
+
 CONDITIONS = """\
 #include "nf.h"
 #ifdef A
