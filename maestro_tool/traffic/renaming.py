@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from maestro_tool.diagnostics import InputError
+from maestro_tool.packet.classes import classify
 from maestro_tool.packet.fields import CHECKSUMS, FIELDS, L3_VIEW_LENGTH, L4_VIEW_LENGTH
 
 #: Port -> the fields of frames sent there that may differ, checksums included.
@@ -56,6 +57,21 @@ def hide(frame: bytes, names: Sequence[str]) -> bytes:
             changed = (value + sums["ip" if name == "ip_checksum" else "l4"]) % 0xFFFF
             hidden[checksum.offset : end] = changed.to_bytes(2, "big")
     return bytes(hidden)
+
+
+def has_other_checksum(frame: bytes, names: Sequence[str]) -> bytes | None:
+    """The frame without those checksums among ``names`` that need not have to do with its renamed fields: where lengths
+    lie or something is missing, NFs calculate them of what the headers claim.  None: there are none."""
+    if not _present(frame, names) or classify(frame) not in ("malformed", "ipv4_fragment"):
+        return None
+    bare = bytearray(frame)
+    found = False
+    for name, checksum in CHECKSUMS.items():
+        end = checksum.offset + checksum.size
+        if name in names and end <= len(frame) and _PROTOCOL_OF.get(name, frame[23]) == frame[23]:
+            bare[checksum.offset : end] = bytes(checksum.size)
+            found = True
+    return bytes(bare) if found else None
 
 
 def values(frame: bytes, names: Sequence[str]) -> tuple[bytes, ...]:
