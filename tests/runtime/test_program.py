@@ -551,6 +551,17 @@ def test_tap_ports(namespace: list[str], programs: dict[str, Path], tmp_path: Pa
     assert all(w["forwarded"] > 0 for w in result["workers"])
 
 
+def test_mtu(namespace: list[str], programs: dict[str, Path]) -> None:
+    """Told to ports that can, with buffers to match; who cannot says so."""
+    taps = ["--vdev=net_tap0,iface=lan", "--vdev=net_tap1,iface=wan"]
+    done = subprocess.run([*namespace, programs["soft"], "--mtu", "9000", *taps], capture_output=True, check=False)
+    assert done.returncode == 1 and b"port 0 (net_tap) takes an MTU of up to 1504, not 9000 (--mtu)" in done.stderr
+    rings = ["--workers", "2", "--mtu=9000", "--vdev=net_ring0", "--vdev=net_ring1"]
+    with subprocess.Popen([programs["soft"], *rings], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        said = stopped(process)
+    assert process.returncode == 0, said
+
+
 def test_statistics_that_cannot_be_written(
     programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path
 ) -> None:

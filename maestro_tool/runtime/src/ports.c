@@ -249,6 +249,12 @@ static int configure_queues(struct port *port, uint16_t id, const struct rte_eth
   return configure(port, id, info, hashes, mtu);
 }
 
+/* Drivers may tell of frames only, with what is around IP in them. */
+static unsigned most_mtu(const struct rte_eth_dev_info *info) {
+  const uint32_t around = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  return RTE_MIN((uint32_t)info->max_mtu, RTE_MAX(info->max_rx_pktlen, around) - around);
+}
+
 static bool start_port(struct program *program, uint16_t id) {
   struct port *port = &program->ports[id];
   struct rte_eth_dev_info info;
@@ -274,14 +280,21 @@ static bool start_port(struct program *program, uint16_t id) {
   if (info.max_tx_queues < program->n_workers) share_tx(port);
   rte_spinlock_init(&port->tx_lock);
 
-  if (mtu > info.max_mtu) {
+  if (mtu > most_mtu(&info)) {
     program_error(program->nf, "port %u (%s) takes an MTU of up to %u, not %u (--mtu)", id, info.driver_name,
-                  info.max_mtu, mtu);
+                  most_mtu(&info), mtu);
     return false;
   }
   status = configure_queues(port, id, &info, hashes, mtu);
   if (status != 0) {
     program_error(program->nf, "port %u (%s) cannot be configured: %s", id, info.driver_name, reason(status));
+    return false;
+  }
+  /* Some drivers look at what configuring said, others (net_tap) have to be told. */
+  status = mtu == 0 ? 0 : rte_eth_dev_set_mtu(id, (uint16_t)mtu);
+  if (status != 0 && status != -ENOTSUP) {
+    program_error(program->nf, "port %u (%s): its MTU cannot be %u (--mtu): %s", id, info.driver_name, mtu,
+                  reason(status));
     return false;
   }
   if (!setup_queues(program, id, &info)) return false;
