@@ -263,7 +263,7 @@ static bool start_port(struct program *program, uint16_t id) {
     program_error(program->nf, "port %u: no information about it: %s", id, reason(status));
     return false;
   }
-  const unsigned mtu = program->options->mtu;
+  const unsigned mtu = program->options != NULL ? program->options->mtu : 0;
   const bool hardware = !program->dispatched && !program->sequential;
   const bool hashes = hardware && port->plan->rss_hf != 0;
   if (hashes && !check_rss(program, id, &info)) return false;
