@@ -84,6 +84,10 @@ static bool run_and_count(struct program *program, struct captures *captures) {
   if (!check_lcores(program) || (options->replay && !program_replay_init(program)) || !create_pool(program))
     return false;
   if (!create(program)) return false;
+  if (options->replay && captures->n_inputs > 0 && captures->n_packets == 0) {
+    program_error(program->nf, "no capture has a packet: there is nothing to replay");
+    return false;
+  }
   if (!program_ports_start(program)) return false;
   if (!program_workers_init(program)) {
     program_error(program->nf, "no memory for %u workers: give more with -m", program->n_workers);
@@ -121,10 +125,6 @@ int main(int argc, char **argv) {
   }
   struct captures captures;
   if (!captures_init(&captures, nf, options.eal_argc, options.eal_argv, options.stats)) return EXIT_FAILURE;
-  if (options.replay && captures.n_inputs > 0 && captures.n_packets == 0) {
-    program_error(nf, "no capture has a packet: there is nothing to replay");
-    return EXIT_FAILURE;
-  }
   program_options_fit(nf, &options, captures.longest);
   if (rte_eal_init(options.eal_argc, options.eal_argv) < 0) {
     program_error(nf, "DPDK's EAL does not start: %s", rte_strerror(rte_errno));
