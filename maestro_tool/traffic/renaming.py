@@ -60,12 +60,18 @@ def hide(frame: bytes, names: Sequence[str]) -> bytes:
 
 
 def has_other_checksum(frame: bytes, names: Sequence[str]) -> bytes | None:
-    """The frame without those checksums among ``names`` that need not have to do with its renamed fields: where lengths
-    lie or something is missing, NFs calculate them of what the headers claim.  None: there are none."""
-    if not _present(frame, names) or classify(frame) not in ("malformed", "ipv4_fragment"):
+    """The frame without the checksums that need not have to do with its renamed fields as `hide` takes it.  Where lengths
+    lie or something is missing, NFs calculate those among ``names`` of what the headers claim; and where there are IP
+    options, ports are in these for the NF (docs/architecture.md), and so in the checksum of the IP header.
+    None: there are none."""
+    present = _present(frame, names)
+    options = frame[14:15] > b"\x45" and any(name in _PORTS for name in present)
+    if not present or not (options or classify(frame) in ("malformed", "ipv4_fragment")):
         return None
     bare = bytearray(frame)
-    found = False
+    found = options
+    if options:
+        bare[24:26] = bytes(2)
     for name, checksum in CHECKSUMS.items():
         end = checksum.offset + checksum.size
         if name in names and end <= len(frame) and _PROTOCOL_OF.get(name, frame[23]) == frame[23]:

@@ -81,6 +81,19 @@ def test_checksums_where_lengths_lie() -> None:
     assert kinds(sent(5000, b"\1\2", b"\0\x10"), sent(6000, b"\1\2", b"\0\x10")) != []
 
 
+def test_checksums_where_ports_are_in_ip_options() -> None:
+    """The NF's port is in the IP header then, and so in that header's checksum."""
+    renamed = renamed_by({"relaxations": [CHOICE]})
+
+    def sent(port: int, checksum: bytes, words: bytes) -> Streams:
+        frame = udp(1, 9, 7, port)
+        return {0: [frame[:14] + words + frame[15:24] + checksum + frame[26:]]}
+
+    result = compare(sent(5000, b"\1\2", b"\x46"), sent(6000, b"\2\1", b"\x46"), renamed)
+    assert result.equal and [d.kind for d in result.permitted] == ["checksum"]
+    assert kinds(sent(5000, b"\1\2", b"\x45"), sent(6000, b"\2\1", b"\x45"), renamed=renamed) != []
+
+
 def test_other_verdicts_are_permitted_and_nothing_else() -> None:
     frames = SENT[0]
     new = udp(7, 9, 99)
