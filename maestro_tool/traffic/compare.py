@@ -197,7 +197,7 @@ def _renaming(port: int, names: Sequence[str], want: Sequence[bytes], got: Seque
         if others and (value := values(frame, names)):
             other = values(others.popleft(), names)
             if len(seen[hidden]) == 1:
-                pairs.append((position, value, other))
+                pairs.append((position, value, other, stream_of(hidden)))
     return [Difference("renaming", port, stream_of(want[i]), want[i], i) for i in clashes(pairs)]
 
 
