@@ -36,15 +36,17 @@ def other_verdicts(plan: Mapping[str, Any], expected: Path, actual: Path) -> tup
         names.append(kind)
         if all(count is None or count == 0 for count in counts):
             notes.append(
-                f"whether {kind} was at work is not known: `maestro run` writes that to {RUN}, which is missing"
+                f"whether {kind} was at work is not known: `maestro run` writes it to {RUN}, where it is missing"
             )
     return " or ".join(names), tuple(notes)
 
 
 def _count(path: Path, counter: str) -> int | None:
+    """None: not known, as of programs that were built before this was counted."""
     try:
-        return sum(int(worker[counter]) for worker in json.loads(path.read_text(encoding="utf-8"))["workers"])
+        counts = [worker.get(counter) for worker in json.loads(path.read_text(encoding="utf-8"))["workers"]]
+        return None if None in counts else sum(map(int, counts))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not what `maestro run` writes: {error!r}", hint="run the program again") from None
