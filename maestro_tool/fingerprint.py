@@ -37,7 +37,6 @@ DISTRIBUTIONS = {
     "SCons": ("SCons",),
     "bitwuzla": ("bitwuzla",),
     "cvc5": ("cvc5",),
-    "dpkt": ("dpkt",),
     "graphviz": ("graphviz",),
     "jinja2": ("Jinja2", "MarkupSafe"),
     "numpy": ("numpy",),

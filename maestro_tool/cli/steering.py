@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import struct
+import sys
 from pathlib import Path
 
 from maestro_tool import canonical
@@ -23,7 +24,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     p = subparsers.add_parser("queue", help="which index and worker packets meet")
     p.add_argument("plan", type=Path, help="plan.json of a build")
-    p.add_argument("capture", nargs="?", type=Path, metavar="CAPTURE", help="pcap file: every frame of it")
+    p.add_argument("capture", nargs="?", type=Path, metavar="CAPTURE", help="pcap or pcapng file: every frame of it")
     p.add_argument("--packet", action="append", default=[], metavar="FIELD=VALUE,...",
                    help="src_ip=10.0.0.1,dst_ip=1.2.3.4,src_port=80,dst_port=99,proto=tcp; IPv6, too")  # fmt: skip
     p.add_argument("--port", type=int, required=True, metavar="P", help="the port that they arrive on")
@@ -67,9 +68,14 @@ def _queue(args: argparse.Namespace) -> None:
 
 
 def _capture(path: Path) -> list[bytes]:
-    from maestro_tool.traffic.capture import read_capture
+    from maestro_tool.traffic.capture import read_headers
 
-    return [f.data for f in read_capture(path)]
+    found = read_headers(path)
+    if not found.frames:
+        raise InputError(f"{path}: the capture has no frames")
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return found.frames
 
 
 def frame(text: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -131,10 +132,18 @@ def _run(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace) -> int:
     from maestro_tool import plan_json
     from maestro_tool.traffic.compare import compare
+    from maestro_tool.traffic.permitted import other_verdicts
     from maestro_tool.traffic.renaming import renamed_by
 
-    renamed = None if args.plan is None else renamed_by(plan_json.read(args.plan))
-    comparison = compare(_outputs(args.expected), _outputs(args.actual), renamed)
+    expected, actual = _outputs(args.expected), _outputs(args.actual)
+    if args.plan is None:
+        comparison = compare(expected, actual)
+    else:
+        plan = plan_json.read(args.plan)
+        verdicts, notes = other_verdicts(plan, args.expected, args.actual)
+        comparison = compare(expected, actual, renamed_by(plan), verdicts)
+        for note in notes if comparison.differences or comparison.permitted else ():
+            print(f"note: {note}", file=sys.stderr)
     text = canonical.dumps(comparison.to_json()) if args.json else comparison.text(args.limit)
     print(text, end="" if args.json else "\n")
     return 0 if comparison.equal else 1

@@ -6,6 +6,7 @@ related ports still meet.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,16 +43,19 @@ class Measured:
 
 
 def read(path: Path, ports: int) -> dict[int, list[bytes]]:
-    """Frames per port of a folder with port0.pcap ..., or of one capture.
+    """Frames per port of a folder with port0.pcap ..., or of one capture; their headers are enough.
 
     The frames of one capture, whose ports are not known, count on every port.  `InputError` on anything else.
     """
-    from maestro_tool.traffic.capture import read_capture, read_folder
+    from maestro_tool.traffic.capture import capture_paths, read_headers
 
+    paths = capture_paths(path) if path.is_dir() else {0: path}
+    captures = {port: read_headers(capture) for port, capture in paths.items()}
+    for note in (note for capture in captures.values() for note in capture.notes):
+        print(f"note: {note}", file=sys.stderr, flush=True)
+    found = {port: capture.frames for port, capture in captures.items()}
     if not path.is_dir():
-        frames = [f.data for f in read_capture(path)]
-        return dict.fromkeys(range(ports), frames)
-    found = {port: [f.data for f in frames] for port, frames in read_folder(path).items()}
+        return dict.fromkeys(range(ports), found[0])
     if unknown := sorted(found.keys() - set(range(ports))):
         raise InputError(f"{path}: has a capture of port {unknown[0]}, but the NF has {ports} ports")
     return found

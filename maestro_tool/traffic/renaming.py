@@ -11,10 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from maestro_tool.diagnostics import InputError
+from maestro_tool.packet.classes import classify
 from maestro_tool.packet.fields import CHECKSUMS, FIELDS, L3_VIEW_LENGTH, L4_VIEW_LENGTH
 
 #: Port -> the fields of frames sent there that may differ, checksums included.
 Renamed = Mapping[int, Sequence[str]]
+
+#: Of the renamed fields of a frame, in their order.
+Value = tuple[bytes, ...]
 
 _PROTOCOL_OF = {"tcp_checksum": 6, "udp_checksum": 17}
 _ADDRESSES = ("src_ip", "dst_ip")
@@ -58,7 +62,28 @@ def hide(frame: bytes, names: Sequence[str]) -> bytes:
     return bytes(hidden)
 
 
-def values(frame: bytes, names: Sequence[str]) -> tuple[bytes, ...]:
+def has_other_checksum(frame: bytes, names: Sequence[str]) -> bytes | None:
+    """The frame without the checksums that need not go with its renamed fields as `hide` has it.  Where lengths
+    lie or something is missing, NFs calculate those among ``names`` of what the headers claim; and where there are IP
+    options, ports are in these for the NF (docs/architecture.md), and so in the checksum of the IP header.
+    None: there are none."""
+    present = _present(frame, names)
+    options = frame[14:15] > b"\x45" and any(name in _PORTS for name in present)
+    if not present or not (options or classify(frame) in ("malformed", "ipv4_fragment")):
+        return None
+    bare = bytearray(frame)
+    found = options
+    if options:
+        bare[24:26] = bytes(2)
+    for name, checksum in CHECKSUMS.items():
+        end = checksum.offset + checksum.size
+        if name in names and end <= len(frame) and _PROTOCOL_OF.get(name, frame[23]) == frame[23]:
+            bare[checksum.offset : end] = bytes(checksum.size)
+            found = True
+    return bytes(bare) if found else None
+
+
+def values(frame: bytes, names: Sequence[str]) -> Value:
     """What `hide` hides, but for checksums."""
     fields = [FIELDS[name] for name in _present(frame, names)]
     return tuple(frame[f.offset : f.offset + f.size] for f in fields)
@@ -72,27 +97,30 @@ def _present(frame: bytes, names: Sequence[str]) -> list[str]:
     return [name for name in names if name in _ADDRESSES or (ports and name in _PORTS)]
 
 
-def clashes(pairs: Iterable[tuple[int, tuple[bytes, ...], tuple[bytes, ...]]]) -> list[int]:
+def clashes(pairs: Iterable[tuple[int, Value, Value, object]]) -> list[int]:
     """Where a correspondence stops to be one-to-one.
 
-    ``pairs``: (position in time, value in the one run, value in the other).  A value corresponds to another one from
-    the first position to the last before it corresponds to a third; two such periods that have the later value in
-    common must not overlap.
+    ``pairs``: (position in time, value in the one run, value in the other, flow as it is sent).  A value corresponds to
+    another one from the first position to the last before it corresponds to a third, in each flow by itself: a later
+    flow may get both values again by chance.  Two periods of different values with the same counterpart must not
+    overlap.
     """
-    periods: dict[tuple[bytes, ...], list[list[int]]] = defaultdict(list)  # of the later value: [first, last]
-    current: dict[tuple[bytes, ...], tuple[tuple[bytes, ...], list[int]]] = {}
-    for position, one, other in pairs:
-        if one in current and current[one][0] == other:
-            current[one][1][1] = position
+    periods: dict[Value, list[tuple[list[int], Value]]] = defaultdict(list)  # of the counterpart: [first, last]
+    current: dict[tuple[Value, object], tuple[Value, list[int]]] = {}
+    for position, one, other, flow in pairs:
+        if (one, flow) in current and current[one, flow][0] == other:
+            current[one, flow][1][1] = position
         else:
-            current[one] = other, [position, position]
-            periods[other].append(current[one][1])
+            current[one, flow] = other, [position, position]
+            periods[other].append((current[one, flow][1], one))
     found = []
     for spans in periods.values():
         spans.sort()
-        end = -1
-        for first, last in spans:
-            if first <= end:
+        ends: dict[Value, int] = {}  # of two values at most: the latest, and the latest of another one
+        for (first, last), one in spans:
+            if any(first <= end for value, end in ends.items() if value != one):
                 found.append(first)
-            end = max(end, last)
+            ends[one] = max(last, ends.get(one, -1))
+            if len(ends) > 2:
+                ends.pop(min(ends, key=lambda value: ends[value]))
     return sorted(found)

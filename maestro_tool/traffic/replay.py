@@ -15,7 +15,8 @@ from typing import Any
 
 from maestro_tool import canonical
 from maestro_tool.diagnostics import InputError, ToolError
-from maestro_tool.traffic.capture import Frame, capture_paths, pcap_bytes, read_capture
+from maestro_tool.traffic.capture import Frame, as_programs_read, capture_paths, pcap_bytes, read_capture
+from maestro_tool.traffic.permitted import RUN
 
 #: Columns of the table that is printed; the programs count some more.
 _COLUMNS = ("rx", "forwarded", "flooded", "dropped", "handed_over")
@@ -73,7 +74,10 @@ def replay(
     inputs = capture_paths(captures)
     if out.exists() and out.resolve() == captures.resolve():
         raise InputError(f"{out}: input and output are the same folder")
-    received = {port: len(read_capture(path)) for port, path in inputs.items()}
+    frames = {port: read_capture(path) for port, path in inputs.items()}
+    received = {port: len(found) for port, found in frames.items()}
+    if not any(received.values()):
+        raise InputError(f"{captures}: no capture there has a frame", hint="`maestro traffic --out DIR` makes captures")
     with tempfile.TemporaryDirectory(prefix="maestro-run-") as name:
         folder = Path(name)
         # The arguments of --vdev are split at commas: the user's paths reach DPDK as links with plain names.
@@ -83,15 +87,20 @@ def replay(
         command += ["--workers", str(workers)] if workers is not None else []
         command += ["--replay", "--stats", str(folder / "stats.json")]
         for port, path in inputs.items():
-            (folder / f"in{port}.pcap").symlink_to(path.resolve())
+            if (plain := as_programs_read(path, frames[port])) is None:
+                (folder / f"in{port}.pcap").symlink_to(path.resolve())
+            else:
+                (folder / f"in{port}.pcap").write_bytes(plain)
             command.append(f"--vdev=net_pcap{port},rx_pcap={folder}/in{port}.pcap,tx_pcap={folder}/out{port}.pcap")
-        _run([*command, "--", *nf_arguments], executable, timeout)
+        named = {str(folder / f"in{port}.pcap"): str(path) for port, path in inputs.items()}
+        _run([*command, "--", *nf_arguments], executable, timeout, named)
         counters = _read_statistics(folder / "stats.json")
         sent = {port: read_capture(folder / f"out{port}.pcap") for port in inputs}
-    _check_complete(counters, sum(received.values()))
-    canonical.write_files({out / f"port{port}.pcap": pcap_bytes(_numbered(frames)) for port, frames in sent.items()})
-    workers_counted = tuple(counters["workers"])
-    return ReplayResult(workers_counted, received, {port: len(frames) for port, frames in sent.items()})
+    _check_complete(counters, inputs, frames)
+    result = ReplayResult(tuple(counters["workers"]), received, {port: len(frames) for port, frames in sent.items()})
+    written = {out / f"port{port}.pcap": pcap_bytes(_numbered(frames)) for port, frames in sent.items()}
+    canonical.write_files(written | {out / RUN: canonical.dumps(result.to_json()).encode()})
+    return result
 
 
 def _executable(program: Path) -> Path:
@@ -113,7 +122,8 @@ def _executable(program: Path) -> Path:
     return path.resolve()
 
 
-def _run(command: list[str], executable: Path, timeout: float) -> None:
+def _run(command: list[str], executable: Path, timeout: float, named: Mapping[str, str]) -> None:
+    """``named``: paths of ours -> the user's paths for the same."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
@@ -126,7 +136,10 @@ def _run(command: list[str], executable: Path, timeout: float) -> None:
         how = f"was killed by {signal.Signals(-done.returncode).name}"
     else:
         how = f"failed with status {done.returncode}"
-    said = done.stderr.decode(errors="replace").strip().splitlines()[-_STDERR_LINES:]
+    text = done.stderr.decode(errors="replace")
+    for ours, users in named.items():
+        text = text.replace(ours, users)
+    said = text.strip().splitlines()[-_STDERR_LINES:]
     raise ToolError("\n".join([f"{executable.name} {how}", *(f"  {line}" for line in said)]))
 
 
@@ -138,9 +151,21 @@ def _read_statistics(path: Path) -> dict[str, Any]:
     return statistics
 
 
-def _check_complete(statistics: dict[str, Any], received: int) -> None:
+def _check_complete(
+    statistics: dict[str, Any], inputs: Mapping[int, Path], frames: Mapping[int, Sequence[Frame]]
+) -> None:
     """A replay waits for slow workers, so that nothing is lost; a result that lacks frames would mislead."""
     total = statistics["total"]
+    received = sum(map(len, frames.values()))
+    if too_long := total.get("too_long", 0):
+        port, number = max(
+            ((port, n) for port, found in frames.items() for n in range(len(found))),
+            key=lambda at: len(frames[at[0]][at[1]].data),
+        )
+        raise ToolError(
+            f"{too_long} of {received} frames fit into no buffer of the program; the longest is frame {number + 1} of "
+            f"{inputs[port]} with {len(frames[port][number].data)} bytes"
+        )
     lost = total["unsent"] + total["lost"] + statistics["lost_by_dispatcher"]
     processed = total["processed"]
     if lost or processed != received:

@@ -112,7 +112,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(program: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    captures = Path(__file__).parent / "empty.pcap"
+    captures = Path(__file__).parent / "one_frame.pcap"
     ports = []
     for n in range(2):
         shutil.copy(captures, folder / f"in{n}.pcap")

@@ -110,7 +110,7 @@ def test_built_by_folder(build: Build, tmp_path: Path) -> None:
 
     ports = []
     for n in range(2):
-        shutil.copy(ROOT / "tests/end_to_end/empty.pcap", tmp_path / f"in{n}.pcap")
+        shutil.copy(ROOT / "tests/end_to_end/one_frame.pcap", tmp_path / f"in{n}.pcap")
         ports += ["--vdev", f"net_pcap{n},rx_pcap=in{n}.pcap,tx_pcap=out{n}.pcap"]
     program = [build.parallel("fixedbridge"), "--workers", "2", "--replay", *ports]
     program += ["--", "--table", "tests/foreign/fixedbridge/table.conf"]

@@ -13,12 +13,14 @@
 static struct card {
   uint16_t key_size, table_size, table_size_started, n_queues; /* table_size_started: if it is known only then */
   uint64_t offered;
+  uint32_t max_frame;
   const char *driver;
   bool ignores_key, needs_update, forgets_table, no_read_back, no_table_read_back, drops_types, refuses_own_rss, resizes_table;
   unsigned n_rules; /* that it takes */
 } card;
 static struct {
   bool started;
+  unsigned configured_mtu, mtu;
   uint8_t key[UINT8_MAX];
   uint64_t types;
   uint16_t table[1024], n_queues;
@@ -51,6 +53,8 @@ int rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info) {
                                     .hash_key_size = (uint8_t)card.key_size,
                                     .reta_size = late ? card.table_size_started : card.table_size,
                                     .flow_type_rss_offloads = card.offered,
+                                    .max_mtu = UINT16_MAX,
+                                    .max_rx_pktlen = card.max_frame,
                                     .max_rx_queues = card.n_queues,
                                     .max_tx_queues = card.n_queues};
   return 0;
@@ -60,6 +64,7 @@ int rte_eth_dev_configure(uint16_t id, uint16_t n_rx, uint16_t n_tx, const struc
   CHECK(id == 0 && n_rx <= card.n_queues && n_tx <= card.n_queues);
   const struct rte_eth_rss_conf *rss = &conf->rx_adv_conf.rss_conf;
   state.n_configured++;
+  state.configured_mtu = conf->rxmode.mtu;
   if ((rss->rss_hf & ~card.offered) != 0) return -EINVAL;
   if (rss->rss_key == NULL && rss->rss_hf != 0 && card.refuses_own_rss) return -EINVAL;
   memset(state.key, 0xAB, 40); /* the card's own */
@@ -83,6 +88,12 @@ int rte_eth_rx_queue_setup(uint16_t id, uint16_t queue, uint16_t n, unsigned soc
 int rte_eth_tx_queue_setup(uint16_t id, uint16_t queue, uint16_t n, unsigned socket,
                            const struct rte_eth_txconf *conf) {
   (void)queue, (void)n, (void)socket, (void)conf;
+  return id;
+}
+
+int rte_eth_dev_set_mtu(uint16_t id, uint16_t mtu) {
+  CHECK(!state.started && state.n_configured > 0);
+  state.mtu = mtu;
   return id;
 }
 
@@ -149,9 +160,11 @@ struct rte_flow *rte_flow_create(uint16_t id, const struct rte_flow_attr *attrib
 static const uint8_t KEY[40] = {1, 2, 3};
 #define TYPES (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP)
 static const struct card USUAL = {
-    .key_size = 40, .table_size = 128, .n_queues = 16, .offered = TYPES | RTE_ETH_RSS_IPV4};
+    .key_size = 40, .table_size = 128, .n_queues = 16, .max_frame = 9726, .offered = TYPES | RTE_ETH_RSS_IPV4};
 static struct maestro_port plan;
 static struct program program;
+
+static const struct options *options; /* NULL: none given */
 
 /* Starts port 0 of a new run; message is "" after success. */
 static bool start(struct card with, unsigned n_workers) {
@@ -160,7 +173,7 @@ static bool start(struct card with, unsigned n_workers) {
   memset(&state, 0, sizeof state);
   message[0] = '\0';
   free(program.ports[0].table);
-  program = (struct program){.nf = &NF, .n_workers = n_workers};
+  program = (struct program){.nf = &NF, .options = options, .n_workers = n_workers};
   return program_ports_start(&program);
 }
 
@@ -402,7 +415,20 @@ static void tables_of_a_size_of_ours(void) {
   refused(c, "table of 128 entries");
 }
 
+/* Told twice: when configuring, and by itself; what is around IP counts where drivers know of frames only. */
+static void larger_packets(void) {
+  usual_plan();
+  CHECK(start(USUAL, 4) && state.configured_mtu == 0 && state.mtu == 0);
+  options = &(struct options){.mtu = 9000};
+  CHECK(start(USUAL, 4) && state.configured_mtu == 9000 && state.mtu == 9000);
+  struct card c = USUAL;
+  c.max_frame = 9017;
+  refused(c, "takes an MTU of up to 8999, not 9000 (--mtu)");
+  options = NULL;
+}
+
 int main(void) {
+  larger_packets();
   rules();
   functions_that_this_dpdk_has_not();
   own_keys();

@@ -208,18 +208,91 @@ def test_large_frames(programs: dict[str, Path], tmp_path: Path) -> None:
     assert read(tmp_path / "out1.pcap") == [large] * 50
 
 
-@pytest.mark.parametrize("variant", ["soft", "sequential"])
-def test_frames_longer_than_any_buffer(programs: dict[str, Path], tmp_path: Path, variant: str) -> None:
-    """The NF would see only their beginning: they are dropped and counted, and open no flow."""
+@pytest.mark.parametrize(("variant", "size"), one_quick([("sequential", 9_000), ("soft", 65_535)], ("soft", 65_535)))
+def test_jumbo_frames(programs: dict[str, Path], tmp_path: Path, variant: str, size: int) -> None:
+    """Buffers are as large as the longest frame: the NF sees all of it in one piece, and it is sent whole."""
     captures = tmp_path / "lan.pcap", tmp_path / "wan.pcap"
-    small, reply = frame(1, 2, 3, 4, 0), frame(6, 5, 8, 7, 0)
-    long = frame(5, 6, 7, 8, 0) + bytes(9_000)
-    write(captures[0], [Packet(1_000_000, 0, long), Packet(1_000_001, 0, small)])
-    write(captures[1], [Packet(1_000_002, 1, reply)])
+    opened = [frame(5, 6, 7, 8, n).ljust(size - n % 200, bytes([n % 256])) for n in range(300)]
+    replies = [frame(6, 5, 8, 7, n) for n in range(300)]
+    write(captures[0], [Packet(1_000_000 + 10 * n, 0, f) for n, f in enumerate(opened)])
+    write(captures[1], [Packet(1_000_005 + 10 * n, 1, f) for n, f in enumerate(replies)])
     total = replay(programs[variant], captures, tmp_path)["total"]
     assert isinstance(total, dict)
-    assert (total["rx"], total["processed"], total["too_long"], total["dropped"]) == (3, 2, 1, 1)
-    assert read(tmp_path / "out1.pcap") == [small] and read(tmp_path / "out0.pcap") == []
+    assert (total["rx"], total["processed"], total["too_long"], total["dropped"]) == (600, 600, 0, 0)
+    assert read(tmp_path / "out1.pcap") == opened and read(tmp_path / "out0.pcap") == replies
+
+
+def test_times_are_exact_to_the_nanosecond(programs: dict[str, Path], tmp_path: Path) -> None:
+    """A reply comes at the flow's last moment, another one a nanosecond later; net_pcap knows of microseconds only."""
+    captures = tmp_path / "lan.pcap", tmp_path / "wan.pcap"
+    first, second = (frame(1, 2, 3, port, port) for port in (4, 5))
+    replies = [frame(2, 1, port, 3, port) for port in (4, 5)]
+    start, end = 1_000_000_007, 1_000_000_007 + EXPIRE_US * 1000
+    for path, packets in (
+        (captures[0], ((start, first), (start, second))),
+        (captures[1], zip((end, end + 1), replies, strict=True)),
+    ):
+        text = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
+        for time_, f in packets:
+            text += struct.pack("<IIII", *divmod(time_, 1_000_000_000), len(f), len(f)) + f
+        path.write_bytes(text)
+    replay(programs["sequential"], captures, tmp_path)
+    assert read(tmp_path / "out0.pcap") == replies[:1]
+
+
+def block(kind: int, body: bytes, order: str = "<") -> bytes:
+    body += b"\0" * (-len(body) % 4)
+    return struct.pack(f"{order}II", kind, len(body) + 12) + body + struct.pack(f"{order}I", len(body) + 12)
+
+
+def pcapng_section(order: str, *interfaces: tuple[int, int, bytes]) -> bytes:
+    """``interfaces``: link type, snap length, options."""
+    text = block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+    for link, snap, options in interfaces:
+        text += block(1, struct.pack(f"{order}HHI", link, 0, snap) + options, order)
+    return text
+
+
+def enhanced(order: str, number: int, ticks: int, data: bytes, length: int | None = None) -> bytes:
+    words = (number, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data) if length is None else length)
+    return block(6, struct.pack(f"{order}IIIII", *words) + data, order)
+
+
+def simple(order: str, data: bytes) -> bytes:
+    return block(3, struct.pack(f"{order}I", len(data)) + data, order)
+
+
+def pcapng_captures(folder: Path, frames: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Each has ``frames``, the first of them 2 s after 1970 and the last EXPIRE_US after that."""
+    first, *middle, last = frames
+    late = 2_000_000 + EXPIRE_US
+    yield "simple", (
+        pcapng_section("<", (1, 0, b"")) + enhanced("<", 0, 2_000_000, first) + b"".join(simple("<", f) for f in middle)
+        + enhanced("<", 0, late, last)
+    )  # fmt: skip
+    for order in "<>":
+        # Nanoseconds; 2**-20 s; an offset of -3 s.  libpcap reads no file whose interfaces differ in snap length.
+        nano = struct.pack(f"{order}HHB3x", 9, 1, 9)
+        binary, offset = struct.pack(f"{order}HHB3x", 9, 1, 0x94), struct.pack(f"{order}HHq", 14, 8, -3)
+        text = pcapng_section(order, (1, 0, nano), (1, 96, binary), (1, 128, offset + struct.pack(f"{order}HH", 0, 0)))
+        text += enhanced(order, 0, 2_000_000_000, first) + b"".join(enhanced(order, 1, 2 << 20, f) for f in middle[:1])
+        other = "<" if order == ">" else ">"
+        text += pcapng_section(other, (1, 0, b"")) + b"".join(enhanced(other, 0, 2_000_001, f) for f in middle[1:])
+        text += pcapng_section(order, (1, 0, b""), (1, 7000, offset)) + enhanced(order, 1, 3_000_000 + late, last)
+        yield f"interfaces{order}", text
+
+
+def test_pcapng(programs: dict[str, Path], tmp_path: Path) -> None:
+    opened = [frame(1, 2, 3, 4, n) for n in range(4)]
+    replies = [frame(2, 1, 4, 3, n) for n in range(2)]
+    times = (2_000_000 + 2 * EXPIRE_US, 2_000_001 + 3 * EXPIRE_US)
+    write(tmp_path / "wan.pcap", [Packet(t, 1, f) for t, f in zip(times, replies, strict=True)])
+    for name, content in pcapng_captures(tmp_path, opened):
+        path = tmp_path / f"{name}.pcapng"
+        path.write_bytes(content)
+        replay(programs["sequential"], (path, tmp_path / "wan.pcap"), tmp_path)
+        assert read(tmp_path / "out1.pcap") == opened, name
+        assert read(tmp_path / "out0.pcap") == replies[:1], name
 
 
 def test_help(programs: dict[str, Path]) -> None:
@@ -238,6 +311,26 @@ def bad_captures(folder: Path) -> Iterator[tuple[str, bytes | None, str]]:
     yield "cut-record", header + record[:9], "truncated"
     yield "cut-packet", header + record + bytes(59), "truncated"
     yield "wifi", header[:20] + struct.pack("<I", 105), "not Ethernet"
+    cut = struct.pack("<IIII", 1, 0, 42, 60) + bytes(42)
+    yield "snapped", header + record + bytes(60) + cut, "frame 2: only 42 bytes of a frame of 60 were captured"
+    yield "long", header + struct.pack("<IIII", 1, 0, 65536, 65536) + bytes(65536), "frame 1 has 65536 bytes, more than"
+    yield "gzip", b"\x1f\x8b\x08\0", "gunzip"
+    good = pcapng_section("<", (1, 0, b""), (101, 0, b"")) + enhanced("<", 0, 0, bytes(60))
+    for name, more, message in (
+        ("links", enhanced("<", 1, 0, bytes(60)), "frame 2 (interface 1): its link type 101 is not Ethernet"),
+        ("unknown", enhanced("<", 2, 0, bytes(60)), "frame 2 is of interface 2, which the section does not describe"),
+        ("snapped", enhanced("<", 0, 0, bytes(42), 60), "frame 2: only 42 bytes of a frame of 60 were captured"),
+        ("hostile", struct.pack("<III", 6, 0xFFFFFFF0, 0), "has 12 of 4294967280 bytes"),
+        ("short", struct.pack("<III", 6, 8, 8), "8 at byte 164 is no length of a block"),
+        ("two", struct.pack("<IIII", 5, 16, 0, 12), "has two lengths"),
+        ("beyond", block(6, struct.pack("<IIIII", 0, 0, 0, 61, 61) + bytes(56)), "longer than its block"),
+        ("old", enhanced("<", 0, 2**63, bytes(60)), "not between 1970 and 2106"),
+        ("rest", b"\6\0\0\0", "ends within the header of a block"),
+        ("room", block(6, bytes(8)), "has no room for its fields"),
+        ("order", block(0x0A0D0D0A, bytes(16)), "no byte-order magic"),
+        ("option", block(1, struct.pack("<HHIHH", 1, 0, 0, 2, 900)), "option 2 of an interface is cut"),
+    ):
+        yield f"{name}-ng", good + more, message
 
 
 def test_bad_captures(programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path) -> None:
@@ -252,6 +345,13 @@ def test_bad_captures(programs: dict[str, Path], captures: tuple[Path, Path], tm
         assert not stats.exists()
 
 
+def test_captures_without_packets(programs: dict[str, Path], tmp_path: Path) -> None:
+    write(tmp_path / "empty.pcap", [])
+    (tmp_path / "empty.pcapng").write_bytes(pcapng_section("<", (1, 0, b"")))
+    done = run(programs["soft"], "--replay", *vdevs((tmp_path / "empty.pcap", tmp_path / "empty.pcapng"), tmp_path))
+    assert done.returncode == 1 and "there is nothing to replay" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variant", "words", "message"),
     [
@@ -259,6 +359,8 @@ def test_bad_captures(programs: dict[str, Path], captures: tuple[Path, Path], tm
         ("soft", ["--workers", "128"], "'128' is not a number from 1 to 127"),
         ("soft", ["--workers", "two"], "'two' is not a number"),
         ("soft", ["--workers"], "--workers needs a value"),
+        ("soft", ["--mtu", "9k"], "--mtu: '9k' is not a number from 68 to 65000"),
+        ("soft", ["--vdev=net_tap0,iface=maestro-no", "--mtu=65001"], "'65001' is not a number from 68 to 65000"),
         ("soft", ["--no-pci"], "no ports: give 2 with --vdev"),
         ("soft", ["--vdev=net_null0"], "1 ports found, but the analysis assumed 2"),
         ("soft", ["--vdev=net_null0", "--vdev=net_null1", "--replay"], "carry no timestamps"),
@@ -447,6 +549,17 @@ def test_tap_ports(namespace: list[str], programs: dict[str, Path], tmp_path: Pa
     result = json.loads(stats.read_text())
     assert result["total"]["forwarded"] >= 200
     assert all(w["forwarded"] > 0 for w in result["workers"])
+
+
+def test_mtu(namespace: list[str], programs: dict[str, Path]) -> None:
+    """Told to ports that can, with buffers to match; who cannot says so."""
+    taps = ["--vdev=net_tap0,iface=lan", "--vdev=net_tap1,iface=wan"]
+    done = subprocess.run([*namespace, programs["soft"], "--mtu", "9000", *taps], capture_output=True, check=False)
+    assert done.returncode == 1 and b"port 0 (net_tap) takes an MTU of up to 1504, not 9000 (--mtu)" in done.stderr
+    rings = ["--workers", "2", "--mtu=9000", "--vdev=net_ring0", "--vdev=net_ring1"]
+    with subprocess.Popen([programs["soft"], *rings], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        said = stopped(process)
+    assert process.returncode == 0, said
 
 
 def test_statistics_that_cannot_be_written(

@@ -3,6 +3,8 @@
 
 #include "objects.h"
 
+_Thread_local struct maestro_noted maestro_noted;
+
 _Static_assert(2 * DCHAIN_FREE - 1 <= UINT64_MAX / DCHAIN_GROUP, "a rank fits");
 
 static const struct dchain_cell NOTHING = {.time = INT64_MAX, .use = DCHAIN_FREE};

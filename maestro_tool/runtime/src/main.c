@@ -42,10 +42,13 @@ static bool create(struct program *program) {
 }
 
 static bool create_pool(struct program *program) {
-  unsigned n = program_pool_size(program->nf, program->n_workers, program->options->replay);
-  program->pool = rte_pktmbuf_pool_create("packets", n, CACHED_BUFFERS, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  const unsigned n = program_pool_size(program->nf, program->options);
+  const uint16_t size = program_buffer_size(program->options);
+  program->pool =
+      rte_pktmbuf_pool_create("packets", n, program_buffer_cache(program->options), 0, size, SOCKET_ID_ANY);
   if (program->pool == NULL)
-    program_error(program->nf, "no memory for %u packet buffers (%s): give more with -m", n, rte_strerror(rte_errno));
+    program_error(program->nf, "no memory for %u packet buffers of %u bytes (%s): give more with -m", n, size,
+                  rte_strerror(rte_errno));
   return program->pool != NULL;
 }
 
@@ -81,6 +84,10 @@ static bool run_and_count(struct program *program, struct captures *captures) {
   if (!check_lcores(program) || (options->replay && !program_replay_init(program)) || !create_pool(program))
     return false;
   if (!create(program)) return false;
+  if (options->replay && captures->n_inputs > 0 && captures->n_packets == 0) {
+    program_error(program->nf, "no capture has a packet: there is nothing to replay");
+    return false;
+  }
   if (!program_ports_start(program)) return false;
   if (!program_workers_init(program)) {
     program_error(program->nf, "no memory for %u workers: give more with -m", program->n_workers);
@@ -118,6 +125,7 @@ int main(int argc, char **argv) {
   }
   struct captures captures;
   if (!captures_init(&captures, nf, options.eal_argc, options.eal_argv, options.stats)) return EXIT_FAILURE;
+  program_options_fit(nf, &options, captures.longest);
   if (rte_eal_init(options.eal_argc, options.eal_argv) < 0) {
     program_error(nf, "DPDK's EAL does not start: %s", rte_strerror(rte_errno));
     return EXIT_FAILURE;
@@ -130,6 +138,7 @@ int main(int argc, char **argv) {
   const bool sequential = maestro_is_sequential(nf);
   program.nf = nf;
   program.options = &options;
+  program.captures = &captures;
   program.n_workers = options.n_workers;
   program.sequential = sequential;
   program.dispatched = nf->software_rss && !sequential;

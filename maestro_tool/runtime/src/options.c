@@ -1,4 +1,5 @@
-/* The command line: `<nf> [--workers N] [--replay | --replay-unordered] [--stats FILE] [EAL options] -- [NF options]`. */
+/* The command line: `<nf> [--workers N] [--replay | --replay-unordered] [--stats FILE] [--mtu N] [EAL options] -- [NF
+ * options]`. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -29,7 +30,8 @@ void program_error(const struct maestro_nf *nf, const char *format, ...) {
 
 void program_options_usage(const struct maestro_nf *nf) {
   printf(
-      "Usage: %s [--workers N] [--replay | --replay-unordered] [--stats FILE] [EAL options] -- [NF options]\n\n"
+      "Usage: %s [--workers N] [--replay | --replay-unordered] [--stats FILE] [--mtu N] [EAL options] -- [NF "
+      "options]\n\n"
       "The network function '%s' for nic=%s, strategy %s; it expects %u ports.\n\n"
       "  --workers N    parallel workers, 1 to %d (default: one per CPU; the sequential build has 1)\n"
       "  --replay       merge the packets of all ports by timestamp, take time from them, end when all captures are "
@@ -38,6 +40,7 @@ void program_options_usage(const struct maestro_nf *nf) {
       "  --replay-unordered\n"
       "                 the same, but workers that share state do not wait for each other\n"
       "  --stats FILE   write packet counts per worker to FILE, as JSON\n"
+      "  --mtu N        cards take packets of up to N bytes (IP, without Ethernet); longer ones are counted as ierrors\n"
       "  --help         this text\n\n"
       "Added to the EAL options unless given: --lcores for the workers, --no-telemetry, --log-level, --in-memory or\n"
       "(if no huge page is free) --no-huge, -m and --no-shconf, --no-pci if all ports are --vdev.\n\n"
@@ -123,24 +126,48 @@ static void add_lcores(struct options *options, unsigned n_lcores) {
   add(options, "--lcores=%s", text);
 }
 
-/* Packets of captures wait nowhere but in our own arrays and rings; and each page of a pool costs time at the start. */
-static unsigned replay_pool_size(const struct maestro_nf *nf, unsigned n_workers) {
+/* NFs read one contiguous buffer, so it has to hold the longest frame.  Lengths of buffers have 16 bits: frames of nearly
+ * 65535 bytes get less headroom (placement.c).  Cards use multiples of 1 KB. */
+uint16_t program_buffer_size(const struct options *options) {
+  enum { ETHERNET_AND_TWO_TAGS = 14 + 2 * 4, UNIT = 1024 };
+  uint32_t longest = options->longest;
+  if (options->mtu > 0) longest = RTE_MAX(longest, options->mtu + ETHERNET_AND_TWO_TAGS);
+  const uint32_t room = RTE_ALIGN_CEIL(longest, (uint32_t)UNIT) + RTE_PKTMBUF_HEADROOM;
+  return (uint16_t)RTE_MIN(RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE), (uint32_t)UINT16_MAX);
+}
+
+static bool are_large(const struct options *options) {
+  return program_buffer_size(options) > RTE_MBUF_DEFAULT_BUF_SIZE;
+}
+
+/* Large buffers are few in a replay, so none may lie idle with some lcore. */
+unsigned program_buffer_cache(const struct options *options) {
+  return options->replay && are_large(options) ? 0 : CACHED_BUFFERS;
+}
+
+/* Packets of captures wait nowhere but in our own arrays and rings; and each page of a pool costs time at the start.
+ * Large ones (of two buffers at most) have to wait for their turn before they get into rings. */
+static unsigned replay_pool_size(const struct maestro_nf *nf, const struct options *options) {
+  const unsigned n_workers = options->n_workers;
+  if (are_large(options)) return 2 * BURST * (nf->n_ports + n_workers * (nf->n_ports + 2)) + 8 * BURST;
   const unsigned per_worker = RING_SIZE + (2 * nf->n_ports + 2) * BURST;
   return 2 * nf->n_ports * BURST + n_workers * per_worker + (n_workers + 1) * CACHED_BUFFERS * 3 / 2 + 512;
 }
 
-unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers, bool replay) {
-  if (replay) return replay_pool_size(nf, n_workers);
+unsigned program_pool_size(const struct maestro_nf *nf, const struct options *options) {
+  const unsigned n_workers = options->n_workers;
+  if (options->replay) return replay_pool_size(nf, options);
   const unsigned n_rx_queues = nf->software_rss ? 1 : rte_align32pow2(n_workers); /* as many as any card needs */
   return nf->n_ports * (n_rx_queues * RX_DESCRIPTORS + n_workers * (TX_DESCRIPTORS + 2 * BURST) + RX_DESCRIPTORS) +
          n_workers * (2 * RING_SIZE + 512) + 8192;
 }
 
 /* MB that the program takes without huge pages.  No packet buffer (2.4 KB) may then cross a page, so that each takes a
- * page of 4 KB, or less of a larger one.  The rest is for ports, rings and DPDK itself. */
+ * page of 4 KB, or less of a larger one; larger buffers take some pages.  The rest is for ports, rings and DPDK itself. */
 static unsigned memory_needed(const struct maestro_nf *nf, const struct options *options) {
   const unsigned n_workers = options->n_workers;
-  return 96 + n_workers + program_pool_size(nf, n_workers, options->replay) / 256;
+  const unsigned pages = (sizeof(struct rte_mbuf) + program_buffer_size(options)) / 4096 + 1;
+  return 96 + n_workers + (unsigned)((uint64_t)program_pool_size(nf, options) * pages / 256);
 }
 
 static void add_defaults(const struct maestro_nf *nf, struct options *options) {
@@ -154,6 +181,7 @@ static void add_defaults(const struct maestro_nf *nf, struct options *options) {
   if (given(options, "--no-huge") && !given(options, "-m")) {
     add(options, "-m");
     add(options, "%u", memory_needed(nf, options));
+    options->memory = options->eal_argc - 1;
   }
   /* Nothing of ours is shared with other processes: several programs may run side by side.  --no-huge implies
    * --legacy-mem, which EAL 22.11 does not combine with --in-memory. */
@@ -162,6 +190,26 @@ static void add_defaults(const struct maestro_nf *nf, struct options *options) {
   if (!given(options, "--telemetry") && !given(options, "--no-telemetry")) add(options, "--no-telemetry");
   if (!given(options, "--log-level")) add(options, "--log-level=warning");
   if (given(options, "--vdev") && !any_given(options, DEVICES)) add(options, "--no-pci");
+}
+
+void program_options_fit(const struct maestro_nf *nf, struct options *options, uint32_t longest) {
+  options->longest = longest;
+  if (options->memory == 0) return;
+  free(options->eal_argv[options->memory]);
+  if (asprintf(&options->eal_argv[options->memory], "%u", memory_needed(nf, options)) < 0) abort();
+}
+
+/* 68 is the smallest MTU of IPv4 (RFC 791). */
+static bool parse_mtu(const struct maestro_nf *nf, const char *text, unsigned *mtu) {
+  enum { LEAST = 68, MOST = 65000 };
+  char *end;
+  const long value = strtol(text, &end, 10);
+  if (end == text || *end != '\0' || value < LEAST || value > MOST) {
+    program_error(nf, "--mtu: '%s' is not a number from %d to %d", text, LEAST, MOST);
+    return false;
+  }
+  *mtu = (unsigned)value;
+  return true;
 }
 
 static bool parse_workers(const struct maestro_nf *nf, const char *text, unsigned *n_workers) {
@@ -194,15 +242,16 @@ bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, s
       options->replay = options->unordered = true;
     } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
       options->help = true;
-    } else if (is_option(argv[i], "--workers") || is_option(argv[i], "--stats")) {
-      const bool workers = is_option(argv[i], "--workers");
-      value = value_of(workers ? "--workers" : "--stats", argc, argv, &i);
+    } else if (is_option(argv[i], "--workers") || is_option(argv[i], "--stats") || is_option(argv[i], "--mtu")) {
+      const char *name = is_option(argv[i], "--workers") ? "--workers" : is_option(argv[i], "--mtu") ? "--mtu" : "--stats";
+      value = value_of(name, argc, argv, &i);
       if (value == NULL || *value == '\0') {
         program_error(nf, "%s needs a value", argv[i]);
         return false;
       }
-      if (!workers) options->stats = value;
-      if (workers && !parse_workers(nf, value, &options->n_workers)) return false;
+      if (strcmp(name, "--stats") == 0) options->stats = value;
+      if (strcmp(name, "--workers") == 0 && !parse_workers(nf, value, &options->n_workers)) return false;
+      if (strcmp(name, "--mtu") == 0 && !parse_mtu(nf, value, &options->mtu)) return false;
     } else {
       options->eal_argv[options->eal_argc++] = argv[i];
     }

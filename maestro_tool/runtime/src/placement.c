@@ -164,9 +164,19 @@ static bool compare(struct worker *worker, uint16_t id, struct placement *placem
   return true;
 }
 
+/* Moves the packet to where all of it fits, with less headroom. */
+static bool fits_without_headroom(struct rte_mbuf *packet) {
+  if (packet->pkt_len > packet->buf_len || !RTE_MBUF_DIRECT(packet) || rte_mbuf_refcnt_read(packet) != 1) return false;
+  const uint16_t offset = (uint16_t)(packet->buf_len - packet->pkt_len);
+  memmove((char *)packet->buf_addr + offset, rte_pktmbuf_mtod(packet, char *), packet->data_len);
+  packet->data_off = offset;
+  return rte_pktmbuf_linearize(packet) == 0;
+}
+
 /* NFs read one contiguous buffer.  Of packets that fit into none they would see only the beginning. */
 static bool is_contiguous(struct worker *worker, struct rte_mbuf *packet) {
   if (likely(packet->nb_segs == 1) || rte_pktmbuf_linearize(packet) == 0) return true;
+  if (fits_without_headroom(packet)) return true;
   worker->counters.too_long++;
   rte_pktmbuf_free(packet);
   return false;

@@ -216,8 +216,9 @@ static bool setup_queues(struct program *program, uint16_t id, const struct rte_
 }
 
 /* Negative errno.  Where software steers, the NIC spreads what it can with a key of its own, to share the receiving. */
-static int configure(const struct port *port, uint16_t id, const struct rte_eth_dev_info *info, bool hashes) {
-  struct rte_eth_conf conf = {0};
+static int configure(const struct port *port, uint16_t id, const struct rte_eth_dev_info *info, bool hashes,
+                     unsigned mtu) {
+  struct rte_eth_conf conf = {.rxmode.mtu = mtu}; /* 0: Ethernet's */
   if (hashes) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf = rss_conf(port->plan);
@@ -228,7 +229,7 @@ static int configure(const struct port *port, uint16_t id, const struct rte_eth_
   }
   const int status = rte_eth_dev_configure(id, port->n_rx_queues, port->n_tx_queues, &conf);
   if (status == 0 || hashes || conf.rxmode.mq_mode == RTE_ETH_MQ_RX_NONE) return status;
-  const struct rte_eth_conf plain = {0};
+  const struct rte_eth_conf plain = {.rxmode.mtu = mtu};
   return rte_eth_dev_configure(id, port->n_rx_queues, port->n_tx_queues, &plain);
 }
 
@@ -238,13 +239,20 @@ static void share_tx(struct port *port) {
 }
 
 /* Negative errno.  A card that does not give each worker a queue to send on gets one for all, behind a lock. */
-static int configure_queues(struct port *port, uint16_t id, const struct rte_eth_dev_info *info, bool hashes) {
+static int configure_queues(struct port *port, uint16_t id, const struct rte_eth_dev_info *info, bool hashes,
+                            unsigned mtu) {
   /* net_tap wants as many queues to send on as to receive from, and complains to the user otherwise. */
   if (strcmp(info->driver_name, "net_tap") == 0 && port->n_tx_queues != port->n_rx_queues) share_tx(port);
-  const int status = configure(port, id, info, hashes);
+  const int status = configure(port, id, info, hashes, mtu);
   if (status == 0 || port->n_tx_queues == 1) return status;
   share_tx(port);
-  return configure(port, id, info, hashes);
+  return configure(port, id, info, hashes, mtu);
+}
+
+/* Drivers may tell of frames only, with what is around IP in them. */
+static unsigned most_mtu(const struct rte_eth_dev_info *info) {
+  const uint32_t around = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  return RTE_MIN((uint32_t)info->max_mtu, RTE_MAX(info->max_rx_pktlen, around) - around);
 }
 
 static bool start_port(struct program *program, uint16_t id) {
@@ -255,6 +263,7 @@ static bool start_port(struct program *program, uint16_t id) {
     program_error(program->nf, "port %u: no information about it: %s", id, reason(status));
     return false;
   }
+  const unsigned mtu = program->options != NULL ? program->options->mtu : 0;
   const bool hardware = !program->dispatched && !program->sequential;
   const bool hashes = hardware && port->plan->rss_hf != 0;
   if (hashes && !check_rss(program, id, &info)) return false;
@@ -271,9 +280,21 @@ static bool start_port(struct program *program, uint16_t id) {
   if (info.max_tx_queues < program->n_workers) share_tx(port);
   rte_spinlock_init(&port->tx_lock);
 
-  status = configure_queues(port, id, &info, hashes);
+  if (mtu > most_mtu(&info)) {
+    program_error(program->nf, "port %u (%s) takes an MTU of up to %u, not %u (--mtu)", id, info.driver_name,
+                  most_mtu(&info), mtu);
+    return false;
+  }
+  status = configure_queues(port, id, &info, hashes, mtu);
   if (status != 0) {
     program_error(program->nf, "port %u (%s) cannot be configured: %s", id, info.driver_name, reason(status));
+    return false;
+  }
+  /* Some drivers look at what configuring said, others (net_tap) have to be told. */
+  status = mtu == 0 ? 0 : rte_eth_dev_set_mtu(id, (uint16_t)mtu);
+  if (status != 0 && status != -ENOTSUP) {
+    program_error(program->nf, "port %u (%s): its MTU cannot be %u (--mtu): %s", id, info.driver_name, mtu,
+                  reason(status));
     return false;
   }
   if (!setup_queues(program, id, &info)) return false;

@@ -24,6 +24,9 @@ struct options {
   bool replay, unordered; /* unordered: workers are not kept in the order of the packets */
   bool help;
   const char *stats; /* file to write, or NULL */
+  unsigned mtu;      /* of cards; 0: as they have it */
+  uint32_t longest;  /* bytes of a frame in the captures that are read */
+  int memory;        /* which of eal_argv says how much memory is taken, if that is our own; else 0 */
   int eal_argc, nf_argc;
   char **eal_argv, **nf_argv;
 };
@@ -39,6 +42,8 @@ struct counters {
   uint64_t lost;        /* could not be given to the owner: its ring was full */
   uint64_t misplaced;   /* compared, and belonged to another worker: freed, and the program ends */
   uint64_t too_long;    /* fits into no buffer, so nf_process cannot read it: freed */
+  uint64_t full;        /* found no free index: a table, or the worker's share of it, was full */
+  uint64_t counted;     /* a sketch said that its threshold is passed */
   struct maestro_sharing_counts sharing;
 };
 
@@ -72,9 +77,12 @@ struct port {
   bool key_unread, table_unread; /* the driver does not read back what was set */
 };
 
+struct captures;
+
 struct program {
   const struct maestro_nf *nf;
   const struct options *options;
+  struct captures *captures;
   struct maestro_instance *instance;
   bool sequential, dispatched; /* dispatched: the main lcore feeds the workers */
   bool ordered;                /* replay: a packet is handled when the one before it is, on whichever worker */
@@ -99,8 +107,14 @@ __attribute__((format(printf, 2, 3))) void program_error(const struct maestro_nf
 /* options.c: false after a message. */
 bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, struct options *options);
 void program_options_usage(const struct maestro_nf *nf);
+/* Makes room for frames of so many bytes. */
+void program_options_fit(const struct maestro_nf *nf, struct options *options, uint32_t longest);
+/* Bytes of a packet buffer, with its headroom. */
+uint16_t program_buffer_size(const struct options *options);
+/* How many of them each lcore keeps for itself. */
+unsigned program_buffer_cache(const struct options *options);
 /* Mbufs for all queues, rings and workers of the program. */
-unsigned program_pool_size(const struct maestro_nf *nf, unsigned n_workers, bool replay);
+unsigned program_pool_size(const struct maestro_nf *nf, const struct options *options);
 
 /* ports.c: false after a message. */
 bool program_ports_start(struct program *program);

@@ -2,6 +2,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 #include <rte_mbuf_dyn.h>
 #include <rte_mempool.h>
 
+#include "captures.h"
 #include "program.h"
 
 /* A port's packets that wait for their turn. */
@@ -17,6 +20,7 @@ struct source {
   struct rte_mbuf *held[BURST];
   uint16_t n, next;
   bool ended;
+  struct capture *capture; /* that they come from; NULL: not known */
 };
 
 bool program_replay_init(struct program *program) {
@@ -29,31 +33,60 @@ static rte_mbuf_timestamp_t *timestamp(const struct program *program, const stru
   return RTE_MBUF_DYNFIELD((struct rte_mbuf *)(uintptr_t)packet, program->timestamp_offset, rte_mbuf_timestamp_t *);
 }
 
-/* net_pcap gives microseconds (rte_eth_pcap.c, DPDK 22.11), whatever the capture's precision. */
 int64_t program_replay_time(const struct program *program, const struct rte_mbuf *packet) {
-  return (int64_t)*timestamp(program, packet) * 1000;
+  return (int64_t)*timestamp(program, packet);
 }
 
-/* net_pcap returns nothing at the end of the capture, but also when the pool is empty: then packets that are under way
- * come back soon. */
+__attribute__((format(printf, 2, 3))) static void fail(struct program *program, const char *format, ...) {
+  char text[256];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  program_error(program->nf, "%s", text);
+  atomic_store(&program->failed, true);
+  atomic_store(&program_stopped, true);
+}
+
+/* Puts in the packet's time.  net_pcap gives microseconds (rte_eth_pcap.c, DPDK 22.11), whatever the capture's precision;
+ * the capture itself has it exactly.  False if the port read something else than the capture has. */
+static bool set_time(const struct program *program, struct source *source, struct rte_mbuf *packet) {
+  struct record record;
+  if (source->capture == NULL) {
+    *timestamp(program, packet) *= 1000;
+    return true;
+  }
+  struct records *records = &source->capture->records;
+  if (!records_next(records, &record)) { /* infinite_rx=1 */
+    records_rewind(records);
+    if (!records_next(records, &record)) return false;
+  }
+  *timestamp(program, packet) = (rte_mbuf_timestamp_t)record.time;
+  return record.captured == rte_pktmbuf_pkt_len(packet);
+}
+
+/* net_pcap loses the packet for which no buffer is left.  Those that are under way come back soon: the pool has more of
+ * them than can be held without a worker that works on them (program_pool_size). */
 static bool pool_is_low(const struct program *program) { return rte_mempool_avail_count(program->pool) < 4 * BURST; }
 
 static void refill(struct program *program, struct source *source, uint16_t id) {
   unsigned idle = 0;
   source->next = 0;
-  for (;;) {
-    const bool low = pool_is_low(program);
-    source->n = rte_eth_rx_burst(id, 0, source->held, BURST);
-    if (source->n > 0 || !low || atomic_load(&program_stopped)) break;
-    program_worker_idle(&idle);
-  }
+  while (pool_is_low(program) && !atomic_load(&program_stopped)) program_worker_idle(&idle);
+  source->n = rte_eth_rx_burst(id, 0, source->held, BURST);
   source->ended = source->n == 0;
+  if (source->ended && source->capture != NULL && source->capture->records.at < source->capture->records.size &&
+      !atomic_load(&program_stopped))
+    fail(program, "port %u: only %" PRIu64 " of %" PRIu64 " packets of '%s' could be read", id,
+         source->capture->records.n_read, source->capture->records.n, source->capture->path);
   for (uint16_t i = 0; i < source->n; i++) {
-    if ((source->held[i]->ol_flags & program->timestamp_flag) != 0) continue;
-    program_error(program->nf,
-                  "port %u: its packets carry no timestamps; --replay needs captures (net_pcap with rx_pcap=)", id);
-    atomic_store(&program->failed, true);
-    atomic_store(&program_stopped, true);
+    if ((source->held[i]->ol_flags & program->timestamp_flag) == 0) {
+      fail(program, "port %u: its packets carry no timestamps; --replay needs captures (net_pcap with rx_pcap=)", id);
+      break;
+    }
+    if (set_time(program, source, source->held[i])) continue;
+    fail(program, "port %u: packet %" PRIu64 " of '%s' was not read as it is there", id, source->capture->records.n_read,
+         source->capture->path);
     break;
   }
 }
@@ -103,6 +136,7 @@ void program_replay_run(struct program *program) {
   struct source *sources = calloc(program->nf->n_ports, sizeof *sources);
   struct share *shares = calloc(program->n_workers, sizeof *shares);
   if (sources == NULL || shares == NULL) abort();
+  for (uint16_t id = 0; id < program->nf->n_ports; id++) sources[id].capture = captures_of_port(program->captures, id);
   rte_mbuf_timestamp_t now = 0;
   unsigned last = 0; /* owner of the packet before */
   while (!atomic_load_explicit(&program_stopped, memory_order_relaxed)) {

@@ -142,7 +142,9 @@ int sketch_fetch(struct Sketch *sketch) {
     found = true;
     if (count < least) least = count;
   }
-  return found && least > sketch->threshold;
+  const bool passed = found && least > sketch->threshold;
+  maestro_noted.counted += passed;
+  return passed;
 }
 
 int sketch_touch_buckets(struct Sketch *sketch, vigor_time_t now) {

@@ -25,6 +25,8 @@ static const struct {
     {"lost", offsetof(struct counters, lost)},
     {"misplaced", offsetof(struct counters, misplaced)},
     {"too_long", offsetof(struct counters, too_long)},
+    {"full", offsetof(struct counters, full)},
+    {"counted", offsetof(struct counters, counted)},
     {"write_locks", offsetof(struct counters, sharing.write_locks)},
     {"restarts", offsetof(struct counters, sharing.restarts)},
     {"transactions", offsetof(struct counters, sharing.transactions)},

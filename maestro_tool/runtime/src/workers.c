@@ -8,6 +8,7 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
+#include "maestro_noted.h"
 #include "program.h"
 
 enum { LINKS_PER_SECOND = 10 };
@@ -242,6 +243,8 @@ int program_worker_run(void *context) {
   else
     run_polling(worker);
   maestro_detach(program->instance);
+  worker->counters.full = maestro_noted.full;
+  worker->counters.counted = maestro_noted.counted;
   worker->counters.sharing = maestro_sharing_counts(program->instance, worker->number);
   return 0;
 }

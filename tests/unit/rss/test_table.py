@@ -181,6 +181,25 @@ def test_captures_are_a_folder_of_ports_or_one_file(tmp_path: Path) -> None:
         read(tmp_path / "other", 2)
 
 
+@pytest.mark.parametrize("nic", ["e810", "soft"])
+def test_headers_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str], nic: str) -> None:
+    """Raw IP of which addresses and ports were captured has the indices of the whole frames; less is an error."""
+    solution, frames = solve(FW, profile(nic), 2), zipf(200)[0]
+    whole = measure(solution, dict.fromkeys((0, 1), frames), "x").weights
+    path = tmp_path / "cut.pcap"
+    for kept in (24, 23):
+        text = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, kept, 101)
+        for f in frames:
+            text += struct.pack("<IIII", 1, 0, kept, len(f) - 14) + f[14 : 14 + kept]
+        path.write_bytes(text)
+        if kept == 24:
+            assert measure(solution, read(path, 2), "x").weights == whole
+            assert "200 of 200 frames have link type 101 (raw IP)" in capsys.readouterr().err
+        else:
+            with pytest.raises(InputError, match=r"cut\.pcap: frame 1: only 37 bytes of a frame of \d+ were captured"):
+                measure(solution, read(path, 2), "x")
+
+
 def test_a_capture_without_frames_balances_nothing() -> None:
     with pytest.raises(InputError, match="0 packets"):
         measure(solve(FW, profile("e810"), 2), {0: [], 1: []}, "empty")

@@ -68,7 +68,7 @@ def test_cut_pcapng(tmp_path: Path) -> None:
     (GOOD[:2], "starts with d4 c3"),
     (b"hello, this is no capture at all", "no pcap magic number"),
     (pcap(version=(2, 3)), "version 2.3"),
-    (pcap(link=101), "link type 101 is not Ethernet"),
+    (pcap(link=101), "link type 101 is not Ethernet (1), but raw IP"),
     (GOOD[:25], "record 1 at byte 24: the record header is cut: 1 of 16 bytes"),
     (GOOD[: 24 + 16 + 60 + 15], "record 2 at byte 100: the record header is cut: 15 of 16 bytes"),
     (GOOD[: 24 + 16 + 60 + 16], "record 2 at byte 100: the frame is cut: 0 of 61 bytes"),

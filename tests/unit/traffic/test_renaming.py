@@ -95,12 +95,24 @@ def test_addresses_are_in_both_checksums(frames: list[bytes]) -> None:
 
 def test_periods() -> None:
     def found(*pairs: tuple[str, str]) -> list[int]:
-        return clashes((i, (a.encode(),), (b.encode(),)) for i, (a, b) in enumerate(pairs))
+        return clashes((i, (a.encode(),), (b.encode(),), None) for i, (a, b) in enumerate(pairs))
 
     assert found(("a", "x"), ("b", "y"), ("a", "x"), ("b", "y")) == []
     assert found(("a", "x"), ("b", "x"), ("b", "x")) == []
     assert found(("a", "x"), ("b", "x"), ("a", "x")) == [1]
     assert found(("a", "x"), ("a", "y"), ("b", "x"), ("a", "y")) == []
+
+
+def test_periods_are_of_flows() -> None:
+    """A later flow may have both values of an earlier one, though another had one of them in between."""
+
+    def found(*pairs: tuple[str, str, str]) -> list[int]:
+        return clashes((i, (a.encode(),), (b.encode(),), flow) for i, (a, b, flow) in enumerate(pairs))
+
+    assert found(("a", "x", "1"), ("b", "x", "2"), ("a", "x", "3")) == []
+    assert found(("a", "x", "1"), ("b", "x", "2"), ("a", "x", "1")) == [1]
+    assert found(("a", "x", "1"), ("a", "x", "2"), ("a", "x", "1"), ("b", "x", "3")) == []
+    assert found(("a", "x", "1"), ("a", "x", "2"), ("b", "x", "3"), ("a", "x", "2"), ("c", "x", "1")) == [2]
 
 
 def test_a_plan_declares_it() -> None:

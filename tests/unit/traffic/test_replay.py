@@ -5,6 +5,7 @@ The programs here are stand-ins; tests/equivalence runs real ones.
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -98,6 +99,39 @@ def test_lost_frames_are_an_error(tmp_path: Path, captures: Path, processed: int
     with pytest.raises(ToolError, match="of 3 frames"):
         replay(program(tmp_path, processed=processed, unsent=unsent), captures, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_frames_that_fit_into_no_buffer_are_told_with_the_users_file(tmp_path: Path, captures: Path) -> None:
+    text = PROGRAM.replace("unsent=UNSENT", "unsent=0, too_long=1")
+    write_captures({captures / "port1.pcap": [*FRAMES[1], Frame(9, b"d" * 9000)]})
+    with pytest.raises(ToolError) as error:
+        replay(program(tmp_path, text), captures, tmp_path / "out")
+    longest = f"the longest is frame 2 of {captures / 'port1.pcap'} with 9000 bytes"
+    assert error.value.message == f"1 of 4 frames fit into no buffer of the program; {longest}"
+
+
+def test_what_a_program_says_has_the_users_names(tmp_path: Path, captures: Path) -> None:
+    text = PROGRAM + "sys.exit(f\"fw: capture '{paths[1][1]}': no\")\n"
+    with pytest.raises(ToolError) as error:
+        replay(program(tmp_path, text), captures, tmp_path / "out")
+    assert f"capture '{captures / 'port1.pcap'}': no" in error.value.message
+
+
+def test_captures_without_frames(tmp_path: Path, captures: Path) -> None:
+    write_captures({captures / f"port{n}.pcap": [] for n in range(2)})
+    with pytest.raises(InputError, match="no capture there has a frame"):
+        replay(program(tmp_path), captures, tmp_path / "out")
+
+
+def test_packed_captures_reach_programs_as_classic_ones(tmp_path: Path, captures: Path) -> None:
+    """With nanoseconds; the stand-in copies what it is given, and counts 3 frames."""
+    frames = [Frame(5001, b"a" * 60), Frame(9002, b"b" * 60)]
+    (captures / "port0.pcap").write_bytes(gzip.compress(pcap_bytes(frames, nanoseconds=True)))
+    text = PROGRAM + f"shutil.copyfile(paths[0][1], {str(tmp_path / 'given.pcap')!r})\n"
+    result = replay(program(tmp_path, text), captures, tmp_path / "out")
+    assert result.received == {0: 2, 1: 1}
+    assert (tmp_path / "given.pcap").read_bytes() == pcap_bytes(frames, nanoseconds=True)
+    assert json.loads((tmp_path / "out" / "run.json").read_text()) == result.to_json()
 
 
 def test_earlier_results_survive_a_failure(tmp_path: Path, captures: Path) -> None:

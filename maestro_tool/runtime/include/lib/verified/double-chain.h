@@ -18,6 +18,7 @@
 
 #include "lib/verified/vigor-time.h"
 #include "maestro_debug.h"
+#include "maestro_noted.h"
 #include "maestro_sharing.h"
 
 #define IRANG_LIMIT 1048576
@@ -76,7 +77,10 @@ static inline uint64_t maestro_dchain_use(struct DoubleChain *chain) {
 static inline int dchain_allocate_new_index(struct DoubleChain *chain, int *index_out, vigor_time_t time) {
   chain = MAESTRO_TARGET(chain);
   const uint32_t index = chain->free;
-  if (MAESTRO_UNLIKELY(index == chain->range)) return 0;
+  if (MAESTRO_UNLIKELY(index == chain->range)) {
+    maestro_noted.full++;
+    return 0;
+  }
   MAESTRO_BEFORE_WRITE(chain);
   const struct dchain_cell cell = {.time = time, .use = maestro_dchain_use(chain)};
   chain->free = (uint32_t)chain->cells[index].use;
