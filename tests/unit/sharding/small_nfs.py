@@ -108,6 +108,39 @@ int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_
 """
 
 
+#: What belongs to a table in the prelude: what its packets' parts say if they use it, and the texts.
+_TABLES = (
+    (
+        ("mac_table", "Mac"),
+        (
+            PRELUDE[PRELUDE.index("struct Mac {") : PRELUDE.index("struct nf_config {")],
+            ", mac_table",
+            "\n      && make(&mac_table, Mac_eq, Mac_hash, Mac_init, sizeof(struct Mac))",
+        ),
+    ),
+    (
+        ("ip_port", "IpPort"),
+        (
+            PRELUDE[PRELUDE.index("struct IpPort {") : PRELUDE.index("struct Mac {")],
+            ", ip_port_table",
+            "\n      && make(&ip_port_table, IpPort_eq, IpPort_hash, IpPort_init, sizeof(struct IpPort))",
+            PRELUDE[PRELUDE.index("static void touch_ip_port") : PRELUDE.index("\nint nf_process")],
+            " (void)touch_ip_port;",
+        ),
+    ),
+)
+
+
+def source_of(prelude: str, body: str) -> str:
+    """The C file; of `PRELUDE` without the tables that the packet's part does not name, which take a fifth of the time."""
+    used = prelude
+    for names, texts in _TABLES if prelude == PRELUDE else ():
+        for text in texts if not any(name in body for name in names) else ():
+            assert used.count(text) == 1
+            used = used.replace(text, "")
+    return used + body + "\n  return 1 - device;\n}\n"
+
+
 @dataclass(frozen=True)
 class Result:
     """``said``: the obstacles in words.  ``treatments``: of each object that packets touch, by name; ``ranged``: names of ranged allocators."""
@@ -128,7 +161,7 @@ class Result:
 
 def plan_of(tmp_path: Path, body: str, ports: int = 2, prelude: str = PRELUDE) -> Result:
     source = tmp_path / "nf.c"
-    source.write_text(prelude + body + "\n  return 1 - device;\n}\n")
+    source.write_text(source_of(prelude, body))
     analysis = analyse(load_program([source], [], []), (), ports, Limits())
     plan = derive_plan(analysis)
     assert Code.GROUP_NOT_CLOSED not in {o.code for o in plan.obstacles}, "groups.py closes them"
@@ -153,7 +186,7 @@ def question_of(
 ) -> Question:
     """What lemmas are asked about the program: all that packets write shall be sharded but what is ``shared``."""
     source = tmp_path / "nf.c"
-    source.write_text(prelude + body + "\n  return 1 - device;\n}\n")
+    source.write_text(source_of(prelude, body))
     analysis, prover = analyse(load_program([source], [], []), (), ports, Limits()), Prover()
     places = key_places(analysis, prover)
     analysis = possible_paths(analysis, places)

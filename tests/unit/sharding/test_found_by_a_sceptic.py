@@ -132,11 +132,11 @@ def test_indices_of_a_later_core_fit_vectors(tmp_path: Path) -> None:
 def test_programs_know_what_their_ranges_must_fit(tmp_path: Path) -> None:
     """Options may say another ratio of vector and allocator than the analysis saw: the program compares at its start."""
     body = "if (!map_get(ip_table.map, &k, &j)) {" + NEW + VALUE + "} ip->packet_id = j;"
-    decisions = plan_of(tmp_path, LOCALS + body).plan.decisions
-    ip_table_keys, ip_table_chain, values = 1, 2, 10  # in the order of their allocation
-    assert {d.object: d.led_by for d in decisions if d.led_by} == {
-        ip_table_keys: (ip_table_chain, 1),
-        values: (ip_table_chain, 1),
+    result = plan_of(tmp_path, LOCALS + body)
+    number = {o.name: o.id for o in result.analysis.objects}
+    assert {d.object: d.led_by for d in result.plan.decisions if d.led_by} == {
+        number["ip_table.keys"]: (number["ip_table.chain"], 1),
+        number["values"]: (number["ip_table.chain"], 1),
     }
 
 
