@@ -94,6 +94,9 @@ def _bench(args: argparse.Namespace) -> None:
         for flows, of in result["nfs"][subject.name]["ns_per_received_packet"].items():
             steered, cost = of["steered"], of["checked"] - of["steered"]
             say(f"  {subject.name:<10}{flows:>7}{steered:>11.1f}{cost:>+8.2f} ({100 * cost / steered:+.1f} %)")
+    result["owner_ns"] = owner = _owners(subjects[0], args.packets)
+    say("\nns per packet to find its owner in software: by 12 bytes of fields, as cards do; by 12 bytes of its class")
+    say(f"  {owner['fields']:.1f}, {owner['bytes']:.1f}")
     say(f"\nmillion packets per second of all cores, {KNOWN_FLOWS} flows; churny: 1 of 32 packets is of a new flow")
     say(f"  {'nf':<10}{'strategy':<16}" + "".join(f"{f'{n}, {c} core(s)':>24}" for n, _ in TRAFFIC for c in CORES))
     for subject in subjects:
@@ -172,6 +175,12 @@ def _costs(subject: Subject, packets: int) -> tuple[dict[str, dict[str, float]],
                 ns = {name: float(line[f"{name}_ns_per_packet"]) for name in ("steered", "checked")}
                 received[str(line["flows"])] = ns
     return costs, received
+
+
+def _owners(subject: Subject, packets: int) -> dict[str, float]:
+    """What steering in software costs (docs/strategies.md), which is the same for all NFs."""
+    [line] = _run(subject.programs[0], "--packets", str(packets // 10 or 1), "--flows", str(FLOWS[0]))
+    return {what: float(line[f"owner_by_{what}_ns"]) for what in ("fields", "bytes")}
 
 
 def _rates(subject: Subject, packets: int) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
