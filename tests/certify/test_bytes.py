@@ -16,7 +16,7 @@ from maestro_tool.certificate.read import Certificate
 from maestro_tool.cli.certify import prove
 
 NF = "anyhost"
-MUTANTS, TRIES = 6, 600
+MUTANTS, TRIES = 4, 400
 
 
 def frames(rng: random.Random) -> Iterator[bytearray]:
