@@ -148,6 +148,6 @@ def _proof(plan: ShardingPlan, port: int) -> dict[str, Any]:
 
 def bits(f: FieldBits) -> str:
     """A field, or bits of one: ``src_ip``, ``src_ip[31:24]``."""
-    from maestro_tool.packet.fields import ALL_FIELDS
+    from maestro_tool.packet.fields import field_of
 
-    return f.field if (f.high, f.low) == (ALL_FIELDS[f.field].bits - 1, 0) else f"{f.field}[{f.high}:{f.low}]"
+    return f.field if (f.high, f.low) == (field_of(f.field).bits - 1, 0) else f"{f.field}[{f.high}:{f.low}]"

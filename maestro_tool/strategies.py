@@ -163,8 +163,8 @@ def _solved(question: Question, plan: ShardingPlan, software: bool, what: str) -
         _location(question.program, locs),
         hint="use strategy=locks or auto",
     )
-    # Without one of them there may be some: what set-up allocates first stays sharded.
-    last = max(conflict, key=lambda c: min(c.objects, default=0))
+    # Without one of them there may be some: what cards can hash stays sharded, and what set-up allocates first.
+    last = max(conflict, key=lambda c: (c.in_software, min(c.objects, default=0)))
     error.obstacle = Obstacle(Code.KEYS_NOT_FOUND, last.objects, locs, constraints=conflict)
     raise error
 

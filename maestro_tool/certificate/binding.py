@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from maestro_tool import canonical
 from maestro_tool.certificate.read import SCHEMA, Certificate
-from maestro_tool.smtlib.frames import CLASSES, FIELDS
+from maestro_tool.smtlib.frames import CLASSES, FIELDS, place
 
 _KEY: Final = re.compile(r"static const uint8_t key_(\d+)\[\] = \{([^}]*)\};")
 _GROUPS: Final = re.compile(r"static const uint16_t groups\[\] = \{([^}]*)\};")
@@ -20,6 +20,14 @@ _OBJECT: Final = re.compile(
     r'\{ \.name = "(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*, \.kind = MAESTRO_(\w+), \.treatment = MAESTRO_(\w+), '
     r"\.split = (\w+),\s+\.ranged = (\w+), \.guarded = (\w+), \.ages_per_worker = (\w+),"
 )
+_BYTE_INPUTS: Final = re.compile(r"static const struct maestro_byte_input byte_inputs_(\d+)\[\] = \{\n((?:.*\n)*?)\};")
+_BYTE_INPUT: Final = re.compile(r" {4}\{ MAESTRO_(\w+), \{\d+, \{(.*)\}\} \},")
+#: Behind the last view of each port.
+_BYTES_OF_PORT: Final = re.compile(
+    r"\.l3v6 = \{.*\},\n(?: +\.byte_inputs = byte_inputs_(\d+),\n +\.n_byte_inputs = (\d+),\n)? +\},"
+)
+#: Bytes that have names in plan.json.
+_NAMED: Final = {"dst_mac": "frame[0..5]", "src_mac": "frame[6..11]", "ether_type": "frame[12..13]"}
 _PORT: Final = {
     "table_size": re.compile(r"\.table_size = (\d+),"),
     "function": re.compile(r"\.function = MAESTRO_(\w+),"),
@@ -105,8 +113,17 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
         yield f"{what}table", theirs["table_size"], len(mine["parts"])
         yield f"{what}steering", theirs["steering"], {name: how for name, (how, *_) in mine["classes"].items()}
         yield f"{what}software_input", theirs["software_input"], mine["software"]
+        of_bytes = {
+            name: [_NAMED.get(f, f) for f in fields] for name, fields in theirs.get("software_bytes", {}).items()
+        }
+        yield f"{what}software_bytes", {name: [fields] for name, fields in of_bytes.items()}, _of_bytes(mine)
         hashed = {name: _as_named(inputs[0]) for name, (how, *inputs) in mine["classes"].items() if how == "nic"}
         yield f"{what}hashed", {name: theirs["hashed"][name] for name in hashed}, hashed
+
+
+def _of_bytes(port: dict[str, Any]) -> dict[str, Any]:
+    """Class -> its inputs of bytes, where software hashes such."""
+    return {name: inputs for name, (how, *inputs) in port["classes"].items() if how == "software" and inputs}
 
 
 def _as_named(items: list[str]) -> list[str]:
@@ -142,8 +159,23 @@ def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
         [int(m, 16) for m in _PORT["software"].findall(text)],
         [sum(1 << CLASSES.index(n) for n in names) for names in software],
     )
+    arrays = {int(n): _byte_inputs(body) for n, body in _BYTE_INPUTS.findall(text)}
+    mine = [{name: list(map(place, *inputs)) for name, inputs in _of_bytes(p).items()} for p in c.ports]
+    yield "the program: bytes", [arrays.get(n, {}) for n in range(len(c.ports))], mine
+    told = [n and (int(n), int(count)) for n, count in _BYTES_OF_PORT.findall(text)]
+    yield "the program: bytes", told, [(n, len(found)) if found else "" for n, found in enumerate(mine)]
+    yield "the program: bytes", text.count(".byte_inputs ="), sum(map(bool, mine))
     for view in ("l4", "l3", "l4v6", "l3v6"):
         inputs = [[(int(a), int(b)) for a, b in re.findall(r"\{(\d+), (\d+)\}", m)] for m in _PORT[view].findall(text)]
         yield f"the program: {view}", inputs, [[FIELDS[f] for f in p["software"][view]] for p in c.ports]
     always = re.findall(r"\.always_write = (\w+),", text)
     yield "the program: always_write", always[0] if always else "false", str(c.document["always_write"]).lower()
+
+
+def _byte_inputs(body: str) -> dict[str, list[tuple[int, int]]]:
+    """Class -> offsets and lengths of what is hashed, of an array of the generated C; {} if it is none."""
+    found = [_BYTE_INPUT.fullmatch(line) for line in body.splitlines()]
+    if not all(found):
+        return {}
+    pairs = {m[1].lower(): re.findall(r"\{(\d+), (\d+)\}", "{" + m[2] + "}") for m in found if m is not None}
+    return {name: [(int(a), int(b)) for a, b in runs] for name, runs in pairs.items()}

@@ -15,6 +15,7 @@ from maestro_tool.certificate.read import SCHEMA
 from maestro_tool.expr import Expr
 from maestro_tool.expr.text import Pool
 from maestro_tool.operations import Role
+from maestro_tool.packet.fields import bytes_text, field_of
 from maestro_tool.rss.steering import nic_inputs
 from maestro_tool.sharding.outcome.sharing import shares, sharing
 
@@ -165,14 +166,17 @@ def _port(p: PortSolution, solution: RssSolution) -> dict[str, Any]:
         "key": p.key.hex(),
         "function": p.function,
         "parts": list(solution.groups) or list(range(p.table_size)),
-        "classes": {name: _steered(name, how, setup) for name, how in p.steering},
+        "classes": {name: _steered(name, how, setup, dict(p.of_bytes)) for name, how in p.steering},
         "software": {str(view): list(fields) for view, fields in p.software},
     }
 
 
-def _steered(name: str, how: str, setup: HashSetup) -> list[Any]:
+def _steered(name: str, how: str, setup: HashSetup, of_bytes: Mapping[str, tuple[str, ...]]) -> list[Any]:
     """``["nic", input, ...]``: what the card may hash, more than one where its driver does not say which.  A field that
-    the card reads from elsewhere than the NF has a ``?``, zeros in the place of one a ``0``."""
+    the card reads from elsewhere than the NF has a ``?``, zeros in the place of one a ``0``.  ``["software", input]``:
+    bytes of the frame, whatever its view; ``["software"]``: by its view."""
+    if name in of_bytes:
+        return [how, [bytes_text(f.offset, f.size) for f in map(field_of, of_bytes[name])]]
     if how != "nic":
         return [how]
     return [how, *([_marked(i) for i in items] for items in nic_inputs(name, setup))]

@@ -116,6 +116,9 @@ def _bench(args: argparse.Namespace) -> None:
             say(f"  {subject.name:<10}{title:<16}" + "".join(_added(of, *pair) for pair in COMPARED.values()))
     if shutil.which("valgrind") is None:
         say("  (instructions are counted where valgrind is installed)")
+    result["owner_ns"] = owner = _owners(subjects[0], args.packets)
+    say("\nns per packet to find its owner in software: by 12 bytes of fields, as cards do; by 12 bytes of its class")
+    say(f"  {owner['fields']:.1f}, {owner['bytes']:.1f}")
     say(f"\nmillion packets per second of all cores, {KNOWN_FLOWS} flows; churny: 1 of 32 packets is of a new flow")
     say(f"  {'nf':<10}{'strategy':<16}" + "".join(f"{f'{n}, {c} core(s)':>24}" for n, _ in TRAFFIC for c in CORES))
     for subject in subjects:
@@ -223,6 +226,12 @@ def _costs(subject: Subject, packets: int) -> tuple[dict[str, dict[str, float]],
             for line in lines:
                 received[str(line["flows"])] = {mode: float(line[f"{mode}_ns_per_packet"]) for mode in MODES}
     return costs, received
+
+
+def _owners(subject: Subject, packets: int) -> dict[str, float]:
+    """What steering in software costs (docs/strategies.md), which is the same for all NFs."""
+    [line] = _run(subject.programs[0], "--packets", str(packets // 10 or 1), "--flows", str(FLOWS[0]))
+    return {what: float(line[f"owner_by_{what}_ns"]) for what in ("fields", "bytes")}
 
 
 def _rates(subject: Subject, packets: int) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:

@@ -26,7 +26,7 @@ from maestro_tool.frontend.ir import Assumed, Global, Program
 from maestro_tool.made_of import MadeOf
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
-from maestro_tool.packet.fields import ALL_FIELDS
+from maestro_tool.packet.fields import field_of
 from maestro_tool.rss.model import Place, left_to_card
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.outcome.sharing import Sharing, shares, sharing
@@ -148,6 +148,7 @@ def generate_sequential(
                 "rss_hf": 0,
                 "software_classes": 0,
                 "inputs": dict.fromkeys(FIELDS_OF_VIEW, "{0}"),
+                "byte_inputs": [],
                 "rules": [],
             }
         ]
@@ -492,6 +493,7 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         ],
         "software_classes": f"0x{software:x}",
         "inputs": {view: _hash_input(fields) for view, fields in p.software},
+        "byte_inputs": [(CLASSES[c].c_name, _hash_input(fields)) for c, fields in p.of_bytes],
     }
 
 
@@ -501,7 +503,7 @@ def _card_field(place: Place) -> str:
 
 
 def _hash_input(fields: tuple[str, ...]) -> str:
-    items = ", ".join(f"{{{ALL_FIELDS[f].offset}, {ALL_FIELDS[f].size}}}" for f in fields)
+    items = ", ".join(f"{{{f.offset}, {f.size}}}" for f in map(field_of, fields))
     return f"{{{len(fields)}, {{{items}}}}}" if fields else "{0}"
 
 

@@ -117,6 +117,11 @@ _LIBRARY: Final[Mapping[str, Behaviour]] = {
     # Of calculations that set-up does, errno says nothing: their models do not fail (`symex.models.library`).
     **_does("ceil floor round trunc sqrt fabs exp log log2 log10 pow fmin fmax fmod"),
     **_does("rand random srand srandom", changes=(_RANDOM,)),
+    **_does("rte_jhash rte_jhash_32b rte_hash_crc", (0,)),
+    **_does(
+        "rte_jhash_1word rte_jhash_2words rte_jhash_3words "
+        "rte_hash_crc_1byte rte_hash_crc_2byte rte_hash_crc_4byte rte_hash_crc_8byte"
+    ),
     # ----------------------------------------------------------------- memory
     **_does("memcpy memmove rte_memcpy", (1,), (0,), keeps=True),  # the result is the first argument
     **_does("memset", (), (0,), keeps=True),

@@ -35,7 +35,6 @@ _INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"rte_eth_(rx|tx)_\w+", "the program around nf_process receives and sends: return the output port"),
         (r"rte_hash\.h|rte_hash_(create|lookup|add|del|free|iterate|count)\w*|struct rte_hash\w*", _MAP),
         (r"rte_(fbk_hash|cuckoo_hash|member|efd)\w*(\.h)?", _MAP),
-        (r"rte_(jhash|hash_crc)\w*(\.h)?", "use hash_obj of lib/unverified/util.h, or __builtin_ia32_crc32si"),
         (r"rte_(lpm|fib|rib)6?\w*(\.h)?|struct rte_lpm6?", "use lib/verified/lpm-dir-24-8.h (IPv4 only)"),
         (r"rte_acl\w*(\.h)?", "write the rules as a const table, and a loop that compares"),
         (r"rte_(spinlock|rwlock|atomic|ring|rcu\w*|mcslock|ticketlock|seqlock)\w*(\.h)?", _SEQUENTIAL),

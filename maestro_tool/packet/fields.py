@@ -7,9 +7,14 @@ and extension headers: where the two differ is a matter of packet classes (``cla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from maestro_tool.forms import checked
+from maestro_tool.meaning import Means
 
 #: Version of IP.
 Family = Literal[4, 6]
@@ -95,9 +100,82 @@ INPUT_BITS: dict[str, int] = {
     "sctp_tag": 32,
     "ip_id": 16,
 }
-if TYPE_CHECKING:  # types cannot be made of tables for mypy; for pydantic they can
+
+# --------------------------------------------------------------------------- bytes that have no such name
+
+#: Bytes of a frame that may decide where it goes: the first so many.
+MOST_BYTES: Final = 256
+#: Where names of bytes end: those of Ethernet's header have names, and are in every frame.
+_BORDERS: Final = frozenset(f.offset + f.size for f in _ETHERNET)
+_BYTES: Final = re.compile(r"frame\[(0|[1-9][0-9]*)(?:\.\.([1-9][0-9]*))?\]")
+_ETHERNET_OF: Final = {(f.offset, f.size): f for f in _ETHERNET}
+
+
+def names_of_bytes(places: Iterable[int]) -> tuple[str, ...]:
+    """What bytes of the frame are called where only software looks: ``src_mac``, ``frame[30..33]``, ``frame[15]``."""
+    runs: list[list[int]] = []
+    for n in sorted(set(places)):
+        if runs and runs[-1][-1] + 1 == n and n not in _BORDERS:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return tuple(_name_of_run(run[0], len(run)) for run in runs)
+
+
+def _name_of_run(first: int, size: int) -> str:
+    known = _ETHERNET_OF.get((first, size))
+    if known is not None:
+        return known.name
+    return bytes_text(first, size)
+
+
+def bytes_text(first: int, size: int) -> str:
+    """``frame[30..33]``, ``frame[15]``."""
+    return f"frame[{first}..{first + size - 1}]" if size > 1 else f"frame[{first}]"
+
+
+@cache
+def field_of(name: str) -> HeaderField:
+    """The field, or the bytes, of a name; ValueError if it is none."""
+    if name in ALL_FIELDS:
+        return ALL_FIELDS[name]
+    match = _BYTES.fullmatch(name)
+    if match is not None:
+        first = int(match[1])
+        size = 1 + int(match[2] or first) - first
+        if size > 0 and first + size <= MOST_BYTES and names_of_bytes(range(first, first + size)) == (name,):
+            return HeaderField(name, first, size)
+    raise ValueError(f"no field: {name!r:.40}")
+
+
+@cache
+def input_bits(name: str) -> int:
+    """Width in bits of what is hashed, by a NIC or by software."""
+    return INPUT_BITS[name] if name in INPUT_BITS else field_of(name).bits
+
+
+def is_hashable(name: str) -> bool:
+    """Whether a Toeplitz engine can be given the field; of others only software takes the bytes."""
+    return name in HASHABLE or name in HASHABLE6
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A string that is the name of a field, of bytes, or of what else a NIC hashes if ``inputs``."""
+
+    inputs: bool
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return checked(handler(source), self._check)
+
+    def _check(self, name: str) -> None:
+        if not (self.inputs and name in INPUT_BITS):
+            field_of(name)
+
+
+if TYPE_CHECKING:
     FieldName = str
     InputName = str
 else:
-    FieldName = Literal[tuple(ALL_FIELDS)]
-    InputName = Literal[tuple(INPUT_BITS)]
+    FieldName = Annotated[str, Means("field"), _Named(inputs=False)]
+    InputName = Annotated[str, Means("field"), _Named(inputs=True)]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from maestro_tool.packet.fields import INPUT_BITS
+from maestro_tool.packet.fields import field_of, input_bits
 from maestro_tool.rss.problem import Problem
-from maestro_tool.rss.steering import Layout, Mode, modes
+from maestro_tool.rss.steering import Layout, Mode, is_of_bytes, modes
 from maestro_tool.rss.toeplitz import window
-from maestro_tool.sharding.plan import Constraint
+from maestro_tool.sharding.plan import Constraint, FieldBits
 
 #: (side, field, bit); bit 0 is the least significant one of the field, as in `sharding.plan.FieldBits`.
 Bit = tuple[int, str, int]
@@ -21,6 +21,8 @@ Bit = tuple[int, str, int]
 Term = tuple[str, bool, int]
 #: Starts the names of the smaller and the larger of a source and its destination.
 SORTED = "sorted "
+#: The name of the whole frame, where bytes are hashed: its bits are counted from the first on the wire.
+FRAME = "frame"
 #: A basis of the span of the related pairs of a constraint, each vector a set of `Bit`s.
 Related = Callable[[Constraint, Mode, Mode], Sequence[frozenset[Bit]]]
 
@@ -61,7 +63,12 @@ def input_positions(mode: Mode) -> Iterator[tuple[int, tuple[Term, ...]]]:
     """Each input bit with the bits whose XOR it is, in order; zeros are passed over."""
     position = 0
     for item in mode.items:
-        width = INPUT_BITS[item.field]
+        width = input_bits(item.field)
+        if is_of_bytes(item.field):
+            first = 8 * field_of(item.field).offset
+            yield from ((position + i, ((FRAME, True, first + i),)) for i in range(width))
+            position += width
+            continue
         names = (SORTED + item.field,) if item.function == "sort" else item.sources
         for i in range(0 if item.gap else width):
             yield position + i, tuple((name, item.aligned, width - 1 - i) for name in names)
@@ -133,6 +140,15 @@ def vanish(columns: Iterable[tuple[int, int]], bits: KeyBits) -> Iterator[frozen
             yield frozenset(odd)
 
 
+def _name(mode: Mode, part: FieldBits, i: int) -> tuple[str, int]:
+    """Bit ``i`` of a part of a field, counted from its least significant one, as the mode calls it."""
+    bit = part.low + i
+    if not mode.of_bytes:
+        return part.field, bit
+    f = field_of(part.field)
+    return FRAME, 8 * f.offset + f.bits - 1 - bit
+
+
 def _equal_bits(constraint: Constraint, a: Mode, b: Mode) -> Sequence[frozenset[Bit]]:
     """Bits that have one value in all related pairs; a bit that is free stands alone."""
     parent: dict[Bit, Bit] = {}
@@ -144,7 +160,7 @@ def _equal_bits(constraint: Constraint, a: Mode, b: Mode) -> Sequence[frozenset[
 
     for left, right in constraint.equal:
         for i in range(left.high - left.low + 1):
-            x, y = find((0, left.field, left.low + i)), find((1, right.field, right.low + i))
+            x, y = find((0, *_name(a, left, i))), find((1, *_name(b, right, i)))
             if x != y:
                 parent[x] = y
     groups: dict[Bit, list[Bit]] = {}

@@ -51,7 +51,7 @@ def grouped(constraints: tuple[Constraint, ...], solution: RssSolution, ranges: 
 def traffic_columns(p: PortSolution, family: Family = 4) -> quality.Columns:
     """Per field of ordinary traffic what each of its bits adds to the index."""
     setup = None if p.setup is None else HashSetup(p.setup, p.rss_hf, p.hashed, p.padded, p.function, p.rules)
-    positions = Layout(setup, p.software, p.steering).traffic_positions(family)
+    positions = Layout(setup, p.software, p.steering, p.of_bytes).traffic_positions(family)
     return quality.field_columns(p.key, positions, p.table_size.bit_length() - 1)
 
 

@@ -16,7 +16,7 @@ from functools import reduce
 from operator import or_, xor
 
 from maestro_tool.packet.classes import FAMILIES, L4, TCP, UDP, plain
-from maestro_tool.packet.fields import HASHABLE, HASHABLE6, HASHABLE_OF, INPUT_BITS, Family
+from maestro_tool.packet.fields import HASHABLE, HASHABLE6, HASHABLE_OF, INPUT_BITS, Family, input_bits
 from maestro_tool.rss import gf2, quality
 from maestro_tool.rss.bit_ranges import BitRanges, range_equations
 from maestro_tool.rss.equations import KeyBits, equations, input_changes
@@ -314,7 +314,7 @@ class KeySearch:
     def _traffic_bits(self, port: int, port_layout: Layout) -> range:
         """Key bits (unknowns) that the index of ordinary traffic is computed from."""
         offset = self._bits.offsets[port]
-        inputs = max(sum(INPUT_BITS[f] for f in port_layout.traffic(family)) for family in self._balanced(port))
+        inputs = max(sum(map(input_bits, port_layout.traffic(family))) for family in self._balanced(port))
         return range(offset + HASH_BITS - self._index_bits, offset + inputs + HASH_BITS - 1)
 
     def _random(self, bits: int, number: int) -> int:
@@ -353,7 +353,7 @@ class KeySearch:
         places = self._traffic_bits(port, chosen)
         for v in places:
             value = value << 1 | (attempt.space.forms[v] & parameters).bit_count() & 1
-        inputs = sum(INPUT_BITS[f] for f in chosen.traffic(family))
+        inputs = sum(map(input_bits, chosen.traffic(family)))
         last = len(places) - self._index_bits  # the input bit whose window ends where these key bits end
         flat = [value >> (last - i) & mask for i in range(inputs)]
         return quality.combined(flat, chosen.traffic_positions(family))
@@ -372,7 +372,7 @@ class KeySearch:
                         space.forms[offset + v] << (n * space.dimension)
                         for n, v in enumerate(window(i, self._index_bits))
                     )
-                    for i in range(sum(INPUT_BITS[f] for f in port_layout.traffic(family)))
+                    for i in range(sum(map(input_bits, port_layout.traffic(family))))
                 ]
                 columns = quality.combined(flat, port_layout.traffic_positions(family))
                 found[family] = quality.attainable(columns, self._table_size, family)
@@ -417,6 +417,7 @@ class KeySearch:
             hashed=setup.hashed if setup else (),
             steering=chosen.steering,
             software=chosen.inputs,
+            of_bytes=chosen.of_bytes,
             free_dimensions=gf2.rank(best.space.forms[v] >> self._given for v in self._traffic_bits(number, chosen)),
             field_ranks=tuple(ranks.items()),
             balance=balance[4],

@@ -6,7 +6,7 @@ The runtime must agree with it (``maestro_classify``, ``maestro_toeplitz``, ``ma
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -21,7 +21,15 @@ from maestro_tool.packet.classes import (
     classify,
     view,
 )
-from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS, PROFILE_NAMES_OF, InputName
+from maestro_tool.packet.fields import (
+    ADDRESSES_OF,
+    ALL_FIELDS,
+    INPUT_BITS,
+    PROFILE_NAMES_OF,
+    InputName,
+    field_of,
+    input_bits,
+)
 from maestro_tool.rss.solution import PortSolution
 from maestro_tool.rss.symmetric import FUNCTIONS, PARTNER, Function, applied, is_source
 from maestro_tool.rss.table import table
@@ -42,6 +50,7 @@ class PortModel:
     weights: tuple[int, ...] = ()
     function: Function = "toeplitz"
     groups: tuple[int, ...] = ()
+    of_bytes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +106,18 @@ def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = (), groups: 
             weights=weights,
             function=_function(entry.get("function", "toeplitz")),
             groups=groups,
+            # Nor do those of before bytes were hashed have any.
+            of_bytes={c: _fields(f) for c, f in entry.get("software_bytes", {}).items()},
         )
+        if unknown := model.of_bytes.keys() - CLASSES:
+            raise ValueError(f"unknown class {min(unknown)!r}")
         for what, values in (("weights", weights), ("groups", groups)):
             if values and len(values) != size:
                 raise ValueError(f"{len(values)} {what} for a table of {size} entries")
         if not isinstance(size, int) or size <= 0 or size & (size - 1):
             raise ValueError(f"table_size {size!r} is no power of two")
-        inputs = (*model.hashed.values(), *software.values())
-        longest = max(sum(INPUT_BITS[f] for f in fields) for fields in inputs)
+        inputs = (*model.hashed.values(), *software.values(), *model.of_bytes.values())
+        longest = max(sum(input_bits(f) for f in fields) for fields in inputs)
         if longest + HASH_BITS - 1 > 8 * len(key):
             raise ValueError(f"a key of {len(key)} bytes is too short for {longest} bits of input")
         return model
@@ -115,8 +128,7 @@ def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = (), groups: 
 
 def _fields(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
-        if name not in INPUT_BITS:
-            raise ValueError(f"unknown field {name!r}")
+        input_bits(name)  # a ValueError if there is no such field
     return tuple(names)
 
 
@@ -147,13 +159,16 @@ def hash_input(model: PortModel, frame: bytes) -> tuple[str, tuple[str, ...], by
     if steering == "nic" or (steering == "any" and model.nic_hashes):
         fields = model.hashed.get(name, ())
         return name, fields, applied(model.function, fields, nic_input(frame, name, fields))
+    if name in model.of_bytes:
+        return name, model.of_bytes[name], view_input(frame, model.of_bytes[name])
     fields = model.software[view(frame)]
     return name, fields, applied(model.function, fields, view_input(frame, fields))
 
 
 def view_input(frame: bytes, fields: Sequence[str]) -> bytes:
-    """The hash input that software takes: fields where the NF reads them."""
-    return b"".join(frame[ALL_FIELDS[f].offset : ALL_FIELDS[f].offset + ALL_FIELDS[f].size] for f in fields)
+    """The hash input that software takes: fields where the NF reads them; bytes beyond the frame count as 0."""
+    places = [(f.offset, f.size) for f in map(field_of, fields)]
+    return b"".join(frame[start : start + size].ljust(size, b"\0") for start, size in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +227,7 @@ def _inputs(port: PortSolution, name: ClassName, fields: tuple[InputName, ...]) 
 def _together(function: Function, fields: Sequence[str], there: Sequence[str]) -> tuple[Place, ...]:
     """The places of ``fields``; zeros for those that are not ``there``."""
     places = [nic_place(f) if f in there else replace(nic_place(f), base=None) for f in fields]
-    for i, (field, following) in enumerate(pairwise(fields)):
-        if function != "toeplitz" and PARTNER.get(field) == following and {field, following} <= set(there):
-            places[i] = replace(places[i], mixed=is_source(field))
+    for i, (name, following) in enumerate(pairwise(fields)):
+        if function != "toeplitz" and PARTNER.get(name) == following and {name, following} <= set(there):
+            places[i] = replace(places[i], mixed=is_source(name))
     return tuple(places)

@@ -12,7 +12,7 @@ from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import PACKETS, PacketByte
 from maestro_tool.nic.profile import NicProfile, RssCapability
 from maestro_tool.packet.classes import CLASSES
-from maestro_tool.packet.fields import FIELDS, HASHABLE, HASHABLE6
+from maestro_tool.packet.fields import FIELDS, is_hashable
 from maestro_tool.rss import symmetric
 from maestro_tool.rss.symmetric import Function
 from maestro_tool.sharding.plan import Constraint
@@ -155,7 +155,7 @@ def named_fields(constraint: Constraint, side: int) -> frozenset[str]:
 
 def reads(constraint: Constraint, side: int) -> frozenset[str]:
     """The hashable ones among `named_fields`."""
-    return named_fields(constraint, side) & frozenset((*HASHABLE, *HASHABLE6))
+    return frozenset(filter(is_hashable, named_fields(constraint, side)))
 
 
 def _constraint_json(c: Constraint) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, binary, compare, concat, const, extract, ite, land, lor, sym
 from maestro_tool.expr.symbols import PACKETS, HashInput, Packet, packet_byte
 from maestro_tool.packet.classes import FAMILIES, L3, L4, VIEWS, View, exact_view_predicate, predicate, view_predicate
-from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, INPUT_BITS, PORTS_OF
+from maestro_tool.packet.fields import ADDRESSES_OF, PORTS_OF, field_of, input_bits
 from maestro_tool.rss import relation
 from maestro_tool.rss.problem import HashSetup, reads
 from maestro_tool.rss.solution import RssSolution
@@ -73,10 +73,14 @@ def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterato
     port = solution.ports[constraint.ports[side]]
     packet, steering = PACKETS[side], dict(port.steering)
     setup = HashSetup("as solved", port.rss_hf, port.hashed, port.padded, port.function)
-    software = Layout(setup, port.software, port.steering)
+    software = Layout(setup, port.software, port.steering, port.of_bytes)
     groups: dict[tuple[Item, ...], Expr] = {}
     for name in constraint.classes[side]:
         frames = _concerned(constraint, side, name, packet)
+        by_bytes = software.bytes_of(name)
+        if by_bytes is not None:
+            groups[by_bytes] = lor(groups.get(by_bytes, FALSE), frames)
+            continue
         if steering[name] == "nic":
             for items in nic_inputs(name, setup):
                 groups[items] = lor(groups.get(items, FALSE), frames)
@@ -117,7 +121,7 @@ def _offers(name: str, view: View) -> bool:
 def _bits(item: Item, packet: Packet) -> list[Expr]:
     """Bits of a hashed field in wire order; what the NIC takes from elsewhere may have any value."""
     if item.gap:
-        return [const(0, 1)] * INPUT_BITS[item.field]
+        return [const(0, 1)] * input_bits(item.field)
     values = [_field_bits(f, packet, aligned=item.aligned) for f in item.sources]
     if item.function == "toeplitz":
         return values[0]
@@ -130,7 +134,7 @@ def _bits(item: Item, packet: Packet) -> list[Expr]:
 
 def _field_bits(name: str, packet: Packet, *, aligned: bool) -> list[Expr]:
     if not aligned:
-        return [sym(HashInput(name, i, packet), 1) for i in range(INPUT_BITS[name])]
-    f = ALL_FIELDS[name]
+        return [sym(HashInput(name, i, packet), 1) for i in range(input_bits(name))]
+    f = field_of(name)
     frame = [packet_byte(f.offset + n, packet) for n in range(f.size)]
     return [extract(byte, i, i) for byte in frame for i in range(7, -1, -1)]

@@ -13,7 +13,7 @@ from functools import lru_cache, reduce
 from operator import xor
 from typing import Final
 
-from maestro_tool.packet.fields import ADDRESSES_OF, HASHABLE_OF, INPUT_BITS, PORTS_OF, Family
+from maestro_tool.packet.fields import ADDRESSES_OF, HASHABLE_OF, INPUT_BITS, PORTS_OF, Family, is_hashable
 from maestro_tool.rss import toeplitz
 from maestro_tool.rss.gf2 import Span, rank
 from maestro_tool.rss.table import entries
@@ -124,7 +124,8 @@ def _varying(columns: Columns, traffic: str, family: Family) -> list[int]:
     if traffic == "all":
         return [column for bits in columns.values() for column in bits]
     varying: list[int] = []
-    addresses = ADDRESSES_OF[family]
+    # Bytes that only software hashes are taken for addresses: hosts differ in the last of them.
+    addresses = (*ADDRESSES_OF[family], *(f for f in columns if not is_hashable(f)))
     if traffic != "ports":
         for field in addresses:
             bits = columns.get(field, ())
@@ -181,15 +182,22 @@ def _zipf_flows(family: Family) -> tuple[tuple[dict[str, int], float], ...]:
     return tuple(flows)
 
 
+@lru_cache(maxsize=1024)
+def _zipf_bytes(name: str, flow: int, size: int) -> int:
+    """What a flow has in bytes that only software hashes."""
+    return int.from_bytes(hashlib.shake_256(f"{name} of zipf flow {flow}".encode()).digest(size), "big")
+
+
 def _zipf(
     columns: Columns, counts: Sequence[int], table_size: int, family: Family, groups: tuple[int, ...]
 ) -> dict[int, float]:
-    tables = {field: _byte_tables(c) for field, c in columns.items() if field in HASHABLE_OF[family]}
+    hashable = HASHABLE_OF[family]
+    tables = {field: _byte_tables(c) for field, c in columns.items() if field in hashable or not is_hashable(field)}
     load: dict[int, float] = {}
-    for values, weight in _zipf_flows(family):
+    for number, (values, weight) in enumerate(_zipf_flows(family)):
         index = 0
         for field, by_byte in tables.items():
-            value = values[field]
+            value = values[field] if field in values else _zipf_bytes(field, number, len(by_byte))
             for table in by_byte:
                 index ^= table[value & 0xFF]
                 value >>= 8

@@ -13,11 +13,11 @@ from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import FALSE, extract, land, lor, symbols
-from maestro_tool.expr.symbols import Packet
+from maestro_tool.expr.symbols import PACKETS, Packet, packet_byte
 from maestro_tool.packet.classes import View, exact_view_predicate, predicate
 from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
 from maestro_tool.rss import relation
-from maestro_tool.rss.equations import SORTED, Bit, aligned_bits
+from maestro_tool.rss.equations import FRAME, SORTED, Bit, aligned_bits
 from maestro_tool.rss.gf2 import Span
 from maestro_tool.rss.steering import Mode
 from maestro_tool.sharding.plan import Constraint
@@ -90,6 +90,9 @@ def _span(conditions: tuple[Expr, ...], bits: tuple[Bit, ...]) -> tuple[frozense
 def bit_term(bit: Bit) -> Expr:
     """The bit of packet a or b as a 1-bit expression over ``a.pkt.N`` and ``b.pkt.N``."""
     side, name, index = bit
+    if name == FRAME:
+        byte = packet_byte(index // 8, PACKETS[side])
+        return extract(byte, 7 - index % 8, 7 - index % 8)
     sort = name.startswith(SORTED)
     value = relation.sorted_field(side, name.removeprefix(SORTED)) if sort else relation.field(side, name)
     return extract(value, index, index)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, compare, concat, eq, extract, ite, land
 from maestro_tool.expr.symbols import PACKETS, packet_byte
-from maestro_tool.packet.fields import ALL_FIELDS
+from maestro_tool.packet.fields import field_of
 from maestro_tool.rss.symmetric import PARTNER, is_source
 from maestro_tool.sharding.plan import Constraint
 
 
 def field(side: int, name: str) -> Expr:
     """A field of packet a or b where the NF reads it."""
-    f = ALL_FIELDS[name]
+    f = field_of(name)
     return concat(*(packet_byte(f.offset + n, PACKETS[side]) for n in range(f.size)))
 
 

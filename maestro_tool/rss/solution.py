@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from maestro_tool.forms import Hexadecimal, Natural, checked
 from maestro_tool.meaning import Means
 from maestro_tool.packet.classes import CLASSES, VIEWS, ClassName, View
-from maestro_tool.packet.fields import INPUT_BITS, InputName
+from maestro_tool.packet.fields import INPUT_BITS, InputName, field_of
 from maestro_tool.rss.symmetric import Function
 
 Steering = Literal["nic", "software", "any"]
@@ -29,7 +29,8 @@ class PortSolution:
     ``free_dimensions``: how many bits of this port's key could be chosen freely.  ``field_ranks``: index bits that each
     field decides.  ``balance``: (traffic, workers, max/mean load); ``balance6``: of IPv6, where constraints name it.
     ``function``: how NIC and software hash.  ``rules``: types of the rte_flow RSS rule of each class, if the set-up is
-    made of them.  ``key_fixed``: the NIC has this key, and no other.
+    made of them.  ``key_fixed``: the NIC has this key, and no other.  ``of_bytes``: what this program hashes of classes
+    that it steers by bytes of the frame, whatever their view.
     """
 
     port: Natural
@@ -49,6 +50,7 @@ class PortSolution:
     function: Function = "toeplitz"
     rules: tuple[tuple[ClassName, Flags], ...] = ()
     key_fixed: bool = False
+    of_bytes: tuple[tuple[ClassName, tuple[InputName, ...]], ...] = ()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -80,14 +82,22 @@ def _check(p: PortSolution) -> None:
     """What is there for each class, view or field is there once, and in order."""
     if [c for c, _ in p.steering] != [*CLASSES] or [v for v, _ in p.software] != [v for v in VIEWS if v is not None]:
         raise ValueError("not one entry for each class or view")
-    for entries, names in ((p.hashed, CLASSES), (p.rules, CLASSES), (p.field_ranks, INPUT_BITS)):
+    for entries in (p.hashed, p.rules, p.of_bytes):
         found = [name for name, _ in entries]
-        if found != [name for name in names if name in found]:
+        if found != [name for name in CLASSES if name in found]:
             raise ValueError("entries that are not in order")
+    fields = [name for name, _ in p.field_ranks]
+    if fields != sorted(set(fields), key=_place):
+        raise ValueError("entries that are not in order")
     for balance in (p.balance, p.balance6):
         measured = [(traffic, workers) for traffic, workers, _ in balance]
         if measured != sorted(set(measured)):
             raise ValueError("entries that are not in order")
+
+
+def _place(name: str) -> int:
+    """Fields that NICs hash, then bytes as they are in the frame."""
+    return [*INPUT_BITS].index(name) if name in INPUT_BITS else len(INPUT_BITS) + field_of(name).offset
 
 
 def ports_json(solution: RssSolution) -> list[dict[str, Any]]:
@@ -113,7 +123,7 @@ def _port_json(p: PortSolution) -> dict[str, Any]:
         "field_ranks": dict(p.field_ranks),
         "balance": by_traffic(p.balance),
         "balance6": by_traffic(p.balance6),
-    }
+    } | ({"software_bytes": {c: list(fields) for c, fields in p.of_bytes}} if p.of_bytes else {})
 
 
 def by_traffic(balance: Iterable[tuple[str, int, float]]) -> dict[str, dict[str, float]]:
@@ -130,9 +140,11 @@ def effective_hash(p: PortSolution) -> tuple[tuple[str, tuple[str, ...]], ...]:
     Classes whose frames have more than one view are left out where software hashes: see ``software_input``.
     """
     steering, result = dict(p.steering), []
-    nic, software = dict(p.hashed), dict(p.software)
+    nic, software, of_bytes = dict(p.hashed), dict(p.software), dict(p.of_bytes)
     for name in CLASSES:
-        if nic and steering[name] != "software":
+        if name in of_bytes:
+            fields = of_bytes[name]
+        elif nic and steering[name] != "software":
             fields = nic.get(name, ())
         else:
             [view, *others] = CLASSES[name].views

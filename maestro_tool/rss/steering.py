@@ -6,7 +6,7 @@ hashes all fields that constraints name from where the NF reads them; else ``sof
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from maestro_tool.packet.classes import CLASSES, FAMILIES, L3, L4, TCP, PacketClass, View, plain
@@ -16,11 +16,16 @@ from maestro_tool.packet.fields import (
     HASHABLE6,
     HASHABLE_OF,
     INPUT_BITS,
+    MOST_BYTES,
     PORTS_OF,
     PROFILE_NAMES_OF,
     Family,
+    field_of,
+    input_bits,
+    is_hashable,
+    names_of_bytes,
 )
-from maestro_tool.rss.problem import HashSetup, Problem, reads
+from maestro_tool.rss.problem import HashSetup, Problem, named_fields, reads
 from maestro_tool.rss.solution import Steering
 from maestro_tool.rss.symmetric import PARTNER, Function, paired
 from maestro_tool.rss.toeplitz import HASH_BITS
@@ -28,15 +33,23 @@ from maestro_tool.sharding.plan import Constraint
 
 #: The fields that this program hashes of frames with each view; () where no constraint wants any.
 Software = tuple[tuple[View, tuple[str, ...]], ...]
+#: The bytes that it hashes of frames of each class of which constraints name such as no NIC hashes.
+OfBytes = tuple[tuple[str, tuple[str, ...]], ...]
+#: Runs of bytes that a class can have in its input (``fields`` of maestro.h).
+MOST_RUNS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Hash inputs of one port.  ``setup`` None: the NIC does not hash.  ``inputs``: of software, by its function."""
+    """Hash inputs of one port.  ``setup`` None: the NIC does not hash.  ``inputs``: of software, by its function.
+
+    ``of_bytes``: of the classes that software steers by bytes, which it never mixes.
+    """
 
     setup: HashSetup | None
     inputs: Software
     steering: tuple[tuple[str, Steering], ...]
+    of_bytes: OfBytes = ()
 
     @property
     def function(self) -> Function:
@@ -49,9 +62,15 @@ class Layout:
     def software(self, view: View | None) -> tuple[Item, ...]:
         return _mixed([Item(f, True) for f in self.fields(view)], self.function)
 
+    def bytes_of(self, name: str) -> tuple[Item, ...] | None:
+        """What software hashes of all frames of a class, whatever their view; None: it goes by views."""
+        return next((tuple(Item(f, True) for f in fields) for c, fields in self.of_bytes if c == name), None)
+
     def traffic(self, family: Family = 4) -> tuple[str, ...]:
         """The hash input of ordinary traffic (TCP) over this version of IP, as the NF names fields."""
         tcp = plain(family, TCP)
+        if (by_bytes := self.bytes_of(tcp.name)) is not None:
+            return tuple(item.field for item in by_bytes)
         nic = self.setup.fields(tcp.name) if self.setup and dict(self.steering)[tcp.name] != "software" else ()
         return tuple(_read_as(tcp, f) for f in nic) or self.fields(L4[family])
 
@@ -61,10 +80,10 @@ class Layout:
         Under ``sort`` those of traffic whose sources are the smaller.
         """
         traffic = self.traffic(family)
-        found: dict[str, list[tuple[int, ...]]] = {f: [()] * INPUT_BITS[f] for f in traffic}
+        found: dict[str, list[tuple[int, ...]]] = {f: [()] * input_bits(f) for f in traffic}
         start = 0
         for item in _mixed([Item(f, True) for f in traffic], self.function):
-            width = INPUT_BITS[item.field]
+            width = input_bits(item.field)
             for field in item.sources if item.function == "xor" else (item.field,):
                 found[field] = [(*places, start + i) for i, places in enumerate(found[field])]
             start += width
@@ -96,6 +115,16 @@ class Mode:
     port: int
     items: tuple[Item, ...]
     members: tuple[tuple[str, View | None], ...]
+
+    @property
+    def of_bytes(self) -> bool:
+        """Whether bytes are hashed, not fields: then a bit of the frame has one name, be it that of a field or not."""
+        return any(is_of_bytes(item.field) for item in self.items)
+
+
+def is_of_bytes(name: str) -> bool:
+    """Whether an item is bytes of the frame."""
+    return name not in INPUT_BITS
 
 
 def is_aligned(kind: PacketClass, field: str) -> bool:
@@ -176,7 +205,11 @@ def layout(
     """
     needs = reached(problem, port)
     steering: list[tuple[str, Steering]] = []
+    of_bytes = _of_bytes(problem, port)
     for name in CLASSES:
+        if name in dict(of_bytes):
+            steering.append((name, "software"))
+            continue
         if name not in needs:
             steering.append((name, "any"))
             continue
@@ -190,7 +223,28 @@ def layout(
         inputs += _software(6, like_nic, _fitting(problem.ports[port].key_length, setup, fields6 or HASHABLE6))
     else:
         inputs += ((L4[6], ()), (L3[6], ()))
-    return Layout(setup, inputs, tuple(steering))
+    return Layout(setup, inputs, tuple(steering), of_bytes)
+
+
+def _of_bytes(problem: Problem, port: int) -> OfBytes:
+    """The classes of which a constraint names bytes, and all bytes that constraints name of them, as many as the key
+    can hash: leaving some out relates more packets."""
+    named: dict[str, set[str]] = {}
+    by_bytes: set[str] = set()
+    for c in problem.constraints:
+        for side in (s for s in (0, 1) if c.ports[s] == port):
+            for name in c.classes[side]:
+                named.setdefault(name, set()).update(named_fields(c, side))
+                if not all(map(is_hashable, named_fields(c, side))):
+                    by_bytes.add(name)
+    room = (8 * problem.ports[port].key_length - (HASH_BITS - 1)) // 8
+    return tuple((name, _runs_within(named[name], room)) for name in CLASSES if name in by_bytes)
+
+
+def _runs_within(names: Iterable[str], room: int) -> tuple[str, ...]:
+    places = sorted({f.offset + i for f in map(field_of, names) for i in range(f.size)})
+    runs = names_of_bytes(n for n in places[:room] if n < MOST_BYTES)
+    return runs[:MOST_RUNS]
 
 
 def _software(family: Family, setup: HashSetup | None, fields: tuple[str, ...]) -> Software:
@@ -208,7 +262,7 @@ def _fitting(key_length: int, setup: HashSetup | None, fields: tuple[str, ...]) 
     """As many of the fields as a key of so many bytes can hash; a symmetric function takes them in pairs."""
     if setup is not None and setup.function != "toeplitz":
         fields = paired(fields)
-    while sum(INPUT_BITS[f] for f in fields) + HASH_BITS - 1 > 8 * key_length:
+    while sum(input_bits(f) for f in fields) + HASH_BITS - 1 > 8 * key_length:
         fields = fields[: -2 if setup is not None and setup.function != "toeplitz" else -1]
     return fields
 
@@ -236,6 +290,10 @@ def modes(constraint: Constraint, side: int, layout: Layout) -> Iterator[Mode]:
     steering = dict(layout.steering)
     found: dict[tuple[Item, ...], list[tuple[str, View | None]]] = {}
     for name in constraint.classes[side]:
+        by_bytes = layout.bytes_of(name)
+        if by_bytes is not None:
+            found.setdefault(by_bytes, []).extend((name, view) for view in CLASSES[name].views)
+            continue
         for view in views(constraint, side, name):
             if steering[name] == "nic":
                 assert layout.setup is not None

@@ -50,10 +50,12 @@ def _who(p: PortSolution, profile: NicProfile, *, forced: bool) -> str:
     if _by_nic(p):
         classes = {how: [c for c, h in p.steering if h == how] for how in ("nic", "software")}
         others = f"; software steers {', '.join(classes['software'])}" if classes["software"] else ""
+        others += f", by {_of_bytes(p)}" if p.of_bytes else ""
         return f"the NIC steers {', '.join(classes['nic'])}{_setup(p)}{others}"
     rss = profile.rss
     if rss.kind == "software":
-        return "the program hashes and dispatches; no card is needed"
+        by_bytes = f", by {_of_bytes(p)}" if p.of_bytes else ""
+        return f"the program hashes and dispatches{by_bytes}; no card is needed"
     if forced:
         reason = "asked for by strategy=handoff"
     elif rss.kind == "none":
@@ -64,8 +66,18 @@ def _who(p: PortSolution, profile: NicProfile, *, forced: bool) -> str:
         reason = f"{profile.name} {often} a {which} of ours"
     else:
         whose = "its key" if rss.fixed_key else "one key"
+        if p.of_bytes:
+            return f"software hashes and hands packets to their owner: {profile.name} does not hash {_of_bytes(p)}"
         reason = f"no set-up of {profile.name} hashes what the plan needs with {whose}"
     return f"software hashes and hands packets to their owner: {reason}"
+
+
+def _of_bytes(p: PortSolution) -> str:
+    """The bytes that software hashes, and of which classes."""
+    classes: dict[tuple[str, ...], list[str]] = {}
+    for name, fields in p.of_bytes:
+        classes.setdefault(fields, []).append(name)
+    return "; ".join(f"{', '.join(fields)} of {', '.join(names)}" for fields, names in classes.items())
 
 
 def _setup(p: PortSolution) -> str:

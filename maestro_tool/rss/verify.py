@@ -80,7 +80,10 @@ def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
     for family, balance in zip(FAMILIES, (p.balance, p.balance6), strict=True):
         if not {traffic for traffic, _, _ in balance} <= set(quality.TRAFFIC[family].reported):
             yield f"port {p.port}: the balance is of traffic that is not known"
-    allowed = dict(layout(problem, p.port, setup).steering)
+    own = layout(problem, p.port, setup)
+    if p.of_bytes != own.of_bytes:
+        yield f"port {p.port}: software hashes other bytes than those that constraints name"
+    allowed = dict(own.steering)
     for name, how in p.steering:
         if how != allowed[name] and (how, allowed[name]) != ("software", "nic"):
             yield f"port {p.port}: class {name} is steered by {how!r}, but must be by {allowed[name]!r}"
@@ -91,7 +94,7 @@ def _setup(problem: Problem, p: PortSolution) -> HashSetup | None:
 
 
 def _constraints(problem: Problem, solution: RssSolution) -> Iterator[str]:
-    layouts = [Layout(_setup(problem, p), p.software, p.steering) for p in solution.ports]
+    layouts = [Layout(_setup(problem, p), p.software, p.steering, p.of_bytes) for p in solution.ports]
     bits = KeyBits.of(problem, solution.agreeing_bits)
     key = [int.from_bytes(p.key, "big") for p in solution.ports]
     lengths = [8 * len(p.key) for p in solution.ports]

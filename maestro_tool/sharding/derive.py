@@ -19,6 +19,7 @@ from maestro_tool.sharding.lemmas.indices_are_interchangeable import ranged
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.outcome import decide
 from maestro_tool.sharding.plan import Code, Constraint, Obstacle, Ranged, RangedBecause, ShardingPlan
+from maestro_tool.sharding.rules.by_bytes import clashes
 from maestro_tool.sharding.rules.disjoint import choose
 from maestro_tool.sharding.rules.few_keys import few_keys
 from maestro_tool.sharding.rules.interchange import interchanges
@@ -49,7 +50,8 @@ def derive_plan(analysis: Analysis, given: tuple[Obstacle, ...] = ()) -> Shardin
     while True:
         scope = Scope(analysis, places, sharded, tuple(a for a in accesses if a.object in sharded))
         needs = _needs(scope, reach, prover)
-        found = needs.obstacles or choose(needs.constraints, group_of) or _few_keys(scope, needs.constraints)
+        found = needs.obstacles or choose(needs.constraints, group_of) or clashes(needs.constraints, group_of)
+        found = found or _few_keys(scope, needs.constraints)
         if not found:
             found, later = [o for o in later if not sharded.isdisjoint(o.objects)], []
         if not found:

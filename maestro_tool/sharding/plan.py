@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from maestro_tool.forms import Boolean, Natural, checked
 from maestro_tool.packet.classes import ClassName
-from maestro_tool.packet.fields import ALL_FIELDS, FieldName
+from maestro_tool.packet.fields import FieldName, field_of, is_hashable
 
 Rule = Literal["R1", "R2", "R3", "R4", "R5"]
 Treatment = Literal["read-only", "sharded", "shared", "per-core"]
@@ -17,7 +17,7 @@ Treatment = Literal["read-only", "sharded", "shared", "per-core"]
 
 @dataclass(frozen=True, slots=True)
 class FieldBits:
-    """Bits high..low of a header field (``packet.fields.ALL_FIELDS``); bit ``bits - 1`` comes first on the wire."""
+    """Bits high..low of a header field, or of bytes (`packet.fields.field_of`); bit ``bits - 1`` comes first."""
 
     field: FieldName
     high: Natural
@@ -28,7 +28,7 @@ class FieldBits:
         return checked(handler(source), cls._check)
 
     def _check(self) -> None:
-        if not self.low <= self.high < ALL_FIELDS[self.field].bits:
+        if not self.low <= self.high < field_of(self.field).bits:
             raise ValueError(f"{self.field} has no bits {self.high}..{self.low}")
 
 
@@ -36,8 +36,9 @@ class FieldBits:
 class Constraint:
     """Packets a on ``ports[0]`` and b on ``ports[1]`` that agree in all pairs of ``equal`` must meet.
 
-    Only fields that Toeplitz engines hash appear (`packet.fields.HASHABLE_OF`); those of one side are all of one
-    version of IP, which every packet has that reaches the state there.  ``relation`` is for what is no conjunction of
+    The fields of one side are such as Toeplitz engines hash (`packet.fields.HASHABLE_OF`), all of one version of IP,
+    which every packet has that reaches the state there; or they are bytes that every such packet has (`of_bytes`), and
+    only software can hash.  ``relation`` is for what is no conjunction of
     field equalities: a Boolean over symbols ``a.pkt.N`` and ``b.pkt.N`` of IPv4; then ``equal`` is ().
     ``classes``: the packet classes on either side for which the state is reached.
     """
@@ -49,6 +50,15 @@ class Constraint:
     objects: tuple[Natural, ...]
     locs: tuple[Natural, ...]
     relation: Boolean | None = None
+
+    def of_bytes(self, side: int) -> bool:
+        """Whether it names bytes of the packets on ``side`` (0: a, 1: b)."""
+        return any(not is_hashable(pair[side].field) for pair in self.equal)
+
+    @property
+    def in_software(self) -> bool:
+        """Whether some packets must be hashed by what no NIC hashes."""
+        return self.of_bytes(0) or self.of_bytes(1)
 
 
 class Code(StrEnum):

@@ -3,6 +3,7 @@ bytes of a frame: docs/architecture.md again, and nothing of what the tool has f
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
@@ -19,11 +20,13 @@ FIELDS: Final = {
     "src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2), "src_ip6": (22, 16),
     "dst_ip6": (38, 16), "src_port6": (54, 2), "dst_port6": (56, 2), "sctp_tag": (None, 4), "ip_id": (None, 2),
 }  # fmt: skip
+#: Bytes of the frame that software hashes as they are.
+_BYTES: Final = re.compile(r"frame\[(\d{1,5})(?:\.\.(\d{1,5}))?\]", re.ASCII)
 #: Protocol -> its number, and the bytes of its shortest header.
 _L4: Final = {"tcp": (6, 20), "udp": (17, 8), "sctp": (132, 12)}
 #: The fields that are hashed: ``?field`` if a card reads it elsewhere than NFs do, ``0field`` for zeros in its place.
 Items = tuple[str, ...]
-#: A class, and of frames that software hashes the NF's view.
+#: A class, and of frames that software hashes by it the NF's view.
 Kind = tuple[str, ...]
 
 
@@ -95,7 +98,13 @@ def modes(port: dict[str, Any]) -> dict[Items | None, list[Kind]]:
     found: dict[Items | None, list[Kind]] = {}
     for name in CLASSES:
         how, *inputs = port["classes"][name]
-        for view in ("l4", "l3", "l4v6", "l3v6", "none") if how == "software" else ():
+        for items in inputs if how == "software" else ():
+            if not all(
+                map(_BYTES.fullmatch, items)
+            ):  # fields are hashed as the port's function mixes them, bytes are not
+                raise ValueError(f"no bytes: {items!r:.80}")
+            found.setdefault(tuple(items), []).append((name,))
+        for view in ("l4", "l3", "l4v6", "l3v6", "none") if how == "software" and not inputs else ():
             found.setdefault(tuple(port["software"].get(view, ())), []).append((name, view))
         for items in inputs if how == "nic" else ():
             found.setdefault(tuple(_read(name, i) for i in items), []).append((name,))
@@ -110,6 +119,16 @@ def _read(name: str, item: str) -> str:
     plain = name in (f"tcp{family}", f"udp{family}", f"sctp{family}")
     alike = FIELDS[field][0] is not None and (plain or (field in ("src_ip", "dst_ip") and "4" in name))
     return item if item[0] in "?0" or alike else f"?{item}"
+
+
+def place(item: str) -> tuple[int | None, int]:
+    """As in `FIELDS`, of bytes too."""
+    if (match := _BYTES.fullmatch(item)) is None:
+        return FIELDS[item.lstrip("?0")]
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise ValueError(f"no bytes: {item!r:.40}")
+    return first, last - first + 1
 
 
 def is_one_of(script: Script, packet: str, kinds: Sequence[Kind]) -> str:
@@ -177,7 +196,7 @@ def _input(script: Script, packet: str, item: str, items: Items, function: str) 
 
 def _bits(script: Script, packet: str, item: str) -> list[str]:
     """The bits of a field, first on the wire first; what a card reads elsewhere may be anything."""
-    offset, size = FIELDS[item.lstrip("?0")]
+    offset, size = place(item)
     if item[0] == "0":
         return ["#b0"] * 8 * size
     if item[0] == "?" or offset is None:

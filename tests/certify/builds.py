@@ -16,7 +16,7 @@ from maestro_tool.cache import NoCache
 from maestro_tool.certificate.read import OPERATIONS, SCHEMA, Certificate
 from maestro_tool.nic import load_profile
 from maestro_tool.packet.classes import classify, view
-from maestro_tool.packet.fields import ALL_FIELDS, INPUT_BITS
+from maestro_tool.packet.fields import ALL_FIELDS, INPUT_BITS, field_of, input_bits
 from maestro_tool.rss.symmetric import applied
 from maestro_tool.rss.table import entries
 from maestro_tool.rss.toeplitz import toeplitz
@@ -197,17 +197,17 @@ def part_of(port: dict[str, Any], frame: bytes, rng: random.Random) -> int:
     how, *inputs = port["classes"][classify(frame)]
     if how == "any" or (how == "nic" and not inputs):
         return rng.randrange(max(port["parts"]) + 1)
-    items = rng.choice(inputs) if how == "nic" else port["software"].get(str(view(frame)).lower(), [])
+    items = rng.choice(inputs) if inputs else port["software"].get(str(view(frame)).lower(), [])
     data = b""
     for item in items:
         name = item.lstrip("?0")
-        size = INPUT_BITS[name] // 8
+        size = input_bits(name) // 8
         if item[0] == "0":
             data += bytes(size)
-        elif item[0] == "?" or name not in ALL_FIELDS:
+        elif item[0] == "?" or (name not in ALL_FIELDS and name in INPUT_BITS):
             data += rng.randbytes(size)
         else:
-            f = ALL_FIELDS[name]
+            f = field_of(name)
             data += frame[f.offset : f.offset + f.size].ljust(f.size, b"\0")
     data = applied(port["function"], [i.lstrip("?0") for i in items], data)
     return int(port["parts"][toeplitz(bytes.fromhex(port["key"]), data) % len(port["parts"])])
@@ -229,11 +229,13 @@ def keyed(c: Certificate) -> Iterator[tuple[int, int, tuple[int, ...], bool, fro
             yield e["objects"][0], path.port, tuple(e["key"]), writes, c.frame_conditions(path)
 
 
-def violation(c: Certificate, port_of: Certificate, rng: random.Random, tries: int) -> tuple[Packet, Packet] | None:
+def violation(
+    c: Certificate, port_of: Certificate, rng: random.Random, tries: int, source: Iterator[bytearray] | None = None
+) -> tuple[Packet, Packet] | None:
     """Two packets of the program ``c`` with equal keys, of which one writes, that the set-up of ``port_of`` parts."""
     accesses = list(dict.fromkeys(keyed(c)))
     pairs = [(a, b) for a in accesses for b in accesses if a[0] == b[0] and (a[3] or b[3])]
-    source = frames(rng)
+    source = source or frames(rng)
     for _ in range(tries if pairs else 0):
         (_, p, key_p, _, when_p), (_, q, key_q, _, when_q) = rng.choice(pairs)
         a, b = Packet(p, next(source), rng.getrandbits(32)), Packet(q, bytearray(), rng.getrandbits(32))

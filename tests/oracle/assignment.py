@@ -18,6 +18,8 @@ from .relations import holds, symbols_of
 #: offset and size of the fields that RSS hashes, where the NF's view has them
 PLACES = {"src_ip": (26, 4), "dst_ip": (30, 4), "src_port": (34, 2), "dst_port": (36, 2),
           "src_ip6": (22, 16), "dst_ip6": (38, 16), "src_port6": (54, 2), "dst_port6": (56, 2)}  # fmt: skip
+#: Bytes that only software hashes.
+ETHERNET = {"dst_mac": (0, 6), "src_mac": (6, 6), "ether_type": (12, 2)}
 VIEWS = {
     "l4": ("src_ip", "dst_ip", "src_port", "dst_port"), "l3": ("src_ip", "dst_ip"),
     "l4v6": ("src_ip6", "dst_ip6", "src_port6", "dst_port6"), "l3v6": ("src_ip6", "dst_ip6"),
@@ -73,9 +75,25 @@ def _class_of_ipv6(frame: bytes) -> str:
     return name if payload >= shortest else "malformed"
 
 
+def place_of(name: str) -> tuple[int, int]:
+    """Offset and size of a field, or of ``frame[30..33]``, ``frame[15]``."""
+    if name.startswith("frame["):
+        first, _, last = name.removeprefix("frame[").removesuffix("]").partition("..")
+        return int(first), int(last or first) - int(first) + 1
+    return PLACES[name] if name in PLACES else ETHERNET[name]
+
+
 def field_of(frame: bytes, name: str) -> int:
-    offset, size = PLACES[name]
+    offset, size = place_of(name)
     return int.from_bytes(frame[offset : offset + size], "big")
+
+
+def has(frame: bytes, names: set[str]) -> bool:
+    """Whether a constraint that names these fields, or bytes, of one side can be about the frame."""
+    if names <= set(PLACES):
+        view = view_of(frame)
+        return view is not None and names <= set(VIEWS[view])
+    return len(frame) >= max(map(sum, map(place_of, names)))
 
 
 def _bits(frame: bytes, part: FieldBits) -> int:
@@ -105,13 +123,13 @@ def by_classes(constraints: Sequence[Constraint], cores: int, seed: int) -> Assi
 
     def assigned(arrivals: Sequence[Arrival]) -> list[int]:
         sets, chosen, rng = Sets(), dict[Any, int](), Random(seed)
-        seen = [(class_of(a.frame), view_of(a.frame)) for a in arrivals]
+        seen = [class_of(a.frame) for a in arrivals]
         for n, c in enumerate(constraints):
             sides: tuple[list[int], list[int]] = ([], [])
-            for i, (a, (class_, view)) in enumerate(zip(arrivals, seen, strict=True)):
+            for i, (a, class_) in enumerate(zip(arrivals, seen, strict=True)):
                 for side in (0, 1):
                     names = {pair[side].field for pair in c.equal}
-                    if a.device == c.ports[side] and class_ in c.classes[side] and view and names <= set(VIEWS[view]):
+                    if a.device == c.ports[side] and class_ in c.classes[side] and has(a.frame, names):
                         sides[side].append(i)
             if c.relation is None:
                 for side, mine in enumerate(sides):
@@ -149,8 +167,8 @@ def _related(
 
 
 def by_linear_function(constraints: Sequence[Constraint], cores: int, seed: int) -> Assignment | None:
-    """The linear function that parts most of what constraints allow; None if they are no equalities of fields."""
-    if any(c.relation is not None for c in constraints):
+    """The linear function that parts most of what constraints allow; None if they are no equalities of fields that cards hash."""
+    if any(c.relation is not None or c.in_software for c in constraints):
         return None
     sets = Sets()
     for c in constraints:
@@ -219,10 +237,11 @@ def by_keys(solution: RssSolution, cores: int) -> Assignment:
     tables = {n: table(p.table_size, cores, solution.groups) for n, p in ports.items()}
 
     def core(a: Arrival) -> int:
-        port, view = ports[a.device], view_of(a.frame)
+        port, view, by_bytes = ports[a.device], view_of(a.frame), dict(ports[a.device].of_bytes).get(class_of(a.frame))
         assert port.function == "toeplitz"
-        fields = dict(port.software)[view] if view else ()
-        data = b"".join(a.frame[PLACES[f][0] : sum(PLACES[f])] for f in fields)
+        fields = by_bytes if by_bytes is not None else dict(port.software)[view] if view else ()
+        places = [place_of(f) for f in fields]
+        data = b"".join(a.frame[at : at + size].ljust(size, b"\0") for at, size in places)
         index = toeplitz(port.key, data) & port.table_size - 1 if data else 0
         return tables[a.device][index]
 

@@ -254,6 +254,32 @@ static void views(void) {
   }
 }
 
+/* Bytes of a class, in place of the fields of its view; what is behind the end counts as zeros. */
+static void bytes_of_classes(void) {
+  static const struct maestro_byte_input inputs[] = {{MAESTRO_VLAN, {2, {{30, 4}, {34, 4}}}},
+                                                     {MAESTRO_NON_IP, {1, {{60, 8}}}}};
+  struct maestro_port port = PORT;
+  port.byte_inputs = inputs;
+  port.n_byte_inputs = 2;
+  const uint8_t addresses[8] = {66, 9, 149, 187, 161, 142, 100, 80}, zeros[8] = {0};
+  ipv4(5, 17, 0);
+  memcpy(frame + 30, addresses, 8);
+  const uint16_t by_view = maestro_index(&port, frame, 60);
+  CHECK_EQ(by_view, maestro_index(&PORT, frame, 60));
+  ether_type(0x8100);
+  memcpy(frame + 30, addresses, 8);
+  CHECK_EQ(maestro_index(&port, frame, 60), 0x323e8fc2 & 511); /* Microsoft's, of these addresses */
+  CHECK_EQ(maestro_index(&port, frame, 38), 0x323e8fc2 & 511);
+  CHECK_EQ(maestro_index(&port, frame, 34), maestro_toeplitz(MS_KEY, (const uint8_t[8]){66, 9, 149, 187}, 8) & 511);
+  CHECK_EQ(maestro_index(&port, frame, 20), 0);
+  port.function = MAESTRO_TOEPLITZ_XOR; /* is for fields */
+  CHECK_EQ(maestro_index(&port, frame, 60), 0x323e8fc2 & 511);
+  ether_type(0x88B5);
+  memset(frame + 60, 255, 4);
+  CHECK_EQ(maestro_index(&port, frame, 64), maestro_toeplitz(MS_KEY, (const uint8_t[8]){255, 255, 255, 255}, 8) & 511);
+  CHECK_EQ(maestro_index(&port, frame, 60), maestro_toeplitz(MS_KEY, zeros, 8) & 511);
+}
+
 static void prepared(uint64_t seed) {
   for (unsigned round = 0; round < 400; round++) {
     uint8_t key[52];
@@ -265,6 +291,10 @@ static void prepared(uint64_t seed) {
     if (below(&seed, 3) == 0) port.l3 = (struct maestro_hash_input){0};
     if (below(&seed, 5) == 0) port.l4 = (struct maestro_hash_input){2, {{14, 20}, {26, 20}}}; /* longer than prepared */
     if (below(&seed, 3) == 0) port.l4v6 = (struct maestro_hash_input){1, {{38, 16}}};
+    const struct maestro_byte_input bytes[] = {{MAESTRO_NON_IP, {2, {{6, 6}, {50, 10}}}},
+                                               {MAESTRO_MALFORMED, {3, {{0, 20}, {30, 16}, {50, 1}}}}};
+    port.byte_inputs = bytes;
+    port.n_byte_inputs = (uint8_t)below(&seed, 3);
     struct maestro_steering steering;
     maestro_steering_init(&steering, &port);
     for (unsigned i = 0; i < 50; i++) {
@@ -291,6 +321,7 @@ int main(void) {
   classes();
   views();
   views6();
+  bytes_of_classes();
   prepared(2);
   tables();
   return 0;

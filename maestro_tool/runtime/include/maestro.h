@@ -59,7 +59,14 @@ struct maestro_rss_rule {
 /* Bytes that are hashed, in order: offsets from the start of the frame, lengths in bytes. */
 struct maestro_hash_input {
   uint8_t n_fields;
-  struct { uint8_t offset, length; } fields[4];
+  struct { uint8_t offset, length; } fields[8];
+};
+
+/* What software hashes of the frames of a class, whatever view they have: no field, but bytes, which no function mixes.
+ * Those beyond the end of a frame count as zeros. */
+struct maestro_byte_input {
+  enum maestro_class packets;
+  struct maestro_hash_input input;
 };
 
 /* What a NIC hashes of a class, in order: where it finds the bytes, by the headers.  `mixed`: the field and the next one
@@ -103,6 +110,8 @@ struct maestro_port {
   uint32_t software_classes;   /* bit per enum maestro_class: steered in software */
   struct maestro_hash_input l4, l3; /* software hash input for frames with the L4 (only L3) view */
   struct maestro_hash_input l4v6, l3v6; /* the same for IPv6 */
+  const struct maestro_byte_input *byte_inputs; /* n_byte_inputs: of these classes, in place of the four */
+  uint8_t n_byte_inputs;
 };
 
 /* Which variables of the NF workers have for themselves, and how often nf_init runs. */
@@ -197,7 +206,7 @@ bool maestro_uses_transactions(const struct maestro_instance *instance);
 /* The software model of steering, exactly what the program uses. */
 enum maestro_class maestro_classify(const uint8_t *frame, uint32_t length);
 uint32_t maestro_toeplitz(const uint8_t *key, const uint8_t *input, uint32_t length);
-/* Index of a frame into the port's table, over the NF's view; 0 for frames without a view. */
+/* Index of a frame into the port's table, over the NF's view, or the bytes of its class; 0 for frames without either. */
 uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, uint32_t length);
 /* Entries of the port's table to which the card may have put a frame of the class (one of port->card_classes, by
  * maestro_classify), as its profile says: returns how many, one or two. */

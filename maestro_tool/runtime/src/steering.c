@@ -123,10 +123,32 @@ static uint32_t gather(const struct maestro_port *port, const struct maestro_has
   return n;
 }
 
+/* The bytes that are hashed of the frame's class; NULL if it goes by views. */
+static const struct maestro_hash_input *bytes_of_class(const struct maestro_port *port, const uint8_t *frame,
+                                                       uint32_t length) {
+  if (port->n_byte_inputs == 0) return NULL;
+  const enum maestro_class packets = maestro_classify(frame, length);
+  for (unsigned i = 0; i < port->n_byte_inputs; i++)
+    if (port->byte_inputs[i].packets == packets) return &port->byte_inputs[i].input;
+  return NULL;
+}
+
+static uint16_t index_of_bytes(const struct maestro_port *port, const struct maestro_hash_input *input,
+                               const uint8_t *frame, uint32_t length) {
+  uint8_t bytes[8 * UINT8_MAX];
+  uint32_t n = 0;
+  for (unsigned i = 0; i < input->n_fields; i++)
+    for (uint32_t j = 0, at = input->fields[i].offset; j < input->fields[i].length; j++, at++)
+      bytes[n++] = at < length ? frame[at] : 0;
+  return (uint16_t)(maestro_toeplitz(port->key, bytes, n) & (port->table_size - 1u));
+}
+
 uint16_t maestro_index(const struct maestro_port *port, const uint8_t *frame, uint32_t length) {
+  const struct maestro_hash_input *by_bytes = bytes_of_class(port, frame, length);
+  if (by_bytes != NULL) return index_of_bytes(port, by_bytes, frame, length);
   const struct maestro_hash_input *input = view(port, frame, length);
   if (input == NULL) return 0;
-  uint8_t bytes[4 * UINT8_MAX];
+  uint8_t bytes[8 * UINT8_MAX];
   const uint32_t n = gather(port, input, frame, bytes);
   if (n == 0) return 0;
   return (uint16_t)(maestro_toeplitz(port->key, bytes, n) & (port->table_size - 1u));
@@ -146,6 +168,10 @@ void maestro_steering_init(struct maestro_steering *steering, const struct maest
     const uint32_t length = input_length(inputs[i]);
     if (length > longest) longest = length;
   }
+  for (unsigned i = 0; i < port->n_byte_inputs; i++) {
+    const uint32_t length = input_length(&port->byte_inputs[i].input);
+    if (length > longest) longest = length;
+  }
   for (uint32_t i = 0; i < longest && i < MAESTRO_HASHER_BYTES; i++) {
     for (unsigned value = 0; value < 16; value++) {
       const uint8_t high = (uint8_t)(value << 4), low = (uint8_t)value;
@@ -155,8 +181,22 @@ void maestro_steering_init(struct maestro_steering *steering, const struct maest
   }
 }
 
+static uint16_t prepared_index_of_bytes(const struct maestro_steering *steering, const struct maestro_hash_input *input,
+                                        const uint8_t *frame, uint32_t length) {
+  const uint32_t(*row)[16] = steering->hasher.nibbles;
+  uint32_t hash = 0;
+  for (unsigned i = 0; i < input->n_fields; i++)
+    for (uint32_t j = 0, at = input->fields[i].offset; j < input->fields[i].length; j++, at++, row += 2)
+      if (at < length) hash ^= row[0][frame[at] >> 4] ^ row[1][frame[at] & 15];
+  return (uint16_t)(hash & (steering->port->table_size - 1u));
+}
+
 uint16_t maestro_steering_index(const struct maestro_steering *steering, const uint8_t *frame, uint32_t length) {
   const struct maestro_port *port = steering->port;
+  const struct maestro_hash_input *by_bytes = bytes_of_class(port, frame, length);
+  if (by_bytes != NULL)
+    return input_length(by_bytes) > MAESTRO_HASHER_BYTES ? index_of_bytes(port, by_bytes, frame, length)
+                                                         : prepared_index_of_bytes(steering, by_bytes, frame, length);
   const struct maestro_hash_input *input = view(port, frame, length);
   if (input == NULL || input->n_fields == 0) return 0;
   if (port->function != MAESTRO_TOEPLITZ || input_length(input) > MAESTRO_HASHER_BYTES)

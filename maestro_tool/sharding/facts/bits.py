@@ -6,11 +6,22 @@ following each bit to its origin undoes them without a case for any.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.symbols import PacketByte
-from maestro_tool.packet.fields import ALL_FIELDS, FIELDS_OF, HASHABLE, HASHABLE6, Family, HeaderField
+from maestro_tool.packet.fields import (
+    ALL_FIELDS,
+    FIELDS_OF,
+    HASHABLE,
+    HASHABLE6,
+    MOST_BYTES,
+    Family,
+    HeaderField,
+    field_of,
+    names_of_bytes,
+)
 from maestro_tool.sharding.plan import FieldBits
 
 
@@ -83,7 +94,7 @@ def field_bit(bit: PacketBit, family: Family) -> tuple[str, int] | None:
     f = _FIELD_OF_BYTE[family].get(bit.byte)
     if f is None:
         return None
-    return f.name, f.bits - 1 - (8 * (bit.byte - f.offset) + 7 - bit.bit)
+    return _named(bit, f)
 
 
 def pair_fields(
@@ -113,6 +124,36 @@ def pair_fields(
     return _runs(bits), complete, True
 
 
+def pair_bytes(left: Expr, right: Expr) -> list[tuple[PacketBit, PacketBit]]:
+    """Bits of packet a and packet b that have one value where ``left`` == ``right``, wherever in the frame they are."""
+    return [
+        (a, b)
+        for a, b in zip(origins(left), origins(right), strict=True)
+        if isinstance(a, PacketBit) and isinstance(b, PacketBit) and a.inverted == b.inverted
+        if a.byte < MOST_BYTES and b.byte < MOST_BYTES
+    ]
+
+
+def named_pairs(
+    pairs: Iterable[tuple[PacketBit, PacketBit]], families: tuple[Family | None, Family | None]
+) -> tuple[tuple[FieldBits, FieldBits], ...]:
+    """The same by name: of a side whose frames have all its fields by those (``families``), of others as bytes."""
+    found = list(pairs)
+    names = [_names({p[side].byte for p in found}, families[side]) for side in (0, 1)]
+    bits = [(_named(a, names[0][a.byte]), _named(b, names[1][b.byte])) for a, b in found]
+    return tuple(_runs(bits))
+
+
+def _names(places: set[int], family: Family | None) -> Mapping[int, HeaderField]:
+    if family is not None:
+        return _FIELD_OF_BYTE[family]
+    return {f.offset + i: f for f in map(field_of, names_of_bytes(places)) for i in range(f.size)}
+
+
+def _named(bit: PacketBit, f: HeaderField) -> tuple[str, int]:
+    return f.name, f.bits - 1 - (8 * (bit.byte - f.offset) + 7 - bit.bit)
+
+
 def _runs(bits: list[tuple[tuple[str, int], tuple[str, int]]]) -> list[tuple[FieldBits, FieldBits]]:
     runs: list[tuple[FieldBits, FieldBits]] = []
     for (fa, ia), (fb, ib) in sorted(set(bits), key=lambda p: (_order(p[0]), _order(p[1]))):
@@ -129,11 +170,13 @@ _POSITION: dict[str, int] = {name: n for n, name in enumerate(dict.fromkeys((*HA
 
 
 def _order(bit: tuple[str, int]) -> tuple[int, int]:
-    return _POSITION[bit[0]], -bit[1]
+    name, number = bit
+    place = _POSITION[name] if name in _POSITION else len(_POSITION) + field_of(name).offset
+    return place, -number
 
 
 def show_field(f: FieldBits) -> str:
     """``src_ip``, or ``src_ip[31:4]`` for a part."""
-    if f.low == 0 and f.high == ALL_FIELDS[f.field].bits - 1:
+    if f.low == 0 and f.high == field_of(f.field).bits - 1:
         return f.field
     return f"{f.field}[{f.high}:{f.low}]"

@@ -2,9 +2,9 @@
 
 Requires: names are total; mismatches are misses.
 Ensures: for each pair of accesses to one sharded object of which one writes: a constraint that holds for all pairs of
-packets that name the same entry there (R1: equal keys; R5: equal compared contents), over fields that some NIC hashes
-and that every such packet has; or a proof that no two packets do.  `rss` then solves for keys that realise the
-constraints: the owner of a packet is the core that its index leads to.
+packets that name the same entry there (R1: equal keys; R5: equal compared contents), over fields that some NIC hashes,
+or bytes that software can, and that every such packet has; or a proof that no two packets do.  `rss` then solves for
+keys that realise the constraints: the owner of a packet is the core that its index leads to.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from maestro_tool.packet.fields import Family
 from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Constraint, Obstacle
+from maestro_tool.sharding.rules.by_bytes import by_bytes, starved
 from maestro_tool.sharding.rules.disjoint import disjoint_keys
 from maestro_tool.sharding.rules.key_equality import Side, key_equality, within_view
 
@@ -50,6 +51,8 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
         for ties in (reach.ties(paths, family),)
     ]
     unhashable: list[tuple[Side, Side]] = []
+    by_fields: list[Constraint | Obstacle] = []
+    in_software: list[Constraint | None] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):
         for b, b_writes, b_paths in sides[i:]:
             if not (a_writes or b_writes):
@@ -58,10 +61,23 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
             if isinstance(result, Constraint):
                 if chosen and result.relation is not None and q.prover.always((), lnot(result.relation)):
                     continue  # packets that choose the one key never choose the other
-                yield from within_view(reach, result, (a_paths, b_paths), obj)
+                checked = list(within_view(reach, result, (a_paths, b_paths), obj))
             elif isinstance(result, Obstacle):
-                yield result
+                checked = [result]
                 unhashable.append((a, b))
+            else:
+                continue
+            by_fields += checked
+            if any(isinstance(x, Obstacle) for x in checked):
+                in_software.append(by_bytes(reach, obj, a, b, (a_paths, b_paths)))
+            else:
+                in_software += (x for x in checked if isinstance(x, Constraint))
+    # Where no NIC can hash what packets must agree in, software hashes the bytes.
+    found = [c for c in in_software if c is not None]
+    if len(found) == len(in_software) and not (any(c.in_software for c in found) and starved(found)):
+        yield from found
+        return
+    yield from by_fields
     disjoint = disjoint_keys(obj, unhashable)
     if disjoint is not None:
         yield disjoint

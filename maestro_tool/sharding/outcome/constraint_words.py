@@ -5,7 +5,7 @@ from __future__ import annotations
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import substitute, symbols
 from maestro_tool.expr.symbols import PacketByte, packet_byte
-from maestro_tool.packet.fields import ALL_FIELDS, FIELDS
+from maestro_tool.packet.fields import FIELDS, field_of
 from maestro_tool.packet.terms import Terms, part_of_field
 from maestro_tool.sharding.plan import Constraint, FieldBits
 
@@ -36,7 +36,7 @@ _PLACES = (("a", 0), ("b", _SECOND))
 
 def field_text(f: FieldBits) -> str:
     """``src_ip``, or a part of it: ``src_ip/24``, ``src_port & 0xff``."""
-    return part_of_field(f.field, ALL_FIELDS[f.field].bits, f.high, f.low)
+    return part_of_field(f.field, field_of(f.field).bits, f.high, f.low)
 
 
 def _fields(c: Constraint) -> tuple[list[str], list[str]]:

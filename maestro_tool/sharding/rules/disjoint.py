@@ -43,7 +43,8 @@ def _within(constraints: list[Constraint], groups: list[frozenset[int]]) -> list
 
 
 def _linear(constraints: list[Constraint]) -> list[Constraint]:
-    return [c for c in constraints if c.relation is None]
+    """Those of fields that NICs hash; see `by_bytes.clashes` for others."""
+    return [c for c in constraints if c.relation is None and not c.in_software]
 
 
 def _smallest(constraints: list[Constraint]) -> list[Constraint]:
@@ -97,7 +98,7 @@ def _starved(constraints: list[Constraint], fields: Mapping[Family, tuple[str, .
     """
     packets = sorted({_packets(c, side) for c in constraints for side in (0, 1)})
     bits = {bit: n for n, bit in enumerate(b for p in packets for b in _bits_of(*p, fields))}
-    zero = _Span()
+    zero = Span()
     for c in constraints:
         for together in _equal_bits(c, fields):
             # The function is a coefficient per bit.  Bits that have one value in related packets, whatever that is:
@@ -129,7 +130,7 @@ def _equal_bits(c: Constraint, fields: Mapping[Family, tuple[str, ...]]) -> Iter
     return found.values()
 
 
-class _Span:
+class Span:
     """The sums (exclusive or) of rows of bits."""
 
     def __init__(self) -> None:

@@ -68,6 +68,12 @@ COMMON: Final[Mapping[str, Model]] = {
         bits.ia32_crc32,
         "__builtin_ia32_crc32qi", "__builtin_ia32_crc32hi", "__builtin_ia32_crc32si", "__builtin_ia32_crc32di",
     ),
+    **_each(bits.hash_of_bytes, "rte_jhash", "rte_jhash_32b", "rte_hash_crc"),
+    **_each(
+        bits.hash_of_numbers,
+        "rte_jhash_1word", "rte_jhash_2words", "rte_jhash_3words",
+        "rte_hash_crc_1byte", "rte_hash_crc_2byte", "rte_hash_crc_4byte", "rte_hash_crc_8byte",
+    ),
     **_each(process.assert_fail, "maestro_assert_failed", "__assert_fail", "__assert"),
     **_each(process.exit_process, "exit", "_exit", "abort", "__builtin_trap", "__builtin_abort", "rte_panic"),
     **_each(process.rte_exit, "rte_exit"),

@@ -40,6 +40,20 @@ def ia32_crc32(site: CallSite) -> Outcome:
     return nodes.zext(value, site.result_bits)
 
 
+def hash_of_bytes(site: CallSite) -> Outcome:
+    """uint32_t rte_jhash(const void *key, uint32_t length, uint32_t initval), rte_hash_crc; of words: rte_jhash_32b."""
+    size = site.number(1, "the length") * (4 if site.name == "rte_jhash_32b" else 1)
+    data = site.machine.load_bytes(site.state, site.args[0], size, site.loc)
+    given = (nodes.concat(*data),) if data else ()
+    return nodes.zext(events.opaque(site.state, site.name, (*given, site.expr(2, 32)), 32, site.loc), site.result_bits)
+
+
+def hash_of_numbers(site: CallSite) -> Outcome:
+    """uint32_t rte_jhash_2words(uint32_t a, uint32_t b, uint32_t initval), rte_hash_crc_8byte ...: not followed."""
+    given = tuple(site.expr(n) for n in range(len(site.args)))
+    return nodes.zext(events.opaque(site.state, site.name, given, 32, site.loc), site.result_bits)
+
+
 def popcount(site: CallSite) -> Outcome:
     """int __builtin_popcount(unsigned), __builtin_parity: of any width."""
     value = site.expr(0)

@@ -116,8 +116,9 @@ COMMUTE = """
     memmove memset nf_get_borrowed_chunk nf_has_rte_ipv4_header nf_has_tcp_header nf_has_tcpudp_header nf_has_udp_header
     nf_mac_to_str nf_parse_device nf_parse_etheraddr nf_parse_ipv4addr nf_parse_port nf_parse_proto nf_rte_ipv4_to_str
     nf_set_rte_ipv4_udptcp_checksum packet_get_chunk_length packet_get_unread_length pow qsort recent_time round
-    rte_eth_dev_count_avail rte_eth_dev_is_valid_port rte_eth_macaddr_get rte_get_tsc_hz rte_ipv4_cksum
-    rte_ipv4_udptcp_cksum rte_lcore_id rte_memcpy rte_prefetch0 rte_prefetch1 rte_prefetch2 rte_prefetch_non_temporal
+    rte_eth_dev_count_avail rte_eth_dev_is_valid_port rte_eth_macaddr_get rte_get_tsc_hz rte_hash_crc rte_hash_crc_1byte
+    rte_hash_crc_2byte rte_hash_crc_4byte rte_hash_crc_8byte rte_ipv4_cksum rte_jhash rte_jhash_1word rte_jhash_2words
+    rte_jhash_32b rte_jhash_3words rte_ipv4_udptcp_cksum rte_lcore_id rte_memcpy rte_prefetch0 rte_prefetch1 rte_prefetch2 rte_prefetch_non_temporal
     rte_raw_cksum rte_socket_id snprintf sprintf sqrt sscanf strcasecmp strcat strchr strcmp strcpy strcspn strerror
     strlen strncasecmp strncat strncmp strncpy strnlen strpbrk strrchr strspn strstr strtod strtoimax strtol strtoll
     strtoul strtoull strtoumax tolower toupper trunc vector_borrow vector_return vigor_note vsnprintf vsprintf

@@ -50,7 +50,7 @@ def test_what_is_alone_in_the_way_comes_first(tmp_path: Path) -> None:
         "vector_borrow(ip_port_table.keys, i, (void **)&s); *s = k; map_put(ip_port_table.map, s, i);"
         "if (i & 1) return device;"
     )
-    one = "if (map_get(mac_table.map, &k, &j)) return device; touch_ip(ether->src_addr.addr_bytes[5], now);"
+    one = "if (map_get(mac_table.map, &k, &j)) return device; touch_ip(ether->src_addr.addr_bytes[5] * 3, now);"
     r = plan_of(tmp_path, two + one.split(";", 1)[1])
     codes = [o.code for o in r.plan.obstacles]
     assert codes[0] is Code.KEY_NOT_HASHED and set(codes[1:]) == {Code.KEY_NOT_LOOKED_UP, Code.INDEX_DECIDES}

@@ -142,13 +142,6 @@ def test_a_symmetric_firewall(tmp_path: Path, out: str) -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        # The EtherType is not asked for: as with IPv4, nothing is said of such frames.
-        (SOURCE, "that are not TCP or UDP over IPv4"),
-        ("if (is4) return device; " + SOURCE, "that are not TCP or UDP over IPv4"),
-        ("memcpy(&key.more, frame + 26, 4); ", "that are not IPv4"),
-        ("if (is4 || is6) return device; memcpy(&key.more, frame + 26, 4); ", "that are not IPv4"),
-        # Either of the two, in one path.
-        ("if (!(is4 | is6)) return device; memcpy(&key.more, frame + 26, 4); ", "that are not IPv4"),
         ("if (!is6) return device; key.words[0] = *(uint64_t *)(frame + 22) + 1; ", "could not decide how to steer IPv6"),
         ("if (!is6) return device; key.more = frame[20]; ", "keyed by next_header"),
     ],
@@ -158,12 +151,29 @@ def test_what_is_not_proved_is_not_decided(tmp_path: Path, body: str, text: str)
     assert not r.plan.shardable and text in r.texts
 
 
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        # The EtherType is not asked for: no card hashes these bytes of whatever comes.
+        (SOURCE, ("frame[22]", "frame[24..37]")),  # 23 is the protocol of IPv4
+        ("if (is4) return device; " + SOURCE, ("frame[22]", "frame[24..37]")),
+        ("memcpy(&key.more, frame + 26, 4); ", ("frame[26..29]",)),
+        ("if (is4 || is6) return device; memcpy(&key.more, frame + 26, 4); ", ("frame[26..29]",)),
+        # Either of the two, in one path.
+        ("if (!(is4 | is6)) return device; memcpy(&key.more, frame + 26, 4); ", ("frame[26..29]",)),
+    ],
+)  # fmt: skip
+def test_what_is_not_proved_is_for_software(tmp_path: Path, body: str, places: tuple[str, ...]) -> None:
+    r = plan_of(tmp_path, "if (device) return 0; " + body + TOUCH, prelude=PRELUDE)
+    assert r.plan.shardable and {pairs for *_, pairs in r.constraints} == {same(*places)}, r.texts
+
+
 def test_what_lies_at_the_ports_whatever_the_next_header_is(tmp_path: Path) -> None:
-    """Addresses part packets then; ports alone are no fields."""
+    """Addresses part packets then; ports alone are no fields, but bytes that software can hash."""
     r = plan_of(tmp_path, "if (device || !is6) return 0; " + BOTH + PORTS + TOUCH, prelude=PRELUDE)
     assert r.plan.shardable and {pairs for *_, pairs in r.constraints} == {same("src_ip6", "dst_ip6")}
     r = plan_of(tmp_path, "if (device || !is6) return 0; " + PORTS + TOUCH, prelude=PRELUDE)
-    assert not r.plan.shardable and "that are not TCP or UDP over IPv6" in r.texts
+    assert r.plan.shardable and {pairs for *_, pairs in r.constraints} == {same("frame[54..57]")}
 
 
 def test_each_version_of_ip_has_bits_that_decide(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ports of frames that are neither TCP nor UDP are no fields: their packets are parted by addresses."""
+"""Ports of frames that are neither TCP nor UDP are no fields: their packets are parted by addresses, or by bytes."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def test_addresses_are_left(tmp_path: Path, other: str) -> None:
 
 
 @pytest.mark.parametrize("then", ["touch_ip_port(0, port, now);", "touch_ip_port(port ^ 7, 1, now);"])
-def test_ports_alone_are_nothing_to_part_packets_by(tmp_path: Path, then: str) -> None:
+def test_ports_alone_are_for_software(tmp_path: Path, then: str) -> None:
     r = planned(tmp_path, SCTP, then)
-    assert not r.plan.shardable and "not TCP or UDP over IPv4" in r.texts
+    assert r.plan.shardable and r.constraints == {(0, 0, same("frame[34..35]"))}, r.texts
 
 
 def test_addresses_are_left_only_if_they_are_there(tmp_path: Path) -> None:
     body = FRAME.replace("p[12] != 8 || p[13] != 0 || p[14] != 0x45 || ({other})", "p[12] == 9")
     r = plan_of(tmp_path, body + "touch_ip_port(src, port, now);", prelude=RAW)
-    assert not r.plan.shardable and "not TCP or UDP over IPv4" in r.texts
+    assert r.plan.shardable and r.constraints == {(0, 0, same("frame[26..29]", "frame[34..35]"))}, r.texts
 
 
 def test_a_frame_without_addresses_is_still_none(tmp_path: Path) -> None:
     """30 bytes end behind the source."""
     body = FRAME.replace("38", "30").replace("p[14] != 0x45 || ({other})", "p[14] != 0x45")
     r = plan_of(tmp_path, body.replace("*(uint16_t *)(p + 34)", "7") + "touch_ip_port(src, port, now);", prelude=RAW)
-    assert not r.plan.shardable and "not IPv4" in r.texts
+    assert r.plan.shardable and r.constraints == {(0, 0, same("frame[26..29]"))}, r.texts

@@ -50,8 +50,8 @@ CASES = {
             "let set-up alone fill it; or keep in a map what packets put",
         )},
     ),
-    "a MAC address": (
-        "touch_ip(ether->src_addr.addr_bytes[5], now);",
+    "what is made of a MAC address": (
+        "touch_ip(ether->src_addr.addr_bytes[5] * 3, now);",
         {(
             "ip_table.map is keyed by src_mac: no NIC hashes any of that",
             f"{BY_ADDRESS}; or a NIC that hashes src_mac (no profile has one)",

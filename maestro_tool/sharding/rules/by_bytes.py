@@ -1,0 +1,174 @@
+"""R1 over any bytes of the frame: what no NIC hashes, software can.
+
+A key whose bits are bits of the frame, at a place that the path proves, names packets as well as one of header fields
+does.  Software hashes the bytes of each packet class from where they are there; a class has one place for them, so that
+what its frames agree in must be the same for all frames of it that get to the entry (`starved`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import xor
+
+from maestro_tool.expr.nodes import compare, const
+from maestro_tool.expr.symbols import packet_length
+from maestro_tool.packet import classes
+from maestro_tool.packet.fields import PORTS_OF, Family, field_of, is_hashable
+from maestro_tool.sharding.facts.bits import PacketBit, field_bit, named_pairs, pair_bytes
+from maestro_tool.sharding.facts.reach import Reach
+from maestro_tool.sharding.plan import Code, Constraint, Dependency, Obstacle
+from maestro_tool.sharding.rules.disjoint import Span
+from maestro_tool.sharding.rules.key_equality import Side
+from maestro_tool.sharding.rules.subsumption import subsume
+
+
+def by_bytes(reach: Reach, obj: int, a: Side, b: Side, paths: tuple[set[int], set[int]]) -> Constraint | None:
+    """Packets that name one entry of ``obj`` agree in bytes of their frames, and meet; None: no bytes are that.
+
+    Requires: the two can name the same entry (`key_equality` found so).
+    """
+    sides = (a, b)
+    pairs = [
+        p
+        for x, y in zip(a.name, b.name, strict=True)
+        for p in pair_bytes(x, y)
+        if not all(_tells_protocol(p[n], side.family) for n, side in enumerate(sides))
+    ]
+    if not pairs:
+        return None
+    families = [_family(reach, side, [p[n] for p in pairs], paths[n]) for n, side in enumerate(sides)]
+    for n, family in enumerate(families):
+        if family is None and not _are_there(reach, paths[n], 1 + max(p[n].byte for p in pairs)):
+            return None
+    equal = named_pairs(pairs, (families[0], families[1]))
+    if a.port > b.port:
+        a, b, equal = b, a, tuple((y, x) for x, y in equal)
+    locs = tuple(dict.fromkeys((a.loc, b.loc)))
+    return Constraint((a.port, b.port), equal, (a.classes, b.classes), "R1", (obj,), locs)
+
+
+def _tells_protocol(bit: PacketBit, family: Family) -> bool:
+    """Whether the bit says which protocol follows: that would part packets by few values, most of which are rare."""
+    found = field_bit(bit, family)
+    return found is not None and found[0] in ("ether_type", "protocol", "next_header")
+
+
+def _are_there(reach: Reach, paths: set[int], length: int) -> bool:
+    """Whether every frame that takes one of these paths has so many bytes."""
+    at_least = compare("uge", packet_length(), const(length, 16))
+    return length <= classes.ETHERNET_LENGTH or reach.always(paths, at_least)
+
+
+def _family(reach: Reach, side: Side, bits: Sequence[PacketBit], paths: set[int]) -> Family | None:
+    """The version of IP whose fields these bits are in every frame, such as NICs hash; None: they are bytes."""
+    found = [field_bit(bit, side.family) for bit in bits]
+    names = {f[0] for f in found if f is not None}
+    if None in found or not all(map(is_hashable, names)):
+        return None
+    view = classes.L4[side.family] if names & PORTS_OF[side.family] else classes.L3[side.family]
+    return side.family if reach.always(paths, classes.view_predicate(view)) else None
+
+
+# --------------------------------------------------------------------------- what is left to decide by
+
+#: Of a packet: its port and the sides of constraints that it may be on; such packets are hashed alike.
+_Cell = tuple[int, frozenset[tuple[int, int]]]
+#: A bit of such packets, counted from the start of the frame.
+_Bit = tuple[_Cell, int]
+
+
+def starved(constraints: Sequence[Constraint]) -> bool:
+    """Some of the packets that constraints are about all meet: no linear function of the bits that are named parts
+    them, if it gives related packets one value."""
+    linear = [c for c in constraints if c.relation is None]
+    cells = _cells(linear)
+    named: dict[_Cell, set[int]] = {
+        cell: {bit for n, side in cell[1] for bit in _bits(linear[n], side)}
+        for found in cells.values()
+        for cell in found
+    }
+    number = {(cell, bit): n for n, (cell, bit) in enumerate((c, b) for c in named for b in sorted(named[c]))}
+    zero = Span()
+    for n, c in enumerate(linear):
+        for a in cells[n, 0]:
+            for b in cells[n, 1]:
+                for together in _equal(c, (a, b), named):
+                    zero.add(reduce(xor, (1 << number[bit] for bit in together)))
+    return any(all(zero.has(1 << number[cell, bit]) for bit in named[cell]) for cell in named)
+
+
+def _cells(constraints: Sequence[Constraint]) -> dict[tuple[int, int], list[_Cell]]:
+    """The cells on each side of each constraint."""
+    sides_of: dict[tuple[int, str], set[tuple[int, int]]] = defaultdict(set)
+    for n, c in enumerate(constraints):
+        for side in (0, 1):
+            for name in c.classes[side]:
+                sides_of[c.ports[side], name].add((n, side))
+    cells = dict.fromkeys((port, frozenset(sides)) for (port, _), sides in sides_of.items())
+    return {
+        (n, side): [cell for cell in cells if (n, side) in cell[1]]
+        for n in range(len(constraints)) for side in (0, 1)
+    }  # fmt: skip
+
+
+def _bits(c: Constraint, side: int) -> list[int]:
+    """The bits that a constraint names on one side, in its order."""
+    found = []
+    for f in (pair[side] for pair in c.equal):
+        end = 8 * field_of(f.field).offset + field_of(f.field).bits - 1
+        found += [end - bit for bit in range(f.low, f.high + 1)]
+    return found
+
+
+def _equal(c: Constraint, cells: tuple[_Cell, _Cell], named: dict[_Cell, set[int]]) -> Iterable[list[_Bit]]:
+    """The bits of two related packets in sets of those that must be equal; a bit of both is there twice."""
+    parent: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def find(x: tuple[int, int]) -> tuple[int, int]:
+        while parent.setdefault(x, x) != x:
+            parent[x] = parent[parent[x]]
+            x = parent[x]
+        return x
+
+    for x, y in zip(_bits(c, 0), _bits(c, 1), strict=True):
+        parent[find((0, x))] = find((1, y))
+    found: dict[tuple[int, int], list[_Bit]] = defaultdict(list)
+    for side, cell in enumerate(cells):
+        for bit in named[cell]:
+            found[find((side, bit))].append((cell, bit))
+    return found.values()
+
+
+def clashes(constraints: Sequence[Constraint], groups_of: dict[int, frozenset[int]]) -> list[Obstacle]:
+    """R3 where software would hash: what is named by bytes is shared if the rest leaves nothing to decide by.
+
+    What cards can hash is not given up for it; of several, what set-up allocates first stays sharded.
+    """
+    mine = [c for c in constraints if c.in_software]
+    if not mine or not starved(constraints):
+        return []
+    groups = sorted({groups_of[o] for c in mine for o in c.objects}, key=min)
+    kept = [c for c in constraints if all(groups_of[o] not in groups for o in c.objects)]
+    found = []
+    for group in groups:
+        its = [c for c in constraints if not group.isdisjoint(c.objects)]
+        if starved([*kept, *its]):
+            found.append(_clash(its, kept, group))
+        else:
+            kept += its
+    return found
+
+
+def _clash(its: list[Constraint], kept: list[Constraint], group: frozenset[int]) -> Obstacle:
+    core = [c for c in subsume([*its, *kept]) if c.relation is None]
+    for c in list(core):
+        rest = [k for k in core if k is not c]
+        if rest and starved(rest):
+            core = rest
+    fields = tuple(dict.fromkeys(Dependency("field", f.field, bits=f) for c in core for pair in c.equal for f in pair))
+    keyed = tuple(sorted({o for c in core for o in c.objects}))
+    locs = tuple(dict.fromkeys(x for c in core for x in c.locs))
+    lost = tuple(sorted(group))
+    return Obstacle(Code.NOTHING_IN_COMMON, lost, locs, keyed, fields=fields, constraints=tuple(core))
