@@ -81,7 +81,8 @@ def test_what_is_analysed_is_what_is_compiled(tmp_path: Path, header: str, patch
 
 def test_macros_with_parameters_give_the_same(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
     """Those that are numbers, with one set of numbers for their parameters."""
-    names = [h for h in all_headers("*.h") if h not in ("stdarg.h", "stddef.h", "assert.h")]
+    no_program = ("stdarg.h", "stddef.h", "assert.h", "rte_hash_crc.h")  # the last wants DPDK's libraries
+    names = [h for h in all_headers("*.h") if h not in no_program]
     lines, text = [], "".join(f"#include <{h}>\n" for h in names)
     for header in names:
         found = offered(header, STUBS, patch)
