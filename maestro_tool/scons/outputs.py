@@ -26,7 +26,7 @@ def settle(env: Any, folder: str, nodes: Iterable[Any]) -> None:
     if lock.writes():
         place = Path(env.Dir(folder).abspath)
         # Whoever builds in the folder of their sources gets no other file removed than below gen/.
-        _sweep(place / "gen" if is_of_user(env) else place, {n.abspath for n in nodes}, env)
+        _sweep(place / "gen" if is_of_user(env, env["MAESTRO_BUILD"]) else place, {n.abspath for n in nodes}, env)
 
 
 def _damaged(node: Any) -> bool:
@@ -39,10 +39,10 @@ def _damaged(node: Any) -> bool:
     return bool(known != hash_signature(content, _FORMATS.get(len(known))))
 
 
-def is_of_user(env: Any) -> bool:
-    """Whether the folder of what is built holds more than that: the SConstruct, or the NFs."""
-    build = Path(env.Dir(f"#{env['MAESTRO_BUILD']}").abspath)
-    return any(Path(env.Dir(f"#{d}").abspath).is_relative_to(build) for d in (".", env["MAESTRO_NFS"]))
+def is_of_user(env: Any, folder: str) -> bool:
+    """Whether ``folder``, of what is built, holds more than that: the SConstruct, or the NFs."""
+    build = Path(env.Dir(f"#{folder}").abspath)
+    return any(Path(env.Dir(f"#{str(d).lstrip('#')}").abspath).is_relative_to(build) for d in (".", env["MAESTRO_NFS"]))
 
 
 def _sweep(folder: Path, declared: set[str], env: Any) -> None:

@@ -15,7 +15,7 @@ from SCons.Node import executed, up_to_date
 from SCons.Script import GetBuildFailures, GetOption
 
 from maestro_tool import steps
-from maestro_tool.scons import cells
+from maestro_tool.scons import cells, compile_commands
 from maestro_tool.scons.cells import Product
 
 #: Files to which steps tell of themselves.
@@ -24,39 +24,53 @@ _TOLD = ".told"
 _MAX_NOTES = 5
 
 
-def declare(product: Product) -> None:
-    """Have ``product`` in the summary at the end of this build, if it is built or found up to date."""
-    _declared()[product.nf, product.nic] = product
+def declare(folder: str, product: Product) -> None:
+    """Have ``product`` in the summary at the end of this build, if it is built or found up to date; ``folder``: where
+    that builds."""
+    _declared()[folder, product.nf, product.nic] = product
+
+
+def begin(folder: str) -> str:
+    """A build begins, which may write to ``folder``: at its end it has `cells.NAME`.  Returns where steps tell of
+    themselves: one file of this process, whichever folders it builds in."""
+    if folder not in _begun():
+        place = Path(folder).absolute()
+        with contextlib.suppress(OSError):
+            for path in (place / cells.NAME, *place.glob(f"{_TOLD}-*")):
+                path.unlink(missing_ok=True)
+        _begun()[folder] = place / f"{_TOLD}-{os.getpid()}"
+    return str(next(iter(_begun().values())))
 
 
 @functools.cache
-def begin(folder: Path) -> str:
-    """A build begins, which may write to ``folder``: at its end it has `cells.NAME`.  Returns where steps tell of
-    themselves."""
-    told = folder / f"{_TOLD}-{os.getpid()}"
-    with contextlib.suppress(OSError):
-        for path in (folder / cells.NAME, *folder.glob(f"{_TOLD}-*")):
-            path.unlink(missing_ok=True)
-    atexit.register(_end, folder, told)
-    return str(told)
+def _begun() -> dict[str, Path]:
+    """Folders of this process, which is one build, each with a file in it for what steps tell."""
+    folders: dict[str, Path] = {}
+    atexit.register(_end, folders)
+    return folders
 
 
-def _end(folder: Path, told: Path) -> None:
-    if not GetOption("clean"):
-        cells.write(folder, list(_declared().values()), list(GetBuildFailures()), steps.read(told))
+def _end(folders: dict[str, Path]) -> None:
+    told = next(iter(folders.values()))
+    said, failures = steps.read(told), list(GetBuildFailures())
+    for folder, place in folders.items():
+        products = [product for key, product in _declared().items() if key[0] == folder]
+        if not GetOption("clean"):
+            cells.write(place.parent, products, failures, said)
+            compile_commands.write(folder, place.parent, failures=bool(failures))
     with contextlib.suppress(OSError):
         told.unlink(missing_ok=True)
 
 
 @functools.cache
-def _declared() -> dict[tuple[str, str], Product]:
-    """Of this process, which is one build; environments are copied and cannot hold it."""
-    products: dict[tuple[str, str], Product] = {}
+def _declared() -> dict[tuple[str, str, str], Product]:
+    """Of this process, which is one build, by folder; environments are copied and cannot hold it."""
+    products: dict[tuple[str, str, str], Product] = {}
     atexit.register(_print, products)
     return products
 
 
-def _print(products: dict[tuple[str, str], Product]) -> None:
+def _print(products: dict[tuple[str, str, str], Product]) -> None:
     if any(GetOption(o) for o in ("clean", "no_exec", "question", "silent", "help")):
         return
     failures = list(GetBuildFailures())
