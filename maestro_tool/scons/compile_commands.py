@@ -11,13 +11,14 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from SCons.Node import executed, failed, no_state
 from SCons.Subst import SUBST_CMD
+from SCons.Util import flatten
 
 from maestro_tool import canonical
 from maestro_tool.scons import compilation
@@ -36,25 +37,32 @@ class Unit:
     own: tuple[Any, Sequence[Any]] | None = None
 
 
-def declare(folder: str, unit: Unit) -> None:
-    """Have the unit in the file of the build folder."""
-    _declared().setdefault(folder, []).append(unit)
+def declare(folder: str, objects: Iterable[Any], units: Callable[[], Iterable[Unit]]) -> None:
+    """Have the units, which are compiled to these objects, in the file of the build folder."""
+    _declared().setdefault(folder, []).append((list(flatten([*objects])), units))
 
 
 def write(folder: str, place: Path, *, failures: bool) -> None:
     """Write the file of the build folder ``folder``, which is ``place``, if this build may have changed it."""
-    units = _declared().get(folder, [])
+    declared = _declared().get(folder, [])
     changed = (executed, failed, *([no_state] if failures else []))
-    touched = [unit for unit in units if unit.object.get_state() in changed]
+    touched = [units for objects, units in declared if any(node.get_state() in changed for node in objects)]
     file = place / NAME
-    if not units or (not touched and file.exists()):
+    if not declared or (not touched and file.exists()):
         return
     known = _read(file)
     # Of an own file, the first program that it is part of says how it compiles.
-    found = {e["file"]: e for unit in reversed(touched if known else units) for e in _entries(unit)}
+    wanted = touched if known else [units for _, units in declared]
+    found = {e["file"]: e for units in reversed(wanted) for unit in units() for e in _entries(unit)}
     entries = {name: e for name, e in {**known, **found}.items() if os.path.exists(os.path.join(e["directory"], name))}
     with contextlib.suppress(OSError):
         canonical.write_files({file: json.dumps([entries[n] for n in sorted(entries)], indent=1) + "\n"})
+
+
+def remove(place: Path) -> None:
+    """Remove the file of a build folder whose files are removed."""
+    with contextlib.suppress(OSError):
+        (place / NAME).unlink(missing_ok=True)
 
 
 def _entries(unit: Unit) -> Iterator[dict[str, Any]]:
@@ -83,6 +91,6 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
 
 
 @functools.cache
-def _declared() -> dict[str, list[Unit]]:
+def _declared() -> dict[str, list[tuple[list[Any], Callable[[], Iterable[Unit]]]]]:
     """By build folder; of this process, which is one build."""
     return {}

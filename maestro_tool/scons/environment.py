@@ -127,20 +127,13 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
     )
     cc["_LIBFLAGS"] = f"{cc['_LIBFLAGS']} $MAESTRO_DPDK_LIBS -lm -lpthread"
     cc["MAESTRO_INCLUDED"] = compilation.headers(compiled.flags, folders)
-    cc["MAESTRO_IDENTITY"] = _identity(cc)
-    cc["MAESTRO_RUNTIME"] = _runtime(cc)
+    signed = [_signature(cc, "$CCCOM"), str(cc["MAESTRO_TOOLCHAIN"]), str(folders_of_headers(cc)),
+                *map(str, cc["MAESTRO_INCLUDED"])]  # fmt: skip
+    # What environments have in common that make the same of the same files.
+    cc["MAESTRO_IDENTITY"] = canonical.digest([*signed, *(_signature(cc, line) for line in ("$ARCOM", "$LINKCOM"))])
+    cc["MAESTRO_RUNTIME"] = _runtime(cc, canonical.digest(signed))
+    cc["MAESTRO_APART"] = compilation.apart(cc)
     return cc
-
-
-def _identity(cc: Any) -> str:
-    """What two environments have in common that make the same of the same files."""
-    lines = [_signature(cc, line) for line in ("$CCCOM", "$ARCOM", "$LINKCOM")]
-    return canonical.digest([*lines, *_compiles(cc)])
-
-
-def _compiles(cc: Any) -> list[str]:
-    return [_signature(cc, "$CCCOM"), str(cc["MAESTRO_TOOLCHAIN"]), str(folders_of_headers(cc)),
-            *map(str, cc["MAESTRO_INCLUDED"])]  # fmt: skip
 
 
 def _signature(cc: Any, line: str) -> str:
@@ -148,9 +141,9 @@ def _signature(cc: Any, line: str) -> str:
     return str(cc.subst(line, SUBST_SIG, [cc.File("#maestro-unit.o")], [cc.File("#maestro-unit.c")]))
 
 
-def _runtime(cc: Any) -> list[Any]:
-    """Objects of the runtime; of the first set of flags of a build folder in runtime/, of others beside it."""
-    compiles = canonical.digest(_compiles(cc))
+def _runtime(cc: Any, compiles: str) -> list[Any]:
+    """Objects of the runtime, ``compiles``: how they do; of the first set of flags of a build folder in runtime/, of
+    others beside it."""
     known = _runtimes().setdefault((cc.fs, cc["MAESTRO_BUILD"]), {})
     if compiles not in known:
         folder = f"#{cc['MAESTRO_BUILD']}/runtime{f'-{compiles[:8]}' if known else ''}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ _FORMATS = {32: "md5", 40: "sha1", 64: "sha256"}
 def settle(env: Any, folder: str, nodes: Iterable[Any]) -> None:
     """Remove what lies in ``folder`` beside ``nodes``; have those made again whose files are not what was built."""
     nodes = list(nodes)
+    _settled().add(env.Dir(folder).abspath)
     for node in nodes:
         if _damaged(node):
             env.AlwaysBuild(node)
@@ -27,6 +30,19 @@ def settle(env: Any, folder: str, nodes: Iterable[Any]) -> None:
         place = Path(env.Dir(folder).abspath)
         # Whoever builds in the folder of their sources gets no other file removed than below gen/.
         _sweep(place / "gen" if is_of_user(env, env["MAESTRO_BUILD"]) else place, {n.abspath for n in nodes}, env)
+
+
+def forget(place: Path) -> None:
+    """Remove runtimes in the build folder ``place`` that were compiled with flags which nothing declared has now."""
+    for folder in place.glob("runtime-*"):
+        if str(folder) not in _settled():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def _settled() -> set[str]:
+    """Folders of this process, which is one build."""
+    return set()
 
 
 def _damaged(node: Any) -> bool:

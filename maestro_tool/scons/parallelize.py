@@ -10,8 +10,10 @@ build/runtime/*.o                      once
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -261,6 +263,7 @@ def _request(cc: Any, function: nf.NetworkFunction) -> dict[str, Any]:
     """Overrides for a builder that reads the sources: it must see what the compiler sees."""
     compiled = _words(cc, function)
     return {
+        "CPPPATH": cc["CPPPATH"],  # where SCons' scanner looks
         "PORTS": function.ports,
         "MAESTRO_ARGS": builders.literal("--arg", function.arguments),
         "MAESTRO_LIMITS": [
@@ -275,7 +278,7 @@ def _request(cc: Any, function: nf.NetworkFunction) -> dict[str, Any]:
 def _words(cc: Any, function: nf.NetworkFunction) -> compilation.Words:
     """How the NF's units are compiled; found once for a folder."""
     found: dict[Path, compilation.Words] = cc["MAESTRO_WORDS"]
-    root = function.root
+    root = _root(function)
     if root not in found:
         found[root] = compilation.words(cc, [str(root), *cc["MAESTRO_FOLDERS_OF_HEADERS"]])
         compilation.check_places(found[root].flags, root)
@@ -301,7 +304,7 @@ def _read_again(env: Any, made: Any, record: str) -> None:
 
 def _outputs(function: nf.NetworkFunction, folder: str) -> list[str]:
     """Everything that code generation writes, by name: ``<nf>.h`` first."""
-    root = function.root
+    root = _root(function)
     mirrored = [f"gen/{os.path.relpath(f, root)}" for f in (*function.sources, *function.headers, *function.generated)]
     own = [f"{function.name}.h", f"gen/{function.name}_parallel.c", f"gen/main_{function.name}.c"]
     return [f"{folder}/{name}" for name in (*own, *mirrored)]
@@ -321,9 +324,9 @@ def _compile(
     def declare() -> Any:
         main = f"main_{function.name}.c"
         # Not the folder of <nf>.h, which may have the name of a header that the NF includes (nf.h, string.h).
-        own = cc.Clone(CPPPATH=[f"{folder}/gen", *_with_copies(cc, function.root, f"{folder}/gen")])
+        own = cc.Clone(CPPPATH=[f"{folder}/gen", *_with_copies(cc, _root(function), f"{folder}/gen")])
         units = [n for n in generated if str(n).endswith(".c")]
-        objects = {n.name: own.Object(f"{os.path.splitext(str(n))[0]}.o", n, **compilation.apart(own)) for n in units}
+        objects = {n.name: own.Object(f"{os.path.splitext(str(n))[0]}.o", n, **own["MAESTRO_APART"]) for n in units}
         own.Depends(list(objects.values()), [*files(own, own["MAESTRO_INCLUDED"]), folders_of_headers(own)])
         library = own.StaticLibrary(
             f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + own["MAESTRO_RUNTIME"]
@@ -332,16 +335,30 @@ def _compile(
         own.Depends([*objects.values(), program], own["MAESTRO_TOOLCHAIN"])
         own.Depends([*objects.values()], outside)
         outputs.settle(own, folder, flatten([generated, *objects.values(), library, program]))
-        edited = {f"gen/{os.path.relpath(f, function.root)}": file(own, f) for f in function.sources}
-        searched = [own.Dir(f"#{function.root}"), *flatten([cc["CPPPATH"]]), own.Dir(f"{folder}/gen")]
-        for node in units:
-            mine = edited.get(os.path.relpath(node.get_path(), folder.lstrip("#")))
-            unit = compile_commands.Unit(own, objects[node.name][0], node, (mine, searched) if mine else None)
-            compile_commands.declare(cc["MAESTRO_BUILD"], unit)
+        compile_commands.declare(
+            cc["MAESTRO_BUILD"], objects.values(), lambda: _units(own, cc, function, folder, units, objects)
+        )
         return program, library, flatten([*objects.values()])
 
     program, library, objects = once(cc, f"program in {folder}", (), cc["MAESTRO_IDENTITY"], declare)
     return program, library, objects
+
+
+def _units(
+    own: Any, cc: Any, function: nf.NetworkFunction, folder: str, units: list[Any], objects: dict[str, Any]
+) -> Iterator[compile_commands.Unit]:
+    """What editors are told of units, of which those that people edit are in the NF's folder, too."""
+    root = _root(function)
+    edited = {f"gen/{os.path.relpath(f, root)}": file(cc, f) for f in function.sources}
+    searched = (cc.Dir(f"#{root}"), *flatten([cc["CPPPATH"]]), cc.Dir(f"{folder}/gen"))
+    for node in units:
+        mine = edited.get(os.path.relpath(node.get_path(), folder.lstrip("#")))
+        yield compile_commands.Unit(own, objects[node.name][0], node, (mine, searched) if mine else None)
+
+
+@functools.cache
+def _root(function: nf.NetworkFunction) -> Path:
+    return function.root
 
 
 def _with_copies(cc: Any, root: Path, gen: str) -> list[Any]:

@@ -110,18 +110,18 @@ def sources(env: Any, said: Any) -> list[Path]:
 
 
 def headers(env: Any) -> list[str]:
-    """The user's $CPPPATH; in a variant folder also the source folder behind it, as SCons has it."""
+    """The user's $CPPPATH; of a variant folder also the source folder behind it.
+
+    Where SCons makes copies of sources, their folder comes first: a copy may be made at any time, or never.
+    """
     found: list[str] = []
     for said in flatten([env.get("CPPPATH", [])]):
         node = folder(env, said)
-        found += [place.get_path() for place in (node, *_behind(node))]
+        both = (node, node.srcnode())
+        found += [place.get_path() for place in (reversed(both) if node.duplicate else both)]
     return list(dict.fromkeys(found))
 
 
 def folder(env: Any, said: Any) -> Any:
     """The node of a folder, by a node or a name in which SCons substitutes."""
     return said if hasattr(said, "get_path") else env.fs.Dir(env.subst(str(said)), _caller(env))
-
-
-def _behind(node: Any) -> list[Any]:
-    return [node.srcnode()] if node.srcnode() is not node else []

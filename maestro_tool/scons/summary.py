@@ -15,7 +15,7 @@ from SCons.Node import executed, up_to_date
 from SCons.Script import GetBuildFailures, GetOption
 
 from maestro_tool import steps
-from maestro_tool.scons import cells, compile_commands
+from maestro_tool.scons import cells, compile_commands, outputs
 from maestro_tool.scons.cells import Product
 
 #: Files to which steps tell of themselves.
@@ -55,9 +55,13 @@ def _end(folders: dict[str, Path]) -> None:
     said, failures = steps.read(told), list(GetBuildFailures())
     for folder, place in folders.items():
         products = [product for key, product in _declared().items() if key[0] == folder]
-        if not GetOption("clean"):
-            cells.write(place.parent, products, failures, said)
-            compile_commands.write(folder, place.parent, failures=bool(failures))
+        if GetOption("clean"):
+            compile_commands.remove(place.parent)
+            continue
+        cells.write(place.parent, products, failures, said)
+        compile_commands.write(folder, place.parent, failures=bool(failures))
+        if any(p.program.get_state() in (executed, up_to_date) for p in products):  # then all was declared
+            outputs.forget(place.parent)
     with contextlib.suppress(OSError):
         told.unlink(missing_ok=True)
 

@@ -33,7 +33,7 @@ _COMPILING = {
     "CFLAGS": "flags of the compiler, separated by blanks; they count before the SConstruct's and ours",
     "cpu": "the CPU to compile for, as -march= takes it, e.g. native or x86-64-v3",
 }
-_CPU = re.compile(r"[A-Za-z0-9_.+-]+")
+_CPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 _TARGETS = """
 Targets:

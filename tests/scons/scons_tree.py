@@ -77,7 +77,8 @@ class Tree:
         return {
             str(p)
             for p in files
-            if p.parts[0] not in ("cache", "runtime", "summary.json") and not p.name.startswith(".")
+            if p.parts[0] not in ("cache", "runtime", "summary.json", "compile_commands.json")
+            and not p.name.startswith(".")
         }
 
 
