@@ -25,8 +25,7 @@ from maestro_tool.scons import builders, compilation, lock, outputs, places, sig
 #: Flags for all C here, before the user's, so that these count.
 _C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall", "-DCAPACITY_POW2")
 
-#: What does not say how anything is compiled: what steps are told, and methods.
-_NOT_OF_COMPILING = ("ENV", "BUILDERS")
+#: What does not say how anything is compiled.
 _TOLD = (steps.FILE, cache_trust.TOLD)
 
 _WAY_OUT = (
@@ -44,7 +43,7 @@ def compiler(env: Any) -> Any:
         if not outputs.is_of_user(env, build):
             env["ENV"][steps.FILE] = summary.begin(build)
     folders = places.headers(env)
-    said = tuple(f"{name}={value!r}" for name, value in env.items() if name not in _NOT_OF_COMPILING)
+    said = frozenset(f"{name}={value!r}" for name, value in env.items() if name != "ENV")
     variables = tuple((n, str(v)) for n, v in sorted(env["ENV"].items()) if n not in _TOLD)
     key = (env.fs, build, *folders, said, variables)
     if key not in _made():

@@ -118,7 +118,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
             summary.declare(
                 build,
                 cells.Product(name, label, generated[0], program[0], analysis, tuple(generated[1:]), tuple(objects),
-                              library[0], tuple(cc["MAESTRO_RUNTIME"])),
+                              library[0], tuple(cc["MAESTRO_RUNTIME"]), bool(env["MAESTRO_VERBOSE"])),
             )  # fmt: skip
         nodes += [program, library, generated[1], generated[0]]
     return flatten(nodes)

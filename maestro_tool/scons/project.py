@@ -44,9 +44,9 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
     }
     for nf, nics in asked.parallel.items():
         programs = env.Parallelize(nf, NIC=nics, **options)
-        Default(programs)
+        Default(env.Alias("programs", programs))  # one line where there is nothing to do
         if GetOption("climb_up") and not COMMAND_LINE_TARGETS:  # or SCons looks for targets in the folder of sources
-            BUILD_TARGETS.extend(programs)
+            BUILD_TARGETS[:] = ["programs"]
     for nf in asked.sequential:
         env.Alias("sequential", env.SequentialNF(nf, **options))
     for nf in asked.run:

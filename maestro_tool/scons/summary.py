@@ -7,7 +7,8 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from SCons.Script import GetBuildFailures, GetOption
 from maestro_tool import steps
 from maestro_tool.scons import cells, compile_commands, outputs
 from maestro_tool.scons.cells import Product
+from maestro_tool.steps import Told
 
 #: Files to which steps tell of themselves.
 _TOLD = ".told"
@@ -78,16 +80,32 @@ def _print(products: dict[tuple[str, str, str], Product]) -> None:
     if any(GetOption(o) for o in ("clean", "no_exec", "question", "silent", "help")):
         return
     failures = list(GetBuildFailures())
-    lines = [line for p in products.values() for line in _describe(p)]
+    told = steps.read(next(iter(_begun().values()))) if _begun() else []
+    lines = [line for p in products.values() for line in _describe(p, told)]
+    if products:
+        lines.append(cells.steps_in_words(list(products.values()), told))
     if failures:
         lines.append("")
         lines.append("Failed:")
         lines += [f"  {f.node!s}: {_reason(f)}" for f in failures]
-    with contextlib.suppress(OSError):  # nobody reads it, or it cannot be written: Python says so at its end
-        print("".join(f"{line}\n" for line in lines), end="", flush=True)
+    try:
+        _say("".join(f"{line}\n" for line in lines))
+    except BrokenPipeError:  # nobody reads it
+        pass
+    except OSError as error:
+        print(f"scons: standard output: {error.strerror or error}: what was built is not shown", file=sys.stderr)
 
 
-def _describe(product: Product) -> Iterator[str]:
+def _say(text: str) -> None:
+    """Print it, and have an error where that fails: SCons' own standard output loses what cannot be written."""
+    sys.stdout.flush()
+    rest = text.encode(errors="replace")
+    while rest:
+        rest = rest[os.write(1, rest) :]
+
+
+def _describe(product: Product, told: Sequence[Told]) -> Iterator[str]:
+    """All that is to be said of what this build has made, and with verbose=1; a line of what it found up to date."""
     # Not what stands in build/ from before: what this build was asked for and has made or checked.
     if product.program.get_state() not in (executed, up_to_date):
         return
@@ -97,8 +115,13 @@ def _describe(product: Product) -> Iterator[str]:
         constraints = [c["text"] for c in plan["constraints"]] or ["no constraint: any core may take any packet"]
         notes = [f"  note: {n['location']}: {n['text']}" for n in plan.get("notes", ())]
         strategy = plan["strategy"]
+        relaxed = dict.fromkeys(r["kind"] for r in plan.get("relaxations", ()))
     except (OSError, ValueError, KeyError, TypeError):
         return  # an unfinished build; the failures say why
+    if not cells.is_built(product) and not product.verbose:
+        kinds = f", relaxed: {', '.join(relaxed)}" if relaxed else ""
+        yield f"{title}: {strategy}{kinds}; up to date: {product.program}"
+        return
     yield ""
     yield f"{title}: {strategy}"
     yield from (f"  {text}" for text in constraints)
@@ -110,6 +133,8 @@ def _describe(product: Product) -> Iterator[str]:
     yield from notes[:_MAX_NOTES]
     if len(notes) > _MAX_NOTES:
         yield f"  note: {len(notes) - _MAX_NOTES} more in {product.plan}"
+    if spent := cells.spent_on(product, told):
+        yield f"  {spent}"
     yield f"  {product.program}"
 
 

@@ -36,16 +36,19 @@ class Tree:
 
     root: Path
 
-    def run(self, *words: str, **environment: str) -> Result:
-        """Run a Python module's command in the tree."""
+    def run(self, *words: str, full: bool = False, **environment: str) -> Result:
+        """Run a Python module's command in the tree; ``full``: what it prints finds no place."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MAESTRO_")}
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=self.root, env={**kept, **compiling.for_scons(), "PYTHONPATH": str(ROOT), **environment},
-            capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr
-        return Result(done.returncode, done.stdout, done.stderr)
+        with Path("/dev/full").open("w") as nowhere:
+            done = subprocess.run(
+                [sys.executable, "-m", *words],
+                cwd=self.root, env={**kept, **compiling.for_scons(), "PYTHONPATH": str(ROOT), **environment},
+                stdout=nowhere if full else subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        out = done.stdout or ""
+        assert "Traceback" not in done.stderr + out, done.stderr
+        return Result(done.returncode, out, done.stderr)
 
     def scons(self, *words: str, **environment: str) -> Result:
         return self.run("SCons", "-Q", *words, **environment)

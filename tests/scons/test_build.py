@@ -20,7 +20,17 @@ def test_builds_then_has_nothing_to_do(tree: Tree) -> None:
     assert "build/soft/nop/nop\n" in result.out
     again = tree.built("nf=nop", "nic=soft")
     assert again.steps == []
-    assert "nop for soft: shared-nothing" in again.out
+    assert again.out.splitlines() == [
+        "scons: `programs' is up to date.",
+        "nop for soft: shared-nothing; up to date: build/soft/nop/nop",
+        "steps run: 0; from the local cache: 0",
+    ]
+    assert "no constraint" in tree.built("verbose=1").out
+    lost = tree.run("SCons", "-Q", "nf=nop", full=True)
+    assert (lost.status, lost.err) == (
+        0,
+        "scons: standard output: No space left on device: what was built is not shown\n",
+    )
 
 
 def test_comment_edit_analyses_and_links_nothing(tree: Tree) -> None:
