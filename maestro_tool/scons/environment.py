@@ -37,6 +37,7 @@ _WAY_OUT = (
 def compiler(env: Any) -> Any:
     """An environment that compiles against DPDK; ``env`` may change, or be cloned, afterwards."""
     build = places.build(env)
+    words.check((build,))
     if lock.writes():
         lock.hold(Path(env.Dir(f"#{build}").abspath))
         lock.hand_on(env)
@@ -82,7 +83,7 @@ def _declared() -> dict[Any, tuple[Any, Any, list[Any]]]:
 
 def _make(env: Any, folder: str, folders: list[str]) -> Any:
     _require_tools(env)
-    words.check((env.Dir("#").abspath, runtime.INCLUDE, folder, *folders))
+    words.check((env.Dir("#").abspath, runtime.INCLUDE, *folders))
     signatures.guard()
     _say_cache(env)
     build = Path(env.Dir(f"#{folder}").abspath)

@@ -25,7 +25,6 @@ BUILD = "build"
 P = ParamSpec("P")
 R = TypeVar("R")
 
-
 #: The folder of the SConscript that called a method of this tool.
 _CALLER: ContextVar[Any] = ContextVar("caller", default=None)
 
@@ -62,9 +61,10 @@ def _caller(env: Any) -> Any:
 def build(env: Any) -> str:
     """The folder of what is built: $MAESTRO_BUILD; as long as that is the default, the variant folder in which an
     SConscript is read."""
-    said = str(env["MAESTRO_BUILD"]).removeprefix("#").strip("/") or "."
+    said = str(env["MAESTRO_BUILD"])
     if said != BUILD:
-        return env.Dir(f"#{said}").get_path() if not str(env["MAESTRO_BUILD"]).startswith("/") else f"/{said}"
+        place = os.path.relpath(said, env.fs.Top.get_abspath()) if os.path.isabs(said) else said
+        return str(env.Dir(f"#{said if place.startswith('..') else place.lstrip('#/')}").get_path())
     folder = _caller(env)
     while folder is not None and folder is not folder.up():
         if folder.srcdir is not None:

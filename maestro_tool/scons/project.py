@@ -11,7 +11,7 @@ from typing import Any
 
 from SCons.Script import BUILD_TARGETS, COMMAND_LINE_TARGETS, Default, GetOption, SConsignFile, SetOption
 
-from maestro_tool.scons import lock, mistakes, variables
+from maestro_tool.scons import lock, mistakes, trace, variables
 
 
 def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs") -> None:
@@ -33,6 +33,8 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
     asked = variables.targets(env, known)
     if GetOption("help"):
         return
+    if env["trace"] and lock.writes():
+        trace.begin(Path(env["trace"]))
     described = {} if env["args"] is None else {"NF_ARGS": env["args"]}
     if env["ports"]:
         described["PORTS"] = env["ports"]

@@ -82,6 +82,7 @@ def read(env: Any, nfs: Mapping[str, Path], configs: Path) -> None:
         ("workers", f"run: number of workers, 1 to {MAX_WORKERS}", "2", _workers),
         ("traffic", "a capture, or a folder with port0.pcap, port1.pcap ...: the tables are balanced for it; "
          "run: such a folder, or options of `maestro traffic`, as '--flows 50'", "", str),
+        ("trace", "a file for the times of all commands, as chrome://tracing and Perfetto read it", "", typed),
     ):  # fmt: skip
         variables.Add(name, text, default, converter=_converter(name, convert))
     variables.Add(BoolVariable("full_hash", "related packets agree in the whole hash, not only in the index", False))
