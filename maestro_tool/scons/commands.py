@@ -62,6 +62,6 @@ def _always(env: Any, alias: str, sources: list[Any], words: str, **variables: A
     """A node that runs ``maestro words`` whenever it is asked for."""
     silent = None if env["MAESTRO_VERBOSE"] else (lambda target, source, env, *rest: "")
     run = Action(builders.command(words), strfunction=silent) if silent else Action(builders.command(words))
-    node = env.Alias(alias, sources, run, **EXACT, **variables)
+    node = env.Alias(places.alias(env, alias), sources, run, **EXACT, **variables)
     env.AlwaysBuild(node)
     return node

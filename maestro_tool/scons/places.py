@@ -73,6 +73,11 @@ def build(env: Any) -> str:
     return BUILD
 
 
+def alias(env: Any, said: str) -> str:
+    """A name of a command for what is built: one for each build folder."""
+    return said if build(env) == BUILD else f"{said}-in-{build(env)}"
+
+
 def real(node: Any) -> Any:
     """The file or folder that people edit, or the node itself where the build makes it."""
     node = node.disambiguate()

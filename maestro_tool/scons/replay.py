@@ -36,7 +36,7 @@ def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFF
     out = f"{places.build(env)}/run/{nic}/{name}"
     arguments = parallelize.arguments(env, name, sources, **options)
     node = env.Alias(
-        f"run-{name}-{nic}" if places.build(env) == places.BUILD else f"run-{places.build(env)}-{name}-{nic}",
+        places.alias(env, f"run-{name}-{nic}"),
         [program, *_captures(env, TRAFFIC)],
         Action(
             builders.command(
