@@ -30,7 +30,7 @@ _ALIASES = ("sequential", "run", "explain", "certify", NEW, "bench")
 #: Variables that say how all is compiled, behind what the SConstruct says.
 _COMPILING = {
     "CC": "the C compiler",
-    "CFLAGS": "flags of the compiler, separated by blanks; they count before the SConstruct's and ours",
+    "CFLAGS": "flags of the compiler, separated by blanks; they come last, and so count",
     "cpu": "the CPU to compile for, as -march= takes it, e.g. native or x86-64-v3",
 }
 _CPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
