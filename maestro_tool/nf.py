@@ -55,12 +55,17 @@ class NetworkFunction:
 def known(folder: Path) -> dict[str, Path]:
     """The NFs below ``folder``, by name; `InputError` if two have one name."""
     found: dict[str, Path] = {}
-    for path in sorted(p for p in folder.glob("*/") if next(p.rglob("*.c"), None)):
+    for path in sorted(p for p in folder.glob("*/") if has_sources(p)):
         other = found.setdefault(fit_for_c(path.name), path)
         if other is not path:
             message = f"{other} and {path} would both be called {fit_for_c(path.name)}"
             raise InputError(message, hint="rename one: NFs are called as their folders, with _ for what C names lack")
     return dict(sorted(found.items()))
+
+
+def has_sources(folder: Path) -> bool:
+    """Whether there is a .c file in the folder or below."""
+    return next(folder.rglob("*.c"), None) is not None
 
 
 def folder_of(name: str, nfs: Path) -> Path:

@@ -22,7 +22,8 @@ NAME = "summary.json"
 
 @dataclass(frozen=True)
 class Product:
-    """What was declared for one NF and NIC: nodes of SCons.  ``objects``: those of the NF, not the runtime's."""
+    """What was declared for one NF and NIC: nodes of SCons.  ``objects``: those of the NF, not the runtime's.
+    ``verbose``: all is said of it, even if it is up to date."""
 
     nf: str
     nic: str
@@ -33,6 +34,7 @@ class Product:
     objects: tuple[Any, ...] = ()
     library: Any = None
     runtime: tuple[Any, ...] = ()
+    verbose: bool = False
 
     def nodes(self) -> list[Any]:
         """Its own, and the analysis, in the order in which they are made."""
@@ -60,23 +62,44 @@ def _cell(product: Product, failures: Sequence[Any], told: Sequence[Told]) -> di
     elif not is_there:
         status = "not-reached"
     else:
-        made = any(node.get_state() == executed for node in product.nodes())
-        status = "built" if made else "up-to-date"
+        status = "built" if is_built(product) else "up-to-date"
     return {
         "nf": product.nf,
         "nic": product.nic,
         "strategy": plan.get("strategy"),
         "status": status,
-        "reused": {
-            "analysis": _reused([product.analysis], told, "symex"),
-            "solution": _reused([product.plan], told, "rss"),
-            "generated": _reused([product.plan, *product.generated], told),
-            "objects": _reused(product.objects, told),
-        },
+        "reused": _all_reused(product, told),
         "seconds": round(spent.seconds(_names(product.nodes())), 3),
         "relaxations": plan.get("relaxations", []),
         "program": str(product.program) if is_there else None,
         "error": "\n".join(errors) or None,
+    }
+
+
+def is_built(product: Product) -> bool:
+    """Whether one of its steps ran in this build."""
+    return any(node.get_state() == executed for node in product.nodes())
+
+
+def spent_on(product: Product, told: Sequence[Told]) -> str:
+    """How long its steps took, and what they took from elsewhere; "" if they took no time."""
+    seconds = spent.seconds(_names(product.nodes()))
+    reused = [part for part, place in _all_reused(product, told).items() if place != "no"]
+    return f"took {seconds:.1f} s{', reused: ' if reused else ''}{', '.join(reused)}" if seconds else ""
+
+
+def steps_in_words(products: Sequence[Product], told: Sequence[Told]) -> str:
+    """How many steps a build has run."""
+    count = _steps(products, told)
+    return f"steps run: {count['ran']}; from the local cache: {count['local']}"
+
+
+def _all_reused(product: Product, told: Sequence[Told]) -> dict[str, str]:
+    return {
+        "analysis": _reused([product.analysis], told, "symex"),
+        "solution": _reused([product.plan], told, "rss"),
+        "generated": _reused([product.plan, *product.generated], told),
+        "objects": _reused(product.objects, told),
     }
 
 

@@ -7,16 +7,17 @@ from typing import Any
 
 from SCons.Action import Action
 
-from maestro_tool.scons import builders, parallelize, variables
+from maestro_tool.scons import builders, parallelize, places, variables
 from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.places import at_top
 from maestro_tool.scons.words import EXACT, Word
 
 
 def add(env: Any) -> None:
     """Register the pseudo-builders in ``env``."""
-    env.AddMethod(told(_explain), "ExplainNF")
-    env.AddMethod(told(_certify), "CertifyNF")
-    env.AddMethod(told(_new), "NewNF")
+    env.AddMethod(told(at_top(_explain)), "ExplainNF")
+    env.AddMethod(told(at_top(_certify)), "CertifyNF")
+    env.AddMethod(told(at_top(_new)), "NewNF")
 
 
 def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
@@ -24,11 +25,11 @@ def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
 
     Graphs go to $MAESTRO_BUILD/explain/<nic>/<nf>/.  Other arguments as of Parallelize.
     """
-    nic = str(overrides.pop("NIC", env["NIC"]))
+    nic = places.card(env, overrides.pop("NIC", env["NIC"]))
     parallelize.cards(env, nic)
     strategy = variables.strategy(str(overrides.pop("STRATEGY", env["STRATEGY"])))
     function, request = parallelize.described(env, name, sources, **overrides)
-    folder = Path(env["MAESTRO_BUILD"]) / "explain" / nic.replace("/", "_") / name
+    folder = Path(places.build(env)) / "explain" / nic.replace("/", "_") / name
     formats = ("dot", "svg") if env.WhereIs("dot") else ("dot",)
     graphs = [
         f"--{graph}={folder / f'{name}-{graph}.{suffix}'}" for graph in ("tree", "state") for suffix in formats
@@ -61,6 +62,6 @@ def _always(env: Any, alias: str, sources: list[Any], words: str, **variables: A
     """A node that runs ``maestro words`` whenever it is asked for."""
     silent = None if env["MAESTRO_VERBOSE"] else (lambda target, source, env, *rest: "")
     run = Action(builders.command(words), strfunction=silent) if silent else Action(builders.command(words))
-    node = env.Alias(alias, sources, run, **EXACT, **variables)
+    node = env.Alias(places.alias(env, alias), sources, run, **EXACT, **variables)
     env.AlwaysBuild(node)
     return node

@@ -15,7 +15,7 @@ from typing import Any
 from SCons.Errors import UserError
 from SCons.Subst import SUBST_CMD
 
-from maestro_tool import inputs, own_files
+from maestro_tool import canonical, inputs, own_files
 
 _SOURCE, _TARGET = "maestro-unit.c", "maestro-unit.o"
 _HEADER_FLAGS = ("-include", "-imacros")
@@ -23,6 +23,11 @@ _HEADER_FLAGS = ("-include", "-imacros")
 _FOLDER_FLAGS = ("-isystem", "-idirafter")
 _PLACE_FLAGS = (*_FOLDER_FLAGS, "-isysroot", "--sysroot", "--target", "-target")
 _NO_LTO = "-fno-lto"
+#: What /proc/cpuinfo says of a CPU that its instructions and costs depend on, of x86 and of arm64.
+_CPU = (
+    "vendor_id", "cpu family", "model", "stepping", "cache size", "flags",
+    "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +47,23 @@ def words(cc: Any, folders: list[str]) -> Words:
     names = {"target": [cc.File(f"#{_TARGET}")], "source": [cc.File(f"#{_SOURCE}")]}
     ours = cc.Override({"CPPPATH": path, "MAESTRO_DPDK_INCLUDES": [], "MAESTRO_PREFIX_MAPS": []})
     lines = ours.subst_list("$CCCOM", SUBST_CMD, **names)
-    found = [_word(word) for line in lines for word in line]
+    found = [word(w) for line in lines for w in line]
     if len(lines) != 1 or found.count(_SOURCE) != 1 or found.count(_TARGET) != 1 or "-c" not in found:
         raise UserError("$CCCOM is not as SCons has it, so NFs cannot be analysed as they are compiled")
     found.remove(_SOURCE)
     found.remove("-c")
     at = found.index(_TARGET)
     del found[at - 1 : at + 1]  # -o and its argument
-    first = next((i for i, word in enumerate(found) if word[:1] in "-@"), len(found))
-    if sum(word.startswith(("-I", "-iquote")) for word in found) != len(folders):
+    first = next((i for i, w in enumerate(found) if w[:1] in "-@"), len(found))
+    if sum(w.startswith(("-I", "-iquote")) for w in found) != len(folders):
         raise UserError("folders of headers belong into CPPPATH, where SCons sees which headers change")
     return Words(tuple(found[:first]), tuple(found[first:]))
 
 
-def _word(word: Any) -> str:
+def word(said: Any) -> str:
     """The word as the compiler gets it: what is not the name of a file, SCons hands to a shell."""
-    text = str(word)
-    if getattr(word, "is_literal", lambda: False)():
+    text = str(said)
+    if getattr(said, "is_literal", lambda: False)():
         return text
     if " " in text or "\t" in text:
         text = f'"{text}"'  # as SCons does
@@ -96,6 +101,18 @@ def places(flags: tuple[str, ...]) -> tuple[str, ...]:
         elif flag.startswith(_PLACE_FLAGS):
             found.append(flag)
     return tuple(found)
+
+
+def this_cpu(flags: tuple[str, ...]) -> str:
+    """Which CPU ``flags`` mean by ``native``: what is compiled for it is another on another."""
+    if not any(flag.endswith("=native") for flag in flags):
+        return ""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].split("\n")
+    except OSError:
+        lines = []
+    says = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return f", for {canonical.digest({name: says.get(name, '') for name in _CPU})}"
 
 
 def check_places(flags: tuple[str, ...], root: Path) -> None:

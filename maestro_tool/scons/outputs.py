@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,27 @@ _FORMATS = {32: "md5", 40: "sha1", 64: "sha256"}
 def settle(env: Any, folder: str, nodes: Iterable[Any]) -> None:
     """Remove what lies in ``folder`` beside ``nodes``; have those made again whose files are not what was built."""
     nodes = list(nodes)
+    _settled().add(env.Dir(folder).abspath)
     for node in nodes:
         if _damaged(node):
             env.AlwaysBuild(node)
     if lock.writes():
         place = Path(env.Dir(folder).abspath)
         # Whoever builds in the folder of their sources gets no other file removed than below gen/.
-        _sweep(place / "gen" if is_of_user(env) else place, {n.abspath for n in nodes}, env)
+        _sweep(place / "gen" if is_of_user(env, env["MAESTRO_BUILD"]) else place, {n.abspath for n in nodes}, env)
+
+
+def forget(place: Path) -> None:
+    """Remove runtimes in the build folder ``place`` that were compiled with flags which nothing declared has now."""
+    for folder in place.glob("runtime-*"):
+        if str(folder) not in _settled():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def _settled() -> set[str]:
+    """Folders of this process, which is one build."""
+    return set()
 
 
 def _damaged(node: Any) -> bool:
@@ -39,10 +55,10 @@ def _damaged(node: Any) -> bool:
     return bool(known != hash_signature(content, _FORMATS.get(len(known))))
 
 
-def is_of_user(env: Any) -> bool:
-    """Whether the folder of what is built holds more than that: the SConstruct, or the NFs."""
-    build = Path(env.Dir(f"#{env['MAESTRO_BUILD']}").abspath)
-    return any(Path(env.Dir(f"#{d}").abspath).is_relative_to(build) for d in (".", env["MAESTRO_NFS"]))
+def is_of_user(env: Any, folder: str) -> bool:
+    """Whether ``folder``, of what is built, holds more than that: the SConstruct, or the NFs."""
+    build = Path(env.Dir(f"#{folder}").abspath)
+    return any(Path(env.Dir(f"#{str(d).lstrip('#')}").abspath).is_relative_to(build) for d in (".", env["MAESTRO_NFS"]))
 
 
 def _sweep(folder: Path, declared: set[str], env: Any) -> None:

@@ -5,18 +5,20 @@ Only what the command line asks for is declared: that is what keeps a build with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from SCons.Script import Default, GetOption, SConsignFile, SetOption
+from SCons.Script import BUILD_TARGETS, COMMAND_LINE_TARGETS, Default, GetOption, SConsignFile, SetOption
 
-from maestro_tool.scons import lock, mistakes, variables
+from maestro_tool.scons import lock, mistakes, trace, variables
 
 
-def declare(env: Any, nfs: str = "nfs", configs: str = "configs") -> None:
+def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs") -> None:
     """Declare what ``nf=``, ``nic=`` and the targets of the command line ask for; `scons -h` explains them.
 
-    ``nfs``: the folder with a folder for each NF.  ``configs``: NIC profiles besides those that come with the tool.
+    ``nfs``: the folder with a folder for each NF, or several such folders, with ``*`` for any name.  ``configs``: NIC
+    profiles besides those that come with the tool.
     """
     if lock.writes():
         mistakes.folder(Path("build"))
@@ -24,11 +26,15 @@ def declare(env: Any, nfs: str = "nfs", configs: str = "configs") -> None:
     # Where nothing is to be written, none is made; SCons would, of a name that is given.
     SConsignFile("build/.sconsign" if lock.writes() or Path("build/.sconsign.dblite").exists() else None)
     SetOption("max_drift", -1)  # contents decide: times of unpacked archives may be equal
-    variables.read(env, Path(nfs), Path(configs))
-    env.Tool("maestro", MAESTRO_NFS=nfs, MAESTRO_CONFIGS=configs, MAESTRO_VERBOSE=env["verbose"])
-    asked = variables.targets(env)
+    folders = [nfs] if isinstance(nfs, str) else list(nfs)
+    known = mistakes.told(variables.known, place=False)(folders)
+    variables.read(env, known, Path(configs))
+    env.Tool("maestro", MAESTRO_NFS=folders[0], MAESTRO_CONFIGS=configs, MAESTRO_VERBOSE=env["verbose"])
+    asked = variables.targets(env, known)
     if GetOption("help"):
         return
+    if env["trace"] and lock.writes():
+        trace.begin(Path(env["trace"]))
     described = {} if env["args"] is None else {"NF_ARGS": env["args"]}
     if env["ports"]:
         described["PORTS"] = env["ports"]
@@ -39,11 +45,19 @@ def declare(env: Any, nfs: str = "nfs", configs: str = "configs") -> None:
         "OPTIMISE": env["optimise"],
     }
     for nf, nics in asked.parallel.items():
-        Default(env.Parallelize(nf, NIC=nics, **options))
+        programs = env.Parallelize(nf, NIC=nics, **options)
+        Default(env.Alias("programs", programs))  # one line where there is nothing to do
+        if GetOption("climb_up") and not COMMAND_LINE_TARGETS:  # or SCons looks for targets in the folder of sources
+            BUILD_TARGETS[:] = ["programs"]
     for nf in asked.sequential:
         env.Alias("sequential", env.SequentialNF(nf, **options))
     for nf in asked.run:
-        env.Alias("run", env.Replay(nf, WORKERS=env["workers"], TRAFFIC=env["traffic"], **options))
+        env.Alias(
+            "run",
+            env.Replay(
+                nf, WORKERS=env["workers"], TRAFFIC=variables.captures(env["traffic"]) or env["traffic"], **options
+            ),
+        )
     for nf in asked.explain:
         for nic in env["nic"]:
             env.Alias("explain", env.ExplainNF(nf, NIC=nic, STRATEGY=env["strategy"], **described))

@@ -9,8 +9,11 @@ from typing import Any
 from SCons.Action import Action
 from SCons.Errors import UserError
 
-from maestro_tool.scons import builders, parallelize, words
+from maestro_tool import profiles
+from maestro_tool.scons import builders, parallelize, places, words
+from maestro_tool.scons.environment import once
 from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.places import at_top
 
 #: What `run` generates by default: enough flows to meet both workers, some odd frames, a second or so of work.
 _DEFAULT_TRAFFIC = "--flows 1000 --packets 20000 --unknown 0.05 --odd 0.02"
@@ -18,7 +21,7 @@ _DEFAULT_TRAFFIC = "--flows 1000 --packets 20000 --unknown 0.05 --odd 0.02"
 
 def add(env: Any) -> None:
     """Register the pseudo-builder in ``env``."""
-    env.AddMethod(told(_replay), "Replay")
+    env.AddMethod(told(at_top(_replay)), "Replay")
 
 
 def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFFIC: str = "", **options: Any) -> Any:
@@ -27,12 +30,13 @@ def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFF
     TRAFFIC: a folder with port0.pcap, port1.pcap ...; or options of ``maestro traffic``.  What the NF sends
     is written to build/run/<nic>/<nf>/.
     """
-    nic = str(options.pop("NIC", "soft"))
+    nic = options.pop("NIC", "soft")
     program = env.Parallelize(name, sources, NIC=nic, **options)[0]
-    out = f"{env['MAESTRO_BUILD']}/run/{nic}/{name}"
+    nic = profiles.label(places.card(env, nic))
+    out = f"{places.build(env)}/run/{nic}/{name}"
     arguments = parallelize.arguments(env, name, sources, **options)
     node = env.Alias(
-        f"run-{name}-{nic}",
+        places.alias(env, f"run-{name}-{nic}"),
         [program, *_captures(env, TRAFFIC)],
         Action(
             builders.command(
@@ -51,7 +55,7 @@ def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFF
 
 def _captures(env: Any, traffic: str) -> list[Any]:
     if traffic and not traffic.startswith("-"):
-        folder = Path(traffic)
+        folder = Path(places.name(env, traffic))
         found = sorted(folder.glob("port*.pcap"))
         words.check((*found, *(p.resolve() for p in found)))
         if not found:
@@ -64,7 +68,7 @@ def _captures(env: Any, traffic: str) -> list[Any]:
         options = shlex.split(traffic or _DEFAULT_TRAFFIC)
     except ValueError as error:
         raise UserError(f"traffic={traffic}: {error}") from None
-    folder_name = f"{env['MAESTRO_BUILD']}/run/traffic"
+    folder_name = f"{places.build(env)}/run/traffic"
 
     def generate() -> Any:
         return env.Command(
@@ -75,4 +79,4 @@ def _captures(env: Any, traffic: str) -> list[Any]:
             MAESTRO_TRAFFIC=[words.Word(o) for o in options],
         )
 
-    return list(parallelize.once(env, folder_name, options, generate))
+    return list(once(env, folder_name, options, None, generate))

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from maestro_tool import steps
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that has ended; ``start`` and ``seconds`` by the clock of `time.monotonic`, ``thread`` that waited."""
+
+    words: tuple[str, ...]
+    outputs: frozenset[str]
+    start: float
+    seconds: float
+    thread: int
 
 
 @contextmanager
@@ -15,15 +28,16 @@ def on(words: Sequence[str]) -> Iterator[None]:
     """Take the time that a command of these words takes."""
     start = time.monotonic()
     yield
-    _log().append((steps.outputs(words), time.monotonic() - start))
+    took = time.monotonic() - start
+    commands().append(Command(tuple(words), steps.outputs(words), start, took, threading.get_ident()))
 
 
 def seconds(names: Set[str]) -> float:
     """Of all commands that make a file, or fill a folder, of these names."""
-    return sum(took for made, took in _log() if not made.isdisjoint(names))
+    return sum(command.seconds for command in commands() if not command.outputs.isdisjoint(names))
 
 
 @functools.cache
-def _log() -> list[tuple[frozenset[str], float]]:
+def commands() -> list[Command]:
     """Of this process, which is one build."""
     return []

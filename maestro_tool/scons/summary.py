@@ -7,7 +7,8 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from SCons.Node import executed, up_to_date
 from SCons.Script import GetBuildFailures, GetOption
 
 from maestro_tool import steps
-from maestro_tool.scons import cells
+from maestro_tool.scons import cells, compile_commands, outputs
 from maestro_tool.scons.cells import Product
+from maestro_tool.steps import Told
 
 #: Files to which steps tell of themselves.
 _TOLD = ".told"
@@ -24,52 +26,86 @@ _TOLD = ".told"
 _MAX_NOTES = 5
 
 
-def declare(product: Product) -> None:
-    """Have ``product`` in the summary at the end of this build, if it is built or found up to date."""
-    _declared()[product.nf, product.nic] = product
+def declare(folder: str, product: Product) -> None:
+    """Have ``product`` in the summary at the end of this build, if it is built or found up to date; ``folder``: where
+    that builds."""
+    _declared()[folder, product.nf, product.nic] = product
+
+
+def begin(folder: str) -> str:
+    """A build begins, which may write to ``folder``: at its end it has `cells.NAME`.  Returns where steps tell of
+    themselves: one file of this process, whichever folders it builds in."""
+    if folder not in _begun():
+        place = Path(folder).absolute()
+        with contextlib.suppress(OSError):
+            for path in (place / cells.NAME, *place.glob(f"{_TOLD}-*")):
+                path.unlink(missing_ok=True)
+        _begun()[folder] = place / f"{_TOLD}-{os.getpid()}"
+    return str(next(iter(_begun().values())))
 
 
 @functools.cache
-def begin(folder: Path) -> str:
-    """A build begins, which may write to ``folder``: at its end it has `cells.NAME`.  Returns where steps tell of
-    themselves."""
-    told = folder / f"{_TOLD}-{os.getpid()}"
-    with contextlib.suppress(OSError):
-        for path in (folder / cells.NAME, *folder.glob(f"{_TOLD}-*")):
-            path.unlink(missing_ok=True)
-    atexit.register(_end, folder, told)
-    return str(told)
+def _begun() -> dict[str, Path]:
+    """Folders of this process, which is one build, each with a file in it for what steps tell."""
+    folders: dict[str, Path] = {}
+    atexit.register(_end, folders)
+    return folders
 
 
-def _end(folder: Path, told: Path) -> None:
-    if not GetOption("clean"):
-        cells.write(folder, list(_declared().values()), list(GetBuildFailures()), steps.read(told))
+def _end(folders: dict[str, Path]) -> None:
+    told = next(iter(folders.values()))
+    said, failures = steps.read(told), list(GetBuildFailures())
+    for folder, place in folders.items():
+        products = [product for key, product in _declared().items() if key[0] == folder]
+        if GetOption("clean"):
+            compile_commands.remove(place.parent)
+            continue
+        cells.write(place.parent, products, failures, said)
+        compile_commands.write(folder, place.parent, failures=bool(failures))
+        if any(p.program.get_state() in (executed, up_to_date) for p in products):  # then all was declared
+            outputs.forget(place.parent)
     with contextlib.suppress(OSError):
         told.unlink(missing_ok=True)
 
 
 @functools.cache
-def _declared() -> dict[tuple[str, str], Product]:
-    """Of this process, which is one build; environments are copied and cannot hold it."""
-    products: dict[tuple[str, str], Product] = {}
+def _declared() -> dict[tuple[str, str, str], Product]:
+    """Of this process, which is one build, by folder; environments are copied and cannot hold it."""
+    products: dict[tuple[str, str, str], Product] = {}
     atexit.register(_print, products)
     return products
 
 
-def _print(products: dict[tuple[str, str], Product]) -> None:
+def _print(products: dict[tuple[str, str, str], Product]) -> None:
     if any(GetOption(o) for o in ("clean", "no_exec", "question", "silent", "help")):
         return
     failures = list(GetBuildFailures())
-    lines = [line for p in products.values() for line in _describe(p)]
+    told = steps.read(next(iter(_begun().values()))) if _begun() else []
+    lines = [line for p in products.values() for line in _describe(p, told)]
+    if products:
+        lines.append(cells.steps_in_words(list(products.values()), told))
     if failures:
         lines.append("")
         lines.append("Failed:")
         lines += [f"  {f.node!s}: {_reason(f)}" for f in failures]
-    with contextlib.suppress(OSError):  # nobody reads it, or it cannot be written: Python says so at its end
-        print("".join(f"{line}\n" for line in lines), end="", flush=True)
+    try:
+        _say("".join(f"{line}\n" for line in lines))
+    except BrokenPipeError:  # nobody reads it
+        pass
+    except OSError as error:
+        print(f"scons: standard output: {error.strerror or error}: what was built is not shown", file=sys.stderr)
 
 
-def _describe(product: Product) -> Iterator[str]:
+def _say(text: str) -> None:
+    """Print it, and have an error where that fails: SCons' own standard output loses what cannot be written."""
+    sys.stdout.flush()
+    rest = text.encode(errors="replace")
+    while rest:
+        rest = rest[os.write(1, rest) :]
+
+
+def _describe(product: Product, told: Sequence[Told]) -> Iterator[str]:
+    """All that is to be said of what this build has made, and with verbose=1; a line of what it found up to date."""
     # Not what stands in build/ from before: what this build was asked for and has made or checked.
     if product.program.get_state() not in (executed, up_to_date):
         return
@@ -79,8 +115,13 @@ def _describe(product: Product) -> Iterator[str]:
         constraints = [c["text"] for c in plan["constraints"]] or ["no constraint: any core may take any packet"]
         notes = [f"  note: {n['location']}: {n['text']}" for n in plan.get("notes", ())]
         strategy = plan["strategy"]
+        relaxed = dict.fromkeys(r["kind"] for r in plan.get("relaxations", ()))
     except (OSError, ValueError, KeyError, TypeError):
         return  # an unfinished build; the failures say why
+    if not cells.is_built(product) and not product.verbose:
+        kinds = f", relaxed: {', '.join(relaxed)}" if relaxed else ""
+        yield f"{title}: {strategy}{kinds}; up to date: {product.program}"
+        return
     yield ""
     yield f"{title}: {strategy}"
     yield from (f"  {text}" for text in constraints)
@@ -92,6 +133,8 @@ def _describe(product: Product) -> Iterator[str]:
     yield from notes[:_MAX_NOTES]
     if len(notes) > _MAX_NOTES:
         yield f"  note: {len(notes) - _MAX_NOTES} more in {product.plan}"
+    if spent := cells.spent_on(product, told):
+        yield f"  {spent}"
     yield f"  {product.program}"
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import glob
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from SCons.Errors import UserError
-from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, Help
+from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, GetLaunchDir, GetOption, Help
+from SCons.Util import CLVar, Split, flatten
 from SCons.Variables import BoolVariable, Variables
 
 from maestro_tool import nf, profiles
@@ -21,6 +26,14 @@ from maestro_tool.scons.mistakes import told
 NEW = "new"
 #: Targets that are names of actions, not of files.
 _ALIASES = ("sequential", "run", "explain", "certify", NEW, "bench")
+
+#: Variables that say how all is compiled, behind what the SConstruct says.
+_COMPILING = {
+    "CC": "the C compiler",
+    "CFLAGS": "flags of the compiler, separated by blanks; they come last, and so count",
+    "cpu": "the CPU to compile for, as -march= takes it, e.g. native or x86-64-v3",
+}
+_CPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 _TARGETS = """
 Targets:
@@ -38,22 +51,27 @@ Examples:
   scons nf=fw nic=soft run              scons nf=all nic=all -j2 -k
   scons nf=fw nic=e810 args="--wan 1"   scons -c nf=fw nic=e810
   scons explain nf=fw nic=e810          scons new nf=limiter
+  scons nf='fw*' nic='e8*'              scons CC=clang CFLAGS=-O2 cpu=native
 
-Of SCons' own options, -j N, -k (go on after errors), -n (only show), -c (remove) and --debug=explain are useful.
+Of SCons' own options, -j N, -k (go on after errors), -n (only show), -c (remove), -D (from a folder below, where names
+of files and folders are relative to that), -u (so, and only NFs there) and --debug=explain are useful.
 """
 
 
 @partial(told, place=False)
-def read(env: Any, nfs: Path, configs: Path) -> None:
-    """Read nf=, nic= ... into ``env``; raise UserError for what is unknown; set the text of ``scons -h``."""
-    functions, nics = list(nf.known(nfs)), list(profiles.known(configs))
+def read(env: Any, nfs: Mapping[str, Path], configs: Path) -> None:
+    """Read nf=, nic= ... into ``env``; raise UserError for what is unknown; set the text of ``scons -h``.
+
+    ``nfs``: folders of NFs by name.
+    """
+    functions, nics = list(nfs), list(profiles.known(configs))
     # SCons would substitute $ in values, and evaluate ${...}: it gets them without, and converters what was typed.
-    variables = Variables(args={name: text.replace("$", "$$") for name, text in ARGUMENTS.items()})
+    variables = Variables(args={n: text.replace("$", "$$") for n, text in ARGUMENTS.items() if n not in _COMPILING})
     for name, text, default, convert in (
-        ("nf", "network functions, separated by commas, or all; or folders: a name with a / in it. "
+        ("nf", "network functions, separated by commas, or all; or folders: a name with a / in it; with * for any. "
          f"Known: {', '.join(functions)}", "all",
-         lambda text: _functions(text, functions, nfs)),
-        ("nic", f"NIC profiles, separated by commas, or all; A+B: for port 0, port 1; or FILE.yaml. "
+         lambda text: _functions(text, nfs)),
+        ("nic", f"NIC profiles, separated by commas, or all, with * for any; A+B: for port 0, port 1; or FILE.yaml. "
          f"Known: {', '.join(nics)}", "soft", lambda text: _nics(text, nics)),
         ("strategy", f"how state is kept apart or shared: {', '.join(STRATEGIES)}", "auto", strategy),
         ("optimise", f"what makes packets cost less: {', '.join(OPTIMISE)} (the plain path, to compare with)",
@@ -64,11 +82,15 @@ def read(env: Any, nfs: Path, configs: Path) -> None:
         ("workers", f"run: number of workers, 1 to {MAX_WORKERS}", "2", _workers),
         ("traffic", "a capture, or a folder with port0.pcap, port1.pcap ...: the tables are balanced for it; "
          "run: such a folder, or options of `maestro traffic`, as '--flows 50'", "", str),
+        ("trace", "a file for the times of all commands, as chrome://tracing and Perfetto read it", "", typed),
     ):  # fmt: skip
         variables.Add(name, text, default, converter=_converter(name, convert))
     variables.Add(BoolVariable("full_hash", "related packets agree in the whole hash, not only in the index", False))
     variables.Add(BoolVariable("verbose", "show whole command lines", False))
+    for name, text in _COMPILING.items():
+        variables.Add(name, text, None)
     variables.Update(env)
+    _compiling(env)
     Help(
         "Builds parallel programs out of sequential network functions.\n\nVariables (scons NAME=VALUE ...):\n"
         + variables.GenerateHelpText(env)
@@ -95,21 +117,88 @@ def _names(variable: str, text: str, known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _functions(text: str, known: Iterable[str], nfs: Path) -> list[str]:
+def _compiling(env: Any) -> None:
+    """CC=, CFLAGS= and cpu= into the environment."""
+    said = {name: ARGUMENTS.get(name, "").replace("$", "$$") for name in _COMPILING}
+    if said["CC"]:
+        env["CC"] = said["CC"]
+    if said["cpu"] and not _CPU.fullmatch(said["cpu"]):
+        raise UserError(f"cpu={ARGUMENTS['cpu']}: expected a CPU as -march= takes it, e.g. native or x86-64-v3")
+    more = [*([f"-march={said['cpu']}"] if said["cpu"] else []), *Split(said["CFLAGS"])]
+    if more:
+        env["CCFLAGS"] = CLVar([*flatten([CLVar(env.get("CCFLAGS", ""))]), *more])
+
+
+def known(nfs: Sequence[str]) -> dict[str, Path]:
+    """NFs in folders whose names may have ``*`` in them, by name; UserError if two have one name."""
+    found: dict[str, Path] = {}
+    for folder in nfs:
+        for place in sorted(glob.glob(folder)) if _is_pattern(folder) else [folder]:
+            for name, path in nf.known(Path(place)).items():
+                other = found.setdefault(name, path)
+                if other != path:
+                    raise UserError(f"{other} and {path} would both be called {name}: rename one")
+    return dict(sorted(found.items()))
+
+
+def _is_pattern(name: str) -> bool:
+    return glob.has_magic(name)
+
+
+def typed(name: str) -> str:
+    """The file or folder of a name on the command line, from the top folder: SCons' -u, -U and -D take names from
+    where it was started."""
+    if not GetOption("climb_up") or os.path.isabs(name):
+        return name
+    path = os.path.relpath(os.path.join(_started(), name))
+    return path if "/" in path or not _is_folder(name) else f"./{path}"
+
+
+def _started() -> str:
+    return str(os.path.join(GetLaunchDir(), *(GetOption("directory") or [])))
+
+
+def _matching(variable: str, pattern: str, known: Iterable[str]) -> list[str]:
+    """Names that fit a pattern; UserError if there are none."""
+    found = [name for name in known if fnmatchcase(name, pattern)]
+    if not found:
+        raise UserError(f"{variable}={pattern} fits nothing; known: {', '.join(known)}, all")
+    return found
+
+
+def _functions(text: str, nfs: Mapping[str, Path]) -> list[str]:
     """Names of NFs and folders of others; a folder without sources is told from one that does not exist."""
     if NEW in COMMAND_LINE_TARGETS:
         return _new_names(text)
-    folders = [n for n in text.split(",") if _is_folder(n)]
-    text = ",".join(_known_name(n, known) for n in text.split(",") if not _is_folder(n))
-    for folder in folders:
-        if not Path(folder).is_dir():
-            raise UserError(f"nf={folder}: no such folder")
-    if folders and not text:
+    folders = [f for n in text.split(",") if _is_folder(n) for f in _folders(typed(n))]
+    names = [name for n in text.split(",") if n and not _is_folder(n) for name in _named(n, nfs)]
+    if folders and not names:
         return list(dict.fromkeys(folders))
-    for name in text.split(","):
-        if name and name != "all" and name not in known and (nfs / name).is_dir():
-            raise UserError(f"nf={name}: no C sources in {nfs / name}")
-    return [*_names("nf", text, known), *dict.fromkeys(folders)]
+    for name in names:
+        for beside in {path.parent for path in nfs.values()} if name not in (*nfs, "all") else ():
+            if (beside / name).is_dir():
+                raise UserError(f"nf={name}: no C sources in {beside / name}")
+    return [*_names("nf", ",".join(names), nfs), *dict.fromkeys(folders)]
+
+
+def _named(name: str, nfs: Mapping[str, Path]) -> list[str]:
+    """NFs of a name, or of a pattern for names or for those of their folders."""
+    if not _is_pattern(name):
+        return [_known_name(name, nfs)]
+    by_folder = [n for n, path in nfs.items() if fnmatchcase(path.name, name)]
+    return by_folder or _matching("nf", name, nfs)
+
+
+def _folders(name: str) -> list[str]:
+    """Folders of a name, or with sources and of a pattern."""
+    if Path(name).is_dir():
+        return [name]
+    if not _is_pattern(name):
+        raise UserError(f"nf={name}: no such folder")
+    found = [f for f in sorted(glob.glob(name)) if os.path.isdir(f) and nf.has_sources(Path(f))]
+    if not found:
+        raise UserError(f"nf={name} fits no folder with C sources")
+    return found
 
 
 def _known_name(name: str, known: Iterable[str]) -> str:
@@ -121,11 +210,11 @@ def _is_folder(name: str) -> bool:
     return "/" in name or name in (".", "..")
 
 
-def _with_folders(env: Any) -> list[str]:
+def _with_folders(env: Any, nfs: Mapping[str, Path]) -> list[str]:
     """The names of nf=, where a folder is called by its own; $MAESTRO_FOLDERS remembers which."""
     names: list[str] = []
-    folders: dict[str, str] = {}
-    for asked in env["nf"]:
+    folders = {name: str(path) for name, path in nfs.items()}
+    for asked in _near(env["nf"], nfs):
         name = nf.name_of(Path(asked)) if _is_folder(asked) else asked
         if name in names:
             raise UserError(f"nf={asked}: another NF is called {name}, too: build them one after the other")
@@ -134,6 +223,17 @@ def _with_folders(env: Any) -> list[str]:
             folders[name] = asked
     env["MAESTRO_FOLDERS"] = folders
     return names
+
+
+def _near(names: list[str], nfs: Mapping[str, Path]) -> list[str]:
+    """For -u and -U: of all, those at or below the folder in which SCons was started, or around it."""
+    if GetOption("climb_up") not in (1, 3) or "nf" in ARGUMENTS or COMMAND_LINE_TARGETS:
+        return names
+    here = Path(_started()).resolve()
+    found = [n for n in names if (own := nfs[n].resolve()).is_relative_to(here) or here.is_relative_to(own)]
+    if not found:
+        raise UserError(f"no network function is in {os.path.relpath(here)} or around it; scons -D builds all")
+    return found
 
 
 def _new_names(text: str) -> list[str]:
@@ -153,7 +253,7 @@ def _new_names(text: str) -> list[str]:
 def _nics(text: str, known: Iterable[str]) -> list[str]:
     """Names, files, and A+B of them."""
     names = list(known)
-    asked = [n for n in text.split(",") if n]
+    asked = [m for n in text.split(",") if n for m in _cards(n, names)]
     for part in (p for n in asked for p in profiles.split(n)):
         if part.endswith(".yaml") and not Path(part).is_file():
             raise UserError(f"nic={part}: no such file")
@@ -165,14 +265,21 @@ def _nics(text: str, known: Iterable[str]) -> list[str]:
     return [*(_names("nic", ",".join(plain), names) if plain or not others else []), *dict.fromkeys(others)]
 
 
+def _cards(name: str, known: Iterable[str]) -> list[str]:
+    """A profile, or those of a pattern; with names of files from the top folder."""
+    if _is_pattern(name) and not name.endswith(".yaml"):
+        return _matching("nic", name, known)
+    return ["+".join(typed(p) if p.endswith(".yaml") else p for p in profiles.split(name))]
+
+
 @partial(told, place=False)
 def captures(text: str) -> str:
     """``traffic=`` where it names captures; "" where it is empty or options of `maestro traffic`."""
     if not text or text.startswith("-"):
         return ""
-    if not Path(text).exists():
+    if not Path(typed(text)).exists():
         raise UserError(f"traffic={text}: no such capture or folder")
-    return text
+    return typed(text)
 
 
 def strategy(text: str) -> str:
@@ -222,10 +329,10 @@ class Asked:
 
 
 @partial(told, place=False)
-def targets(env: Any) -> Asked:
+def targets(env: Any, nfs: Mapping[str, Path]) -> Asked:
     """Sort the command line's targets; a path below build/ counts as nf= and nic= by itself."""
     words = [str(t) for t in COMMAND_LINE_TARGETS]
-    functions, build = _with_folders(env), env.get("MAESTRO_BUILD", "build")
+    functions, build = _with_folders(env, nfs), env.get("MAESTRO_BUILD", "build")
     parallel: dict[str, list[str]] = {}
     sequential, run, explain, certify, new, bench = (list(functions) if alias in words else [] for alias in _ALIASES)
     if run and "soft" not in env["nic"]:
@@ -234,8 +341,8 @@ def targets(env: Any) -> Asked:
     if not words or set(words) - set(_ALIASES):
         parallel = {f: list(env["nic"]) for f in functions}
     for word in words:
-        parts = Path(word).parts
-        if len(parts) < 3 or parts[0] != build or parts[2] not in nf.known(Path(env["MAESTRO_NFS"])):
+        parts = Path(word[1:] if word.startswith("#") else typed(word)).parts
+        if len(parts) < 3 or parts[0] != build or parts[2] not in nfs:
             continue
         if parts[1] == "sequential":
             sequential.append(parts[2])

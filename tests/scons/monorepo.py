@@ -334,6 +334,7 @@ def built(folder: Path, name: str = "build") -> dict[str, bytes]:
     kept = (
         p
         for p in build.rglob("*")
-        if p.is_file() and not p.relative_to(build).parts[0].startswith((".", "cache", "summary.json"))
+        if p.is_file()
+        and not p.relative_to(build).parts[0].startswith((".", "cache", "summary.json", "compile_commands.json"))
     )
     return {os.path.relpath(p, build): p.read_bytes() for p in sorted(kept)}

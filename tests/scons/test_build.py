@@ -13,14 +13,28 @@ from maestro_tool.scons import mistakes
 
 @pytest.mark.quick
 def test_builds_then_has_nothing_to_do(tree: Tree) -> None:
-    result = tree.built("nf=nop", "nic=soft", "-j2")
+    result = tree.built("nf=nop", "nic=soft", "-j2", "trace=trace.json")
     assert {"ANALYSE build/analysis/nop/analysis.json", "LINK build/soft/nop/nop"} <= set(result.steps)
     assert "nop for soft: shared-nothing" in result.out
     assert "no constraint" in result.out
     assert "build/soft/nop/nop\n" in result.out
     again = tree.built("nf=nop", "nic=soft")
     assert again.steps == []
-    assert "nop for soft: shared-nothing" in again.out
+    assert again.out.splitlines() == [
+        "scons: `programs' is up to date.",
+        "nop for soft: shared-nothing; up to date: build/soft/nop/nop",
+        "steps run: 0; from the local cache: 0",
+    ]
+    events = json.loads((tree.root / "trace.json").read_text())["traceEvents"]
+    assert "analyse build/analysis/nop/analysis.json" in {e["name"] for e in events}
+    assert any(e["name"].endswith(" build/soft/nop/nop") for e in events)
+    assert len(events) >= len(result.steps) and all(e["dur"] > 0 and e["tid"] in (1, 2) for e in events)
+    assert "no constraint" in tree.built("verbose=1").out
+    lost = tree.run("SCons", "-Q", "nf=nop", full=True)
+    assert (lost.status, lost.err) == (
+        0,
+        "scons: standard output: No space left on device: what was built is not shown\n",
+    )
 
 
 def test_comment_edit_analyses_and_links_nothing(tree: Tree) -> None:
@@ -106,7 +120,7 @@ def test_plan_of_the_firewall(firewall: Tree) -> None:
     [
         (["nf=lb"], "unknown nf=lb; known: nop, all"),
         (["nic=x99"], "unknown nic=x99; known: "),
-        (["nfs=nop"], "unknown variable: nfs; known: args, full_hash, nf,"),
+        (["nfs=nop"], "unknown variable: nfs; known: CC, CFLAGS, args, cpu, full_hash, nf,"),
         (["strategy=fast"], "unknown strategy=fast; known: auto, shared-nothing"),
         (["ports=none"], "ports=none: expected a number"),
         (["workers=0", "run"], "workers=0: expected a number"),

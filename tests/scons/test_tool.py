@@ -81,7 +81,8 @@ def test_notes_are_shown(tmp_path: Path) -> None:
     plan.write_text(json.dumps({"constraints": [], "strategy": "shared-nothing", "notes": notes}))
 
     def lines(state: int) -> list[str]:
-        return list(summary._describe(cells.Product("fw", "soft", plan, _Node(tmp_path / "fw", state))))
+        product = cells.Product("fw", "soft", _Node(plan, state), _Node(tmp_path / "fw", state))
+        return list(summary._describe(product, ()))
 
     assert [line for line in lines(executed) if "note:" in line] == [
         *(f"  note: fw.c:{n}: sum of two keys" for n in range(1, 6)),
