@@ -119,6 +119,7 @@ def _command(words: list[str], cwd: str, environment: dict[str, str]) -> int:
     os.environ.update(environment)
     sys.path[0] = cwd  # as `-m` has it; $PYTHONPATH is as it was
     sys.argv[:] = words
+    sys.modules["SCons.Script.SConscript"].launch_dir = cwd  # type: ignore[attr-defined]  # when it was imported
     _fork_step_server()
     status = 0
     try:

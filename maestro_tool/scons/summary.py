@@ -94,6 +94,7 @@ def _print(products: dict[tuple[str, str, str], Product]) -> None:
         pass
     except OSError as error:
         print(f"scons: standard output: {error.strerror or error}: what was built is not shown", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python still holds would be an error of its own at the end
 
 
 def _say(text: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from maestro_tool.diagnostics import InputError
-from maestro_tool.packet.classes import classify
+from maestro_tool.packet.classes import CLASSES, classify
 from maestro_tool.packet.fields import CHECKSUMS, FIELDS, L3_VIEW_LENGTH, L4_VIEW_LENGTH
 
 #: Port -> the fields of frames sent there that may differ, checksums included.
@@ -69,7 +69,9 @@ def has_other_checksum(frame: bytes, names: Sequence[str]) -> bytes | None:
     None: there are none."""
     present = _present(frame, names)
     options = frame[14:15] > b"\x45" and any(name in _PORTS for name in present)
-    if not present or not (options or classify(frame) in ("malformed", "ipv4_fragment")):
+    kind = CLASSES[classify(frame)]
+    unclear = kind.name == "malformed" or (kind.fragment and kind.family == 4)
+    if not present or not (options or unclear):
         return None
     bare = bytearray(frame)
     found = options

@@ -91,7 +91,7 @@ def test_run_replays_a_capture(tree: Tree) -> None:
     result = tree.built("nf=nop", "run", "-j2", "traffic=--flows 100 --packets 1000")
     assert "worker" in result.out
     sent = {p.name for p in (tree.root / "build/run/soft/nop").iterdir()}
-    assert sent == {"port0.pcap", "port1.pcap"}
+    assert sent == {"port0.pcap", "port1.pcap", "run.json"}
 
 
 def test_no_absolute_paths_in_artifacts(firewall: Tree) -> None:

@@ -231,6 +231,7 @@ def test_a_forged_string_of_a_solution_is_found(place: str) -> None:
             document["value"]["notes"] = ["x"]
         else:
             port |= {"ports.balance6": {"balance6": [["uniform", 2, 1.0]]},
+                     "ports.of_bytes": {"of_bytes": [["tcp4", ["src_mac"]]]},
                      "ports.rules": {"rules": [["tcp4", ["x"]]]}}[place]  # fmt: skip
     examples = [
         (c, s) for found, c, s in spots(document["value"]) if found == place and c[s] not in CLASSES
