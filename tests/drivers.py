@@ -1,4 +1,4 @@
-"""Starting DPDK programs quickly: EAL finds few drivers (few_drivers.c)."""
+"""Running DPDK programs quickly: EAL finds few drivers (few_drivers.c), and workers need not wait for other processes."""
 
 from __future__ import annotations
 
@@ -31,11 +31,30 @@ def few() -> dict[str, str]:
 
 @contextmanager
 def preloaded() -> Iterator[None]:
-    """`few` for programs that are started within."""
+    """`few` for programs that are started within, which are scheduled `at_once`."""
     before = dict(os.environ)
     os.environ.update(few())
     try:
-        yield
+        with at_once():
+            yield
     finally:
         del os.environ["LD_PRELOAD"]
         os.environ.update(before)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Programs that are started within go before all others, if this process may say so.
+
+    Workers that wait for each other yield.  Where others compute, each yield costs a time slice of theirs: six replays
+    of 8 workers beside two busy processes took 141 s, and take 4.5 s so.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

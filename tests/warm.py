@@ -60,7 +60,7 @@ def run(words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout
 
 def _python(environment: Mapping[str, str]) -> dict[str, str]:
     """Variables for Python, but those that change nothing that a command does."""
-    unchanged = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+    unchanged = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED")
     return {n: v for n, v in environment.items() if n.startswith("PYTHON") and n not in unchanged}
 
 

@@ -17,7 +17,7 @@ from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.generate import generate
 from maestro_tool.traffic.replay import replay
 from maestro_tool.traffic.spec import TrafficSpec
-from tests import compiling
+from tests import compiling, drivers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,7 +45,8 @@ def test_three_ports_options_and_a_file(tree: Path, monkeypatch: pytest.MonkeyPa
     def sent(program: str, workers: int) -> dict[int, list[bytes]]:
         options = ["--table", "etc/routes.conf", "--burst", "5"]
         out = tree / f"out{workers}"
-        replay(tree / program, tree / "in", out, workers=workers, nf_arguments=options)
+        with drivers.at_once():
+            replay(tree / program, tree / "in", out, workers=workers, nf_arguments=options)
         return {port: [f.data for f in frames] for port, frames in read_folder(out).items()}
 
     expected = sent("build/sequential/router/router", 1)

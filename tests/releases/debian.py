@@ -130,7 +130,7 @@ def environment(root: Path) -> Mapping[str, str]:
     """Variables of a command that runs in the release."""
     keep = {n: v for n, v in os.environ.items() if n in ("LANG", "TERM", "TMPDIR")}
     path = "/site/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return {**keep, "PATH": path, "HOME": "/root", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**keep, "PATH": path, "HOME": "/root", "PYTHONPYCACHEPREFIX": "/tmp/compiled"}
 
 
 def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import dpkt  # type: ignore[import-untyped]
 import pytest
 
+from tests import drivers
 from tests.quick import one_quick
 from tests.runtime.toolchain import HERE, Toolchain
 
@@ -142,7 +143,8 @@ def vdevs(captures: tuple[Path, Path], folder: Path) -> Iterator[str]:
 
 
 def run(program: Path, *words: str, timeout: int = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=timeout)
+    with drivers.at_once():
+        return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=timeout)
 
 
 def replay(program: Path, captures: tuple[Path, Path], folder: Path, *words: str) -> dict[str, object]:
