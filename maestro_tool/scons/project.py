@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from SCons.Script import BUILD_TARGETS, COMMAND_LINE_TARGETS, Default, GetOption, SConsignFile, SetOption
@@ -23,8 +24,10 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
     if lock.writes():
         mistakes.folder(Path("build"))
         mistakes.told(lock.hold, place=False)(Path("build"))
-    # Where nothing is to be written, none is made; SCons would, of a name that is given.
-    SConsignFile("build/.sconsign" if lock.writes() or Path("build/.sconsign.dblite").exists() else None)
+    if lock.writes() or Path("build/.sconsign.dblite").exists():
+        SConsignFile("build/.sconsign")
+    else:  # signatures are nowhere: without a name, SCons writes them to all folders, be they this tool's
+        SConsignFile(".sconsign", SimpleNamespace(open=lambda name, mode: {}))
     SetOption("max_drift", -1)  # contents decide: times of unpacked archives may be equal
     folders = [nfs] if isinstance(nfs, str) else list(nfs)
     known = mistakes.told(variables.known, place=False)(folders)

@@ -234,6 +234,8 @@ def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits)
     equal = _as_formula(ends)
     if equal is None:
         return Compared(None, offsets, None)
+    if plain := _plainly_same(equal):
+        return Compared(_fields(plain, _key_type(function, program), Layout(program.structs)), offsets, equal)
     # The guess is simple (what occurs on both sides is compared); only the proof counts.
     occurring = _occurring(equal)
     both = occurring["a"] & occurring["b"]
@@ -394,6 +396,28 @@ def _same(bits: Collection[int]) -> Expr:
         left, right = (nodes.binary("and", memory_byte(side, n), mask) for side in _SIDES)
         result = nodes.land(result, nodes.eq(left, right))
     return result
+
+
+def _plainly_same(equal: Expr) -> set[int]:
+    """The bits that ``equal`` compares if it is a conjunction of which each part says that bits of one key are those of
+    the other, as most are; else none."""
+    found = set[int]()
+    for e in _conjuncts(equal):
+        left, right = e.args if e.op == "eq" else (e, e)
+        if _blocks(left) != {"a"}:
+            left, right = right, left
+        work = [_in_bits(left)]
+        if e.op != "eq" or _blocks(left) != {"a"} or right is not _other(left):
+            return set()
+        while work:
+            part = work.pop()
+            if part.op in ("concat", "zext"):
+                work += part.args
+            elif isinstance(part.value, MemoryBit):
+                found.add(_number(part.value))
+            elif not part.is_const:
+                return set()
+    return found
 
 
 def _proved(equal: Expr, compared: Collection[int], solver: Solver) -> bool:

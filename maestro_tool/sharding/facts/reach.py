@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import reduce
 
 from maestro_tool.expr import Expr
+from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import FALSE, TRUE, compare, concat, const, eq, land, lor, substitute, symbols
 from maestro_tool.expr.symbols import is_of_frame, packet_byte
 from maestro_tool.packet import classes
@@ -43,6 +45,8 @@ class Reach:
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
         self._answers: dict[tuple[frozenset[Expr], Expr, bool], bool] = {}
         self._families: dict[frozenset[Expr], Family] = {}
+        #: Frames that z3 found where it was asked for a predicate (or for its contrary); all other bytes are zeros.
+        self._frames: dict[tuple[Expr, bool], list[defaultdict[Expr, int]]] = {}
         self._ipv6 = classes.view_predicate(classes.L3[6])
 
     def classes(self, paths: Iterable[int]) -> tuple[str, ...]:
@@ -123,8 +127,20 @@ class Reach:
         if not folded.is_const and not known and not condition:
             return True
         given = (*_packet_condition(ASSUMPTIONS), *sorted(condition, key=repr))
-        refuted = self._context.follows if negate else self._context.impossible
-        return not refuted(given, predicate, BUDGETS.frames)
+        frames = self._frames.setdefault((predicate, negate), [])
+        holds = Numbers((*given, predicate))
+        for frame in frames:
+            *found, claimed = holds(frame)
+            if all(found) and bool(claimed) is not negate:
+                return True
+        session = self._context.session(BUDGETS.frames, given)
+        session.require(predicate, negated=negate)
+        answer = session.ask()
+        if answer == "yes":
+            frame = defaultdict(int)
+            frame.update({s: session.number(s) for e in (*given, predicate) for s in symbols(e) if s.width})
+            frames.append(frame)
+        return answer != "no"
 
 
 def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
