@@ -1,6 +1,6 @@
 """Every NF with every strategy that is sound for it, on 2 and 8 workers, against the sequential program.
 
-On 3 workers they run with sanitizers (`test_sanitized`).
+On 3 workers some of them run with sanitizers (`test_sanitized`).
 
 What may differ is what the plan declares (docs/guarantees.md) and nothing else.
 """

@@ -28,7 +28,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def scons(tree: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **compiling.for_scons(), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **compiling.for_scons(precompiled=True), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "SCons", "-Q"]
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
 

@@ -11,7 +11,7 @@ import pytest
 
 from maestro_tool import runtime
 from tests import compiling
-from tests.quick import one_quick
+from tests.quick import others_long
 from tests.runtime.test_runtime import ENVIRONMENT, PROGRAMS
 from tests.runtime.toolchain import HERE, STRICT, Toolchain, pkg_config
 
@@ -115,7 +115,14 @@ def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", one_quick(MUTATIONS, "uses not undone"))
+#: One of each place and kind.
+KEPT = (
+    "uses not undone", "copies not compared", "expiry asks one worker", "workers do not share", "use is a write",
+    "sent on the other port", "transactions ignore the lock",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", others_long(MUTATIONS, KEPT, "uses not undone"))
 def test_mutation_is_noticed(name: str, plain: Toolchain, tmp_path: Path) -> None:
     mutation = MUTATIONS[name]
     root = mutated(mutation, tmp_path / "runtime")

@@ -37,7 +37,7 @@ def test_its_own_test_passes_and_can_fail(tmp_path: Path) -> None:
 def own_test(tree: Tree) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "nfs/limiter/test_limiter.py"],
-        cwd=tree.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **compiling.for_scons()},
+        cwd=tree.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **compiling.for_scons(precompiled=True)},
         capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

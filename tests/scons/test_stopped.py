@@ -15,6 +15,7 @@ from scons_tree import ROOT, Tree
 from test_lock import started
 
 from tests import compiling
+from tests.quick import others_long
 
 MAIN, TARGET = "nfs/nop/nop_main.c", "build/soft/nop/gen"
 
@@ -40,7 +41,9 @@ def limit_files(tree: Tree, limit: int) -> None:
     assert build.returncode != 0 and "File too large" in err and "Traceback" not in out + err
 
 
-@pytest.mark.parametrize("how", ["interrupted", "killed", "small files", "all but large files"])
+@pytest.mark.parametrize(
+    "how", others_long(["interrupted", "killed", "small files", "all but large files"], ["killed", "small files"])
+)
 def test_an_edit_that_was_taken_back(tree: Tree, how: str) -> None:
     """SCons notes what it built at its end: a build that has none leaves files that nobody knows of."""
     tree.built(TARGET)

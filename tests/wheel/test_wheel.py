@@ -92,7 +92,7 @@ def test_every_command_of_the_tutorial_in_an_empty_folder(python: Path, tmp_path
     said = []
     for command in commands:
         word, *rest = shlex.split(command)
-        said.append(_run([*programs.get(word, [word]), *rest], tmp_path))
+        said.append(_run([*programs.get(word, [word]), *rest], tmp_path, precompiled=True))
     everything = "\n".join(said)
     assert "port 0: equal (src_ip) [R1: indices]" in everything  # as the page shows it
     assert "port 0: equal (dst_ip)" in everything
@@ -100,9 +100,9 @@ def test_every_command_of_the_tutorial_in_an_empty_folder(python: Path, tmp_path
     assert any(text.startswith("equal: ") for text in said)
 
 
-def _run(words: list[object], cwd: Path) -> str:
+def _run(words: list[object], cwd: Path, precompiled: bool = False) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MAESTRO_CACHE")}
-    environment |= compiling.for_scons()
+    environment |= compiling.for_scons(precompiled)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # where ninja is
     done = subprocess.run(
         [str(w) for w in words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False

@@ -13,6 +13,7 @@ from maestro_tool.frontend import load_program
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.setup import run_setup
 from maestro_tool.symex.solver import Solver
+from tests.quick import others_long
 from tests.unit.frontend.against_gcc import by_gcc, write
 from tests.unit.frontend.test_expressions import Generator
 
@@ -147,7 +148,7 @@ bool nf_init(void) { run(); return true; }
 """
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", others_long(range(16), range(6)))
 def test_ten_thousand_random_expressions(seed: int, tmp_path: Path) -> None:
     """Over all seeds; of all integer types, of bit-fields of any width; values, sizes and signs."""
     source, recorder = write(tmp_path, Generator(2000 + seed).program(ROUNDS)), tmp_path / "recorder.c"

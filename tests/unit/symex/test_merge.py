@@ -12,6 +12,7 @@ from maestro_tool.expr.symbols import PACKET_LENGTH, packet_byte
 from maestro_tool.frontend import load_program
 from maestro_tool.symex import Limits, analyse
 from maestro_tool.symex.callpath import Analysis, CallPath
+from tests.quick import others_long
 
 HEAD = """
 #include "nf.h"
@@ -154,7 +155,7 @@ LOOPS = {
 }
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", others_long(LOOPS, ["rest", "helper"]))
 def test_options_whose_length_packets_say(tmp_path: Path, loop: str) -> None:
     """All paths that come to an option, in however many rounds, are one from there: 2**20 would not end."""
 
