@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -49,12 +49,13 @@ class Runs:
     report: Callable[[Verdict], None]
     verdicts: list[Verdict] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    folders: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
 
     @pytest.fixture
-    def tmp_path(self) -> Iterator[Path]:
-        """A folder that goes away: pytest's own, thousands of them, would take longer than the tests."""
-        with tempfile.TemporaryDirectory() as folder:
-            yield Path(folder)
+    def tmp_path(self) -> Path:
+        """A folder that stays until the end, as programs that `warm` keeps name files there; pytest's own, thousands of
+        them, would take longer than the tests."""
+        return Path(tempfile.mkdtemp(dir=self.folders.name))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
