@@ -36,7 +36,7 @@ def built(toolchain: Toolchain, name: str) -> Path:
     return toolchain.link(name, *parts)
 
 
-@pytest.mark.parametrize("name", one_quick(PROGRAMS, "test_map"))
+@pytest.mark.parametrize("name", one_quick(PROGRAMS, "test_dchain"))
 def test_c(toolchain: Toolchain, name: str) -> None:
     done = subprocess.run(
         [built(toolchain, name)], capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=300
