@@ -84,7 +84,12 @@ def _register_run(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     p.add_argument("program", type=Path, metavar="PROGRAM", help="an executable, or the plan.json beside it")
     p.add_argument("--in", type=Path, required=True, dest="captures", metavar="DIR", help="port0.pcap, port1.pcap ...")
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what the NF sends")
-    p.add_argument("--workers", type=int, metavar="N", help="default: one per CPU, a sequential program has 1")
+    p.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="default: one per CPU but the one that deals packets out; a sequential program has 1",
+    )
     p.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="give up after (default: 300)")
     p.add_argument("--json", action="store_true", help="print the counters as JSON")
     p.set_defaults(run=_run)

@@ -43,6 +43,7 @@ void program_error(const struct maestro_nf *nf, const char *format, ...) {
   va_end(arguments);
 }
 
+static const struct options options;
 static struct program program;
 static struct worker worker;
 static struct rte_mempool *pool;
@@ -185,7 +186,7 @@ int main(void) {
   CHECK(pool != NULL);
   static uint16_t table[TABLE];
   for (unsigned i = 0; i < TABLE; i++) table[i] = (uint16_t)(i % WORKERS);
-  program = (struct program){.nf = &NF, .n_workers = WORKERS};
+  program = (struct program){.nf = &NF, .options = &options, .n_workers = WORKERS};
   program.ports[0].plan = &PLAN;
   program.ports[0].table = table;
   maestro_steering_init(&program.ports[0].steering, &PLAN);

@@ -361,6 +361,7 @@ def test_captures_without_packets(programs: dict[str, Path], tmp_path: Path) -> 
         ("soft", ["--workers", "128"], "'128' is not a number from 1 to 127"),
         ("soft", ["--workers", "two"], "'two' is not a number"),
         ("soft", ["--workers"], "--workers needs a value"),
+        ("soft", ["--idle", "doze"], "--idle: 'doze' is neither sleep nor poll"),
         ("soft", ["--mtu", "9k"], "--mtu: '9k' is not a number from 68 to 65000"),
         ("soft", ["--vdev=net_tap0,iface=maestro-no", "--mtu=65001"], "'65001' is not a number from 68 to 65000"),
         ("soft", ["--no-pci"], "no ports: give 2 with --vdev"),
@@ -409,9 +410,58 @@ def test_stops_on_signal(programs: dict[str, Path], tmp_path: Path) -> None:
     with subprocess.Popen([programs["soft"], *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         errors = stopped(process)
     assert process.returncode == 0, errors
-    total = json.loads(stats.read_text())["total"]
+    counts = json.loads(stats.read_text())
+    total = counts["total"]
     assert total["rx"] == total["processed"] > 0
     assert total["dropped"] == total["processed"]  # zeros are not IPv4
+    # Ports that hold what is not received wait for workers: nothing is lost but what was under way at the end.
+    assert counts["lost_by_dispatcher"] <= 2 * 32
+
+
+@pytest.mark.parametrize("idle", ("sleep", "poll"))
+def test_workers_without_packets(programs: dict[str, Path], idle: str) -> None:
+    """They rest, or keep their CPUs; both end when they are told to."""
+    words = ["--workers", "1", f"--idle={idle}", "--vdev=net_ring0", "--vdev=net_ring1"]
+    with subprocess.Popen([programs["soft"], *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        said = until_it_runs(process)
+        time.sleep(0.1)
+        before = rests(process.pid)
+        time.sleep(0.2)
+        rested = rests(process.pid) - before
+        process.send_signal(signal.SIGINT)
+        said += process.communicate(timeout=30)[1]
+    assert process.returncode == 0, said
+    assert rested == 0 if idle == "poll" else rested > 5
+
+
+def rests(pid: int) -> int:
+    """How often threads of a process have given their CPU away to wait for something, proc(5)."""
+    texts = [status.read_text(encoding="ascii") for status in Path(f"/proc/{pid}/task").glob("*/status")]
+    return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("variant", "workers", "message"),
+    [
+        ("soft", None, ""),
+        ("soft", "1", ""),
+        ("soft", "2", "2 workers and the thread that deals packets out to them share 1 CPU, where"),
+        ("hardware", "2", "2 workers share 1 CPU, where each waits for the others' time slices"),
+    ],
+)
+def test_threads_that_share_a_cpu(programs: dict[str, Path], variant: str, workers: str | None, message: str) -> None:
+    cpu = str(min(os.sched_getaffinity(0)))
+    words = ["taskset", "-c", cpu, str(programs[variant]), "--no-pci", *(["--workers", workers] if workers else [])]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and ("share" in done.stderr) == bool(message) and message in done.stderr
+
+
+def test_default_workers(programs: dict[str, Path], captures: tuple[Path, Path], tmp_path: Path) -> None:
+    """One per CPU, but the dispatcher's."""
+    stats = tmp_path / "stats.json"
+    done = run(programs["soft"], "--replay", "--stats", str(stats), *vdevs(captures, tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(stats.read_text())["workers"]) == max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def test_hand_off(programs: dict[str, Path], tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-/* The command line: `<nf> [--workers N] [--replay | --replay-unordered] [--stats FILE] [--mtu N] [EAL options] -- [NF
- * options]`. */
+/* The command line: `<nf> [--workers N] [--replay | --replay-unordered] [--stats FILE] [--mtu N] [--idle=sleep|poll]
+ * [EAL options] -- [NF options]`. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -30,10 +30,11 @@ void program_error(const struct maestro_nf *nf, const char *format, ...) {
 
 void program_options_usage(const struct maestro_nf *nf) {
   printf(
-      "Usage: %s [--workers N] [--replay | --replay-unordered] [--stats FILE] [--mtu N] [EAL options] -- [NF "
-      "options]\n\n"
+      "Usage: %s [--workers N] [--replay | --replay-unordered] [--stats FILE] [--mtu N] [--idle=sleep|poll]\n"
+      "       [EAL options] -- [NF options]\n\n"
       "The network function '%s' for nic=%s, strategy %s; it expects %u ports.\n\n"
-      "  --workers N    parallel workers, 1 to %d (default: one per CPU; the sequential build has 1)\n"
+      "  --workers N    parallel workers, 1 to %d (default: one per CPU, but the one that deals the packets out\n"
+      "                 with nic=soft; the sequential build has 1)\n"
       "  --replay       merge the packets of all ports by timestamp, take time from them, end when all captures are "
       "read\n"
       "                 (ports: net_pcap with rx_pcap=); where workers share state, one packet after the other\n"
@@ -41,6 +42,8 @@ void program_options_usage(const struct maestro_nf *nf) {
       "                 the same, but workers that share state do not wait for each other\n"
       "  --stats FILE   write packet counts per worker to FILE, as JSON\n"
       "  --mtu N        cards take packets of up to N bytes (IP, without Ethernet); longer ones are counted as ierrors\n"
+      "  --idle=sleep   a worker that has no packets rests, so that the next may wait for some 50 us (default)\n"
+      "  --idle=poll    it asks again and again: packets do not wait, and the CPU is never idle\n"
       "  --help         this text\n\n"
       "Added to the EAL options unless given: --lcores for the workers, --no-telemetry, --log-level, --in-memory or\n"
       "(if no huge page is free) --no-huge, -m and --no-shconf, --no-pci if all ports are --vdev.\n\n"
@@ -115,6 +118,30 @@ static unsigned usable_cpus(unsigned cpus[CPU_SETSIZE]) {
   return n;
 }
 
+/* The lcore that deals packets out to workers, if there is one. */
+static unsigned dispatchers(const struct maestro_nf *nf) {
+  return nf->software_rss && !maestro_is_sequential(nf) ? 1 : 0;
+}
+
+static unsigned default_workers(const struct maestro_nf *nf) {
+  unsigned cpus[CPU_SETSIZE];
+  const unsigned n_cpus = usable_cpus(cpus), others = dispatchers(nf);
+  if (maestro_is_sequential(nf) || n_cpus <= others) return 1;
+  return RTE_MIN(n_cpus - others, (unsigned)MAX_WORKERS);
+}
+
+/* A replay takes its time from its packets: it is only slower then. */
+static void warn_of_few_cpus(const struct maestro_nf *nf, const struct options *options) {
+  unsigned cpus[CPU_SETSIZE];
+  const unsigned n_cpus = usable_cpus(cpus), fit = default_workers(nf);
+  if (options->replay || options->n_workers <= fit) return;
+  program_error(nf,
+                "%u workers%s share %u CPU%s, where each waits for the others' time slices, and packets may get lost: "
+                "--workers %u is the most that fit",
+                options->n_workers, dispatchers(nf) > 0 ? " and the thread that deals packets out to them" : "", n_cpus,
+                n_cpus > 1 ? "s" : "", fit);
+}
+
 /* One lcore per thread, spread over the CPUs there are: '0@4,1@5,2@4'. */
 static void add_lcores(struct options *options, unsigned n_lcores) {
   unsigned cpus[CPU_SETSIZE];
@@ -176,7 +203,10 @@ static void add_defaults(const struct maestro_nf *nf, struct options *options) {
   static const char *const SHARED[] = {"--in-memory", "--file-prefix", "--proc-type",
                                        "--huge-dir",  "--no-shconf",   NULL};
   static const char *const DEVICES[] = {"-a", "--allow", "-b", "--block", "--no-pci", NULL};
-  if (!any_given(options, LCORES)) add_lcores(options, options->n_workers + (nf->software_rss ? 1 : 0));
+  if (!any_given(options, LCORES)) {
+    add_lcores(options, options->n_workers + dispatchers(nf));
+    warn_of_few_cpus(nf, options);
+  }
   if (!any_given(options, HUGE_PAGES) && !huge_pages_free()) add(options, "--no-huge");
   if (given(options, "--no-huge") && !given(options, "-m")) {
     add(options, "-m");
@@ -223,11 +253,24 @@ static bool parse_workers(const struct maestro_nf *nf, const char *text, unsigne
   return true;
 }
 
+/* The name of an option of ours that has a value; NULL if it is none. */
+static const char *named(const char *argument) {
+  static const char *const NAMES[] = {"--workers", "--stats", "--mtu", "--idle"};
+  for (unsigned i = 0; i < RTE_DIM(NAMES); i++)
+    if (is_option(argument, NAMES[i])) return NAMES[i];
+  return NULL;
+}
+
+static bool parse_idle(const struct maestro_nf *nf, const char *text, bool *poll) {
+  *poll = strcmp(text, "poll") == 0;
+  if (*poll || strcmp(text, "sleep") == 0) return true;
+  program_error(nf, "--idle: '%s' is neither sleep nor poll", text);
+  return false;
+}
+
 bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, struct options *options) {
   enum { ADDED = 16 };
-  unsigned cpus[CPU_SETSIZE];
-  const unsigned n_cpus = usable_cpus(cpus);
-  *options = (struct options){.n_workers = maestro_is_sequential(nf) ? 1 : RTE_MIN(n_cpus, (unsigned)MAX_WORKERS)};
+  *options = (struct options){.n_workers = default_workers(nf)};
   options->eal_argv = calloc((size_t)argc + ADDED, sizeof *options->eal_argv);
   options->nf_argv = calloc((size_t)argc + 1, sizeof *options->nf_argv);
   if (options->eal_argv == NULL || options->nf_argv == NULL) return false;
@@ -235,15 +278,14 @@ bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, s
   options->nf_argv[options->nf_argc++] = argv[0];
   int i = 1;
   for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
-    const char *value;
+    const char *name, *value;
     if (strcmp(argv[i], "--replay") == 0) {
       options->replay = true;
     } else if (strcmp(argv[i], "--replay-unordered") == 0) {
       options->replay = options->unordered = true;
     } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
       options->help = true;
-    } else if (is_option(argv[i], "--workers") || is_option(argv[i], "--stats") || is_option(argv[i], "--mtu")) {
-      const char *name = is_option(argv[i], "--workers") ? "--workers" : is_option(argv[i], "--mtu") ? "--mtu" : "--stats";
+    } else if ((name = named(argv[i])) != NULL) {
       value = value_of(name, argc, argv, &i);
       if (value == NULL || *value == '\0') {
         program_error(nf, "%s needs a value", argv[i]);
@@ -251,6 +293,7 @@ bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, s
       }
       if (strcmp(name, "--stats") == 0) options->stats = value;
       if (strcmp(name, "--workers") == 0 && !parse_workers(nf, value, &options->n_workers)) return false;
+      if (strcmp(name, "--idle") == 0 && !parse_idle(nf, value, &options->poll)) return false;
       if (strcmp(name, "--mtu") == 0 && !parse_mtu(nf, value, &options->mtu)) return false;
     } else {
       options->eal_argv[options->eal_argc++] = argv[i];
@@ -261,6 +304,7 @@ bool program_options_parse(const struct maestro_nf *nf, int argc, char **argv, s
     program_error(nf, "this is the sequential build: it runs on 1 worker, not %u", options->n_workers);
     return false;
   }
-  if (!options->help) add_defaults(nf, options);
+  if (options->help) return true;
+  add_defaults(nf, options);
   return true;
 }

@@ -255,6 +255,15 @@ static unsigned most_mtu(const struct rte_eth_dev_info *info) {
   return RTE_MIN((uint32_t)info->max_mtu, RTE_MAX(info->max_rx_pktlen, around) - around);
 }
 
+/* Of a file, a ring in memory and what is made up, nothing gets lost while nobody reads it; a card's descriptors run out,
+ * and so does the room of the kernel's devices. */
+static bool holds(const struct rte_eth_dev_info *info) {
+  static const char *const HOLDING[] = {"net_pcap", "net_ring", "net_null", "net_memif"};
+  for (unsigned i = 0; i < RTE_DIM(HOLDING); i++)
+    if (strcmp(info->driver_name, HOLDING[i]) == 0) return true;
+  return false;
+}
+
 static bool start_port(struct program *program, uint16_t id) {
   struct port *port = &program->ports[id];
   struct rte_eth_dev_info info;
@@ -276,6 +285,7 @@ static bool start_port(struct program *program, uint16_t id) {
                   info.max_rx_queues, program->n_workers);
     return false;
   }
+  port->holds = holds(&info);
   port->n_tx_queues = (uint16_t)program->n_workers;
   if (info.max_tx_queues < program->n_workers) share_tx(port);
   rte_spinlock_init(&port->tx_lock);

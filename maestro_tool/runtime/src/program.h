@@ -23,6 +23,7 @@ struct options {
   unsigned n_workers;
   bool replay, unordered; /* unordered: workers are not kept in the order of the packets */
   bool help;
+  bool poll; /* a worker without packets keeps its CPU */
   const char *stats; /* file to write, or NULL */
   unsigned mtu;      /* of cards; 0: as they have it */
   uint32_t longest;  /* bytes of a frame in the captures that are read */
@@ -72,6 +73,7 @@ struct port {
   rte_spinlock_t tx_lock; /* where workers share the queue */
   bool tx_shared;
   bool link_is_up;
+  bool holds; /* what is not received yet waits in it, however long */
   struct rte_eth_stats stats; /* of the card, when the program ended */
   atomic_uint link_ups; /* how often the link has come up since the start */
   bool key_unread, table_unread; /* the driver does not read back what was set */
@@ -127,7 +129,8 @@ bool program_workers_init(struct program *program);
 int program_worker_run(void *worker);
 void program_dispatcher_run(struct program *program);
 void program_worker_handle(struct worker *worker, struct rte_mbuf **packets, uint16_t n);
-void program_worker_idle(unsigned *idle);
+/* Passes the time of one poll without a packet, the *idle-th of its row. */
+void program_idle(const struct program *program, unsigned *idle);
 /* Gives packets to a worker's ring; waits for room if `wait`.  Returns how many were freed for lack of room. */
 unsigned program_ring_put(struct program *program, unsigned owner, struct rte_mbuf **packets, unsigned n, bool wait);
 uint16_t program_steer(const struct port *port, const struct rte_mbuf *packet);

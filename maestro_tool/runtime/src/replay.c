@@ -72,7 +72,7 @@ static bool pool_is_low(const struct program *program) { return rte_mempool_avai
 static void refill(struct program *program, struct source *source, uint16_t id) {
   unsigned idle = 0;
   source->next = 0;
-  while (pool_is_low(program) && !atomic_load(&program_stopped)) program_worker_idle(&idle);
+  while (pool_is_low(program) && !atomic_load(&program_stopped)) program_idle(program, &idle);
   source->n = rte_eth_rx_burst(id, 0, source->held, BURST);
   source->ended = source->n == 0;
   if (source->ended && source->capture != NULL && source->capture->records.at < source->capture->records.size &&
@@ -129,7 +129,7 @@ static void hand_over(struct program *program, unsigned owner, struct share *sha
 static void wait_for(struct program *program, unsigned owner, const struct share *share) {
   unsigned idle = 0;
   while (atomic_load_explicit(&program->workers[owner].done, memory_order_acquire) < share->given)
-    program_worker_idle(&idle);
+    program_idle(program, &idle);
 }
 
 void program_replay_run(struct program *program) {

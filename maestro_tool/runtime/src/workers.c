@@ -13,13 +13,14 @@
 
 enum { LINKS_PER_SECOND = 10 };
 
-/* Short waits cost nothing but cycles; then the CPU goes to whoever shares it; then it rests. */
-void program_worker_idle(unsigned *idle) {
+/* Short waits cost nothing but cycles; then the CPU goes to whoever shares it; then it rests: Linux wakes it up to 50 us
+ * later than asked for, so a packet may wait for 100 us, and for twice that where two threads pass it on. */
+void program_idle(const struct program *program, unsigned *idle) {
   static const struct timespec REST = {.tv_nsec = 50000};
   ++*idle;
   if (*idle < 64)
     rte_pause();
-  else if (*idle < 256)
+  else if (*idle < 256 || program->options->poll)
     sched_yield();
   else
     nanosleep(&REST, NULL);
@@ -39,7 +40,7 @@ static void flush(struct worker *worker, uint16_t id) {
     sent += n;
     if (n > 0) continue;
     if (patience-- == 0) break;
-    program_worker_idle(&idle);
+    program_idle(worker->program, &idle);
   }
   if (sent < output->n) {
     worker->counters.unsent += output->n - sent;
@@ -115,44 +116,59 @@ uint16_t program_steer(const struct port *port, const struct rte_mbuf *packet) {
 unsigned program_ring_put(struct program *program, unsigned owner, struct rte_mbuf **packets, unsigned n, bool wait) {
   struct rte_ring *ring = program->workers[owner].ring;
   unsigned done = rte_ring_enqueue_burst(ring, (void **)packets, n, NULL);
-  for (unsigned idle = 0; wait && done < n && !atomic_load_explicit(&program->failed, memory_order_relaxed);) {
-    program_worker_idle(&idle);
+  const atomic_bool *ended = program->options->replay ? &program->failed : &program_stopped;
+  for (unsigned idle = 0; wait && done < n && !atomic_load_explicit(ended, memory_order_relaxed);) {
+    program_idle(program, &idle);
     done += rte_ring_enqueue_burst(ring, (void **)packets + done, n - done, NULL);
   }
   rte_pktmbuf_free_bulk(packets + done, n - done);
   return n - done;
 }
 
-/* Reads all ports and deals the packets out, until the program is stopped. */
+/* Packets on their way from one port to one worker. */
+struct deal {
+  struct rte_mbuf *packets[BURST];
+  uint16_t n;
+};
+
+/* Gives all that waits in a port to its owners; returns how many packets that were.  A port that holds what is not
+ * received waits for workers that have no room; from others the rest of the workers would lose more than is saved. */
+static uint16_t dispatch_port(struct program *program, uint16_t id, struct deal *deals) {
+  struct rte_mbuf *received[BURST];
+  const struct port *port = &program->ports[id];
+  const uint16_t n = rte_eth_rx_burst(id, 0, received, BURST);
+  if (n == 0) return 0;
+  if (program->n_workers == 1) {
+    program->unsteered += program_ring_put(program, 0, received, n, port->holds);
+    return n;
+  }
+  for (uint16_t i = 0; i < n; i++) rte_prefetch0(rte_pktmbuf_mtod(received[i], void *));
+  for (uint16_t i = 0; i < n; i++) {
+    struct deal *deal = &deals[program_steer(port, received[i])];
+    deal->packets[deal->n++] = received[i];
+  }
+  for (unsigned owner = 0; owner < program->n_workers; owner++) {
+    struct deal *deal = &deals[owner];
+    if (deal->n > 0) program->unsteered += program_ring_put(program, owner, deal->packets, deal->n, port->holds);
+    deal->n = 0;
+  }
+  return n;
+}
+
+/* Until the program is stopped. */
 static void dispatch_ports(struct program *program) {
-  struct rte_mbuf *received[BURST], *(*shares)[BURST];
-  unsigned *n_shares = calloc(program->n_workers, sizeof *n_shares);
-  shares = calloc(program->n_workers, sizeof *shares);
-  if (shares == NULL || n_shares == NULL) abort();
+  struct deal *deals = calloc(program->n_workers, sizeof *deals);
+  if (deals == NULL) abort();
   unsigned idle = 0;
   while (!atomic_load_explicit(&program_stopped, memory_order_relaxed)) {
-    unsigned n_received = 0;
-    for (uint16_t id = 0; id < program->nf->n_ports; id++) {
-      const uint16_t n = rte_eth_rx_burst(id, 0, received, BURST);
-      n_received += n;
-      for (uint16_t i = 0; i < n; i++) rte_prefetch0(rte_pktmbuf_mtod(received[i], void *));
-      for (uint16_t i = 0; i < n; i++) {
-        const unsigned owner = program_steer(&program->ports[id], received[i]);
-        shares[owner][n_shares[owner]++] = received[i];
-      }
-      for (unsigned owner = 0; n > 0 && owner < program->n_workers; owner++) {
-        if (n_shares[owner] > 0)
-          program->unsteered += program_ring_put(program, owner, shares[owner], n_shares[owner], false);
-        n_shares[owner] = 0;
-      }
-    }
-    if (n_received == 0)
-      program_worker_idle(&idle);
+    unsigned n = 0;
+    for (uint16_t id = 0; id < program->nf->n_ports; id++) n += dispatch_port(program, id, deals);
+    if (n == 0)
+      program_idle(program, &idle);
     else
       idle = 0;
   }
-  free(shares);
-  free(n_shares);
+  free(deals);
 }
 
 void program_dispatcher_run(struct program *program) {
@@ -181,7 +197,7 @@ static void run_dispatched(struct worker *worker) {
     else if (ended)
       return;
     else
-      program_worker_idle(&worker->idle);
+      program_idle(worker->program, &worker->idle);
   }
 }
 
@@ -228,7 +244,7 @@ static void run_polling(struct worker *worker) {
     if (total > 0)
       worker->idle = 0;
     else
-      program_worker_idle(&worker->idle);
+      program_idle(program, &worker->idle);
   }
   while (worker->ring != NULL && from_ring(worker) > 0) continue; /* what others gave before they stopped */
 }
