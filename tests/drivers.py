@@ -11,7 +11,17 @@ from pathlib import Path
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "build" / "drivers"
 #: Mempools, buses, captures, and the cards that QEMU emulates.
-DRIVERS = ("mempool_ring", "bus_pci", "bus_vdev", "net_pcap", "net_ring", "net_e1000", "net_virtio", "net_vmxnet3")
+DRIVERS = (
+    "mempool_ring",
+    "bus_pci",
+    "bus_vdev",
+    "net_null",
+    "net_pcap",
+    "net_ring",
+    "net_e1000",
+    "net_virtio",
+    "net_vmxnet3",
+)
 
 
 def few() -> dict[str, str]:

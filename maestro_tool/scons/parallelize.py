@@ -182,15 +182,17 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
             made += cc.Program(f"{build}/bench/{name}/bench_{kind}", parts)
         cc.Depends([harness, *made], cc["MAESTRO_TOOLCHAIN"])
         analysis = env.File(f"{build}/analysis/{name}/analysis.json")
-        subjects += ["--nf", name, analysis.path, *(program.path for program in made)]
-        programs += [*made, analysis]
+        users = [env.File(f"{folders[kind]}/{name}") for kind in ("sequential", "parallel")]
+        subjects += ["--nf", name, analysis.path, *(program.path for program in (*users, *made))]
+        programs += [*users, *made, analysis]
     node = env.Alias(
         "bench-of-" + "-".join(names),
         programs,
-        Action(builders.command("bench $MAESTRO_SUBJECTS -o $MAESTRO_BUILD/bench.json"), "BENCH"),
+        Action(builders.command("bench $MAESTRO_SUBJECTS $MAESTRO_HOW -o $MAESTRO_BUILD/bench.json"), "BENCH"),
         **words.EXACT,
         MAESTRO_BUILD=cc["MAESTRO_BUILD"],
         MAESTRO_SUBJECTS=[words.Word(w) for w in subjects],
+        MAESTRO_HOW=_optimise(dict(overrides)),
     )
     env.AlwaysBuild(node)
     return node

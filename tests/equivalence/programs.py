@@ -125,10 +125,21 @@ def _build(name: str, strategy: str, folder: Path, runtime_objects: list[Path], 
 
 def driver(program: Path) -> Path:
     """burst_driver.c with the NF of ``program``, which `Build` made."""
-    folder, made = program.parent, program.parent / "burst_driver"
-    with _once(folder / "driver") as missing:
+    return _linked(program, Path(__file__).parent / "burst_driver.c")
+
+
+def bench(program: Path) -> Path:
+    """What `maestro bench` runs, with the NF of ``program``, which `Build` made."""
+    return _linked(program, runtime.RUNTIME / "bench" / "bench_nf.c")
+
+
+def _linked(program: Path, source: Path) -> Path:
+    """``source`` in place of the program's main()."""
+    folder = program.parent
+    made = folder / source.stem
+    with _once(folder / f"{source.stem}.objects") as missing:
         if missing:
-            (unit,) = compiling.objects([Path(__file__).parent / "burst_driver.c"], _flags(), folder / "driver")
+            (unit,) = compiling.objects([source], _flags(), folder / f"{source.stem}.objects")
             (main,) = (folder / "objects").glob("0-*.o")
             libraries = [*dpdk.find().libs, "-lm", "-lpthread"]
             subprocess.run(["gcc", unit, main, *folder.glob("lib*.a"), *libraries, "-o", made], check=True)

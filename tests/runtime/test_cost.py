@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from maestro_tool import runtime
-from maestro_tool.cli import bench
+from maestro_tool.cli.bench import COMPARED
+from maestro_tool.measured import programs
 from tests.runtime.toolchain import HERE, Toolchain
 
 
@@ -15,10 +16,10 @@ from tests.runtime.toolchain import HERE, Toolchain
 def test_comparing_costs_less_than_one_percent(plain: Toolchain) -> None:
     harness = plain.compile(runtime.RUNTIME / "bench/bench_nf.c", "bench_nf")
     program = plain.link("bench", harness, plain.compile(HERE / "tiny_fw.c", "tiny_fw_bench"))
-    counted = bench.instructions(program)
+    counted = programs.received_instructions(program)
     assert counted is not None
-    added = {title: counted[compared] / counted[without] - 1 for title, (without, compared) in bench.COMPARED.items()}
-    assert list(added) == list(bench.COMPARED)
+    added = {title: counted[compared] / counted[without] - 1 for title, (without, compared) in COMPARED.items()}
+    assert list(added) == list(COMPARED)
     steered, left, awaiting = added.values()
     assert 0 < steered < 0.01 and 0 < left < 0.01, added
     # Until each class has come, each packet is asked: what the sample does without.

@@ -2,20 +2,22 @@
  * main.o.
  *
  *     bench_nf [--flows N[,N...]] [--packets N] [--parts N] [--workers N] [--cores N] [--churn N] [--seed N]
- *              [-- NF options]
+ *              [--sides lan|wan|both] [--draw uniform|zipf] [--modes all|alone] [-- NF options]
  *
  * Defaults: --flows 1000,10000,60000 --packets 4000000 --parts 40 --workers 1 --seed 1.  Needs neither root nor huge pages.
  * Flow i has LAN address 10.0.0.0 + i, WAN address 96.0.0.0 + a hash of i, and UDP ports; MAC addresses of its own in
  * the LAN, of one of 256 routers in the WAN.  First each flow sends one packet from port 0 (LAN), so that the NF knows
- * it; then bursts of 32 with flows drawn uniformly at random, half from LAN, half replies to what the NF made of the
- * first packet (all from port 0 if the NF has one port).
+ * it; then bursts of 32 with flows drawn at random, all of them alike (--draw uniform) or the i-th of n with a chance
+ * like 1/i (zipf: Zipf's law with exponent 1).  They come from the LAN, are replies to what the NF made of the first
+ * packet (wan), or half of each (both); all from port 0 if the NF has one port.  --churn N: of 32 packets, N are of
+ * flows that were never seen, and time runs so fast (2 ms per burst, else 10 us) that they expire.
  *
  * Without --cores only process_burst is timed: packets are written into their mbufs before, 4 bursts at a time, which
  * leaves them where a card with direct cache access would.  With --workers N, the packets are those that the plan's
  * tables give to worker 0, which runs on this thread: the cost of a packet on one of N cores, each holding its share of
- * the flows.  The figures are of the least disturbed of the parts of the run (--parts).
+ * the flows.  The figures are medians of the parts of the run (--parts).
  *
- * In turn with these, parts are run as on a worker to which a card gives packets (placement.h), whatever the NF's own
+ * In turn with these, but for --modes alone, parts are run as on a worker to which a card gives packets (placement.h), whatever the NF's own
  * plan is.  "steered": software steers options, fragments and malformed frames, and "steered_checked": UDP and TCP are
  * compared beside it.  "received": what is done for packets of which nothing is to be known, "received_checked": UDP is
  * compared; "received_awaiting": UDP and TCP are, which never comes, so that each packet is asked whether it is TCP.
@@ -24,13 +26,13 @@
  * read (maestro_tool/cli/bench.py does so with callgrind).
  *
  * With --cores N, N workers run on as many threads, each with its own flows, for --packets each, all at the same time.
- * The figure, packets per second of all together, includes writing the packets.  --churn N: of 32 packets, N are of
- * flows that were never seen, and time runs so fast (2 ms per burst) that they expire.
+ * The figure, packets per second of all together, includes writing the packets.
  *
- * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", and "ns_per_packet", "<mode>_ns_per_packet"
- * of each mode above, "owner_by_fields_ns", "owner_by_bytes_ns" (what steering in software costs), "cycles_per_packet",
- * "dropped", or "churn", "packets_per_second", "write_locks"}.  Exit status 1 and a message on error. */
+ * Prints one JSON object per line: {"nf", "strategy", "workers", "flows", "packets", and "ports", "ns": {"median", "min", "max"} per
+ * packet, "<mode>_ns" (medians) of each mode above, "owner_by_fields_ns", "owner_by_bytes_ns" (what steering in software
+ * costs), "dropped", or "churn", "packets_per_second", "write_locks"}.  Exit status 1 and a message on error. */
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +59,7 @@ atomic_bool program_stopped; /* by a check that fails */
 /* What is done with packets in a part of the run: the NF alone, or what a worker does before. */
 enum mode { ALONE, STEERED, STEERED_CHECKED, RECEIVED, RECEIVED_CHECKED, RECEIVED_AWAITING, N_MODES };
 static const char *const MODES[N_MODES] = {
-    "", "steered_", "steered_checked_", "received_", "received_checked_", "received_awaiting_"};
+    "alone", "steered", "steered_checked", "received", "received_checked", "received_awaiting"};
 enum { BURSTS = 4, FRAME = 60, MAX_SIZES = 16 };
 
 /* Few bytes per flow: the harness itself must not fill the caches. */
@@ -69,6 +71,9 @@ struct flow {
 struct settings {
   unsigned flows[MAX_SIZES], n_sizes, n_parts, n_workers, n_cores, churn;
   uint64_t packets, seed;
+  bool lan, wan; /* where packets come from */
+  bool zipf;
+  unsigned n_modes; /* the first of them */
 };
 
 struct run {
@@ -105,13 +110,33 @@ static uint64_t number(const char *text, char **end) {
   return value;
 }
 
+/* Options whose value is a word. */
+static bool parse_choice(const char *name, const char *value, struct settings *settings) {
+  const bool second = strcmp(value, "wan") == 0 || strcmp(value, "zipf") == 0 || strcmp(value, "alone") == 0;
+  if (strcmp(name, "--sides") == 0 && (strcmp(value, "lan") == 0 || strcmp(value, "wan") == 0)) {
+    settings->lan = !second;
+    settings->wan = second;
+  } else if (strcmp(name, "--sides") == 0 && strcmp(value, "both") == 0) {
+    settings->lan = settings->wan = true;
+  } else if (strcmp(name, "--draw") == 0 && (strcmp(value, "uniform") == 0 || strcmp(value, "zipf") == 0)) {
+    settings->zipf = second;
+  } else if (strcmp(name, "--modes") == 0 && (strcmp(value, "all") == 0 || strcmp(value, "alone") == 0)) {
+    settings->n_modes = second ? 1 : N_MODES;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 static void parse(int argc, char **argv, struct settings *settings) {
   *settings = (struct settings){
-      .flows = {1000, 10000, 60000}, .n_sizes = 3, .n_parts = 40, .n_workers = 1, .packets = 4000000, .seed = 1};
+      .flows = {1000, 10000, 60000}, .n_sizes = 3, .n_parts = 40, .n_workers = 1, .packets = 4000000, .seed = 1,
+      .lan = true, .wan = true, .n_modes = N_MODES};
   for (int i = 1; i < argc; i++) {
     char *end = NULL;
     if (i + 1 >= argc) die("a value is missing after ", argv[i]);
     const char *name = argv[i++];
+    if (parse_choice(name, argv[i], settings)) continue;
     if (strcmp(name, "--flows") == 0) {
       settings->n_sizes = 0;
       for (const char *p = argv[i]; settings->n_sizes < MAX_SIZES; p = end + 1) {
@@ -253,18 +278,30 @@ static void warm_up(struct run *run) {
   }
 }
 
+static unsigned drawn_side(const struct run *run, uint64_t random) {
+  if (run->n_sides == 1 || !run->settings->wan) return 0;
+  return run->settings->lan ? (unsigned)(random >> 63) : 1;
+}
+
+/* n^u with u uniform in [0, 1) is at most i with a chance of log(i)/log(n): that of the i-th is like 1/i. */
+static unsigned drawn_flow(const struct run *run, uint64_t random) {
+  if (!run->settings->zipf) return (uint32_t)random % run->n_flows;
+  const double uniform = (double)(random & 0x7FFFFFFFFFFFFFFF) / 0x1p63;
+  return (unsigned)RTE_MIN((uint32_t)pow(run->n_flows, uniform) - 1, run->n_flows - 1);
+}
+
 static uint64_t measure(struct run *run, uint64_t n_rounds) {
   uint64_t cycles = 0;
   for (uint64_t round = 0; round < n_rounds; round++) {
     for (unsigned i = 0; i < BURSTS * BURST; i++) {
       const uint64_t r = next_random(&run->random);
-      const unsigned side = run->n_sides > 1 ? (unsigned)(r >> 63) : 0;
+      const unsigned side = drawn_side(run, r);
       if (i % BURST < run->settings->churn) { /* 11.0.0.0 and on: of this worker, or of no one who minds */
         const struct flow new = make_flow(&run->random, 0x0B000000u + run->worker * 0x400000u + run->n_new++ / 2);
         put(run->mbufs[i], &new, side);
         continue;
       }
-      put(run->mbufs[i], &run->flows[(uint32_t)r % run->n_flows], side);
+      put(run->mbufs[i], &run->flows[drawn_flow(run, r)], side);
     }
     cycles += timed(run, BURSTS);
   }
@@ -343,36 +380,46 @@ static double owner_ns(const struct run *run, bool by_bytes) {
   return (double)least / (TIMES * BURSTS * BURST) * 1e9 / (double)rte_get_tsc_hz();
 }
 
+static int by_size(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
 static void bench(struct run *run, unsigned n_flows) {
   const struct settings *settings = run->settings;
   make_flows(run, n_flows);
   warm_up(run);
-  const unsigned n_parts = settings->n_parts;
+  const unsigned n_parts = settings->n_parts, n_modes = settings->n_modes;
   uint64_t n_rounds = settings->packets / (n_parts * BURSTS * BURST);
   if (n_rounds == 0) n_rounds = 1;
-  for (enum mode mode = ALONE; mode < N_MODES; mode++) {
+  for (enum mode mode = ALONE; mode < n_modes; mode++) {
     run->receiver = receiver(mode);
     measure(run, n_rounds);
   }
   run->dropped = 0;
-  uint64_t least[N_MODES];
-  memset(least, UINT8_MAX, sizeof least);
-  for (unsigned part = 0; part < N_MODES * n_parts; part++) {
-    const enum mode mode = part % N_MODES;
+  uint64_t *cycles = calloc((size_t)n_modes * n_parts, sizeof *cycles);
+  if (cycles == NULL) die("out of memory", "");
+  for (unsigned part = 0; part < n_modes * n_parts; part++) {
+    const enum mode mode = part % n_modes;
     run->receiver = receiver(mode);
-    const uint64_t cycles = measured_part(run, n_rounds);
-    if (cycles < least[mode]) least[mode] = cycles;
+    cycles[mode * n_parts + part / n_modes] = measured_part(run, n_rounds);
   }
   run->receiver = NULL;
   const uint64_t n = n_rounds * BURSTS * BURST;
-  const double ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
-  printf("{\"nf\": \"%s\", \"strategy\": \"%s\", \"workers\": %u, \"flows\": %u, \"packets\": %" PRIu64,
-         maestro_main_nf->name, maestro_main_nf->strategy, settings->n_workers, n_flows, n * n_parts);
-  for (enum mode mode = ALONE; mode < N_MODES; mode++)
-    printf(", \"%sns_per_packet\": %.2f", MODES[mode], (double)least[mode] / (double)n * ns_per_cycle);
-  printf(", \"owner_by_fields_ns\": %.2f, \"owner_by_bytes_ns\": %.2f", owner_ns(run, false), owner_ns(run, true));
-  printf(", \"cycles_per_packet\": %.1f, \"dropped\": %" PRIu64 "}\n", (double)least[ALONE] / (double)n, run->dropped);
+  const double ns = 1e9 / (double)rte_get_tsc_hz() / (double)n; /* of a cycle, spread over a part's packets */
+  for (enum mode mode = ALONE; mode < n_modes; mode++) qsort(cycles + mode * n_parts, n_parts, sizeof *cycles, by_size);
+  printf("{\"nf\": \"%s\", \"ports\": %u, \"strategy\": \"%s\", \"workers\": %u, \"flows\": %u, \"packets\": %" PRIu64,
+         maestro_main_nf->name, maestro_main_nf->n_ports, maestro_main_nf->strategy, settings->n_workers, n_flows,
+         n * n_parts);
+  printf(", \"ns\": {\"median\": %.2f, \"min\": %.2f, \"max\": %.2f}", (double)cycles[n_parts / 2] * ns,
+         (double)cycles[0] * ns, (double)cycles[n_parts - 1] * ns);
+  for (enum mode mode = STEERED; mode < n_modes; mode++)
+    printf(", \"%s_ns\": %.2f", MODES[mode], (double)cycles[mode * n_parts + n_parts / 2] * ns);
+  if (n_modes > 1)
+    printf(", \"owner_by_fields_ns\": %.2f, \"owner_by_bytes_ns\": %.2f", owner_ns(run, false), owner_ns(run, true));
+  printf(", \"dropped\": %" PRIu64 "}\n", run->dropped);
   fflush(stdout);
+  free(cycles);
   free(run->flows);
 }
 
@@ -406,7 +453,6 @@ static void bench_cores(const struct run *first, struct rte_mempool *pool, unsig
     runs[i].worker = i;
     runs[i].random += i;
     runs[i].barrier = &barrier;
-    if (settings->churn > 0) runs[i].tick = 2000000;
     if (rte_pktmbuf_alloc_bulk(pool, runs[i].mbufs, BURSTS * BURST) != 0) die("no memory for packets", "");
     make_flows(&runs[i], n_flows);
     if (pthread_create(&runs[i].thread, NULL, run_worker, &runs[i]) != 0) die("no thread can be started", "");
@@ -446,8 +492,10 @@ static void run_size(const struct settings *settings, unsigned n_flows, int nf_a
   static struct run run;
   char error[512];
   start_eal(nf_argv[0], maestro_main_nf->n_ports);
-  run = (struct run){
-      .settings = settings, .n_sides = maestro_main_nf->n_ports > 1 ? 2 : 1, .random = settings->seed, .tick = 10000};
+  run = (struct run){.settings = settings,
+                     .n_sides = maestro_main_nf->n_ports > 1 ? 2 : 1,
+                     .random = settings->seed,
+                     .tick = settings->churn > 0 ? 2000000 : 10000};
   if (maestro_create(maestro_main_nf, settings->n_workers, nf_argc, nf_argv, &run.instance, error, sizeof error) != 0)
     die(error, "");
   struct rte_mempool *pool = rte_pktmbuf_pool_create("bench", BURSTS * BURST * RTE_MAX(settings->n_cores, 1u), 0, 0,

@@ -1,0 +1,1 @@
+"""What packets cost: programs of runtime/bench/bench_nf.c, their instructions, and whole programs."""
