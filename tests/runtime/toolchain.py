@@ -48,7 +48,15 @@ class Toolchain:
     def link(self, name: str, *objects: Path) -> Path:
         target = self.folder / name
         library = self.folder / "libruntime.a"
-        words = ["gcc", *VARIANTS[self.variant], *map(str, objects), str(library), *pkg_config("--libs"), "-lpthread"]
+        words = [
+            "gcc",
+            *VARIANTS[self.variant],
+            *map(str, objects),
+            str(library),
+            *pkg_config("--libs"),
+            "-lm",
+            "-lpthread",
+        ]
         subprocess.run([*words, "-o", str(target)], check=True)
         return target
 

@@ -190,9 +190,9 @@ __attribute__((noinline)) static uint16_t keep_contiguous_from(struct worker *wo
 }
 
 uint16_t placement_keep_contiguous(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
-  for (uint16_t i = 0; i < n; i++)
-    if (unlikely(packets[i]->nb_segs != 1)) return keep_contiguous_from(worker, packets, i, n);
-  return n;
+  uint16_t others = 0;
+  for (uint16_t i = 0; i < n; i++) others |= packets[i]->nb_segs ^ 1;
+  return likely(others == 0) ? n : keep_contiguous_from(worker, packets, 0, n);
 }
 
 enum outcome { KEPT, GONE, MISPLACED };

@@ -26,26 +26,32 @@ void program_idle(const struct program *program, unsigned *idle) {
     nanosleep(&REST, NULL);
 }
 
-static void flush(struct worker *worker, uint16_t id) {
-  struct output *output = &worker->outputs[id];
+/* What the port does not take is freed. */
+static void send_burst(struct worker *worker, uint16_t id, struct rte_mbuf **packets, uint16_t n) {
   struct port *port = &worker->program->ports[id];
+  const uint16_t queue = worker->outputs[id].queue;
   /* In a replay a port that is slow is waited for, but not for ever. */
   unsigned patience = worker->program->options->replay ? 20000 : 0;
   unsigned idle = 0;
   uint16_t sent = 0;
-  while (sent < output->n) {
+  while (sent < n) {
     if (port->tx_shared) rte_spinlock_lock(&port->tx_lock);
-    const uint16_t n = rte_eth_tx_burst(id, output->queue, output->packets + sent, output->n - sent);
+    const uint16_t taken = rte_eth_tx_burst(id, queue, packets + sent, n - sent);
     if (port->tx_shared) rte_spinlock_unlock(&port->tx_lock);
-    sent += n;
-    if (n > 0) continue;
+    sent += taken;
+    if (taken > 0) continue;
     if (patience-- == 0) break;
     program_idle(worker->program, &idle);
   }
-  if (sent < output->n) {
-    worker->counters.unsent += output->n - sent;
-    rte_pktmbuf_free_bulk(output->packets + sent, output->n - sent);
+  if (unlikely(sent < n)) {
+    worker->counters.unsent += n - sent;
+    rte_pktmbuf_free_bulk(packets + sent, n - sent);
   }
+}
+
+static void flush(struct worker *worker, uint16_t id) {
+  struct output *output = &worker->outputs[id];
+  send_burst(worker, id, output->packets, output->n);
   output->n = 0;
 }
 
@@ -68,12 +74,17 @@ static void flood(struct worker *worker, struct rte_mbuf *packet) {
     if (id != input) transmit(worker, id, packet);
 }
 
-static void process(struct worker *worker, struct rte_mbuf **packets, uint16_t n, int64_t now) {
-  uint16_t verdicts[BURST];
+static bool all_equal(const uint16_t *verdicts, uint16_t n) {
+  uint16_t others = 0;
+  for (uint16_t i = 1; i < n; i++) others |= verdicts[i] ^ verdicts[0];
+  return others == 0;
+}
+
+static void deliver(struct worker *worker, struct rte_mbuf **packets, uint16_t n, const uint16_t *verdicts) {
   struct counters *counters = &worker->counters;
   const uint16_t n_ports = worker->program->nf->n_ports;
-  if (maestro_process_burst(worker->program->instance, worker->number, packets, n, now, verdicts) != 0) abort();
-  counters->processed += n;
+  struct rte_mbuf *dropped[BURST];
+  uint16_t n_dropped = 0;
   for (uint16_t i = 0; i < n; i++) {
     if (verdicts[i] < n_ports) {
       counters->forwarded++;
@@ -82,15 +93,30 @@ static void process(struct worker *worker, struct rte_mbuf **packets, uint16_t n
       counters->flooded++;
       flood(worker, packets[i]);
     } else {
-      counters->dropped++;
-      rte_pktmbuf_free(packets[i]);
+      dropped[n_dropped++] = packets[i];
     }
+  }
+  counters->dropped += n_dropped;
+  rte_pktmbuf_free_bulk(dropped, n_dropped);
+}
+
+static void process(struct worker *worker, struct rte_mbuf **packets, uint16_t n, int64_t now) {
+  uint16_t verdicts[BURST];
+  if (maestro_process_burst(worker->program->instance, worker->number, packets, n, now, verdicts) != 0) abort();
+  worker->counters.processed += n;
+  /* Mostly all go the same way; what is not in an output need not be put there. */
+  if (verdicts[0] < worker->program->nf->n_ports && worker->outputs[verdicts[0]].n == 0 && all_equal(verdicts, n)) {
+    worker->counters.forwarded += n;
+    send_burst(worker, verdicts[0], packets, n);
+  } else {
+    deliver(worker, packets, n, verdicts);
   }
 }
 
 /* They are contiguous. */
 static void handle(struct worker *worker, struct rte_mbuf **packets, uint16_t n) {
   const struct program *program = worker->program;
+  if (n == 0) return;
   if (!program->options->replay) {
     process(worker, packets, n, program_clock_now());
   } else {
@@ -222,8 +248,7 @@ static uint16_t poll_queue(struct worker *worker, uint16_t id, uint16_t queue) {
   const uint16_t received = rte_eth_rx_burst(id, queue, packets, BURST);
   if (received == 0) return 0;
   worker->counters.rx += received;
-  const uint16_t own = placement_sort(worker, id, packets, received);
-  if (own > 0) handle(worker, packets, own);
+  handle(worker, packets, placement_sort(worker, id, packets, received));
   return received;
 }
 
