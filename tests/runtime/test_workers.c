@@ -83,7 +83,7 @@ int main(void) {
     rte_eth_fp_ops[i].txq.clbk = (void **)(uintptr_t)&queues[0];
   }
   static struct options options = {.n_workers = 1};
-  static struct program program = {.nf = &NF, .options = &options, .sequential = true, .n_workers = 1};
+  static struct program program = {.nf = &NF, .options = &options, .alone = true, .n_workers = 1};
   char error[256];
   CHECK_EQ(maestro_create(&NF, 1, 0, NULL, &program.instance, error, sizeof error), 0);
   CHECK(program_workers_init(&program));

@@ -99,7 +99,7 @@ static void run(struct program *program) {
 
 static bool run_and_count(struct program *program, struct captures *captures) {
   const struct options *options = program->options;
-  if (options->replay && !program->dispatched && !program->sequential) {
+  if (options->replay && !program->dispatched && !program->alone) {
     program_error(program->nf, "--replay needs a build for nic=soft: captures have no RSS");
     return false;
   }
@@ -157,13 +157,12 @@ int main(int argc, char **argv) {
   sigaction(SIGTERM, &action, NULL);
 
   static struct program program;
-  const bool sequential = maestro_is_sequential(nf);
   program.nf = nf;
   program.options = &options;
   program.captures = &captures;
   program.n_workers = options.n_workers;
-  program.sequential = sequential;
-  program.dispatched = nf->software_rss && !sequential;
+  program.alone = maestro_is_sequential(nf) || (nf->software_rss && options.n_workers == 1);
+  program.dispatched = nf->software_rss && !program.alone;
   program.ordered = options.replay && !options.unordered && nf->sharing != MAESTRO_SHARE_NOTHING;
   const bool good = run_and_count(&program, &captures);
   maestro_destroy(program.instance);

@@ -119,15 +119,15 @@ static unsigned usable_cpus(unsigned cpus[CPU_SETSIZE]) {
 }
 
 /* The lcore that deals packets out to workers, if there is one. */
-static unsigned dispatchers(const struct maestro_nf *nf) {
-  return nf->software_rss && !maestro_is_sequential(nf) ? 1 : 0;
+static unsigned dispatchers(const struct maestro_nf *nf, unsigned n_workers) {
+  return nf->software_rss && n_workers > 1 ? 1 : 0;
 }
 
 static unsigned default_workers(const struct maestro_nf *nf) {
   unsigned cpus[CPU_SETSIZE];
-  const unsigned n_cpus = usable_cpus(cpus), others = dispatchers(nf);
-  if (maestro_is_sequential(nf) || n_cpus <= others) return 1;
-  return RTE_MIN(n_cpus - others, (unsigned)MAX_WORKERS);
+  const unsigned n_cpus = usable_cpus(cpus), n = RTE_MIN(n_cpus, (unsigned)MAX_WORKERS);
+  if (maestro_is_sequential(nf)) return 1;
+  return RTE_MIN(n, RTE_MAX(1u, n_cpus - dispatchers(nf, n)));
 }
 
 /* A replay takes its time from its packets: it is only slower then. */
@@ -138,7 +138,8 @@ static void warn_of_few_cpus(const struct maestro_nf *nf, const struct options *
   program_error(nf,
                 "%u workers%s share %u CPU%s, where each waits for the others' time slices, and packets may get lost: "
                 "--workers %u is the most that fit",
-                options->n_workers, dispatchers(nf) > 0 ? " and the thread that deals packets out to them" : "", n_cpus,
+                options->n_workers,
+                dispatchers(nf, options->n_workers) > 0 ? " and the thread that deals packets out to them" : "", n_cpus,
                 n_cpus > 1 ? "s" : "", fit);
 }
 
@@ -204,7 +205,7 @@ static void add_defaults(const struct maestro_nf *nf, struct options *options) {
                                        "--huge-dir",  "--no-shconf",   NULL};
   static const char *const DEVICES[] = {"-a", "--allow", "-b", "--block", "--no-pci", NULL};
   if (!any_given(options, LCORES)) {
-    add_lcores(options, options->n_workers + dispatchers(nf));
+    add_lcores(options, options->n_workers + dispatchers(nf, options->n_workers));
     warn_of_few_cpus(nf, options);
   }
   if (!any_given(options, HUGE_PAGES) && !huge_pages_free()) add(options, "--no-huge");

@@ -273,7 +273,7 @@ static bool start_port(struct program *program, uint16_t id) {
     return false;
   }
   const unsigned mtu = program->options != NULL ? program->options->mtu : 0;
-  const bool hardware = !program->dispatched && !program->sequential;
+  const bool hardware = !program->dispatched && !program->alone;
   const bool hashes = hardware && port->plan->rss_hf != 0;
   if (hashes && !check_rss(program, id, &info)) return false;
   port->n_rx_queues = hardware ? (uint16_t)program->n_workers : 1;
@@ -371,7 +371,7 @@ bool program_ports_start(struct program *program) {
   for (uint16_t id = 0; id < program->nf->n_ports; id++) {
     struct port *port = &program->ports[id];
     port->plan = program->nf->ports == NULL ? NULL : &program->nf->ports[id];
-    if (program->sequential) continue;
+    if (program->alone) continue;
     maestro_steering_init(&port->steering, port->plan);
     port->table = calloc(port->plan->table_size, sizeof *port->table);
     if (port->table == NULL) return false;

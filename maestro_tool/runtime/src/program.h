@@ -86,7 +86,8 @@ struct program {
   const struct options *options;
   struct captures *captures;
   struct maestro_instance *instance;
-  bool sequential, dispatched; /* dispatched: the main lcore feeds the workers */
+  bool alone;      /* one worker, which reads all ports itself: a sequential program, or for nic=soft */
+  bool dispatched; /* the main lcore reads the ports, and feeds the workers */
   bool ordered;                /* replay: a packet is handled when the one before it is, on whichever worker */
   unsigned n_workers;
   struct rte_mempool *pool;

@@ -164,10 +164,6 @@ static uint16_t dispatch_port(struct program *program, uint16_t id, struct deal 
   const struct port *port = &program->ports[id];
   const uint16_t n = rte_eth_rx_burst(id, 0, received, BURST);
   if (n == 0) return 0;
-  if (program->n_workers == 1) {
-    program->unsteered += program_ring_put(program, 0, received, n, port->holds);
-    return n;
-  }
   for (uint16_t i = 0; i < n; i++) rte_prefetch0(rte_pktmbuf_mtod(received[i], void *));
   for (uint16_t i = 0; i < n; i++) {
     struct deal *deal = &deals[program_steer(port, received[i])];
@@ -316,7 +312,7 @@ bool program_workers_init(struct program *program) {
     if (worker->outputs == NULL || worker->placements == NULL) return false;
     for (uint16_t id = 0; id < nf->n_ports; id++)
       worker->outputs[id].queue = program->ports[id].tx_shared ? 0 : (uint16_t)i;
-    if (program->sequential) continue;
+    if (program->alone) continue;
     for (uint16_t id = 0; id < nf->n_ports; id++)
       if (!init_placement(program, worker, id)) return false;
     char name[RTE_RING_NAMESIZE];
