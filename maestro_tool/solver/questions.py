@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import Any, Literal
 
 import z3
 
 from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import symbols
 from maestro_tool.solver.translate import Translator
 
 #: "unknown": the budget did not suffice.
@@ -40,6 +41,16 @@ class Context:
     def impossible(self, conditions: tuple[Expr, ...], claim: Expr, budget: int) -> bool:
         """Proved: ``conditions`` and ``claim`` never hold together."""
         return self._none(conditions, claim, False, budget)
+
+    def find(
+        self, conditions: tuple[Expr, ...], claim: Expr, negated: bool, budget: int
+    ) -> tuple[Answer, Mapping[Expr, int]]:
+        """Can ``conditions`` and ``claim`` (or its contrary) hold together?  If so, values for which they do."""
+        session = self.session(budget, conditions)
+        session.require(claim, negated=negated)
+        answer = session.ask()
+        named = {s for e in (*conditions, claim) for s in symbols(e) if s.width} if answer == "yes" else ()
+        return answer, {s: session.number(s) for s in named}
 
     def _none(self, conditions: tuple[Expr, ...], claim: Expr, negated: bool, budget: int) -> bool:
         query = (conditions, claim, negated, budget)

@@ -129,17 +129,13 @@ class Reach:
         given = (*_packet_condition(ASSUMPTIONS), *sorted(condition, key=repr))
         frames = self._frames.setdefault((predicate, negate), [])
         holds = Numbers((*given, predicate))
-        for frame in frames:
-            *found, claimed = holds(frame)
+        for seen in frames:
+            *found, claimed = holds(seen)
             if all(found) and bool(claimed) is not negate:
                 return True
-        session = self._context.session(BUDGETS.frames, given)
-        session.require(predicate, negated=negate)
-        answer = session.ask()
+        answer, frame = self._context.find(given, predicate, negate, BUDGETS.frames)
         if answer == "yes":
-            frame = defaultdict(int)
-            frame.update({s: session.number(s) for e in (*given, predicate) for s in symbols(e) if s.width})
-            frames.append(frame)
+            frames.append(defaultdict(int, frame))
         return answer != "no"
 
 

@@ -8,9 +8,7 @@ what its frames agree in must be the same for all frames of it that get to the e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from functools import reduce
-from operator import xor
+from collections.abc import Sequence
 
 from maestro_tool.expr.nodes import compare, const
 from maestro_tool.expr.symbols import packet_length
@@ -19,8 +17,8 @@ from maestro_tool.packet.fields import PORTS_OF, Family, field_of, is_hashable
 from maestro_tool.sharding.facts.bits import PacketBit, field_bit, named_pairs, pair_bytes
 from maestro_tool.sharding.facts.reach import Reach
 from maestro_tool.sharding.plan import Code, Constraint, Dependency, Obstacle
-from maestro_tool.sharding.rules.disjoint import Span
 from maestro_tool.sharding.rules.key_equality import Side
+from maestro_tool.sharding.rules.linear import all_meet
 from maestro_tool.sharding.rules.subsumption import subsume
 
 
@@ -75,8 +73,6 @@ def _family(reach: Reach, side: Side, bits: Sequence[PacketBit], paths: set[int]
 
 #: Of a packet: its port and the sides of constraints that it may be on; such packets are hashed alike.
 _Cell = tuple[int, frozenset[tuple[int, int]]]
-#: A bit of such packets, counted from the start of the frame.
-_Bit = tuple[_Cell, int]
 
 
 def starved(constraints: Sequence[Constraint]) -> bool:
@@ -89,14 +85,13 @@ def starved(constraints: Sequence[Constraint]) -> bool:
         for found in cells.values()
         for cell in found
     }
-    number = {(cell, bit): n for n, (cell, bit) in enumerate((c, b) for c in named for b in sorted(named[c]))}
-    zero = Span()
-    for n, c in enumerate(linear):
-        for a in cells[n, 0]:
-            for b in cells[n, 1]:
-                for together in _equal(c, (a, b), named):
-                    zero.add(reduce(xor, (1 << number[bit] for bit in together)))
-    return any(all(zero.has(1 << number[cell, bit]) for bit in named[cell]) for cell in named)
+    related = (
+        ((a, b), zip(_bits(c, 0), _bits(c, 1), strict=True))
+        for n, c in enumerate(linear)
+        for a in cells[n, 0]
+        for b in cells[n, 1]
+    )
+    return all_meet(named, related)
 
 
 def _cells(constraints: Sequence[Constraint]) -> dict[tuple[int, int], list[_Cell]]:
@@ -120,25 +115,6 @@ def _bits(c: Constraint, side: int) -> list[int]:
         end = 8 * field_of(f.field).offset + field_of(f.field).bits - 1
         found += [end - bit for bit in range(f.low, f.high + 1)]
     return found
-
-
-def _equal(c: Constraint, cells: tuple[_Cell, _Cell], named: dict[_Cell, set[int]]) -> Iterable[list[_Bit]]:
-    """The bits of two related packets in sets of those that must be equal; a bit of both is there twice."""
-    parent: dict[tuple[int, int], tuple[int, int]] = {}
-
-    def find(x: tuple[int, int]) -> tuple[int, int]:
-        while parent.setdefault(x, x) != x:
-            parent[x] = parent[parent[x]]
-            x = parent[x]
-        return x
-
-    for x, y in zip(_bits(c, 0), _bits(c, 1), strict=True):
-        parent[find((0, x))] = find((1, y))
-    found: dict[tuple[int, int], list[_Bit]] = defaultdict(list)
-    for side, cell in enumerate(cells):
-        for bit in named[cell]:
-            found[find((side, bit))].append((cell, bit))
-    return found.values()
 
 
 def clashes(constraints: Sequence[Constraint], groups_of: dict[int, frozenset[int]]) -> list[Obstacle]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
-from operator import xor
 
 from maestro_tool.packet.fields import ALL_FIELDS, FIELDS, FIELDS_OF, HASHABLE_OF, Family
 from maestro_tool.sharding.facts.bits import pair_fields, show_field
 from maestro_tool.sharding.plan import Code, Constraint, Dependency, FieldBits, Obstacle
 from maestro_tool.sharding.rules.key_equality import Side
+from maestro_tool.sharding.rules.linear import all_meet, bit_pairs
 from maestro_tool.sharding.rules.subsumption import subsume
 
 
@@ -93,67 +92,14 @@ def _text(d: Dependency) -> str:
 
 
 def _starved(constraints: list[Constraint], fields: Mapping[Family, tuple[str, ...]] = HASHABLE_OF) -> bool:
-    """The packets of a port over one version of IP, as far as these constraints are about them, all meet: no linear
-    function of their bits (Toeplitz is one) that gives related packets one value gives any two packets different ones.
-    """
-    packets = sorted({_packets(c, side) for c in constraints for side in (0, 1)})
-    bits = {bit: n for n, bit in enumerate(b for p in packets for b in _bits_of(*p, fields))}
-    zero = Span()
-    for c in constraints:
-        for together in _equal_bits(c, fields):
-            # The function is a coefficient per bit.  Bits that have one value in related packets, whatever that is:
-            # their coefficients add up to 0.  (A bit of a packet that no other is equal to is one such set.)
-            zero.add(reduce(xor, (1 << bits[bit] for bit in together)))
-    return any(all(zero.has(1 << bits[b]) for b in _bits_of(*p, fields)) for p in packets)
-
-
-_Bit = tuple[int, str, int]
-
-
-def _equal_bits(c: Constraint, fields: Mapping[Family, tuple[str, ...]]) -> Iterable[list[_Bit]]:
-    """The bits of two related packets, in sets of those that must be equal; a bit of both is there twice."""
-    parent: dict[tuple[int, _Bit], tuple[int, _Bit]] = {}
-
-    def find(x: tuple[int, _Bit]) -> tuple[int, _Bit]:
-        while parent.setdefault(x, x) != x:
-            parent[x] = parent[parent[x]]
-            x = parent[x]
-        return x
-
-    for x, y in c.equal:
-        for i in range(x.high - x.low + 1):
-            parent[find((0, (c.ports[0], x.field, x.low + i)))] = find((1, (c.ports[1], y.field, y.low + i)))
-    found: dict[tuple[int, _Bit], list[_Bit]] = {}
-    for side in (0, 1):
-        for bit in _bits_of(*_packets(c, side), fields):
-            found.setdefault(find((side, bit)), []).append(bit)
-    return found.values()
-
-
-class Span:
-    """The sums (exclusive or) of rows of bits."""
-
-    def __init__(self) -> None:
-        self._rows: dict[int, int] = {}  # by their highest bit
-
-    def _rest(self, row: int) -> int:
-        while (known := self._rows.get(row.bit_length())) is not None:
-            row ^= known
-        return row
-
-    def add(self, row: int) -> None:
-        if rest := self._rest(row):
-            self._rows[rest.bit_length()] = rest
-
-    def has(self, row: int) -> bool:
-        return not self._rest(row)
+    """The packets of a port over one version of IP, as far as these constraints are about them, all meet, whatever
+    linear function of these fields is hashed."""
+    related = [((_packets(c, 0), _packets(c, 1)), bit_pairs(c)) for c in constraints]
+    packets = {p for both, _ in related for p in both}
+    return all_meet({p: [(f, i) for f in fields[p[1]] for i in range(ALL_FIELDS[f].bits)] for p in packets}, related)
 
 
 def _packets(c: Constraint, side: int) -> tuple[int, Family]:
     """The packets on one side of a constraint: their port, and the version of IP that its fields are of."""
     named = {pair[side].field for pair in c.equal}
     return c.ports[side], 4 if named.issubset(FIELDS) else 6
-
-
-def _bits_of(port: int, family: Family, fields: Mapping[Family, tuple[str, ...]]) -> list[_Bit]:
-    return [(port, f, i) for f in fields[family] for i in range(ALL_FIELDS[f].bits)]

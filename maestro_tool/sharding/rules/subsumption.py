@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from maestro_tool.sharding.plan import Constraint, Rule
+from maestro_tool.sharding.rules.linear import bit_pairs
 
 T = TypeVar("T")
 
@@ -21,9 +22,9 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
         key = (c.ports, frozenset(c.equal), c.relation)
         merged[key] = _absorb(merged[key], c, merged[key].rule) if key in merged else c
     kept: list[Constraint] = []
-    for c in sorted(merged.values(), key=lambda c: (len(_bits(c)), c.relation is not None, c.ports, repr(c.equal))):
+    for c in sorted(merged.values(), key=lambda c: (len(bit_pairs(c)), c.relation is not None, c.ports, repr(c.equal))):
         for i, k in enumerate(kept):
-            if k.relation is None and k.ports == c.ports and _bits(k) <= _bits(c):
+            if k.relation is None and k.ports == c.ports and bit_pairs(k) <= bit_pairs(c):
                 kept[i] = _absorb(k, c, "R2")
                 break
         else:
@@ -31,7 +32,9 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
     for c in [c for c in kept if c.ports[0] == c.ports[1] and all(x == y for x, y in c.equal)]:
         for t in [k for k in kept if k.ports[0] != k.ports[1] and _one_to_one(k)]:
             side = t.ports.index(c.ports[0]) if c.ports[0] in t.ports else None
-            if side is None or t.relation is not None or not {p[side] for p in _bits(t)} <= {x for x, _ in _bits(c)}:
+            if side is None or t.relation is not None:
+                continue
+            if not {pair[side] for pair in bit_pairs(t)} <= {x for x, _ in bit_pairs(c)}:
                 continue
             if set(c.classes[0]) | set(c.classes[1]) <= set(t.classes[side]):
                 kept[kept.index(t)] = replace(t, objects=_union(t.objects, c.objects), locs=_union(t.locs, c.locs))
@@ -40,16 +43,9 @@ def subsume(constraints: list[Constraint]) -> list[Constraint]:
     return sorted(kept, key=lambda c: (c.ports, repr(c.equal)))
 
 
-def _bits(c: Constraint) -> frozenset[tuple[tuple[str, int], tuple[str, int]]]:
-    """The pairs of equal bits: (field, number) on either side."""
-    return frozenset(
-        ((x.field, x.low + i), (y.field, y.low + i)) for x, y in c.equal for i in range(x.high - x.low + 1)
-    )
-
-
 def _one_to_one(c: Constraint) -> bool:
     """Whether each bit that is named on either side is tied to one bit of the other."""
-    bits = _bits(c)
+    bits = bit_pairs(c)
     return all(len({pair[side] for pair in bits}) == len(bits) for side in (0, 1))
 
 
