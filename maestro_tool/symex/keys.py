@@ -134,6 +134,9 @@ def hashed_fields(program: ir.Program, name: str, loc: int, solver: Solver, limi
     if machine.reads_variable is not None:
         message = f"it reads '{machine.reads_variable}'"
         raise _impure(name, UnsupportedError(message, machine.location(function.loc)))
+    if not all(isinstance(end.result, Expr) for end in ends):
+        # The key's address, say: equal keys would have different hashes.
+        raise _impure(name, UnsupportedError("it returns no number", machine.location(function.loc)))
     read = _read(ends)["a"]
     fields = _fields(read, _key_type(function, program), Layout(program.structs))
     return Hashed(fields, len(ends) == 1 and _chained(ends[0]) == read, _calculated(ends))
@@ -241,7 +244,7 @@ def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits)
     both = occurring["a"] & occurring["b"]
     if not _proved(equal, both, solver):
         both = _implied(equal, both, solver)  # some may occur and not matter
-        if not both or not _proved(equal, both, solver):
+        if not _proved(equal, both, solver):
             return Compared(None, offsets, equal, _computed(equal))
     return Compared(_fields(both, _key_type(function, program), Layout(program.structs)), offsets, equal)
 
@@ -321,17 +324,20 @@ def _blocks(e: Expr) -> set[str]:
 
 
 def _other(e: Expr) -> Expr:
-    """The same of key b."""
-    bytes_ = {s: s.value for s in nodes.symbols(e) if isinstance(s.value, MemoryByte) and s.value.block == "a"}
+    """What is about key a only, of key b."""
+    bytes_ = {s: s.value for s in nodes.symbols(e) if isinstance(s.value, MemoryByte)}
     return nodes.substitute(e, {s: memory_byte("b", b.offset) for s, b in bytes_.items()})
 
 
 def hash_follows(program: ir.Program, name: str, equal: Expr, solver: Solver, limits: Limits) -> bool:
-    """Whether keys of which ``equal`` holds have one hash: the function decides and calculates the same for both."""
+    """Whether keys of which ``equal`` holds have one hash: the function decides and calculates the same for both.
+
+    Requires: the function is one that `hashed_fields` accepts.
+    """
     for end in _KeyMachine(program, solver, limits).run(name, ("a",)):
         calculated = [operand for event in end.events for operand in event.operands]
-        result = [end.result] if isinstance(end.result, Expr) else []
-        for e in (*end.conditions, *calculated, *result):
+        assert isinstance(end.result, Expr)
+        for e in (*end.conditions, *calculated, end.result):
             if not _implies(equal, nodes.eq(e, _other(e)), solver):
                 return False
     return True
@@ -406,12 +412,12 @@ def _plainly_same(equal: Expr) -> set[int]:
         left, right = e.args if e.op == "eq" else (e, e)
         if _blocks(left) != {"a"}:
             left, right = right, left
-        work = [_in_bits(left)]
-        if e.op != "eq" or _blocks(left) != {"a"} or right is not _other(left):
+        if _blocks(left) != {"a"} or right is not _other(left):
             return set()
+        work = [_in_bits(left)]
         while work:
             part = work.pop()
-            if part.op in ("concat", "zext"):
+            if part.op == "concat":
                 work += part.args
             elif isinstance(part.value, MemoryBit):
                 found.add(_number(part.value))

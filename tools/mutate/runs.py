@@ -68,8 +68,8 @@ class Runs:
         for mutant in self.mutants:
             lines = None if mutant.lines is None else {(str(mutant.file), n) for n in mutant.lines}
             asked = [i for i in session.items if lines is None or lines & executed[i.nodeid]]
-            # Those that execute little, quickly, first.
-            asked.sort(key=lambda i: seconds[i.nodeid])
+            # Those that are about it, and of these and others the quick ones, first.
+            asked.sort(key=lambda i: (mutant.file.stem not in i.path.stem, seconds[i.nodeid]))
             before = time.process_time() + sum(os.times()[2:4])
             by = _killer(mutant, asked)
             self.verdicts.append(Verdict(mutant, by, time.process_time() + sum(os.times()[2:4]) - before))

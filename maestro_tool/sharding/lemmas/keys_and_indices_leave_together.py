@@ -48,7 +48,7 @@ def _range_erased(scope: Scope, e: Event) -> Iterator[Obstacle]:
     place = scope.places.of.get(m)
     owned = {a.stride for a in scope.touched if a.object == vector and scope.event(a) is e}
     put = {x.objects[0] for _, x in scope.events(Effect.PUT) if x.key_home is not None and x.key_home[0] == vector}
-    if place is None and any(m in o.objects for o in scope.places.refused):
+    if any(m in o.objects for o in scope.places.refused):
         return  # where its keys lie is not known, which is the reason
     if place is None or place.stride == 1 or owned != {place.stride} or put != {m}:
         yield Obstacle(Code.RANGE_ERASED_UNKNOWN, e.objects, (e.loc,))

@@ -25,7 +25,7 @@ from maestro_tool.sharding.rules.subsumption import subsume
 def by_bytes(reach: Reach, obj: int, a: Side, b: Side, paths: tuple[set[int], set[int]]) -> Constraint | None:
     """Packets that name one entry of ``obj`` agree in bytes of their frames, and meet; None: no bytes are that.
 
-    Requires: the two can name the same entry (`key_equality` found so).
+    Requires: the two can name the same entry (`key_equality` found so); ``b`` is not on a port before that of ``a``.
     """
     sides = (a, b)
     pairs = [
@@ -41,8 +41,6 @@ def by_bytes(reach: Reach, obj: int, a: Side, b: Side, paths: tuple[set[int], se
         if family is None and not _are_there(reach, paths[n], 1 + max(p[n].byte for p in pairs)):
             return None
     equal = named_pairs(pairs, (families[0], families[1]))
-    if a.port > b.port:
-        a, b, equal = b, a, tuple((y, x) for x, y in equal)
     locs = tuple(dict.fromkeys((a.loc, b.loc)))
     return Constraint((a.port, b.port), equal, (a.classes, b.classes), "R1", (obj,), locs)
 
@@ -122,10 +120,7 @@ def clashes(constraints: Sequence[Constraint], groups_of: dict[int, frozenset[in
 
     What cards can hash is not given up for it; of several, what set-up allocates first stays sharded.
     """
-    mine = [c for c in constraints if c.in_software]
-    if not mine or not starved(constraints):
-        return []
-    groups = sorted({groups_of[o] for c in mine for o in c.objects}, key=min)
+    groups = sorted({groups_of[o] for c in constraints if c.in_software for o in c.objects}, key=min)
     kept = [c for c in constraints if all(groups_of[o] not in groups for o in c.objects)]
     found = []
     for group in groups:
@@ -138,10 +133,10 @@ def clashes(constraints: Sequence[Constraint], groups_of: dict[int, frozenset[in
 
 
 def _clash(its: list[Constraint], kept: list[Constraint], group: frozenset[int]) -> Obstacle:
-    core = [c for c in subsume([*its, *kept]) if c.relation is None]
+    core = subsume([*its, *kept])
     for c in list(core):
         rest = [k for k in core if k is not c]
-        if rest and starved(rest):
+        if starved(rest):
             core = rest
     fields = tuple(dict.fromkeys(Dependency("field", f.field, bits=f) for c in core for pair in c.equal for f in pair))
     keyed = tuple(sorted({o for c in core for o in c.objects}))

@@ -86,7 +86,7 @@ def within_view(
     more packets.
     """
     missing = tuple(outside_view(reach, constraint, paths, obj))
-    if missing and all(o.slot == "ports" for o in missing):
+    if missing:
         ports = frozenset(name for family in PORTS_OF.values() for name in family)
         rest = tuple(pair for pair in constraint.equal if not {f.field for f in pair} & ports)
         coarser = replace(constraint, equal=rest)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr.nodes import const
 from maestro_tool.frontend import load_program
 from maestro_tool.symex.callpath import KeyField
@@ -109,6 +110,14 @@ def hashed(folder: Path, expression: str) -> Hashed:
 def test_a_hash_reads_the_bits_that_it_reads(tmp_path: Path) -> None:
     assert [f.name for f in hashed(tmp_path, "k->port * 31u + k->kind").fields] == ["kind", "port"]
     assert [f.name for f in hashed(tmp_path, "k->port + k->spare").fields] == ["port", "spare"]
+
+
+@pytest.mark.parametrize("kind", ["uintptr_t", "void *"])
+def test_the_address_of_a_key_is_no_hash(tmp_path: Path, kind: str) -> None:
+    """An equal key elsewhere would not be found."""
+    text = BITS + f"{kind} hash(void *o) {{ return ({kind})o; }}\n"
+    with pytest.raises(UnsupportedError, match="it returns no number"):
+        hashed_fields(load_program([write(tmp_path, text)]), "hash", 0, Solver(Limits()), Limits())
 
 
 def test_a_sum_of_checks_tells_bits_apart(tmp_path: Path) -> None:

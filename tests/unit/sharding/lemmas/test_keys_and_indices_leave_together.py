@@ -159,6 +159,8 @@ def test_indices_and_keys(name: str, tmp_path: Path) -> None:
 #: The sources' map and that of their ports, whose keys lie in the sources' blocks.
 PORTS = frozenset({"ip_port_table.keys", "ip_port_table.map"})
 TWO = BLOCKS.replace("Mac_eq, Mac_hash, Mac_init, sizeof(struct Mac)", "IpPort_eq, IpPort_hash, IpPort_init, 8")
+OF_NONE = ERASE.format("i * 4", "i * 4 + 4").replace("ip_port_table.map", "mac_table.map")
+WITHOUT_PLACE = "map_put(ip_port_table.map, s2, 7);"
 ALSO = "int t; if (!map_get(mac_table.map, s2, &t)) map_put(mac_table.map, s2, slot);"
 
 
@@ -173,7 +175,14 @@ ALSO = "int t; if (!map_get(mac_table.map, s2, &t)) map_put(mac_table.map, s2, s
         ),
         ({"put": BLOCK_FINE["put"] + ALSO}, {(Code.RANGE_ERASED_UNKNOWN, PORTS)}),
         ({"put": BLOCK_FINE["put"] + "map_put(mac_table.map, &k2, 7);"}, set()),
-        ({"put": "map_put(ip_port_table.map, s2, 7);"}, set()),  # another lemma says that its keys have no places
+        ({"put": WITHOUT_PLACE}, set()),  # another lemma says that its keys have no places
+        # A map that nobody fills: whether another has its keys there is not the question.
+        ({"clean": OF_NONE}, {(Code.RANGE_ERASED_UNKNOWN, frozenset({"ip_port_table.keys", "mac_table.map"}))}),
+        (
+            {"clean": OF_NONE, "put": WITHOUT_PLACE},
+            {(Code.RANGE_ERASED_UNKNOWN, frozenset({"ip_port_table.keys", "mac_table.map"}))},
+        ),
+        ({"put": WITHOUT_PLACE, "known": "map_put(mac_table.map, &k2, 7);"}, set()),
         (
             {"known": "expire_items_single_map(ip_table.chain, ip_port_table.keys, ip_port_table.map, now - 1000);"},
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from one_table import START, TWIN, TWINS, table
+from one_table import EXPIRE, FREE, GET_OTHER, START, TWIN, TWINS, table
 from small_nfs import question_of, said_by
 from test_blocks import ERASE, NF
 from test_blocks import FINE as BLOCK_FINE
@@ -31,6 +31,13 @@ def read(index: str) -> str:
     return ENTRY.format(index, "if (*v > 9) return 3;")
 
 
+def look(index: str) -> str:
+    return ENTRY.format(index, "ip->time_to_live = (uint8_t)*v;")
+
+
+#: Two events before the destination's index is found, and one of its allocator after that.
+FOUND = EXPIRE + "if (!map_get(ip_table.map, &o, &q)) return 3; dchain_rejuvenate_index(ip_table.chain, q, now);"
+ERASE_OTHER = "map_erase(ip_table.map, &o, (void **)&t);"
 LEFT = {(Code.BYTE_LEFT_OVER, frozenset({"ip_table.chain"}))}
 EARLY = {(Code.READ_BEFORE_WRITTEN, frozenset({"ip_table.chain"}))}
 CASES = {
@@ -50,6 +57,15 @@ CASES = {
     "read before": (table(put=read("j") + write("j")), EARLY),
     "read of packets' entries": (table(put=write("j")) + read("ip->time_to_live").replace("values", "counters"), set()),
     "read of any entry": (table(put=half("j")) + read("now & 7"), set()),
+    # An index that was found before another was allocated is that other only if it was freed between.
+    "found again, and read before it is written": (table(put=GET_OTHER + look("q") + write("j")), LEFT),
+    "found again, and written": (table(read("i"), put=GET_OTHER + write("q") + write("j")), set()),
+    "another is found, and read before": (FOUND + table(put=look("q") + write("j")), set()),
+    "another is written": (FOUND + table(read("i"), put=write("q")), LEFT),
+    "another was freed": (FOUND + ERASE_OTHER + FREE.format("q") + table(put=look("q") + write("j")), LEFT),
+    "another was freed of another table": (
+        FOUND + "dchain_free_index(mac_table.chain, q);" + table(put=look("q") + write("j")), set(),
+    ),
     "no room": (
         "if (map_get(ip_table.map, &k, &i)) {" + read("i") + " return 1; }"
         "if (!dchain_allocate_new_index(ip_table.chain, &j, now)) return device;"

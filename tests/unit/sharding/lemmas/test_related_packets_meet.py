@@ -65,8 +65,14 @@ def test_keys_that_no_hash_would_part(asked: str, disjoint: bool, tmp_path: Path
     assert codes == ({Code.KEY_NOT_HASHED, Code.KEYS_DISJOINT} if disjoint else set())
 
 
+#: Nobody asks for a key of a time with port 8.
+BY_TIME = "touch_ip_port((uint32_t)now, 7, now);"
+
+
 @pytest.mark.parametrize("lemma", [found, mismatches_are_misses.obstacles])
-@pytest.mark.parametrize("body", [nat(), nat(compared=""), MAC % "src_addr", "touch_ip(ip->src_addr, now);"])
+@pytest.mark.parametrize(
+    "body", [nat(), nat(compared=""), MAC % "src_addr", "touch_ip(ip->src_addr, now);", BY_TIME + LOOK % "8"]
+)
 def test_lemmas_give_constraints_and_obstacles(
     lemma: Callable[[Question], Iterable[object]], body: str, tmp_path: Path
 ) -> None:  # fmt: skip

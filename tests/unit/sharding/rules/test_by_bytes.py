@@ -6,7 +6,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from small_nfs import PRELUDE, Result, plan_of, same
+from raw_frames import INSIDE, PLAIN, RAW, touch
+from small_nfs import Result, plan_of, same
 
 from maestro_tool.nic import load_profile
 from maestro_tool.packet.classes import classify
@@ -18,12 +19,6 @@ from maestro_tool.rss.verify import check
 from maestro_tool.sharding.plan import Code, Constraint
 
 ROOT = Path(__file__).resolve().parents[4]
-RAW = (
-    PRELUDE.split("  struct rte_ether_hdr *ether")[0]
-    + """
-  uint8_t *p = *buffer; uint32_t word; (void)word; (void)p;
-"""
-)
 MAC_TABLE = """
 static void touch_mac(uint8_t *address, vigor_time_t now) {
   struct Mac key, *stored;
@@ -39,15 +34,10 @@ static void touch_mac(uint8_t *address, vigor_time_t now) {
 int nf_process("""
 BY_MAC = RAW.replace("int nf_process(", MAC_TABLE)
 VLAN = "packet_length >= 38 && p[12] == 0x81 && p[13] == 0 && p[16] == 8 && p[17] == 0"
-PLAIN = "packet_length >= 34 && p[12] == 8 && p[13] == 0"
 QINQ = (
     "packet_length >= 42 && p[12] == 0x88 && p[13] == 0xa8 && p[16] == 0x81 && p[17] == 0 && p[20] == 8 && p[21] == 0"
 )
 VXLAN = f"{PLAIN.replace('34', '84')} && p[14] == 0x45 && p[23] == 17 && p[36] == 0x12 && p[37] == 0xb5"
-
-
-def touch(at: int) -> str:
-    return f"{{ memcpy(&word, p + {at}, 4); touch_ip(word, now); }}"
 
 
 def planned(folder: Path, body: str, prelude: str = RAW) -> Result:
@@ -63,7 +53,6 @@ def solved(plan: Result, card: str) -> RssSolution:
     return solution
 
 
-INSIDE = "if (device != 0) return device;"
 SHARDED = {
     "mac": (BY_MAC, INSIDE + "touch_mac(p + 6, now);", {(0, 0, same("src_mac"))}),
     "vlan": (RAW, INSIDE + f"if ({VLAN})" + touch(30), {(0, 0, same("frame[30..33]"))}),

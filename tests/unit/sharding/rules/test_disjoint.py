@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def tied(*pairs: tuple[str, str], ports: tuple[int, int] = (0, 0)) -> Constraint
 )
 def test_what_every_linear_function_must_ignore(constraints: list[Constraint], parted: bool) -> None:
     assert (choose(constraints, {0: frozenset((0,))}) == []) is parted
+
+
+def test_packets_of_another_version_of_ip_are_parted_by_themselves() -> None:
+    assert not choose([by("src_ip", 0), by("src_ip6", 1)], {n: frozenset((n,)) for n in range(2)})
+    assert choose([by("src_ip", 0), by("src_ip6", 1), by("dst_ip6", 2)], {n: frozenset((n,)) for n in range(3)})
+
+
+def test_no_more_is_named_than_has_nothing_in_common() -> None:
+    """Of the three that are kept, one is in the way."""
+    kept = [by("src_ip", 0), replace(by("src_ip", 1), ports=(1, 1)), by("src_ip6", 2)]
+    [found] = choose([*kept, by("dst_ip", 3)], {n: frozenset((n,)) for n in range(4)})
+    assert (found.objects, found.about) == ((3,), (0, 3))
+    assert {f.name for f in found.fields} == {"src_ip", "dst_ip"} and len(found.constraints) == 2
 
 
 def test_of_a_dozen_groups_as_many_as_can_be_are_kept() -> None:

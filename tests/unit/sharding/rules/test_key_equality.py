@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from raw_frames import INSIDE, RAW
 from small_nfs import plan_of
 
 from maestro_tool.sharding.facts.bits import show_field
+from maestro_tool.sharding.plan import Code
 
 #: What lies at the ports of frames that may be anything over IPv4.
 UNCHECKED = "uint8_t *chunk = nf_borrow_next_chunk(buffer, 4); struct tcpudp_hdr *p = (struct tcpudp_hdr *)chunk;"
@@ -43,6 +45,20 @@ def test_a_constant_that_is_only_looked_up_may_be_a_computed_key(tmp_path: Path)
     constant = "struct Ip k = { 7 }; int i; if (map_get(ip_table.map, &k, &i)) return device;"
     r = plan_of(tmp_path, f"if (device == 0) {{ {constant} }} else touch_ip(rte_be_to_cpu_32(ip->src_addr) * 3, now);")
     assert r.plan.shardable and {c.ports for c in r.plan.constraints} == {(0, 1), (1, 1)}, r.texts
+
+
+def test_a_computed_key_says_nothing_of_packets_that_ask_by_the_time(tmp_path: Path) -> None:
+    asked = "struct Ip k = { (uint32_t)now }; int i; if (map_get(ip_table.map, &k, &i)) return device;"
+    r = plan_of(tmp_path, f"if (device) {{ {asked} }} else touch_ip(rte_be_to_cpu_32(ip->src_addr) * 3, now);")
+    assert {o.code for o in r.plan.obstacles} == {Code.KEY_NOT_HASHED}, r.texts
+
+
+@pytest.mark.parametrize(("ipv4", "slot"), [("", "addresses"), ("&& p[12] == 8 && p[13] == 0", "ports")])
+def test_it_is_said_what_frames_lack(tmp_path: Path, ipv4: str, slot: str) -> None:
+    at = 26 if slot == "addresses" else 34
+    computed = f"{{ memcpy(&word, p + {at}, 4); touch_ip(word * 3, now); }}"
+    r = plan_of(tmp_path, f"{INSIDE} if (packet_length >= 60 {ipv4}) {computed}", prelude=RAW)
+    assert {(o.code, o.slot, o.number) for o in r.plan.obstacles} == {(Code.OUTSIDE_VIEW, slot, 4)}
 
 
 def test_a_key_computed_of_all_that_cards_hash(tmp_path: Path) -> None:
