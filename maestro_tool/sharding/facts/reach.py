@@ -26,10 +26,6 @@ def bytes_of(names: Iterable[str]) -> frozenset[Expr]:
     return frozenset(packet_byte(f.offset + i) for f in fields for i in range(f.size))
 
 
-#: Bytes of the EtherType: a path that does not test them may have any version of IP.
-_ETHER_TYPE = frozenset((packet_byte(12), packet_byte(13)))
-
-
 def _value(name: str) -> Expr:
     f = ALL_FIELDS[name]
     return concat(*(packet_byte(f.offset + i) for i in range(f.size)))
@@ -44,8 +40,7 @@ class Reach:
         self._classes: dict[frozenset[Expr], frozenset[str]] = {}
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
         self._answers: dict[tuple[frozenset[Expr], Expr, bool], bool] = {}
-        self._families: dict[frozenset[Expr], Family] = {}
-        #: Frames that z3 found where it was asked for a predicate (or for its contrary); all other bytes are zeros.
+        #: Frames of which a predicate (or its contrary) holds, found by z3; all other bytes are zeros.
         self._frames: dict[tuple[Expr, bool], list[defaultdict[Expr, int]]] = {}
         self._ipv6 = classes.view_predicate(classes.L3[6])
 
@@ -72,12 +67,7 @@ class Reach:
 
     def family(self, path: int) -> Family:
         """6 if every frame that takes ``path`` is IPv6 with a whole header (proved); else 4, which proves nothing."""
-        condition = self._conditions[path]
-        if condition not in self._families:
-            tested = any(_ETHER_TYPE & symbols(c) for c in condition)
-            another = not tested or substitute(self._ipv6, _known_values(condition)) is FALSE
-            self._families[condition] = 6 if not another and self.always([path], self._ipv6) else 4
-        return self._families[condition]
+        return 6 if self.always([path], self._ipv6) else 4
 
     def known_of_fields(self, paths: Iterable[int], family: Family) -> Expr:
         """What the paths' conditions say of hashable fields: true of every frame that takes one of ``paths``.
@@ -120,19 +110,16 @@ class Reach:
         return self._answers[key]
 
     def _asked(self, condition: frozenset[Expr], predicate: Expr, negate: bool) -> bool:
-        known = _known_values(condition)
-        folded = substitute(predicate, known)
+        folded = substitute(predicate, _known_values(condition))
         if folded is (TRUE if negate else FALSE):
             return False
-        if not folded.is_const and not known and not condition:
+        if folded.is_const or not condition:
             return True
         given = (*_packet_condition(ASSUMPTIONS), *sorted(condition, key=repr))
         frames = self._frames.setdefault((predicate, negate), [])
-        holds = Numbers((*given, predicate))
-        for seen in frames:
-            *found, claimed = holds(seen)
-            if all(found) and bool(claimed) is not negate:
-                return True
+        holds = Numbers(given)
+        if any(all(holds(seen)) for seen in frames):
+            return True
         answer, frame = self._context.find(given, predicate, negate, BUDGETS.frames)
         if answer == "yes":
             frames.append(defaultdict(int, frame))
@@ -141,7 +128,7 @@ class Reach:
 
 def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
     """The conjuncts that speak of the frame only; leaving the others out admits more frames: sound."""
-    return frozenset(c for c in condition if (s := symbols(c)) and all(map(is_of_frame, s)))
+    return frozenset(c for c in condition if all(map(is_of_frame, symbols(c))))
 
 
 def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:

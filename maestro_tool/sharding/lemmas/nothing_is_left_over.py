@@ -72,9 +72,8 @@ def _written_fresh(path: CallPath, vector: int, allocation: Event) -> set[int]:
     written: set[int] = set()
     number = next(n for n, x in enumerate(path.events) if x is allocation)
     for e in path.events[number + 1 :]:
-        if e.objects != (vector,):
+        if e.index is None or e.objects != (vector,):
             continue
-        assert e.index is not None
         source = strip_extension(e.index)
         if path.producer(source) is allocation:
             written |= set(stored_bytes(e))

@@ -66,6 +66,10 @@ CASES = {
     "another was freed of another table": (
         FOUND + "dchain_free_index(mac_table.chain, q);" + table(put=look("q") + write("j")), set(),
     ),
+    "there may be no room for another": (
+        table("dchain_rejuvenate_index(ip_table.chain, i, now);", put="dchain_allocate_new_index(ip_table.chain, &q, now);"),
+        set(),
+    ),
     "no room": (
         "if (map_get(ip_table.map, &k, &i)) {" + read("i") + " return 1; }"
         "if (!dchain_allocate_new_index(ip_table.chain, &j, now)) return device;"
