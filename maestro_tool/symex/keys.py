@@ -25,7 +25,7 @@ from maestro_tool.symex.memory import Block, Memory, Symbols, Uninitialised, Zer
 from maestro_tool.symex.models import COMMON
 from maestro_tool.symex.objects import PairFunctions
 from maestro_tool.symex.setup import load_globals
-from maestro_tool.symex.solver import Solver, Witness
+from maestro_tool.symex.solver import Solver
 from maestro_tool.symex.state import State
 from maestro_tool.symex.values import Pointer, Value, to_bool
 
@@ -243,7 +243,7 @@ def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits)
     occurring = _occurring(equal)
     both = occurring["a"] & occurring["b"]
     if not _proved(equal, both, solver):
-        both = _implied(equal, both, solver)  # some may occur and not matter
+        both -= _seen_to_differ(equal, both)  # some may occur and not matter
         if not _proved(equal, both, solver):
             return Compared(None, offsets, equal, _computed(equal))
     return Compared(_fields(both, _key_type(function, program), Layout(program.structs)), offsets, equal)
@@ -430,47 +430,13 @@ def _proved(equal: Expr, compared: Collection[int], solver: Solver) -> bool:
     return solver.may_hold((), nodes.lnot(nodes.eq(equal, _same(compared)))) == "no"
 
 
-def _implied(equal: Expr, bits: Collection[int], solver: Solver) -> set[int]:
-    """Those of ``bits`` in which equal keys agree: what no two equal keys that are found differ in, and that is proved.
-
-    Bits of which the proof fails count as such in which they may differ.
-    """
-    left = set(bits) - _seen_to_differ(equal, bits)
-    while left:
-        answer, witness = solver.find((), nodes.land(equal, nodes.lnot(_same(left))))
-        if answer == "no":
-            break
-        differing = {n for n in left if witness is not None and _bit(witness, "a", n) != _bit(witness, "b", n)}
-        if not differing:
-            return {n for n in left if _implies(equal, _same({n}), solver)}
-        left -= differing
-    return left
-
-
-def _bit(values: Witness, side: str, n: int) -> int:
-    byte = values.get(memory_byte(side, n // 8))
-    return 0 if byte is None else byte.const >> n % 8 & 1
-
-
 def _seen_to_differ(equal: Expr, bits: Collection[int]) -> set[int]:
-    """Bits in which some keys differ that are equal, out of pairs that differ little: in one bit; and, for what is
-    divided or masked, in one number of each pair 2^k - 1 and 2^k."""
-    places = sorted({n // 8 for n in bits})
-    others = dict.fromkeys(nodes.symbols(equal), 0)
-    if not all(s.width for s in others):
-        return set()
-    calculate, found = Numbers([equal]), set[int]()
-    sides = [{n: memory_byte(side, n) for n in places} for side in _SIDES]
-    ones = (1 << 8 * len(places)) - 1
-    pairs = [(base, base ^ 1 << k) for base in (0, ones) for k in range(8 * len(places))]
-    pairs += [((1 << k) - 1, 1 << k) for k in range(8 * len(places))]
-    for order in ("little", "big"):
-        for pair in pairs:
-            keys = [dict(zip(places, number.to_bytes(len(places), order), strict=True)) for number in pair]
-            values = {names[n]: key[n] for names, key in zip(sides, keys, strict=True) for n in places}
-            if calculate({**others, **values})[0]:
-                found |= {n for n in bits if (keys[0][n // 8] ^ keys[1][n // 8]) >> n % 8 & 1}
-    return found
+    """Bits in which keys differ that are equal: one is all zeros, the other has this bit.
+
+    Of a function that compares some bits, these are all the others.
+    """
+    zeros, calculate = dict.fromkeys(nodes.symbols(equal), 0), Numbers([equal])
+    return {n for n in bits if calculate({**zeros, memory_byte("a", n // 8): 1 << n % 8})[0]}
 
 
 def _implies(equal: Expr, consequence: Expr, solver: Solver) -> bool:

@@ -37,7 +37,6 @@ TARGETS: Final = {
             "_blocks",
             "_computed",
             "_conjuncts",
-            "_implied",
             "_implies",
             "_other",
             "_part",

@@ -25,8 +25,8 @@ from _pytest.runner import runtestprotocol
 from mutate import swap
 from mutate.mutants import Mutant
 
-#: A mutant that takes longer, in seconds of CPU time, does not end.
-LONGEST = 60
+#: A mutant with which a test takes longer, in seconds of CPU time, does not end.
+LONGEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +126,9 @@ def _killer(mutant: Mutant, items: list[pytest.Item]) -> str | None:
 def _judge(mutant: Mutant, items: list[pytest.Item], answers: int) -> None:
     """In the child: names each test before it runs; ends with 1 at the first that fails."""
     try:
-        signal.setitimer(signal.ITIMER_PROF, LONGEST)
         swap.put(mutant)
         for item in items:
+            signal.setitimer(signal.ITIMER_PROF, LONGEST)
             os.write(answers, (json.dumps(item.nodeid) + "\n").encode())
             if not _passes(item, items):
                 os._exit(1)

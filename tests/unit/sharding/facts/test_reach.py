@@ -98,7 +98,8 @@ def test_no_frame_is_made_up_where_none_was_found() -> None:
 
 def test_what_else_is_asked_says_nothing_of_frames() -> None:
     kind = extract(NOW, 15, 0)
-    r = reach_of((eq(field("ether_type"), kind), eq(kind, const(0x86DD, 16))))
+    known = eq(kind, const(0x86DD, 16))
+    r = reach_of((eq(field("ether_type"), kind), known, land(known, at_least(20))))
     assert r.classes([0]) == tuple(classes.CLASSES)
 
 

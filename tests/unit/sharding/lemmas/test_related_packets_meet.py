@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from raw_frames import INSIDE, PLAIN, RAW, touch
 from small_nfs import plan_of, question_of, said_by, same
 from test_interchange import nat
 
@@ -63,6 +64,19 @@ def test_keys_that_no_hash_would_part(asked: str, disjoint: bool, tmp_path: Path
     q = question_of(tmp_path, MAC % asked)
     codes = {code for code, _ in said_by(found, q)}
     assert codes == ({Code.KEY_NOT_HASHED, Code.KEYS_DISJOINT} if disjoint else set())
+
+
+def test_cards_hash_what_they_can(tmp_path: Path) -> None:
+    """Software could part the packets of an address, too."""
+    r = plan_of(tmp_path, "if (device != 0) return device; touch_ip_port(ip->src_addr, ip->time_to_live, now);")
+    assert r.plan.shardable and r.constraints == {(0, 0, same("src_ip"))}, r.texts
+
+
+def test_what_software_hashes_does_not_part_what_is_asked_for_elsewhere(tmp_path: Path) -> None:
+    """Put under a field, looked up under other bytes: all meet."""
+    ask = "memcpy(&word, p + 6, 4); struct Ip k = { word }; int i; if (map_get(ip_table.map, &k, &i)) return 1;"
+    q = question_of(tmp_path, f"{INSIDE} if (!({PLAIN})) return device; {ask} {touch(26)}", prelude=RAW)
+    assert {code for code, _ in said_by(found, q)} == {Code.KEY_NOT_HASHED, Code.KEYS_DISJOINT}
 
 
 #: Nobody asks for a key of a time with port 8.

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from small_nfs import plan_of, same
 
+from maestro_tool.expr.nodes import eq
+from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.sharding.plan import Code, Constraint, FieldBits
 from maestro_tool.sharding.rules.disjoint import choose
 
@@ -50,6 +52,11 @@ def test_what_every_linear_function_must_ignore(constraints: list[Constraint], p
 def test_packets_of_another_version_of_ip_are_parted_by_themselves() -> None:
     assert not choose([by("src_ip", 0), by("src_ip6", 1)], {n: frozenset((n,)) for n in range(2)})
     assert choose([by("src_ip", 0), by("src_ip6", 1), by("dst_ip6", 2)], {n: frozenset((n,)) for n in range(3)})
+
+
+def test_what_is_computed_leaves_no_field_out() -> None:
+    computed = replace(by("src_ip", 1), equal=(), relation=eq(packet_byte(30), packet_byte(31)))
+    assert not choose([by("src_ip", 0), computed], {n: frozenset((n,)) for n in range(2)})
 
 
 def test_no_more_is_named_than_has_nothing_in_common() -> None:

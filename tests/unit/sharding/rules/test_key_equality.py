@@ -6,19 +6,21 @@ from pathlib import Path
 
 import pytest
 from raw_frames import INSIDE, RAW
-from small_nfs import plan_of
+from small_nfs import plan_of, question_of
 
 from maestro_tool.sharding.facts.bits import show_field
-from maestro_tool.sharding.plan import Code
+from maestro_tool.sharding.plan import Code, Constraint
+from maestro_tool.sharding.rules.key_equality import Side, key_equality
 
 #: What lies at the ports of frames that may be anything over IPv4.
 UNCHECKED = "uint8_t *chunk = nf_borrow_next_chunk(buffer, 4); struct tcpudp_hdr *p = (struct tcpudp_hdr *)chunk;"
 
 
-def test_fields_that_a_packet_must_have_equal_name_each_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["src_port", "dst_port"])
+def test_fields_that_a_packet_must_have_equal_name_each_other(tmp_path: Path, named: str) -> None:
     """Either port says what the other is, and nothing about the address."""
     body = "if (ports == NULL || device != 0 || ports->src_port != ports->dst_port) return device;"
-    r = plan_of(tmp_path, body + "touch_ip_port(ip->src_addr, ports->src_port, now);")
+    r = plan_of(tmp_path, body + f"touch_ip_port(ip->src_addr, ports->{named}, now);")
     assert r.plan.shardable, r.texts
     [c] = r.plan.constraints
     of_ports = {(a, b) for a in ("src_port", "dst_port") for b in ("src_port", "dst_port")}
@@ -51,6 +53,21 @@ def test_a_computed_key_says_nothing_of_packets_that_ask_by_the_time(tmp_path: P
     asked = "struct Ip k = { (uint32_t)now }; int i; if (map_get(ip_table.map, &k, &i)) return device;"
     r = plan_of(tmp_path, f"if (device) {{ {asked} }} else touch_ip(rte_be_to_cpu_32(ip->src_addr) * 3, now);")
     assert {o.code for o in r.plan.obstacles} == {Code.KEY_NOT_HASHED}, r.texts
+
+
+def test_the_constraint_is_the_same_whichever_side_is_named_first(tmp_path: Path) -> None:
+    asked = "struct Ip k = { ip->dst_addr }; int i; if (map_get(ip_table.map, &k, &i)) return device;"
+    q = question_of(tmp_path, f"if (device) {{ {asked} }} else touch_ip(ip->src_addr, now);")
+    sides = {
+        a.port: Side(q.scope.analysis.paths[a.path], a.name, q.reach.classes([a.path]), 0, 4)
+        for a in q.scope.touched
+        if a.how == "key"
+    }
+    found = key_equality(7, sides[1], sides[0])
+    assert found == key_equality(7, sides[0], sides[1])
+    assert isinstance(found, Constraint) and [(show_field(a), show_field(b)) for a, b in found.equal] == [
+        ("src_ip", "dst_ip")
+    ]
 
 
 @pytest.mark.parametrize(("ipv4", "slot"), [("", "addresses"), ("&& p[12] == 8 && p[13] == 0", "ports")])

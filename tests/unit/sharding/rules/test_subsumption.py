@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -80,6 +81,18 @@ def test_both_packets_must_be_of_a_class_that_is_tied(
 ) -> None:
     own = Constraint((0, 0), ((SOURCE, SOURCE),), classes, "R1", (0,), (1,))
     assert (own not in subsume([own, BETWEEN])) is implied
+
+
+def test_ties_of_other_ports_say_nothing() -> None:
+    own = Constraint((2, 2), BETWEEN.equal, BETWEEN.classes, "R1", (0,), (1,))
+    assert set(subsume([own, BETWEEN])) == {own, BETWEEN}
+
+
+def test_nobody_is_tied_to_who_has_one_field_in_two() -> None:
+    """Packets of port 1 whose addresses differ meet none of port 0."""
+    tie = replace(BETWEEN, equal=((SOURCE, SOURCE), (SOURCE, DESTINATION)))
+    own = replace(BETWEEN, ports=(1, 1), equal=((SOURCE, SOURCE), (DESTINATION, DESTINATION)))
+    assert set(subsume([own, tie])) == {own, tie}
 
 
 # --------------------------------------------------------------------------- any constraints
