@@ -239,14 +239,12 @@ def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits)
         return Compared(None, offsets, None)
     if plain := _plainly_same(equal):
         return Compared(_fields(plain, _key_type(function, program), Layout(program.structs)), offsets, equal)
-    # The guess is simple (what occurs on both sides is compared); only the proof counts.
-    occurring = _occurring(equal)
-    both = occurring["a"] & occurring["b"]
-    if not _proved(equal, both, solver):
-        both -= _seen_to_differ(equal, both)  # some may occur and not matter
-        if not _proved(equal, both, solver):
-            return Compared(None, offsets, equal, _computed(equal))
-    return Compared(_fields(both, _key_type(function, program), Layout(program.structs)), offsets, equal)
+    # The guess is simple (what occurs and matters is compared); only the proof counts.
+    bits = _occurring(equal)["a"]
+    bits -= _seen_to_differ(equal, bits)
+    if not _proved(equal, bits, solver):
+        return Compared(None, offsets, equal, _computed(equal))
+    return Compared(_fields(bits, _key_type(function, program), Layout(program.structs)), offsets, equal)
 
 
 def key_offsets(

@@ -95,6 +95,7 @@ def test_one_proof_is_enough(tmp_path: Path, body: str, fields: list[str]) -> No
         ("return x->ip == y->ip && (x->port * 2u | 1) == (y->port * 2u | 1) && !(x->spare > y->spare && x->ip != y->ip);",
          ["ip", "port"]),
         ("return x->ip == y->ip && ((x->port ^ y->spare) >= (y->port & 0)) ;", ["ip"]),
+        ("return x->ip == y->ip && (x->port | y->port) >= x->port;", ["ip"]),
         ("return x->ip + 1 == y->ip + 1;", ["ip"]),
         ("return x->ip * 3u == y->ip * 3u;", ["ip"]),
         ("return x->port >= y->port && x->port <= y->port;", ["port"]),

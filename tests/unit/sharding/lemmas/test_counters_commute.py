@@ -15,6 +15,11 @@ def test_adding_to_an_entry_is_counting(tmp_path: Path) -> None:
     assert r.treatments["counters"] == "per-core", r.texts
 
 
+def test_a_variable_counts_what_packets_say(tmp_path: Path) -> None:
+    r = plan_of(tmp_path, "total = total + packet_length;")
+    assert r.treatments["total"] == "per-core", r.texts
+
+
 @pytest.mark.parametrize(
     ("body", "concerned"),
     [
@@ -25,6 +30,11 @@ def test_adding_to_an_entry_is_counting(tmp_path: Path) -> None:
         # Other bytes of the entry.
         (f"{BORROW} uint16_t *h = (uint16_t *)a; h[1] = h[0] + 1;", "counters"),
         (f"{BORROW} uint16_t *h = (uint16_t *)a; h[0] = h[1] + 1;", "counters"),
+        # Something else than the sum with what was there.
+        (f"{BORROW} *a = *a ^ ip->src_addr;", "counters"),
+        (f"{BORROW} uint32_t old = *a; (void)old; *a = ip->src_addr + packet_length;", "counters"),
+        # It says which entry is counted.
+        (f"{BORROW} uint32_t old = *a; *a = old + 1; vector_borrow(counters, old & 255, (void **)&b); *b = *b + 1;", "counters"),
         # What is added comes from state, or what was there goes elsewhere, too.
         (f"{BORROW} *a = *a + *a;", "counters"),
         (f"{BORROW} *a = *a + 1; total = *a;", "counters"),
