@@ -2,5 +2,4 @@
 
 from maestro_tool.nic.load import find_profiles as find_profiles
 from maestro_tool.nic.load import load_profile as load_profile
-from maestro_tool.nic.load import select_profile as select_profile
 from maestro_tool.nic.profile import NicProfile as NicProfile

@@ -1,12 +1,11 @@
 """YAML -> NicProfile.  Every mistake becomes an `InputError` at its line and column.
 
 ``extends: NAME`` takes another profile's values first: mappings merge by key, all else is replaced, and a
-key set to null is taken away.
+key set to null is taken away.  ``aliases`` are not inherited: they are other names of that one.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,16 +24,6 @@ def find_profiles(directories: Iterable[Path]) -> dict[str, Path]:
         for path in sorted(directory.glob("*.yaml")) if directory.is_dir() else ():
             found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
-
-
-def select_profile(name: str, directories: Sequence[Path]) -> NicProfile:
-    """The profile called ``name``; an `InputError` that lists the known ones if there is none."""
-    profiles = find_profiles(directories)
-    if name not in profiles:
-        close = difflib.get_close_matches(name, profiles, 1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise InputError(f"unknown NIC {name!r}", hint=f"{hint}known: {', '.join(profiles) or 'none'}")
-    return load_profile(profiles[name], directories)
 
 
 def load_profile(path: Path, directories: Sequence[Path] = ()) -> NicProfile:
@@ -63,6 +52,7 @@ def _resolve(path: Path, directories: Sequence[Path], seen: tuple[Path, ...]) ->
         known = ", ".join(n for n in find_profiles(directories) if n != path.stem)
         raise InputError(f"extends: no profile {parent.value!r}", parent.location, hint=f"known: {known}")
     inherited = _resolve(base, directories, (*seen, path.resolve()))
+    inherited = replace(inherited, value={k: v for k, v in inherited.value.items() if k != "aliases"})
     return _merge(inherited, replace(tree, value=own))
 
 

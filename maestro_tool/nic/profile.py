@@ -216,6 +216,7 @@ def label(profiles: Sequence[NicProfile]) -> str:
 class NicProfile(_Model):
     """One NIC (family), as its DPDK driver presents it.
 
+    aliases: other names of it, for ``nic=``.
     pmd: name of the driver (``net_ice``).  drivers: names that ``rte_eth_dev_info.driver_name`` may show; the program
     starts with no other card.  ``any`` (alone): with each, which only programs that hash by themselves may.
     needs: what must be present (firmware packages, features).  quirks: what one should know.
@@ -224,6 +225,7 @@ class NicProfile(_Model):
 
     name: Name
     description: Text
+    aliases: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
     pmd: Text
     drivers: tuple[Driver, ...] = Field(min_length=1, max_length=64)
     rss: RssCapability

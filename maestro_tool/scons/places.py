@@ -101,7 +101,8 @@ def card(env: Any, said: Any) -> str:
     whole = name(env, said) if str(said).endswith(".yaml") else str(said)
     if Path(whole).is_file():
         return whole
-    return "+".join(name(env, part) if part.endswith(".yaml") else part for part in profiles.split(str(said)))
+    parts = "+".join(name(env, part) if part.endswith(".yaml") else part for part in profiles.split(str(said)))
+    return profiles.plain(parts, Path(str(env["MAESTRO_CONFIGS"]).lstrip("#")))
 
 
 def sources(env: Any, said: Any) -> list[Path]:

@@ -72,7 +72,7 @@ def read(env: Any, nfs: Mapping[str, Path], configs: Path) -> None:
          f"Known: {', '.join(functions)}", "all",
          lambda text: _functions(text, nfs)),
         ("nic", f"NIC profiles, separated by commas, or all, with * for any; A+B: for port 0, port 1; or FILE.yaml. "
-         f"Known: {', '.join(nics)}", "soft", lambda text: _nics(text, nics)),
+         f"Known: {', '.join(nics)}", "soft", lambda text: _nics(text, configs)),
         ("strategy", f"how state is kept apart or shared: {', '.join(STRATEGIES)}", "auto", strategy),
         ("optimise", f"what makes packets cost less: {', '.join(OPTIMISE)} (the plain path, to compare with)",
          OPTIMISE[0], optimise),
@@ -250,19 +250,28 @@ def _new_names(text: str) -> list[str]:
     return text.split(",")
 
 
-def _nics(text: str, known: Iterable[str]) -> list[str]:
-    """Names, files, and A+B of them."""
-    names = list(known)
-    asked = [m for n in text.split(",") if n for m in _cards(n, names)]
+def _nics(text: str, configs: Path) -> list[str]:
+    """Names (in place of aliases), files, and A+B of them."""
+    names = list(profiles.known(configs))
+    asked = [profiles.plain(m, configs) for n in text.split(",") if n for m in _cards(n, names)]
     for part in (p for n in asked for p in profiles.split(n)):
         if part.endswith(".yaml") and not Path(part).is_file():
             raise UserError(f"nic={part}: no such file")
     others = [n for n in asked if len(profiles.split(n)) > 1 or n.endswith(".yaml")]
     for name in others:
-        plain = [p for p in profiles.split(name) if not p.endswith(".yaml")]
-        _names("nic", ",".join(plain) or names[0], names)
+        _known_cards([p for p in profiles.split(name) if not p.endswith(".yaml")], configs)
     plain = [n for n in asked if n not in others]
+    if plain != ["all"]:
+        _known_cards(plain, configs)
     return [*(_names("nic", ",".join(plain), names) if plain or not others else []), *dict.fromkeys(others)]
+
+
+def _known_cards(names: Iterable[str], configs: Path) -> None:
+    """UserError with what may be meant if one of the names is no profile's."""
+    known = profiles.known(configs)
+    for name in names:
+        if name not in known:
+            raise UserError(f"unknown nic={name}; {profiles.suggestion(name, known)}, all")
 
 
 def _cards(name: str, known: Iterable[str]) -> list[str]:

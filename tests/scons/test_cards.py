@@ -48,7 +48,7 @@ def test_a_card_is_one_file_outside_the_repository(tree: Tree, tmp_path: Path) -
 
 
 def test_different_cards_on_the_ports_and_hand_off(own: Tree) -> None:
-    result = own.built("nf=fw", "nic=x710+82599,ena", "-j2")
+    result = own.built("nf=fw", "nic=xl710+x540,ena", "-j2")  # aliases: the folder has the names
     ports = plan(own, "x710+82599", "fw")["ports"]
     assert [(p["nic"], p["key_length"], p["table_size"]) for p in ports] == [("x710", 52, 128), ("82599", 40, 128)]
     assert "fw for ena: handoff" in result.out and "ena does not always take a key of ours" in result.out
