@@ -28,6 +28,7 @@ from maestro_tool.frontend.c_types import (
 from maestro_tool.frontend.context import Context, Place, Value
 from maestro_tool.frontend.conversions import convert, store
 from maestro_tool.frontend.ir import Const, FunctionAddress, GlobalAddress, Initial, Null
+from maestro_tool.frontend.layout import members_of
 from maestro_tool.frontend.parse import c_ast
 
 
@@ -272,7 +273,9 @@ def initialise_local(ctx: Context, target: Place, items: list[Item], node: Any) 
     build, loc = ctx.builder, ctx.loc(node)
     whole = len(items) == 1 and items[0].type == target.type and items[0].text is None
     if not whole:
-        build.zero(target.address, ctx.size(target.type, node), loc)
+        ctx.size(target.type, node)  # it is complete
+        for offset, size in members_of(target.type):  # padding has any value (C11 6.2.6.1)
+            build.zero(build.pointer_add(target.address, Const(offset, 64), loc), size, loc)
     for item in items:
         address = build.pointer_add(target.address, Const(item.offset, 64), ctx.loc(item.node))
         part = Place(address, item.type, item.bits)

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from maestro_tool.frontend.c_types import ArrayType, BitPlace, CType, Member, RecordLayout, align_of, size_of
+from maestro_tool.frontend.c_types import (
+    ArrayType,
+    BitPlace,
+    CType,
+    Member,
+    RecordLayout,
+    RecordType,
+    align_of,
+    size_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +87,55 @@ def _member_size(type_: CType) -> int:
 
 def _up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
+
+
+def padding(type_: CType) -> list[tuple[int, int]]:
+    """The bytes of a type that no member has, as (offset, size); those of bit-fields count as theirs."""
+    return _runs(set(range(size_of(type_))) - _used(type_))
+
+
+def members_of(type_: CType) -> list[tuple[int, int]]:
+    """All other bytes, in the same way."""
+    if not _may_have_padding(type_):
+        return [(0, size_of(type_))]
+    return _runs(_used(type_))
+
+
+def _may_have_padding(type_: CType) -> bool:
+    while isinstance(type_, ArrayType):
+        type_ = type_.element
+    return isinstance(type_, RecordType)
+
+
+def _runs(places: set[int]) -> list[tuple[int, int]]:
+    runs: list[tuple[int, int]] = []
+    for n in sorted(places):
+        if runs and sum(runs[-1]) == n:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((n, 1))
+    return runs
+
+
+def has_bit_fields(type_: CType) -> bool:
+    """Whether there are any, at any depth."""
+    match type_:
+        case ArrayType(element):
+            return has_bit_fields(element)
+        case RecordType(layout=RecordLayout(members=members)):
+            return any(m.bits is not None or has_bit_fields(m.type) for m in members)
+    return False
+
+
+def _used(type_: CType) -> set[int]:
+    match type_:
+        case ArrayType(element, length) if length is not None:
+            step, inner = size_of(element), _used(element)
+            return {n * step + byte for n in range(length) for byte in inner}
+        case RecordType(layout=RecordLayout(members=members)):
+            return {m.offset + byte for m in members for byte in _bytes_of(m)}
+    return set(range(size_of(type_)))
+
+
+def _bytes_of(member: Member) -> set[int]:
+    return _used(member.type) if member.bits is None else set(range(member.bits.unit // 8))
