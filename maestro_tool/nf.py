@@ -3,7 +3,7 @@
 A folder's NF is called as the folder is, with ``_`` in place of what no C name can hold (``a-b``: ``a_b``), whoever
 asks for it; a name that somebody chooses must be a C name::
 
-sources: [fw.c, fw_main.c]      # default: all .c files of the folder and below
+sources: [fw.c, fw_main.c]      # default: NF_FILES of the folder's Makefile, else all .c files of the folder and below
 arguments: [--wan, "1"]         # the NF's own options that the analysis assumes; default: none
 ports: 2                        # devices; default: 2
 limits: {unroll: 64}            # budgets of the analysis: see LIMITS
@@ -121,11 +121,40 @@ def _function(name: str, sources: tuple[Path, ...]) -> NetworkFunction:
 
 
 def _sources(folder: Path) -> tuple[Path, ...]:
-    """All .c files below the folder."""
+    """What NF_FILES of the folder's Makefile lists; all .c files below the folder if it says nothing of the kind."""
+    listed = _listed(folder)
+    if listed:
+        return listed
     found = tuple(sorted(p for p in folder.rglob("*.c") if not _elsewhere(p.relative_to(folder))))
     if not found:
         raise InputError(f"no C sources in {folder}")
     return found
+
+
+def _listed(folder: Path) -> tuple[Path, ...]:
+    """The files of NF_FILES, but for those that are generated where they do not exist; () without a plain list of them.
+
+    libVig's NFs have one, so that copies of files that lie beside them do no harm.
+    """
+    makefile = folder / "Makefile"
+    try:
+        text = makefile.read_text(encoding="utf-8", errors="replace") if makefile.is_file() else ""
+    except OSError:
+        return ()
+    assignments = list(_NF_FILES.finditer(text.replace("\\\n", "  ")))
+    if len(assignments) != 1 or re.search(r"[$*?\[%\"']", assignments[0][1]):
+        return ()  # make's own functions and patterns are not followed
+    found: list[Path] = []
+    for name in assignments[0][1].partition("#")[0].split():
+        if (folder / name).is_file():
+            found.append(folder / name)
+        elif not name.endswith(".gen.c"):
+            line = text.count("\n", 0, assignments[0].start()) + 1
+            raise InputError(f"NF_FILES lists '{name}', which does not exist", SourceLocation(str(makefile), line))
+    return tuple(found)
+
+
+_NF_FILES = re.compile(r"^[ ]*NF_FILES[ \t]*[:+?]?:?=(.*)$", re.MULTILINE)
 
 
 def _named(folder: Path, names: tuple[str, ...], place: SourceLocation) -> tuple[Path, ...]:

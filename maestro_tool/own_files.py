@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maestro_tool import runtime
+from maestro_tool import dialects, runtime
+from maestro_tool.dialects import Dialect
 
 #: What there is for each key type.
 ROLES = ("eq", "hash", "allocate")
@@ -47,6 +48,7 @@ class OwnFiles:
 
     headers: tuple[Path, ...]
     key_types: tuple[KeyTypes, ...]
+    texts: dict[Path, str]  # of sources and headers
 
     @property
     def generated(self) -> tuple[Path, ...]:
@@ -122,7 +124,16 @@ def find(sources: Sequence[Path], include_dirs: Sequence[Path] = ()) -> OwnFiles
             todo += _existing(name, searched, root)
     headers = tuple(sorted(texts.keys() - set(sources)))
     # Most NFs keep their key functions: no look at structs then.
-    return OwnFiles(headers, tuple(_key_types({f: _COMMENT.sub(" ", t) for f, t in texts.items()}, headers, missing)))
+    types = tuple(_key_types({f: _COMMENT.sub(" ", t) for f, t in texts.items()}, headers, missing))
+    return OwnFiles(headers, types, texts)
+
+
+def dialect(sources: Sequence[Path], include_dirs: Sequence[Path] = ()) -> Dialect:
+    """Which dialect the NF is written in; InputError if it includes headers of two."""
+    root = common_folder(sources)
+    searched = (root, *(d for d in include_dirs if _below(d, root)))
+    texts = find(sources, include_dirs).texts
+    return dialects.of_texts(texts, lambda file, name: bool(_existing(name, (file.parent, *searched), root)))
 
 
 def _existing(name: str, folders: Sequence[Path], root: Path) -> list[Path]:

@@ -65,6 +65,7 @@ def document(
         "nic": label(profiles),
         "strategy": strategy.name,
         "why": list(strategy.why),
+        "dialect": analysis.dialect,
         "arguments": list(analysis.arguments),
         "n_ports": analysis.ports,
         "pinned": [{"place": p.place, "value": p.value, "location": places((p.loc,))[0]} for p in analysis.pinned],

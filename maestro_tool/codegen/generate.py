@@ -22,7 +22,9 @@ from maestro_tool.codegen.known import Known, KnownKeys, known_keys
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.codegen.stages import OptionRead, Stages, stages
 from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.dialects import DIALECTS, MACRO
 from maestro_tool.frontend.ir import Assumed, Global, Program
+from maestro_tool.frontend.preprocess import is_own
 from maestro_tool.made_of import MadeOf
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
@@ -229,6 +231,8 @@ def _nf_files(
 ) -> dict[str, str]:
     root = source_root(program)
     defines = {"MAESTRO_THREAD_LOCAL": PER_WORKER} if per_worker else {}
+    if header := DIALECTS[program.dialect].header:
+        defines[MACRO] = f'"{header}"'
     if faster.local_cursor:
         defines["MAESTRO_LOCAL_CURSOR"] = "1"
     if faster.keys.functions:
@@ -366,6 +370,7 @@ def _assumptions(program: Program, analysis: Analysis) -> dict[str, list[dict[st
                 {
                     "place": f"the {_ROLE_NAMES[role]} of {o.name}",
                     "given": function.rpartition(":")[2],
+                    "library": _is_library(program, function),
                     "role": role,
                     "object": o.id,
                     "same": None,
@@ -384,9 +389,17 @@ _ROLE_NAMES = {
 }
 
 
+def _is_library(program: Program, function: str) -> bool:
+    """Whether the function is one of the runtime's headers, which exists once in the process (src/keys.c)."""
+    defined = program.functions.get(function)
+    return defined is not None and not is_own(program.locations[defined.loc].file)
+
+
 def _function_file(program: Program, o: StateObject, function: str) -> str:
     """Where a function is to be named: its own file, which alone knows it if it is static; if it comes from a header,
-    each file has a copy, and the map has that of the file which allocates it."""
+    each file has a copy, and the map has that of the file which allocates it.  Anywhere, if it is the library's."""
+    if _is_library(program, function):
+        return program.locations[program.functions["nf_process"].loc].file
     defined = program.functions.get(function)
     loc = program.locations[o.loc if defined is None else defined.loc]
     if not loc.file.endswith(".c"):

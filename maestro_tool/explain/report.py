@@ -104,12 +104,15 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``strategy``: None where none is sound; ``why``: who steers and why, or why there is none."""
+    """``dialect``: one of `dialects.DIALECTS`.
+
+    ``strategy``: None where none is sound; ``why``: who steers and why, or why there is none."""
 
     nf: str
     nic: str
     strategy: str | None
     why: tuple[str, ...]
+    dialect: str
     arguments: tuple[str, ...]
     flows: tuple[Flow, ...]
     objects: tuple[ObjectText, ...]
@@ -162,6 +165,7 @@ def explain(
         nic=label(profiles),
         strategy=decided.strategy.name if decided else None,
         why=tuple(why),
+        dialect=analysis.dialect,
         arguments=analysis.arguments,
         flows=tuple(Flow(port, tell(decision_tree(rs), words)) for port, rs in by_port.items()),
         objects=tuple(_objects(program, analysis, done, by_port, words)),

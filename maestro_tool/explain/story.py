@@ -108,7 +108,7 @@ def _verdict(leaf: Leaf, words: Words, known: Sequence[Expr]) -> str:
     facts = Facts.of(known)
     match leaf.verdict:
         case Expr():
-            text = f"send to {words.port(leaf.verdict, facts)} (drop if that is the input port)"
+            text = f"send to {words.port(leaf.verdict, facts)} ({words.other_verdicts})"
         case int():
             text = f"send to port {leaf.verdict}"
         case _:

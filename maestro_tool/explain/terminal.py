@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from maestro_tool.dialects import DIALECTS
 from maestro_tool.explain.report import Conflict, Explanation, Flow, ObjectText, Quality
 from maestro_tool.explain.story import Passage, Way, occurrences
 
@@ -54,7 +55,7 @@ def _parts(e: Explanation) -> Iterator[RenderableType]:
         (e.strategy or "no strategy", "bold green" if e.strategy else "bold red"),
         arguments,
     )
-    yield _list(e.why)
+    yield _list([f"written in {DIALECTS[e.dialect].description}", *e.why])
     yield _title("How packets flow", "of conditions in a row, the first that holds counts")
     for ports, tree in _flows(e.flows):
         yield Padding(_tree(ports, tree), (0, 0, 0, 2))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
+from maestro_tool.dialects import DIALECTS
 from maestro_tool.explain.steps import Origin, origin_of
 from maestro_tool.explain.tree import conjuncts
 from maestro_tool.expr import Expr
@@ -135,6 +136,8 @@ class Words:
 
     def __init__(self, analysis: Analysis) -> None:
         self._objects = {o.id: o for o in analysis.objects}
+        #: What a value that packets determine means where it is no port.
+        self.other_verdicts = DIALECTS[analysis.dialect].otherwise
         self._stored = {
             event.key_home[0]: self._objects[event.objects[0]].key or ()
             for path in analysis.paths

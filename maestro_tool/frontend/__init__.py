@@ -65,6 +65,7 @@ def load_program(
         units=tuple(os.path.normpath(unit.source.path) for unit in read.units),
         assumed=_assumed(read, builder),
         first_macros=read.first_macros,
+        dialect=read.dialect.name,
     )
 
 
@@ -85,7 +86,7 @@ def fingerprint(program: Program) -> str:
 
     Numbers of locations count: results that are cached under this hash hold them.
     """
-    h = hashlib.sha256()
+    h = hashlib.sha256(program.dialect.encode())
     for function in program.functions.values():
         h.update(repr(function).encode())
     for found in program.globals.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from maestro_tool.frontend import declarations, evaluate, expressions, places
+from maestro_tool.frontend import declarations, evaluate, expressions, layout, places
 from maestro_tool.frontend.c_types import (
     INT,
     LLONG,
@@ -223,6 +223,21 @@ def _va_arg(ctx: Context, node: Any) -> Value:
     return load(ctx, Place(here, type_), node)
 
 
+def _key(ctx: Context, node: Any) -> Value:
+    """``MAESTRO_KEY(p)`` of the runtime's maestro_key.h: ``p``, after the padding of what it points to became 0."""
+    arguments = _arguments(node)
+    value = expressions.rvalue(ctx, arguments[0]) if len(arguments) == 1 else VOID_VALUE
+    if not isinstance(value.type, PointerType):
+        ctx.input_error("the key is no pointer", node)
+    target, loc = value.type.target, ctx.loc(node)
+    if isinstance(target, RecordType) and target.layout is not None:
+        if layout.has_bit_fields(target):
+            ctx.unsupported(f"a key with bit-fields ('{type_name(target)}')", node, "use whole members")
+        for offset, size in layout.padding(target):
+            ctx.builder.zero(ctx.builder.pointer_add(value.operand, Const(offset, 64), loc), size, loc)
+    return value
+
+
 def _refused(message: str, hint: str) -> Callable[[Context, Any], Value]:
     def refuse(ctx: Context, node: Any) -> Value:
         ctx.unsupported(message, node, hint)
@@ -239,6 +254,7 @@ _BUILTINS: dict[str, Callable[[Context, Any], Value]] = {
     "__builtin_va_copy": _va_copy,
     "__builtin_va_arg": _va_arg,
     "__builtin_constant_p": _constant_p,
+    "__builtin_maestro_key": _key,
     "__builtin_bswap16": _swap(USHORT),
     "__builtin_bswap32": _swap(UINT),
     "__builtin_bswap64": _swap(ULONG),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from maestro_tool import own_files
 from maestro_tool.diagnostics import InputError, MaestroError
+from maestro_tool.dialects import MACRO, Dialect
 from maestro_tool.frontend import flags, key_functions
 from maestro_tool.frontend.compiler import Compilation
 from maestro_tool.frontend.copies import Copies, copy_of
@@ -34,6 +35,7 @@ class Units:
     in_place: tuple[str, ...]
     texts: dict[str, str]
     first_macros: tuple[tuple[str, str | None], ...]
+    dialect: Dialect
 
 
 def units(sources: Sequence[Path], compilation: Compilation) -> Units:
@@ -42,6 +44,9 @@ def units(sources: Sequence[Path], compilation: Compilation) -> Units:
         if not path.is_file():
             raise InputError(f"source '{path}' does not exist")
     include_dirs = [Path(argument) for flag, argument in flags.words(compilation.flags) if flag in flags.FOLDERS]
+    dialect = own_files.dialect(sources, include_dirs)
+    if dialect.header:
+        compilation = compilation.with_more([], [f'{MACRO}="{dialect.header}"'])
     with tempfile.TemporaryDirectory() as temporary:
         copies = copy_of(list(sources), include_dirs, Path(temporary))
         made = _generate(copies, own_files.find(sources, include_dirs).key_types, compilation)
@@ -51,7 +56,7 @@ def units(sources: Sequence[Path], compilation: Compilation) -> Units:
         own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
         in_place = tuple(f for f in own if not copies.is_copied(f))
         texts = {file: copies.texts(file) for file in own}
-        return Units([parse(source) for source in found], copies.generated, in_place, texts, first)
+        return Units([parse(source) for source in found], copies.generated, in_place, texts, first, dialect)
 
 
 def _generate(copies: Copies, missing: Sequence[KeyTypes], compilation: Compilation) -> list[Path]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maestro_tool.diagnostics import SourceLocation
+from maestro_tool.dialects import MAIN
 
 # --------------------------------------------------------------------------- operands
 
@@ -462,3 +463,4 @@ class Program:
     # None where it must not be defined.
     first_macros: tuple[tuple[str, str | None], ...] = ()
     in_place: tuple[str, ...] = ()  # of `files`, those that are compiled from where they are, not from a copy
+    dialect: str = MAIN.name  # one of `dialects.DIALECTS`

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from maestro_tool import runtime
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
 from maestro_tool.frontend import flags, unknown
 from maestro_tool.frontend.columns import Columns
@@ -24,7 +25,8 @@ from maestro_tool.frontend.copies import Copies
 
 #: What the analysis reads where the compiler reads the runtime's, DPDK's and the system's headers.  headers/lib is
 #: there for "../nf-log.h", which NFs include from a folder below nf.h's.
-_STUBS = (f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", "-nostdinc")
+#: The runtime's come last: those that say in C what they do are read as they are compiled (`dialects`).
+_STUBS = (f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", f"-I{runtime.INCLUDE}", "-nostdinc")
 
 _MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"[ \d]*')
 _DIRECTIVE = re.compile(r"#(?:define (\w+) (.*)|(?:define|undef|ident|sccs)\b)")
@@ -64,7 +66,7 @@ class Source:
 
 def is_own(file: str) -> bool:
     """Whether a file is the user's: neither one of our headers nor the compiler's ``<built-in>``."""
-    return not file.startswith("<") and not file.startswith(str(HEADERS) + os.sep)
+    return not file.startswith(("<", f"{HEADERS}{os.sep}", f"{runtime.INCLUDE}{os.sep}"))
 
 
 def command(compiler: Compiler, compilation: Compilation) -> list[str]:

@@ -20,6 +20,10 @@ _LENGTH = "packet_length is the frame's length, and packet_get_unread_length(buf
 _SEQUENTIAL = "an NF is sequential, and the generated program does the locking: leave it out"
 _CLOCK = "nf_process gets the time as 'now', in nanoseconds"
 _LINUX = "use DPDK's structures: rte_ether.h, rte_ip.h, rte_tcp.h, rte_udp.h, rte_icmp.h, rte_arp.h"
+_SKETCH = (
+    "count-min sketches of lib/state are cleared when each core would choose for itself: count in a vector, at "
+    "an index that a map of keys gives"
+)
 _MAP = 'use lib/verified/map.h, with the keys in a vector: "maestro new" writes an NF that does'
 
 #: Names (types, macros, functions, headers) of programs that were not written for this API -> what is there instead.
@@ -43,6 +47,8 @@ _INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(linux|net|netinet)/(if_ether|ethernet|if_arp|ip|ip6|ipv6|tcp|udp|icmp|ip_icmp|if_vlan|icmp6)\.h", _LINUX),
         (r"struct (ethhdr|ether_header|iphdr|ip|ipv6hdr|ip6_hdr|tcphdr|udphdr|icmphdr|vlan_hdr)", _LINUX),
         (r"(linux/bpf|bpf/\w+|xdp/\w+|vmlinux)\.h", "programs for XDP are not read: write nf_process"),
+        (r"cms_\w+", _SKETCH),
+        (r"vector_(clear|sample_lt)|lpm_from_file", "write the loop; rules come from options, one by one"),
         (r"sys/queue\.h|(LIST|TAILQ|STAILQ|SLIST)_\w+", "use a map with its keys in a vector, or an array"),
     )
 )

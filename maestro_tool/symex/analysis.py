@@ -236,6 +236,7 @@ def _explore(
         findings.frame_stored,
         findings.frame_moved,
         tuple(dict.fromkeys(left_out)),
+        program.dialect,
     )
 
 

@@ -82,6 +82,7 @@ def _tests(program: ir.Program, arguments: tuple[str, ...]) -> Mapping[str, Call
         "member": partial(_is_member, words),
         "member or none": lambda value: value == "" or _is_member(words, value),
         "file": partial(_is_file, said),
+        "dialect": lambda value: value == program.dialect,
         "digest": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None,
         "words": lambda value: isinstance(value, str) and len(value) <= _LONGEST and value.isprintable(),
         "location": lambda value: isinstance(value, int) and value < len(program.locations),

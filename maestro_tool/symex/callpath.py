@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from maestro_tool.dialects import MAIN
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, extract, substitute
 from maestro_tool.expr.symbols import Produced, memory_byte
@@ -316,6 +317,7 @@ class Analysis:
     frame_stored: Natural = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time
     frame_moved: bool = False  # some path moves the frame's start
     left_out: tuple[LeftOut, ...] = ()  # with ``paths`` these are all ways that there are
+    dialect: Annotated[str, Means("dialect")] = MAIN.name  # what verdicts that packets determine mean
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.frontend import ir
+from maestro_tool.frontend.unknown import instead
 from maestro_tool.symex import floats
 from maestro_tool.symex.access import REFETCH
 from maestro_tool.symex.memory import Block, External, MovedFrame, Uninitialised, VectorEntry
@@ -276,7 +277,8 @@ def _call(machine: Machine, state: State, frame: Frame, i: ir.Call) -> Successor
             i.loc,
             "this function is followed in set-up only: do without it here"
             if callee.name in machine.only_in_setup
-            else f"add the source file that defines '{callee.name}', or do without it; "
+            else instead(callee.name)
+            or f"add the source file that defines '{callee.name}', or do without it; "
             f"if it only calculates, say so in nf.yaml: functions: {{{callee.name}: {{pure: true}}}}",
         )
     values = (machine.value(state, frame, a) for a in i.args)

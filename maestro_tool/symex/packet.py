@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
+from maestro_tool.dialects import DIALECTS
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import INPUT_PORT, NOW, PACKET_LENGTH, Produced, is_packet_byte, option, packet_byte
 from maestro_tool.expr.walk import arguments_first
@@ -299,7 +300,7 @@ class PacketMachine(Machine):
         simpler = nodes.substitute(e, state.known)
         if not simpler.is_const:
             return e
-        return "drop" if simpler.const == self.port else "flood" if simpler.const == 0xFFFF else simpler.const
+        return DIALECTS[self.program.dialect].verdict(simpler.const, self.port)
 
     # ----------------------------------------------------------------------- memory
 

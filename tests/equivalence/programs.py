@@ -27,6 +27,8 @@ SEQUENTIAL = "sequential"
 REFERENCE = "reference"
 #: The plan asks for at least the capacity that the analysis saw: tests have smaller tables than the default.
 ARGUMENTS = {"nat": ("--max-flows", "16")}
+#: Where NFs are that are built by name.
+FOLDERS = ("nfs", "tests/foreign", "tests/dialects/state")
 FLAGS = ("-std=gnu11", "-O3", "-Wall", *dpdk.RENAMES)
 
 
@@ -96,7 +98,7 @@ def _runtime(folder: Path) -> list[Path]:
 
 @cache
 def _analysed(name: str) -> pipeline.Analysed:
-    function = nf.load(next(f for f in (ROOT / "nfs" / name, ROOT / "tests/foreign" / name) if f.exists()))
+    function = nf.load(next(f for f in (ROOT / folder / name for folder in FOLDERS) if f.exists()))
     if name in ARGUMENTS:
         function = replace(function, arguments=ARGUMENTS[name])
     request = pipeline.Request(function.sources, function.arguments, function.ports, (function.root,))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_tool.dialects import DIALECTS
 from maestro_tool.expr import Expr
 from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations import Role
@@ -187,7 +188,7 @@ class Replay:
         if not isinstance(path.verdict, Expr):
             return path.verdict
         verdict = values.number(path.verdict)
-        return "drop" if verdict == path.port else "flood" if verdict == 0xFFFF else verdict
+        return DIALECTS[self._analysis.dialect].verdict(verdict, path.port)
 
     def _frame(self, path: CallPath, frame: bytes, values: Values, compiled: bytes) -> bytes:
         sent = bytearray(path.grown) + frame if path.grown >= 0 else bytearray(frame[-path.grown :])

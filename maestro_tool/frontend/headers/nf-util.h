@@ -21,6 +21,9 @@
 #include "lib/verified/boilerplate-util.h"
 #include "lib/verified/packet-io.h"
 #include "nf-log.h"
+#ifdef MAESTRO_DIALECT
+#include MAESTRO_DIALECT
+#endif
 #define CHUNK_LAYOUT(...)
 #define CHUNK_LAYOUT_N(...)
 #define CHUNK_LAYOUT_IMPL(...)

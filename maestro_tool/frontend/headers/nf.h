@@ -2,7 +2,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/verified/vigor-time.h"
+#ifdef MAESTRO_DIALECT
+#include MAESTRO_DIALECT
+#else
 #define FLOOD_FRAME ((uint16_t)-1)
+#endif
 struct nf_config;
 struct rte_mbuf;
 extern struct nf_config config;

@@ -74,10 +74,15 @@ static inline int64_t maestro_share_begin(const uint8_t *frame, uint16_t length,
 static inline void maestro_share_end(void) {}
 #endif
 
+/* Unless the NF's dialect says otherwise, the input port means drop, and FLOOD_FRAME is MAESTRO_FLOOD. */
+#ifndef MAESTRO_VERDICT
+#define MAESTRO_VERDICT(output, device) ((output) == (device) ? MAESTRO_DROP : (output))
+#endif
+
 /* nf_process's result -> verdict. */
 static inline uint16_t maestro_verdict(int result, uint16_t device) {
-  const uint16_t output = (uint16_t)result; /* as libVig's main loop: -1 floods, too */
-  return output == device ? MAESTRO_DROP : output;
+  const uint16_t output = (uint16_t)result; /* as libVig's main loop: -1 is 65535 */
+  return MAESTRO_VERDICT(output, device);
 }
 
 /* The cursor of a burst: the thread's, or one that only the burst knows. */

@@ -34,6 +34,9 @@
 #include "lib/verified/packet-io.h"
 #include "maestro_debug.h"
 #include "nf-log.h"
+#ifdef MAESTRO_DIALECT
+#include MAESTRO_DIALECT
+#endif
 
 /* No layouts outside of symbolic execution. */
 #define CHUNK_LAYOUT(...)

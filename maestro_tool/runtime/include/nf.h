@@ -7,7 +7,11 @@
 
 #include "lib/verified/vigor-time.h"
 
+#ifdef MAESTRO_DIALECT /* what the NF's dialect has besides (docs/dialects.md), and the values that it returns */
+#include MAESTRO_DIALECT
+#else
 #define FLOOD_FRAME ((uint16_t)-1) /* to all devices but the input one */
+#endif
 
 struct nf_config;
 struct rte_mbuf;

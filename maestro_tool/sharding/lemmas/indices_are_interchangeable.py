@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from maestro_tool.dialects import DIALECTS
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import binary, const, eq, substitute, symbols
 from maestro_tool.operations.row import Effect, Entries, Role
@@ -33,7 +34,7 @@ from maestro_tool.sharding.facts.reach import IndexConditions, Reach
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle, Ranged, RangedBecause
-from maestro_tool.symex.callpath import CallPath, Event, Use, uses
+from maestro_tool.symex.callpath import Analysis, CallPath, Event, Use, uses
 
 #: What tells how many entries expired.
 _COUNTS_EXPIRED = (Effect.EXPIRE, Effect.ERASE_RANGE)
@@ -71,15 +72,16 @@ def _shown(scope: Scope, reach: Reach) -> dict[int, dict[int, set[_Shown]]]:
                 ports = found.setdefault(dchain, defaultdict(set))
                 # Where bytes were inserted or cut, others are at the fields' places.
                 family = None if path.grown else reach.family(number)
-                for port in _leaves_on(path, scope.analysis.ports):
+                for port in _leaves_on(path, scope.analysis):
                     ports[port].add((byte, family))
     return found
 
 
-def _leaves_on(path: CallPath, ports: int) -> Iterable[int]:
+def _leaves_on(path: CallPath, analysis: Analysis) -> Iterable[int]:
     if isinstance(path.verdict, int):
         return (path.verdict,)
-    return () if path.verdict == "drop" else (p for p in range(ports) if p != path.port)
+    back = path.verdict != "flood" and DIALECTS[analysis.dialect].back
+    return () if path.verdict == "drop" else (p for p in range(analysis.ports) if back or p != path.port)
 
 
 def _names(places: Iterable[_Shown]) -> tuple[str, ...]:

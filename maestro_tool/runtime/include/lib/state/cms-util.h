@@ -1,0 +1,1 @@
+#include "lib/state/cms.h"

@@ -1,0 +1,9 @@
+/* The functions of raw keys, of which there is one each, wherever maps are allocated. */
+#include "lib/state/map.h"
+
+extern inline unsigned maestro_hash_bytes(const void *object, unsigned size);
+
+#define DEFINED_HERE(n)                                   \
+  extern inline bool maestro_equal_##n(void *a, void *b); \
+  extern inline unsigned maestro_hash_##n(void *key);
+MAESTRO_KEY_SIZES(DEFINED_HERE)

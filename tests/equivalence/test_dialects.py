@@ -1,0 +1,92 @@
+"""NFs of other dialects (tests/dialects): the parallel program sends what the sequential one sends, on 2 and 3 workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nf_runs import Outputs, converse, make_captures, run
+from programs import Build
+
+from maestro_tool import canonical
+from maestro_tool.traffic.capture import Frame, pcap_bytes, read_folder
+from maestro_tool.traffic.compare import compare
+from maestro_tool.traffic.renaming import renamed_by
+from maestro_tool.traffic.spec import TrafficSpec
+from tests.quick import others_long
+
+#: Flows that port 0 opens: churn, pauses in which they expire, replies, strangers, malformed frames.
+MIX = TrafficSpec(flows=800, packets=4000, replies=0.4, unknown=0.1, odd=0.15, active=300, gaps=2, gap_us=30_000)
+
+Captures = dict[int, list[Frame]]
+
+
+def as_it_is(captures: Captures) -> Captures:
+    return captures
+
+
+def of_the_store(captures: Captures) -> Captures:
+    """Two of three UDP packets ask the store of tests/dialects/state/cellar for one of 50 keys, each flow for one."""
+
+    def asked(number: int, f: Frame) -> Frame:
+        if number % 3 == 0 or f.data[12:15] != b"\x08\x00\x45" or f.data[23:24] != b"\x11":
+            return f
+        key = bytes((10, 0, 0, sum(f.data[26:36]) % 50))
+        request = (
+            bytes((number % 5 == 1,)) + key + number.to_bytes(4, "big") + b"\0" + (number % 2).to_bytes(2, "little")
+        )
+        return Frame(f.time, f.data[:36] + (670).to_bytes(2, "big") + f.data[38:42] + request)
+
+    return {port: [asked(n, f) for n, f in enumerate(frames)] for port, frames in captures.items()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """``least``: of frames sent, of those received, in percent.  ``renames``: what the NF shows of an index."""
+
+    arguments: str = ""
+    traffic: TrafficSpec = MIX
+    change: Callable[[Captures], Captures] = as_it_is
+    renames: bool = False
+    least: int = 20
+
+
+CASES = {
+    "mirror": Case(least=60),
+    "hedge": Case("--internal-devs 0 --fwd-rule 0,1 --fwd-rule 1,0 --expire 20000 --max-flows 16384"),
+    "toll": Case("--rate 4000 --burst 3000 --capacity 16384", least=10),
+    "cellar": Case("20000", change=of_the_store, least=10),
+    "cloak": Case(renames=True),
+    "waypost": Case("0.0.0.0 0 0 10.0.0.0 8 1 10.1.0.0 16 0"),
+    "knocks": Case(),
+}
+
+
+def received(folder: Path, case: Case) -> Path:
+    captures = make_captures(folder, case.traffic)
+    changed = case.change(read_folder(captures))
+    canonical.write_files({folder / f"port{n}.pcap": pcap_bytes(frames) for n, frames in changed.items()})
+    return folder
+
+
+@pytest.mark.parametrize("name", others_long(CASES, ("hedge",)))
+def test_parallel_equals_sequential(build: Build, name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+
+    def sent_by(program: Path, folder: Path, workers: int | None = None) -> Outputs:
+        if case.renames:  # replies must address the ports that this run chose
+            return converse(program, case.traffic, folder, case.arguments, workers)[1]
+        return run(program, received(folder / "in", case), folder / "out", case.arguments, workers)[0]
+
+    expected = sent_by(build.sequential(name), tmp_path / "sequential")
+    assert sum(map(len, expected.values())) * 100 > case.least * case.traffic.packets
+    plan = build.plan(name)
+    assert plan["strategy"] == "shared-nothing" and plan["dialect"] == "libvig-state"
+    renamed = renamed_by(plan)
+    assert bool(renamed) == case.renames
+    for workers in (2, 3):
+        actual = sent_by(build.parallel(name), tmp_path / str(workers), workers)
+        comparison = compare(expected, actual, renamed)
+        assert comparison.equal, f"{workers} workers: {comparison.text()}"
