@@ -185,6 +185,11 @@ def generate(
     program = load_again(analysed, watch)
     # Call paths -> which packets must meet, and how each object is treated; what NICs hash -> keys, tables, steering.
     profiles = per_port(nic, analysed.analysis.ports)
+    if full_hash and len({p.rss.initial_hash for p in profiles}) > 1:
+        raise UnsupportedError(
+            "the cards' hashes start with different values (rss.initial_hash), so whole hashes never agree",
+            hint="leave full_hash out: the tables make up for it",
+        )
     choice = decide(analysed, program, profiles, strategy, cache, watch, full_hash=full_hash)
     plan, solution = choice.plan, choice.solution
     # Captures under these keys -> weights for the tables.

@@ -152,6 +152,7 @@ def generate_sequential(
                 "inputs": dict.fromkeys(FIELDS_OF_VIEW, "{0}"),
                 "byte_inputs": [],
                 "rules": [],
+                "given_rows": [],
             }
         ]
         * ports,
@@ -483,7 +484,9 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
     return {
         "number": p.port,
         "key": p.key,
-        "key_rows": [", ".join(f"0x{b:02x}" for b in p.key[i : i + 8]) for i in range(0, len(p.key), 8)],
+        "key_rows": _rows(p.key),
+        "given_rows": _rows(p.key[::-1]) if profile.rss.key_reversed and p.rss_hf else [],
+        "initial_hash": f"0x{profile.rss.initial_hash if p.rss_hf else 0:x}",
         "key_length_passed": p.key_length_passed,
         "key_fixed": _c_bool(p.key_fixed),
         "function": "MAESTRO_" + "_".join(dict.fromkeys(("TOEPLITZ", p.function.upper()))),
@@ -508,6 +511,10 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "inputs": {view: _hash_input(fields) for view, fields in p.software},
         "byte_inputs": [(CLASSES[c].c_name, _hash_input(fields)) for c, fields in p.of_bytes],
     }
+
+
+def _rows(key: bytes) -> list[str]:
+    return [", ".join(f"0x{b:02x}" for b in key[i : i + 8]) for i in range(0, len(key), 8)]
 
 
 def _card_field(place: Place) -> str:

@@ -148,6 +148,8 @@ class RssCapability(_Model):
     flags_advertised: ``flow_type_rss_offloads`` of the driver.  flags_programmed: those that change the hardware.
     classes: per packet class the flags needed and the fields hashed.  A class that is not listed is not hashed.
     fixed_key: the key (hex) of a card that takes no other; the program checks at start that it is there.
+    key_reversed: the driver wants, and reads back, the key's last byte first.
+    initial_hash: 32 bits that the card's hash is XORed with.
     selections: alternative set-ups.  field_selection: where fewer fields can be asked for.
     key_scope: what shares one key.  read_back: what the program cannot compare with what it set.
     """
@@ -155,6 +157,8 @@ class RssCapability(_Model):
     kind: Literal["hardware", "software", "none"]
     key_length: int = Field(ge=0, le=128)
     fixed_key: Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")] | None = None
+    key_reversed: bool = False
+    initial_hash: int = Field(default=0, ge=0, le=0xFFFFFFFF)
     key_length_passed: int | None = Field(default=None, ge=0, le=128)
     tables: Tables
     max_queues: int | None = Field(default=None, ge=1, le=65535)
@@ -193,6 +197,8 @@ class RssCapability(_Model):
                 )
         if self.fixed_key is not None and (self.settable.key != "never" or len(self.fixed_key) != 2 * self.key_length):
             raise ValueError("a fixed_key has key_length bytes, and means settable: {key: never}")
+        if self.kind != "hardware" and (self.key_reversed or self.initial_hash):
+            raise ValueError(f"kind {self.kind} has no key_reversed and no initial_hash: the card does not hash")
         if self.kind == "hardware" and not self.key_length:
             raise ValueError("hardware RSS needs a key_length")
         if self.kind == "software" and (self.field_selection != "any" or self.key_length < 16):

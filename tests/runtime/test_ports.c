@@ -403,6 +403,23 @@ static void own_keys(void) {
   refused(c, "key cannot be read back");
 }
 
+/* A card that takes its key from behind, and whose hash starts with other bits: its table makes up for these. */
+static void keys_and_hashes_of_another_kind(void) {
+  static uint8_t given[40];
+  usual_plan();
+  for (unsigned i = 0; i < 40; i++) given[i] = plan.key[39 - i];
+  plan.key_given = given;
+  plan.initial_hash = 0xFFFFFF45;
+  struct card c = USUAL;
+  CHECK(start(c, 4));
+  CHECK(memcmp(state.key, given, 40) == 0);
+  for (unsigned i = 0; i < 128; i++) CHECK_EQ(state.table[i ^ 0x45], program.ports[0].table[i]);
+  CHECK_EQ(state.table[0], 0x45 * 4 / 128);
+  c.needs_update = true;
+  CHECK(start(c, 4));
+  CHECK(memcmp(state.key, given, 40) == 0);
+}
+
 static void tables_of_a_size_of_ours(void) {
   usual_plan();
   plan.table_size = 512;
@@ -432,6 +449,7 @@ int main(void) {
   rules();
   functions_that_this_dpdk_has_not();
   own_keys();
+  keys_and_hashes_of_another_kind();
   tables_of_a_size_of_ours();
   sets_up();
   larger_tables_repeat();

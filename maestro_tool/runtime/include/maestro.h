@@ -90,6 +90,9 @@ struct maestro_port {
   uint8_t key_length;          /* of the key array; 40, 48, 52 */
   uint8_t key_length_passed;   /* rss_key_len given to ethdev (0 for vmxnet3) */
   bool key_fixed;              /* the NIC has this key by itself, and takes no other */
+  const uint8_t *key_given;    /* the same key as the driver takes it and reads it back; NULL: as it is */
+  uint32_t initial_hash;       /* the NIC's hash is XORed with it, so its table is, too: entry i ^ initial_hash is that
+                                  of index i */
   enum maestro_function function; /* of the NIC and of the software that steers beside it */
   uint64_t rss_hf;             /* RTE_ETH_RSS_* to ask for; 0: this port does not hash */
   const struct maestro_rss_rule *rules; /* n_rules that say how classes are hashed; none: rss_hf says it all */

@@ -22,10 +22,14 @@ static const enum rte_eth_hash_function FUNCTIONS[] = {RTE_ETH_HASH_FUNCTION_DEF
                                                        RTE_ETH_HASH_FUNCTION_SYMMETRIC_TOEPLITZ};
 #endif
 
+static const uint8_t *key_given(const struct maestro_port *plan) {
+  return plan->key_given != NULL ? plan->key_given : plan->key;
+}
+
 static struct rte_eth_rss_conf rss_conf(const struct maestro_port *plan) {
   struct rte_eth_rss_conf conf = {.rss_hf = plan->rss_hf};
   if (!plan->key_fixed) {
-    conf.rss_key = (uint8_t *)(uintptr_t)plan->key;
+    conf.rss_key = (uint8_t *)(uintptr_t)key_given(plan);
     conf.rss_key_len = plan->key_length_passed;
   }
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
@@ -88,9 +92,13 @@ static unsigned table_size(const struct program *program, uint16_t id, const str
   return 0;
 }
 
+/* Who has entry i of the card's table; n entries are planned, a power of two. */
+static uint16_t owner(const struct port *port, unsigned i) {
+  return port->table[(i ^ port->plan->initial_hash) % port->plan->table_size];
+}
+
 static bool set_table(struct program *program, uint16_t id, unsigned size) {
   struct port *port = &program->ports[id];
-  const unsigned planned = port->plan->table_size;
   const unsigned n_groups = (size + RTE_ETH_RETA_GROUP_SIZE - 1) / RTE_ETH_RETA_GROUP_SIZE;
   struct rte_eth_rss_reta_entry64 table[n_groups], read[n_groups];
   memset(table, 0, sizeof table);
@@ -99,7 +107,7 @@ static bool set_table(struct program *program, uint16_t id, unsigned size) {
     const unsigned group = i / RTE_ETH_RETA_GROUP_SIZE, entry = i % RTE_ETH_RETA_GROUP_SIZE;
     table[group].mask |= UINT64_C(1) << entry;
     read[group].mask |= UINT64_C(1) << entry;
-    table[group].reta[entry] = port->table[i % planned];
+    table[group].reta[entry] = owner(port, i);
   }
   int status = rte_eth_dev_rss_reta_update(id, table, (uint16_t)size);
   if (status != 0) {
@@ -111,7 +119,7 @@ static bool set_table(struct program *program, uint16_t id, unsigned size) {
   if (port->table_unread) return true;
   for (unsigned i = 0; i < size; i++) {
     const unsigned group = i / RTE_ETH_RETA_GROUP_SIZE, entry = i % RTE_ETH_RETA_GROUP_SIZE;
-    if (status == 0 && read[group].reta[entry] == port->table[i % planned]) continue;
+    if (status == 0 && read[group].reta[entry] == owner(port, i)) continue;
     program_error(program->nf, "port %u: the indirection table does not read back as set: " NEVER_STARTED, id);
     return false;
   }
@@ -158,7 +166,7 @@ static int read_back(const struct maestro_port *plan, uint16_t id, bool *key_is_
   uint8_t key[UINT8_MAX] = {0};
   struct rte_eth_rss_conf conf = {.rss_key = key, .rss_key_len = plan->key_length};
   const int status = rte_eth_dev_rss_hash_conf_get(id, &conf);
-  *key_is_ours = memcmp(key, plan->key, plan->key_length) == 0;
+  *key_is_ours = memcmp(key, key_given(plan), plan->key_length) == 0;
   *missing = plan->rss_hf & ~conf.rss_hf; /* more may be on: virtio switches fragments with whole packets */
   return status;
 }
