@@ -21,7 +21,8 @@ _OBJECT: Final = re.compile(
     r"\.split = (\w+),\s+\.ranged = (\w+), \.guarded = (\w+), \.ages_per_worker = (\w+),"
 )
 _BYTE_INPUTS: Final = re.compile(r"static const struct maestro_byte_input byte_inputs_(\d+)\[\] = \{\n((?:.*\n)*?)\};")
-_BYTE_INPUT: Final = re.compile(r" {4}\{ MAESTRO_(\w+), \{\d+, \{(.*)\}\} \},")
+_PAIRS: Final = r"\{0\}|\{\d+, \{(?:\{\d+, (?:\d+|0x[0-9a-f]{2})\}(?:, )?)*\}\}"
+_BYTE_INPUT: Final = re.compile(rf" {{4}}\{{ MAESTRO_(\w+), (\d+), ({_PAIRS}), ({_PAIRS}) \}},")
 #: Behind the last view of each port.
 _BYTES_OF_PORT: Final = re.compile(
     r"\.l3v6 = \{.*\},\n(?: +\.byte_inputs = byte_inputs_(\d+),\n +\.n_byte_inputs = (\d+),\n)? +\},"
@@ -116,14 +117,22 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
         of_bytes = {
             name: [_NAMED.get(f, f) for f in fields] for name, fields in theirs.get("software_bytes", {}).items()
         }
-        yield f"{what}software_bytes", {name: [fields] for name, fields in of_bytes.items()}, _of_bytes(mine)
+        yield f"{what}software_bytes", of_bytes, dict(_of_bytes(mine))
         hashed = {name: _as_named(inputs[0]) for name, (how, *inputs) in mine["classes"].items() if how == "nic"}
         yield f"{what}hashed", {name: theirs["hashed"][name] for name in hashed}, hashed
 
 
-def _of_bytes(port: dict[str, Any]) -> dict[str, Any]:
-    """Class -> its inputs of bytes, where software hashes such."""
-    return {name: inputs for name, (how, *inputs) in port["classes"].items() if how == "software" and inputs}
+def _of_bytes(port: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Kinds of frames, as plan.json calls them, and the bytes of each, where software hashes such."""
+    found = []
+    for name, (how, *inputs) in ((name, port["classes"][name]) for name in CLASSES):
+        shapes = [items[0][3:] for items in inputs if items[0].startswith("if ")] if how == "software" else []
+        words = [*shapes, ""] if how == "software" and inputs else []
+        for n, shape in enumerate(words):
+            said = [f"not {s}" for s in shapes[:n]] + [shape] * bool(shape)
+            items = inputs[n][bool(shape) :] if n < len(inputs) else []
+            found.append((f"{name}[{'; '.join(said)}]" if said else name, list(items)))
+    return found
 
 
 def _as_named(items: list[str]) -> list[str]:
@@ -160,22 +169,44 @@ def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
         [sum(1 << CLASSES.index(n) for n in names) for names in software],
     )
     arrays = {int(n): _byte_inputs(body) for n, body in _BYTE_INPUTS.findall(text)}
-    mine = [{name: list(map(place, *inputs)) for name, inputs in _of_bytes(p).items()} for p in c.ports]
-    yield "the program: bytes", [arrays.get(n, {}) for n in range(len(c.ports))], mine
+    mine = [[(*_shape(name), list(map(place, items))) for name, items in _of_bytes(p)] for p in c.ports]
+    yield "the program: bytes", [arrays.get(n, []) for n in range(len(c.ports))], mine
     told = [n and (int(n), int(count)) for n, count in _BYTES_OF_PORT.findall(text)]
     yield "the program: bytes", told, [(n, len(found)) if found else "" for n, found in enumerate(mine)]
     yield "the program: bytes", text.count(".byte_inputs ="), sum(map(bool, mine))
     for view in ("l4", "l3", "l4v6", "l3v6"):
-        inputs = [[(int(a), int(b)) for a, b in re.findall(r"\{(\d+), (\d+)\}", m)] for m in _PORT[view].findall(text)]
+        inputs = [_pairs(m) for m in _PORT[view].findall(text)]
         yield f"the program: {view}", inputs, [[FIELDS[f] for f in p["software"][view]] for p in c.ports]
     always = re.findall(r"\.always_write = (\w+),", text)
     yield "the program: always_write", always[0] if always else "false", str(c.document["always_write"]).lower()
 
 
-def _byte_inputs(body: str) -> dict[str, list[tuple[int, int]]]:
-    """Class -> offsets and lengths of what is hashed, of an array of the generated C; {} if it is none."""
+#: A class, the least length of its frames, their bytes at offsets; offsets and lengths of what is hashed.
+_ByteInput = tuple[str, int, list[tuple[int, int]], list[tuple[int, int]]]
+
+
+def _shape(kind: str) -> tuple[str, int, list[tuple[int, int]]]:
+    """Class, least length and bytes at offsets of a kind of frames."""
+    name, _, words = kind.rstrip("]").partition("[")
+    shape = words.split("; ")[-1]
+    if not shape or shape.startswith("not "):
+        return name, 0, []
+    length, *tests = shape.split()
+    asked = [(int(at), bytes.fromhex(values)) for at, _, values in (t.partition("=") for t in tests)]
+    return name, int(length), [(at + n, value) for at, values in asked for n, value in enumerate(values)]
+
+
+def _byte_inputs(body: str) -> list[_ByteInput]:
+    """An array of the generated C; [] if it is none."""
     found = [_BYTE_INPUT.fullmatch(line) for line in body.splitlines()]
     if not all(found):
-        return {}
-    pairs = {m[1].lower(): re.findall(r"\{(\d+), (\d+)\}", "{" + m[2] + "}") for m in found if m is not None}
-    return {name: [(int(a), int(b)) for a, b in runs] for name, runs in pairs.items()}
+        return []
+    return [(m[1].lower(), int(m[2]), _pairs(m[3]), _pairs(m[4])) for m in found if m is not None]
+
+
+def _pairs(text: str) -> list[tuple[int, int]]:
+    """Of ``{2, {{26, 4}, {30, 4}}}`` the pairs, which are as many as it says."""
+    found = [(int(a), int(b, 0)) for a, b in re.findall(r"\{(\d+), (0x[0-9a-f]{2}|\d+)\}", text)]
+    if re.match(r"\{(\d+)", text) is None or int(text[1:].partition(",")[0].rstrip("}")) != len(found):
+        raise ValueError(f"it does not have as many parts as it says: {text:.80}")
+    return found

@@ -16,12 +16,14 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.text import Pool
 from maestro_tool.operations import Role
 from maestro_tool.packet.fields import bytes_text, field_of
+from maestro_tool.packet.kinds import kind_of
 from maestro_tool.rss.steering import nic_inputs
 from maestro_tool.sharding.outcome.sharing import shares, sharing
 
 if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
     from maestro_tool.rss import RssSolution
+    from maestro_tool.rss.byte_inputs import OfBytes
     from maestro_tool.rss.problem import HashSetup
     from maestro_tool.rss.solution import PortSolution
     from maestro_tool.sharding.plan import ShardingPlan
@@ -166,17 +168,20 @@ def _port(p: PortSolution, solution: RssSolution) -> dict[str, Any]:
         "key": p.key.hex(),
         "function": p.function,
         "parts": list(solution.groups) or list(range(p.table_size)),
-        "classes": {name: _steered(name, how, setup, dict(p.of_bytes)) for name, how in p.steering},
+        "classes": {name: _steered(name, how, setup, p.of_bytes) for name, how in p.steering},
         "software": {str(view): list(fields) for view, fields in p.software},
     }
 
 
-def _steered(name: str, how: str, setup: HashSetup, of_bytes: Mapping[str, tuple[str, ...]]) -> list[Any]:
+def _steered(name: str, how: str, setup: HashSetup, of_bytes: OfBytes) -> list[Any]:
     """``["nic", input, ...]``: what the card may hash, more than one where its driver does not say which.  A field that
     the card reads from elsewhere than the NF has a ``?``, zeros in the place of one a ``0``.  ``["software", input]``:
-    bytes of the frame, whatever its view; ``["software"]``: by its view."""
-    if name in of_bytes:
-        return [how, [bytes_text(f.offset, f.size) for f in map(field_of, of_bytes[name])]]
+    bytes of the frame, whatever its view; ``["software"]``: by its view.  ``["software", ["if SHAPE", ...], ...]``: of
+    frames of that shape, and that fit none before, these bytes; where there are none, by their views."""
+    mine = [(kind_of(kind).shape, fields) for kind, fields in of_bytes if kind_of(kind).base == name]
+    if mine:
+        inputs = [(shape, [bytes_text(f.offset, f.size) for f in map(field_of, fields)]) for shape, fields in mine]
+        return [how, *([f"if {s.text}", *items] if s else items for s, items in inputs if s or items)]
     if how != "nic":
         return [how]
     return [how, *([_marked(i) for i in items] for items in nic_inputs(name, setup))]

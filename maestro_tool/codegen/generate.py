@@ -29,6 +29,7 @@ from maestro_tool.made_of import MadeOf
 from maestro_tool.nic.profile import NicProfile, label
 from maestro_tool.packet.classes import CLASSES, FIELDS_OF_VIEW
 from maestro_tool.packet.fields import field_of
+from maestro_tool.packet.kinds import kind_of
 from maestro_tool.rss.model import Place, left_to_card
 from maestro_tool.rss.solution import PortSolution, RssSolution
 from maestro_tool.sharding.outcome.sharing import Sharing, shares, sharing
@@ -509,7 +510,7 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         ],
         "software_classes": f"0x{software:x}",
         "inputs": {view: _hash_input(fields) for view, fields in p.software},
-        "byte_inputs": [(CLASSES[c].c_name, _hash_input(fields)) for c, fields in p.of_bytes],
+        "byte_inputs": [(*_shape(name), _hash_input(fields)) for name, fields in p.of_bytes],
     }
 
 
@@ -520,6 +521,14 @@ def _rows(key: bytes) -> list[str]:
 def _card_field(place: Place) -> str:
     base = "ZEROS" if place.base is None else f"FROM_{place.base.upper()}"
     return f"{{MAESTRO_{base}, {place.offset}, {place.size}, {_c_bool(place.mixed)}}}"
+
+
+def _shape(name: str) -> tuple[str, str]:
+    """The class of a kind of frames, and its shape; those before it have been asked for then."""
+    kind = kind_of(name)
+    tests = [f"{{{offset}, 0x{value:02x}}}" for offset, value in kind.shape.tests] if kind.shape else []
+    asked = f"{{{len(tests)}, {{{', '.join(tests)}}}}}" if tests else "{0}"
+    return CLASSES[kind.base].c_name, f"{kind.shape.length if kind.shape else 0}, {asked}"
 
 
 def _hash_input(fields: tuple[str, ...]) -> str:

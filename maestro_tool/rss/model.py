@@ -30,6 +30,7 @@ from maestro_tool.packet.fields import (
     field_of,
     input_bits,
 )
+from maestro_tool.packet.kinds import base, kind_of
 from maestro_tool.rss.solution import PortSolution
 from maestro_tool.rss.symmetric import FUNCTIONS, PARTNER, Function, applied, is_source
 from maestro_tool.rss.table import table
@@ -109,8 +110,8 @@ def port_model(entry: Mapping[str, Any], weights: tuple[int, ...] = (), groups: 
             # Nor do those of before bytes were hashed have any.
             of_bytes={c: _fields(f) for c, f in entry.get("software_bytes", {}).items()},
         )
-        if unknown := model.of_bytes.keys() - CLASSES:
-            raise ValueError(f"unknown class {min(unknown)!r}")
+        for name in model.of_bytes:
+            kind_of(name)  # a ValueError if there is none
         for what, values in (("weights", weights), ("groups", groups)):
             if values and len(values) != size:
                 raise ValueError(f"{len(values)} {what} for a table of {size} entries")
@@ -159,8 +160,9 @@ def hash_input(model: PortModel, frame: bytes) -> tuple[str, tuple[str, ...], by
     if steering == "nic" or (steering == "any" and model.nic_hashes):
         fields = model.hashed.get(name, ())
         return name, fields, applied(model.function, fields, nic_input(frame, name, fields))
-    if name in model.of_bytes:
-        return name, model.of_bytes[name], view_input(frame, model.of_bytes[name])
+    for kind, fields in model.of_bytes.items():
+        if base(kind) == name and fields and kind_of(kind).fits(frame):
+            return name, fields, view_input(frame, fields)
     fields = model.software[view(frame)]
     return name, fields, applied(model.function, fields, view_input(frame, fields))
 

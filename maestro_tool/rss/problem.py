@@ -13,6 +13,7 @@ from maestro_tool.expr.symbols import PACKETS, PacketByte
 from maestro_tool.nic.profile import NicProfile, RssCapability
 from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import FIELDS, is_hashable
+from maestro_tool.packet.kinds import base
 from maestro_tool.rss import symmetric
 from maestro_tool.rss.symmetric import Function
 from maestro_tool.sharding.plan import Constraint
@@ -101,7 +102,9 @@ def problem(
 
 def _needed(port: PortCapability, number: int, constraints: Sequence[Constraint]) -> PortCapability:
     """Without doubts about classes that no constraint reaches, which change no solution."""
-    reached = {name for c in constraints for side in (0, 1) if c.ports[side] == number for name in c.classes[side]}
+    reached = {
+        base(name) for c in constraints for side in (0, 1) if c.ports[side] == number for name in c.classes[side]
+    }
     return replace(port, unreliable=tuple(name for name in port.unreliable if name in reached))
 
 
@@ -127,14 +130,14 @@ def _setups(rss: RssCapability) -> Iterator[HashSetup]:
     """The default first; what a driver does only by rte_flow, or for another hash function, after all else."""
     used = {flag for c in rss.classes.values() for flag in c.flags}
     flags = tuple(f for f in rss.flags_programmed if f in used)
-    base = tuple((name, rss.classes[name].fields) for name in CLASSES if name in rss.classes)
-    if base:
-        yield HashSetup("default", flags, base)
+    default = tuple((name, rss.classes[name].fields) for name in CLASSES if name in rss.classes)
+    if default:
+        yield HashSetup("default", flags, default)
     for s in rss.selections:
         hashed = tuple((name, s.classes[name]) for name in CLASSES if name in s.classes)
         rules = tuple((name, s.rules[name]) for name in CLASSES if name in s.rules)
         yield HashSetup(s.name, s.flags, hashed, s.placement == "unknown", rules=rules)
-    both = tuple((name, symmetric.paired(fields)) for name, fields in base if symmetric.paired(fields))
+    both = tuple((name, symmetric.paired(fields)) for name, fields in default if symmetric.paired(fields))
     if both and rss.symmetric.port != "none":
         yield HashSetup("symmetric", flags, both, function=rss.symmetric.port)
     elif both and rss.symmetric.flow != "none":

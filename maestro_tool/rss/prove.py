@@ -13,8 +13,9 @@ from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import FALSE, binary, compare, concat, const, extract, ite, land, lor, sym
 from maestro_tool.expr.symbols import PACKETS, HashInput, Packet, packet_byte
-from maestro_tool.packet.classes import FAMILIES, L3, L4, VIEWS, View, exact_view_predicate, predicate, view_predicate
+from maestro_tool.packet.classes import FAMILIES, L3, L4, VIEWS, View, exact_view_predicate, view_predicate
 from maestro_tool.packet.fields import ADDRESSES_OF, PORTS_OF, field_of, input_bits
+from maestro_tool.packet.kinds import base, predicate
 from maestro_tool.rss import relation
 from maestro_tool.rss.problem import HashSetup, reads
 from maestro_tool.rss.solution import RssSolution
@@ -78,11 +79,11 @@ def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterato
     for name in constraint.classes[side]:
         frames = _concerned(constraint, side, name, packet)
         by_bytes = software.bytes_of(name)
-        if by_bytes is not None:
+        if by_bytes:
             groups[by_bytes] = lor(groups.get(by_bytes, FALSE), frames)
             continue
-        if steering[name] == "nic":
-            for items in nic_inputs(name, setup):
+        if steering[base(name)] == "nic":
+            for items in nic_inputs(base(name), setup):
                 groups[items] = lor(groups.get(items, FALSE), frames)
             continue
         for view in VIEWS:  # z3 knows which of them frames of the class can have
@@ -94,9 +95,9 @@ def _hashes(constraint: Constraint, side: int, solution: RssSolution) -> Iterato
 
 
 def _concerned(constraint: Constraint, side: int, name: str, packet: Packet) -> Expr:
-    """The frames of a class that the constraint is about: those in which the NF sees the fields that it names.
+    """The frames of a kind that the constraint is about: those in which the NF sees the fields that it names.
 
-    Where no frame of the class offers them, every frame counts.
+    Where no frame of the kind offers them, every frame counts.
     """
     names = reads(constraint, side)
     frames = predicate(name, packet)
@@ -110,7 +111,7 @@ def _concerned(constraint: Constraint, side: int, name: str, packet: Packet) -> 
 
 @cache
 def _offers(name: str, view: View) -> bool:
-    """Some frame of the class has the fields of the view."""
+    """Some frame of the kind has the fields of the view."""
     session = Context().session(BUDGETS.key, [land(predicate(name), view_predicate(view))])
     answer = session.ask()
     if answer == "unknown":

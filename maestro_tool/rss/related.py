@@ -14,8 +14,9 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import FALSE, extract, land, lor, symbols
 from maestro_tool.expr.symbols import PACKETS, Packet, packet_byte
-from maestro_tool.packet.classes import View, exact_view_predicate, predicate
+from maestro_tool.packet.classes import View, exact_view_predicate
 from maestro_tool.packet.fields import HASHABLE, INPUT_BITS
+from maestro_tool.packet.kinds import predicate
 from maestro_tool.rss import relation
 from maestro_tool.rss.equations import FRAME, SORTED, Bit, aligned_bits
 from maestro_tool.rss.gf2 import Span
@@ -54,7 +55,7 @@ def _coordinates(side: int, mode: Mode) -> tuple[Bit, ...]:
 
 
 def membership(members: tuple[tuple[str, View | None], ...], packet: Packet) -> Expr:
-    """The packet is a frame of one of these (class, view)."""
+    """The packet is a frame of one of these (kind, view)."""
     either = (land(predicate(c, packet), exact_view_predicate(v, packet)) for c, v in members)
     return reduce(lor, either, FALSE)
 

@@ -10,6 +10,7 @@ from maestro_tool.forms import Hexadecimal, Natural, checked
 from maestro_tool.meaning import Means
 from maestro_tool.packet.classes import CLASSES, VIEWS, ClassName, View
 from maestro_tool.packet.fields import INPUT_BITS, InputName, field_of
+from maestro_tool.packet.kinds import KindName, base, order
 from maestro_tool.rss.symmetric import Function
 
 Steering = Literal["nic", "software", "any"]
@@ -29,8 +30,8 @@ class PortSolution:
     ``free_dimensions``: how many bits of this port's key could be chosen freely.  ``field_ranks``: index bits that each
     field decides.  ``balance``: (traffic, workers, max/mean load); ``balance6``: of IPv6, where constraints name it.
     ``function``: how NIC and software hash.  ``rules``: types of the rte_flow RSS rule of each class, if the set-up is
-    made of them.  ``key_fixed``: the NIC has this key, and no other.  ``of_bytes``: what this program hashes of classes
-    that it steers by bytes of the frame, whatever their view.
+    made of them.  ``key_fixed``: the NIC has this key, and no other.  ``of_bytes``: what this program hashes of frames
+    that it steers by bytes, whatever their view; nothing of parts of such a class that go by their views.
     """
 
     port: Natural
@@ -50,7 +51,7 @@ class PortSolution:
     function: Function = "toeplitz"
     rules: tuple[tuple[ClassName, Flags], ...] = ()
     key_fixed: bool = False
-    of_bytes: tuple[tuple[ClassName, tuple[InputName, ...]], ...] = ()
+    of_bytes: tuple[tuple[KindName, tuple[InputName, ...]], ...] = ()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -82,7 +83,9 @@ def _check(p: PortSolution) -> None:
     """What is there for each class, view or field is there once, and in order."""
     if [c for c, _ in p.steering] != [*CLASSES] or [v for v, _ in p.software] != [v for v in VIEWS if v is not None]:
         raise ValueError("not one entry for each class or view")
-    for entries in (p.hashed, p.rules, p.of_bytes):
+    if (parts := [order(name) for name, _ in p.of_bytes]) != sorted(set(parts)):
+        raise ValueError("entries that are not in order")
+    for entries in (p.hashed, p.rules):
         found = [name for name, _ in entries]
         if found != [name for name in CLASSES if name in found]:
             raise ValueError("entries that are not in order")
@@ -137,13 +140,15 @@ def by_traffic(balance: Iterable[tuple[str, int, float]]) -> dict[str, dict[str,
 def effective_hash(p: PortSolution) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What is hashed for each class, by whom its steering says.
 
-    Classes whose frames have more than one view are left out where software hashes: see ``software_input``.
+    Classes whose frames have more than one view are left out where software hashes: see ``software_input``; and those
+    of which parts are hashed apart: see ``software_bytes``.
     """
     steering, result = dict(p.steering), []
     nic, software, of_bytes = dict(p.hashed), dict(p.software), dict(p.of_bytes)
+    parted = {base(name) for name in of_bytes}
     for name in CLASSES:
-        if name in of_bytes:
-            fields = of_bytes[name]
+        if name in parted:
+            fields = of_bytes.get(name, ())
         elif nic and steering[name] != "software":
             fields = nic.get(name, ())
         else:

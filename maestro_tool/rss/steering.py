@@ -6,7 +6,7 @@ hashes all fields that constraints name from where the NF reads them; else ``sof
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from maestro_tool.packet.classes import CLASSES, FAMILIES, L3, L4, TCP, PacketClass, View, plain
@@ -16,16 +16,14 @@ from maestro_tool.packet.fields import (
     HASHABLE6,
     HASHABLE_OF,
     INPUT_BITS,
-    MOST_BYTES,
     PORTS_OF,
     PROFILE_NAMES_OF,
     Family,
-    field_of,
     input_bits,
-    is_hashable,
-    names_of_bytes,
 )
-from maestro_tool.rss.problem import HashSetup, Problem, named_fields, reads
+from maestro_tool.packet.kinds import base
+from maestro_tool.rss.byte_inputs import OfBytes, byte_inputs
+from maestro_tool.rss.problem import HashSetup, Problem, reads
 from maestro_tool.rss.solution import Steering
 from maestro_tool.rss.symmetric import PARTNER, Function, paired
 from maestro_tool.rss.toeplitz import HASH_BITS
@@ -33,17 +31,13 @@ from maestro_tool.sharding.plan import Constraint
 
 #: The fields that this program hashes of frames with each view; () where no constraint wants any.
 Software = tuple[tuple[View, tuple[str, ...]], ...]
-#: The bytes that it hashes of frames of each class of which constraints name such as no NIC hashes.
-OfBytes = tuple[tuple[str, tuple[str, ...]], ...]
-#: Runs of bytes that a class can have in its input (``fields`` of maestro.h).
-MOST_RUNS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Hash inputs of one port.  ``setup`` None: the NIC does not hash.  ``inputs``: of software, by its function.
 
-    ``of_bytes``: of the classes that software steers by bytes, which it never mixes.
+    ``of_bytes``: see `byte_inputs`; of bytes none are mixed.
     """
 
     setup: HashSetup | None
@@ -62,15 +56,16 @@ class Layout:
     def software(self, view: View | None) -> tuple[Item, ...]:
         return _mixed([Item(f, True) for f in self.fields(view)], self.function)
 
-    def bytes_of(self, name: str) -> tuple[Item, ...] | None:
-        """What software hashes of all frames of a class, whatever their view; None: it goes by views."""
-        return next((tuple(Item(f, True) for f in fields) for c, fields in self.of_bytes if c == name), None)
+    def bytes_of(self, name: str) -> tuple[Item, ...]:
+        """What software hashes of all frames of a kind, whatever their view; (): it goes by views."""
+        return next((tuple(Item(f, True) for f in fields) for c, fields in self.of_bytes if c == name), ())
 
     def traffic(self, family: Family = 4) -> tuple[str, ...]:
         """The hash input of ordinary traffic (TCP) over this version of IP, as the NF names fields."""
         tcp = plain(family, TCP)
-        if (by_bytes := self.bytes_of(tcp.name)) is not None:
-            return tuple(item.field for item in by_bytes)
+        parts = [fields for name, fields in self.of_bytes if base(name) == tcp.name]
+        if parts and parts[-1]:
+            return parts[-1]
         nic = self.setup.fields(tcp.name) if self.setup and dict(self.steering)[tcp.name] != "software" else ()
         return tuple(_read_as(tcp, f) for f in nic) or self.fields(L4[family])
 
@@ -110,7 +105,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way in which a port hashes; ``members`` are the (class, view) of frames that it is applied to."""
+    """One way in which a port hashes; ``members`` are the (kind, view) of frames that it is applied to."""
 
     port: int
     items: tuple[Item, ...]
@@ -181,7 +176,7 @@ def reached(problem: Problem, port: int) -> dict[str, frozenset[str]]:
     for c in problem.constraints:
         for side in (0, 1):
             if c.ports[side] == port:
-                for name in c.classes[side]:
+                for name in map(base, c.classes[side]):
                     result[name] = result.get(name, frozenset()) | reads(c, side)
     return result
 
@@ -205,9 +200,10 @@ def layout(
     """
     needs = reached(problem, port)
     steering: list[tuple[str, Steering]] = []
-    of_bytes = _of_bytes(problem, port)
+    of_bytes = byte_inputs(problem, port)
+    by_bytes = {base(name) for name, _ in of_bytes}
     for name in CLASSES:
-        if name in dict(of_bytes):
+        if name in by_bytes:
             steering.append((name, "software"))
             continue
         if name not in needs:
@@ -224,27 +220,6 @@ def layout(
     else:
         inputs += ((L4[6], ()), (L3[6], ()))
     return Layout(setup, inputs, tuple(steering), of_bytes)
-
-
-def _of_bytes(problem: Problem, port: int) -> OfBytes:
-    """The classes of which a constraint names bytes, and all bytes that constraints name of them, as many as the key
-    can hash: leaving some out relates more packets."""
-    named: dict[str, set[str]] = {}
-    by_bytes: set[str] = set()
-    for c in problem.constraints:
-        for side in (s for s in (0, 1) if c.ports[s] == port):
-            for name in c.classes[side]:
-                named.setdefault(name, set()).update(named_fields(c, side))
-                if not all(map(is_hashable, named_fields(c, side))):
-                    by_bytes.add(name)
-    room = (8 * problem.ports[port].key_length - (HASH_BITS - 1)) // 8
-    return tuple((name, _runs_within(named[name], room)) for name in CLASSES if name in by_bytes)
-
-
-def _runs_within(names: Iterable[str], room: int) -> tuple[str, ...]:
-    places = sorted({f.offset + i for f in map(field_of, names) for i in range(f.size)})
-    runs = names_of_bytes(n for n in places[:room] if n < MOST_BYTES)
-    return runs[:MOST_RUNS]
 
 
 def _software(family: Family, setup: HashSetup | None, fields: tuple[str, ...]) -> Software:
@@ -280,7 +255,7 @@ def views(constraint: Constraint, side: int, name: str) -> tuple[View | None, ..
             offered.add(L4[family])
         elif not names.isdisjoint(ADDRESSES_OF[family]):
             offered |= {L4[family], L3[family]}
-    possible = CLASSES[name].views
+    possible = CLASSES[base(name)].views
     return tuple(v for v in possible if v in offered) or possible
 
 
@@ -291,13 +266,13 @@ def modes(constraint: Constraint, side: int, layout: Layout) -> Iterator[Mode]:
     found: dict[tuple[Item, ...], list[tuple[str, View | None]]] = {}
     for name in constraint.classes[side]:
         by_bytes = layout.bytes_of(name)
-        if by_bytes is not None:
-            found.setdefault(by_bytes, []).extend((name, view) for view in CLASSES[name].views)
+        if by_bytes:
+            found.setdefault(by_bytes, []).extend((name, view) for view in CLASSES[base(name)].views)
             continue
         for view in views(constraint, side, name):
-            if steering[name] == "nic":
+            if steering[base(name)] == "nic":
                 assert layout.setup is not None
-                inputs = nic_inputs(name, layout.setup)
+                inputs = nic_inputs(base(name), layout.setup)
             else:
                 inputs = (layout.software(view),)
             for items in inputs:

@@ -23,6 +23,7 @@ from maestro_tool.sharding.rules.by_bytes import clashes
 from maestro_tool.sharding.rules.disjoint import choose
 from maestro_tool.sharding.rules.few_keys import few_keys
 from maestro_tool.sharding.rules.interchange import interchanges
+from maestro_tool.sharding.rules.places import shapes
 from maestro_tool.sharding.rules.subsumption import subsume
 from maestro_tool.symex.callpath import Analysis
 
@@ -40,6 +41,7 @@ def derive_plan(analysis: Analysis, given: tuple[Obstacle, ...] = ()) -> Shardin
     reach = Reach(analysis)
     # Objects that packets only read constrain nothing; what they only count, each core may count for itself.
     written = {a.object for a in accesses if a.write}
+    reach = reach.parted(shapes(analysis, [a for a in accesses if a.object in written], reach))
     countable, counted = counters(analysis, accesses), set[int]()
     # Objects that belong together are treated alike.  Those with an obstacle are shared; then the rest is looked at
     # again, by itself: what is shared behaves as in the sequential NF and is in nobody's way.

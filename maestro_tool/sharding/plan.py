@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from maestro_tool.forms import Boolean, Natural, checked
-from maestro_tool.packet.classes import ClassName
 from maestro_tool.packet.fields import FieldName, field_of, is_hashable
+from maestro_tool.packet.kinds import KindName
 
 Rule = Literal["R1", "R2", "R3", "R4", "R5"]
 Treatment = Literal["read-only", "sharded", "shared", "per-core"]
@@ -40,12 +40,12 @@ class Constraint:
     which every packet has that reaches the state there; or they are bytes that every such packet has (`of_bytes`), and
     only software can hash.  ``relation`` is for what is no conjunction of
     field equalities: a Boolean over symbols ``a.pkt.N`` and ``b.pkt.N`` of IPv4; then ``equal`` is ().
-    ``classes``: the packet classes on either side for which the state is reached.
+    ``classes``: the packet classes on either side for which the state is reached, or parts of them (`packet.kinds`).
     """
 
     ports: tuple[Natural, Natural]
     equal: tuple[tuple[FieldBits, FieldBits], ...]
-    classes: tuple[tuple[ClassName, ...], tuple[ClassName, ...]]
+    classes: tuple[tuple[KindName, ...], tuple[KindName, ...]]
     rule: Rule
     objects: tuple[Natural, ...]
     locs: tuple[Natural, ...]

@@ -22,20 +22,35 @@ FIELDS: Final = {
 }  # fmt: skip
 #: Bytes of the frame that software hashes as they are.
 _BYTES: Final = re.compile(r"frame\[(\d{1,5})(?:\.\.(\d{1,5}))?\]", re.ASCII)
+#: What frames are like that come first: ``if 84 36=12b5``, their least length and bytes at offsets.
+_SHAPE: Final = re.compile(r"if (\d{1,5})((?: \d{1,3}=(?:[0-9a-f]{2})+)*)", re.ASCII)
 #: Protocol -> its number, and the bytes of its shortest header.
 _L4: Final = {"tcp": (6, 20), "udp": (17, 8), "sctp": (132, 12)}
 #: The fields that are hashed: ``?field`` if a card reads it elsewhere than NFs do, ``0field`` for zeros in its place.
 Items = tuple[str, ...]
-#: A class, and of frames that software hashes by it the NF's view.
+#: A class; shapes that a frame fits, or not (``not if ...``); and of frames that software hashes by it the NF's view.
 Kind = tuple[str, ...]
 
 
 def predicate(script: Script, packet: str, name: str) -> str:
     """Whether the packet's frame is of a class, or has exactly that view."""
+    if f"{packet}:{name}" not in script.defined and _SHAPE.fullmatch(name):
+        script.define(f"{packet}:{name}", 0, lambda: _fits(script, packet, name))
     if f"{packet}:{name}" not in script.defined:
         for known, term in _predicates(script, packet).items():
             script.define(f"{packet}:{known}", 0, lambda term=term: term)  # type: ignore[misc]
     return f"|{packet}:{name}|"
+
+
+def _fits(script: Script, packet: str, shape: str) -> str:
+    match = _SHAPE.fullmatch(shape)
+    assert match is not None
+    first = [(int(at), bytes.fromhex(values)) for at, _, values in (word.partition("=") for word in match[2].split())]
+    tests = [(at + n, value) for at, values in first for n, value in enumerate(values)]
+    if any(at >= int(match[1]) for at, _ in tests):
+        raise ValueError(f"a shape of frames that asks for bytes behind their end: {shape!r:.80}")
+    equal = [f"(= {script.symbol(packet, f'pkt.{at}', 8)} (_ bv{value} 8))" for at, value in tests]
+    return conjunction([long_enough(script, packet, int(match[1])), *equal])
 
 
 def long_enough(script: Script, packet: str, least: int = 14) -> str:
@@ -98,19 +113,33 @@ def modes(port: dict[str, Any]) -> dict[Items | None, list[Kind]]:
     found: dict[Items | None, list[Kind]] = {}
     for name in CLASSES:
         how, *inputs = port["classes"][name]
-        for items in inputs if how == "software" else ():
-            if not all(
-                map(_BYTES.fullmatch, items)
-            ):  # fields are hashed as the port's function mixes them, bytes are not
-                raise ValueError(f"no bytes: {items!r:.80}")
-            found.setdefault(tuple(items), []).append((name,))
-        for view in ("l4", "l3", "l4v6", "l3v6", "none") if how == "software" and not inputs else ():
-            found.setdefault(tuple(port["software"].get(view, ())), []).append((name, view))
+        for kind, items in _parted(name, inputs) if how == "software" else ():
+            if items:
+                found.setdefault(items, []).append(kind)
+                continue
+            for view in ("l4", "l3", "l4v6", "l3v6", "none"):
+                found.setdefault(tuple(port["software"].get(view, ())), []).append((*kind, view))
         for items in inputs if how == "nic" else ():
             found.setdefault(tuple(_read(name, i) for i in items), []).append((name,))
         if how != "software" and not (how == "nic" and inputs):
             found.setdefault(None, []).append((name,))
     return found
+
+
+def _parted(name: str, inputs: Sequence[Sequence[str]]) -> list[tuple[Kind, Items]]:
+    """The kinds of a class that software steers, and the bytes that it hashes of each; () if it goes by views."""
+    found: list[tuple[Kind, Items]] = []
+    before: Kind = (name,)
+    rest = True
+    for items in inputs:
+        shape, of = (items[0], items[1:]) if items and _SHAPE.fullmatch(items[0]) else ("", items)
+        if not all(map(_BYTES.fullmatch, of)):  # fields are hashed as the port's function mixes them, bytes are not
+            raise ValueError(f"no bytes: {items!r:.80}")
+        if not rest:
+            raise ValueError(f"no frames are left for these bytes: {items!r:.80}")
+        found.append(((*before, shape) if shape else before, tuple(of)))
+        before, rest = (*before, f"not {shape}"), shape != ""
+    return [*found, (before, ())] if rest else found
 
 
 def _read(name: str, item: str) -> str:
@@ -135,10 +164,16 @@ def is_one_of(script: Script, packet: str, kinds: Sequence[Kind]) -> str:
     """Whether the packet's frame is of one of these kinds; the constant ``class`` says which."""
     which = script.constant(f"{packet}.class", 8)
     known = [
-        conjunction([f"(= {which} (_ bv{n} 8))", *(predicate(script, packet, x) for x in kind)])
+        conjunction([f"(= {which} (_ bv{n} 8))", *(_is(script, packet, x) for x in kind)])
         for n, kind in enumerate(kinds)
     ]
     return f"(and {long_enough(script, packet)} {disjunction(known)})"
+
+
+def _is(script: Script, packet: str, what: str) -> str:
+    """Whether the frame is of a class, has a view, or fits a shape or does not."""
+    found = predicate(script, packet, what.removeprefix("not "))
+    return f"(not {found})" if what.startswith("not ") else found
 
 
 def part(script: Script, packet: str, port: dict[str, Any], items: Items | None) -> str:

@@ -17,6 +17,7 @@ from maestro_tool.certificate.read import OPERATIONS, SCHEMA, Certificate
 from maestro_tool.nic import load_profile
 from maestro_tool.packet.classes import classify, view
 from maestro_tool.packet.fields import ALL_FIELDS, INPUT_BITS, field_of, input_bits
+from maestro_tool.packet.kinds import Shape, kind_of
 from maestro_tool.rss.symmetric import applied
 from maestro_tool.rss.table import entries
 from maestro_tool.rss.toeplitz import toeplitz
@@ -192,12 +193,20 @@ def frames(rng: random.Random) -> Iterator[bytearray]:
         yield frame
 
 
+def _parted(items: list[str]) -> tuple[Shape | None, list[str]]:
+    """What frames are like of which these bytes are hashed; None: any."""
+    said = items[0].removeprefix("if ") if items else ""
+    return (kind_of(f"vlan[{said}]").shape, items[1:]) if items and said != items[0] else (None, items)
+
+
 def part_of(port: dict[str, Any], frame: bytes, rng: random.Random) -> int:
     """The part of the table that a frame meets, by the tool's own classes and hash."""
     how, *inputs = port["classes"][classify(frame)]
     if how == "any" or (how == "nic" and not inputs):
         return rng.randrange(max(port["parts"]) + 1)
-    items = rng.choice(inputs) if inputs else port["software"].get(str(view(frame)).lower(), [])
+    if how == "software":
+        inputs = [items for shape, items in map(_parted, inputs) if shape is None or shape.fits(frame)][:1]
+    items = (rng.choice(inputs) if inputs else None) or port["software"].get(str(view(frame)).lower(), [])
     data = b""
     for item in items:
         name = item.lstrip("?0")
@@ -285,11 +294,15 @@ def unmatched(plan: dict[str, Any], c: Certificate, rng: random.Random, tries: i
             other = int.from_bytes(b[to.offset : to.offset + to.size], "big")
             b[to.offset : to.offset + to.size] = (other & ~mask | mine & mask).to_bytes(to.size, "big")
         sides = zip((a, b), constraint["classes"], zip(*constraint["equal"], strict=True), strict=True)
-        if all(classify(bytes(f)) in names and _offers(bytes(f), fields) for f, names, fields in sides):
+        if all(_is_one_of(bytes(f), names) and _offers(bytes(f), fields) for f, names, fields in sides):
             met = [part_of(c.ports[p], bytes(f), rng) for p, f in zip(constraint["ports"], (a, b), strict=True)]
             if not same_worker(c, (met[0], met[1])):
                 return bytes(a), bytes(b)
     return None
+
+
+def _is_one_of(frame: bytes, names: list[str]) -> bool:
+    return any(kind.base == classify(frame) and kind.fits(frame) for kind in map(kind_of, names))
 
 
 def _offers(frame: bytes, fields: tuple[str, ...]) -> bool:

@@ -20,10 +20,11 @@ MUTANTS, TRIES = 4, 400
 
 
 def frames(rng: random.Random) -> Iterator[bytearray]:
-    """IPv4, behind a tag or not, and ARP; some too short."""
+    """IPv4, behind a tag, behind two or none, and ARP; some too short."""
     while True:
         frame = bytearray(rng.randbytes(rng.choice((60, 60, 60, 42, 41, 38, 37, 34))))
-        kind = rng.choice((b"\x08\x00\x45", b"\x81\x00\x00\x01\x08\x00", b"\x08\x06"))
+        two = b"\x88\xa8\x00\x01\x81\x00\x00\x01\x08\x00"
+        kind = rng.choice((b"\x08\x00\x45", b"\x81\x00\x00\x01\x08\x00", two, b"\x08\x06"))
         frame[12 : 12 + len(kind)] = kind
         if len(kind) == 3 and rng.random() < 0.8:
             frame[16:18], frame[20:22] = (len(frame) - 14).to_bytes(2, "big"), b"\0\0"
@@ -38,11 +39,11 @@ def parted(mutant: dict[str, Any], rng: random.Random, card: str) -> bool:
 def test_is_proved(tmp_path: Path, card: str) -> None:
     certificate = load(write(tmp_path, NF, card))
     assert [p["classes"]["vlan"] for p in certificate["ports"]] == [
-        ["software", ["frame[30..33]"]],
-        ["software", ["frame[34..37]"]],
+        ["software", ["if 13 12=88", "frame[34..37]"], ["frame[30..33]"]],
+        ["software", ["if 13 12=88", "frame[38..41]"], ["frame[34..37]"]],
     ]
     report = prove(certificate, "bitwuzla")
-    assert (report.verdict, report.failed) == ("proved", []) and report.obligations["pair"] >= 21
+    assert (report.verdict, report.failed) == ("proved", []) and report.obligations["pair"] >= 28
     assert not parted(certificate, random.Random(1), card)
 
 
@@ -55,11 +56,20 @@ def _other_bytes(d: dict[str, Any], rng: random.Random) -> None:
 def _fewer_bytes(d: dict[str, Any], rng: random.Random) -> None:
     port = rng.choice(d["ports"])
     first = 30 if port is d["ports"][0] else 34
-    port["classes"]["vlan"] = ["software", [f"frame[{first + rng.randrange(1, 4)}]"]]
+    port["classes"]["vlan"][2] = [f"frame[{first + rng.randrange(1, 4)}]"]
 
 
 def _more_bytes(d: dict[str, Any], rng: random.Random) -> None:
     rng.choice(d["ports"])["classes"]["non_ip"][1].append(rng.choice(("frame[20]", "frame[6..11]", "frame[14..17]")))
+
+
+def _other_shape(d: dict[str, Any], rng: random.Random) -> None:
+    shapes = ("60 12=88", "13 12=81", "13 13=00", "24 20=0800", "1", "17 16=88")
+    rng.choice(d["ports"])["classes"]["vlan"][1][0] = f"if {rng.choice(shapes)}"
+
+
+def _no_shape(d: dict[str, Any], rng: random.Random) -> None:
+    del rng.choice(d["ports"])["classes"]["vlan"][rng.choice((1, 2))]
 
 
 def _flip_key(d: dict[str, Any], rng: random.Random) -> None:
@@ -74,7 +84,9 @@ def _by_view(d: dict[str, Any], rng: random.Random) -> None:
     rng.choice(d["ports"])["classes"][rng.choice(("vlan", "non_ip"))] = [rng.choice(("software", "any"))]
 
 
-@pytest.mark.parametrize("kind", [_flip_key, _move_entry, _other_bytes, _fewer_bytes, _more_bytes, _by_view])
+@pytest.mark.parametrize("kind", [
+    _flip_key, _move_entry, _other_bytes, _fewer_bytes, _more_bytes, _by_view, _other_shape, _no_shape,
+])  # fmt: skip
 def test_other_set_ups(kind: Callable[[dict[str, Any], random.Random], None]) -> None:
     """Refused, or found right by concrete packets, which seldom meet the one entry of a table that was changed."""
     rng, refused, found = random.Random(kind.__name__), 0, 0
@@ -97,16 +109,28 @@ def test_fields_are_no_bytes() -> None:
     assert report.verdict == "damaged" and "no bytes" in str(report)
 
 
+@pytest.mark.parametrize("inputs", [
+    [["frame[30..33]"], ["if 13 12=88", "frame[34..37]"]], [["if 12 12=88", "frame[34..37]"]], [["if 13", "if 14"]],
+])  # fmt: skip
+def test_shapes_come_first_and_ask_for_what_is_there(inputs: list[list[str]]) -> None:
+    mutant = document(NF, "soft")
+    mutant["ports"][0]["classes"]["vlan"] = ["software", *inputs]
+    assert prove(mutant, "bitwuzla").verdict == "damaged"
+
+
 CHANGES = {
     "gen/anyhost_parallel.c": [
-        ("{ MAESTRO_VLAN, {1, {{30, 4}}} }", "{ MAESTRO_VLAN, {1, {{26, 4}}} }"),
-        ("{ MAESTRO_VLAN, {1, {{30, 4}}} }", "{ MAESTRO_MALFORMED, {1, {{30, 4}}} }"),
-        (".n_byte_inputs = 2", ".n_byte_inputs = 1"),
+        ("{ MAESTRO_VLAN, 0, {0}, {1, {{30, 4}}} }", "{ MAESTRO_VLAN, 0, {0}, {1, {{26, 4}}} }"),
+        ("{ MAESTRO_VLAN, 0, {0}, {1, {{30, 4}}} }", "{ MAESTRO_MALFORMED, 0, {0}, {1, {{30, 4}}} }"),
+        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88}}}, {1", "{ MAESTRO_VLAN, 13, {1, {{12, 0x81}}}, {1"),
+        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88}}}, {1", "{ MAESTRO_VLAN, 14, {1, {{12, 0x88}}}, {1"),
+        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88}}}, {1", "{ MAESTRO_VLAN, 13, {0}, {1"),
+        (".n_byte_inputs = 3", ".n_byte_inputs = 2"),
         (".byte_inputs = byte_inputs_0", ".byte_inputs = byte_inputs_1"),
-        (".byte_inputs = byte_inputs_0,\n        .n_byte_inputs = 2,\n", ""),
+        (".byte_inputs = byte_inputs_0,\n        .n_byte_inputs = 3,\n", ""),
         (".software_classes", ".byte_inputs = byte_inputs_1, .n_byte_inputs = 2, .software_classes"),
     ],
-    "plan.json": [("frame[34..37]", "frame[30..33]"), ("software_bytes", "other_bytes")],
+    "plan.json": [("frame[34..37]", "frame[30..33]"), ("software_bytes", "other_bytes"), ("12=88", "12=81")],
 }
 
 

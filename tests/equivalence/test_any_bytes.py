@@ -1,7 +1,7 @@
 """Keys of bytes that no card hashes: an NF that software steers by them sends what its sequential form sends.
 
-The hosts that `tests/foreign/anyhost` counts for lie behind Ethernet, behind a VLAN tag and in ARP, at one place on the
-inside and at another on the outside: all frames of a host must meet, of whatever class and port.
+The hosts that `tests/foreign/anyhost` counts for lie behind Ethernet, behind a VLAN tag or two, and in ARP, at one place
+on the inside and at another on the outside: all frames of a host must meet, of whatever class and port.
 """
 
 from __future__ import annotations
@@ -57,8 +57,10 @@ def frame_of(rng: Random, number: int, inside: bool) -> bytes:
             least = {2: 34 if kind == b"\x08\x00" else 42, 6: 38}[len(kind)]
             whole = macs + kind + ipv4(rng, host, inside) + rng.randbytes(30)
             return whole[: least - rng.choice((1, 1, 2, 9)) - 4] + end
-        case 10:  # another tag, and what follows another tag
-            return macs + rng.choice((b"\x88\xa8\0\x01\x81\0\0\x01", b"\x81\0\0\x01\x86\xdd")) + rng.randbytes(50) + end
+        case 10:  # two tags, and what follows another tag
+            two = b"\x88\xa8\0\x01\x81\0\0\x01\x08\0"
+            tags = rng.choice((two, two, two, b"\x88\xa8\0\x01\x08\0", b"\x81\0\0\x01\x86\xdd"))
+            return macs + tags + ipv4(rng, host, inside) + rng.randbytes(30) + end
     return macs + rng.randbytes(rng.randrange(2, 60)) + end
 
 
@@ -110,9 +112,10 @@ def other_place(before: str, after: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize("change", [
-    pytest.param(other_place("{ MAESTRO_VLAN, {1, {{30, 4}}} }", "{ MAESTRO_VLAN, {1, {{26, 4}}} }"), id="vlan-as-untagged"),
-    pytest.param(other_place("{ MAESTRO_VLAN, {1, {{34, 4}}} }", "{ MAESTRO_VLAN, {1, {{34, 3}}} }"), id="vlan-less"),
-    pytest.param(other_place("{ MAESTRO_NON_IP, {1, {{38, 4}}} }", "{ MAESTRO_MALFORMED, {1, {{38, 4}}} }"), id="arp-by-view"),
+    pytest.param(other_place("{ MAESTRO_VLAN, 0, {0}, {1, {{30, 4}}} }", "{ MAESTRO_VLAN, 0, {0}, {1, {{26, 4}}} }"), id="vlan-as-untagged"),
+    pytest.param(other_place("{ MAESTRO_VLAN, 0, {0}, {1, {{34, 4}}} }", "{ MAESTRO_VLAN, 0, {0}, {1, {{34, 3}}} }"), id="vlan-less"),
+    pytest.param(other_place("{ MAESTRO_VLAN, 13, {1, {{12, 0x88}}}", "{ MAESTRO_VLAN, 13, {1, {{12, 0x80}}}"), id="two-tags-as-one"),
+    pytest.param(other_place("{ MAESTRO_NON_IP, 0, {0}, {1, {{38, 4}}} }", "{ MAESTRO_MALFORMED, 0, {0}, {1, {{38, 4}}} }"), id="arp-by-view"),
 ])  # fmt: skip
 def test_another_place_is_noticed(
     build: Build, expected: tuple[Path, Outputs], tmp_path: Path, change: Callable[[str], str]

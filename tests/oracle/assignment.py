@@ -65,6 +65,21 @@ def class_of(frame: bytes) -> str:
     return f"{name}_options" if name else "ipv4_options_other"
 
 
+def is_of(frame: bytes, class_: str, names: Sequence[str]) -> bool:
+    """Whether a frame of the class is of a kind with one of these names: ``vlan``, ``vlan[not 42 16=8100; 38 16=0800]``."""
+    return any(
+        base == class_
+        and all(_fits(frame, s.removeprefix("not ")) != s.startswith("not ") for s in said.split("; ") if s)
+        for base, _, said in (name.removesuffix("]").partition("[") for name in names)
+    )
+
+
+def _fits(frame: bytes, shape: str) -> bool:
+    length, *tests = shape.split()
+    wanted = ((int(at), bytes.fromhex(values)) for at, _, values in (t.partition("=") for t in tests))
+    return len(frame) >= int(length) and all(frame[at : at + len(values)] == values for at, values in wanted)
+
+
 def _class_of_ipv6(frame: bytes) -> str:
     payload = int.from_bytes(frame[18:20], "big")
     if len(frame) < 54 or frame[14] >> 4 != 6 or payload > len(frame) - 54:
@@ -129,7 +144,7 @@ def by_classes(constraints: Sequence[Constraint], cores: int, seed: int) -> Assi
             for i, (a, class_) in enumerate(zip(arrivals, seen, strict=True)):
                 for side in (0, 1):
                     names = {pair[side].field for pair in c.equal}
-                    if a.device == c.ports[side] and class_ in c.classes[side] and has(a.frame, names):
+                    if a.device == c.ports[side] and is_of(a.frame, class_, c.classes[side]) and has(a.frame, names):
                         sides[side].append(i)
             if c.relation is None:
                 for side, mine in enumerate(sides):
@@ -173,7 +188,12 @@ def by_linear_function(constraints: Sequence[Constraint], cores: int, seed: int)
     sets = Sets()
     for c in constraints:
         views = [
-            {v for cl in c.classes[s] for v in VIEWS_OF.get(cl, ()) if {p[s].field for p in c.equal} <= set(VIEWS[v])}
+            {
+                v
+                for cl in c.classes[s]
+                for v in VIEWS_OF.get(cl.partition("[")[0], ())
+                if {p[s].field for p in c.equal} <= set(VIEWS[v])
+            }
             for s in (0, 1)
         ]
         for a in views[0]:

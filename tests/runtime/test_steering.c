@@ -256,8 +256,8 @@ static void views(void) {
 
 /* Bytes of a class, in place of the fields of its view; what is behind the end counts as zeros. */
 static void bytes_of_classes(void) {
-  static const struct maestro_byte_input inputs[] = {{MAESTRO_VLAN, {2, {{30, 4}, {34, 4}}}},
-                                                     {MAESTRO_NON_IP, {1, {{60, 8}}}}};
+  static const struct maestro_byte_input inputs[] = {
+    {.packets = MAESTRO_VLAN, .input = {2, {{30, 4}, {34, 4}}}}, {.packets = MAESTRO_NON_IP, .input = {1, {{60, 8}}}}};
   struct maestro_port port = PORT;
   port.byte_inputs = inputs;
   port.n_byte_inputs = 2;
@@ -280,6 +280,39 @@ static void bytes_of_classes(void) {
   CHECK_EQ(maestro_index(&port, frame, 60), maestro_toeplitz(MS_KEY, zeros, 8) & 511);
 }
 
+/* Of frames that fit a shape, the first, its bytes; those of a class that fit none, or one without bytes, go by views. */
+static void bytes_of_shapes(void) {
+  static const struct maestro_byte_input inputs[] = {
+      {MAESTRO_VLAN, 60, {2, {{16, 0x81}, {17, 0}}}, {1, {{34, 4}}}},
+      {MAESTRO_VLAN, 18, {1, {{16, 8}}}, {1, {{30, 4}}}},
+      {MAESTRO_UDP4, 40, {1, {{37, 53}}}, {0}},
+      {MAESTRO_UDP4, 0, {0}, {1, {{30, 4}}}}};
+  struct maestro_port port = PORT;
+  port.byte_inputs = inputs;
+  port.n_byte_inputs = 4;
+  const uint8_t first[4] = {66, 9, 149, 187}, second[4] = {161, 142, 100, 80};
+  const uint16_t by_first = maestro_toeplitz(MS_KEY, first, 4) & 511, by_second = maestro_toeplitz(MS_KEY, second, 4) & 511;
+  ipv4(5, 17, 0);
+  ether_type(0x8100);
+  memcpy(frame + 30, first, 4);
+  memcpy(frame + 34, second, 4);
+  frame[16] = 0x81, frame[17] = 0;
+  CHECK_EQ(maestro_index(&port, frame, 60), by_second);
+  CHECK_EQ(maestro_index(&port, frame, 59), 0); /* too short; the view of tagged frames has no fields */
+  frame[17] = 1;
+  CHECK_EQ(maestro_index(&port, frame, 60), 0);
+  frame[16] = 8;
+  CHECK_EQ(maestro_index(&port, frame, 60), by_first);
+  CHECK_EQ(maestro_index(&port, frame, 17), 0);
+  ipv4(5, 17, 0);
+  total(40);
+  memcpy(frame + 30, first, 4);
+  frame[37] = 53;
+  CHECK_EQ(maestro_index(&port, frame, 60), maestro_index(&PORT, frame, 60));
+  frame[37] = 54;
+  CHECK_EQ(maestro_index(&port, frame, 60), by_first);
+}
+
 static void prepared(uint64_t seed) {
   for (unsigned round = 0; round < 400; round++) {
     uint8_t key[52];
@@ -291,10 +324,12 @@ static void prepared(uint64_t seed) {
     if (below(&seed, 3) == 0) port.l3 = (struct maestro_hash_input){0};
     if (below(&seed, 5) == 0) port.l4 = (struct maestro_hash_input){2, {{14, 20}, {26, 20}}}; /* longer than prepared */
     if (below(&seed, 3) == 0) port.l4v6 = (struct maestro_hash_input){1, {{38, 16}}};
-    const struct maestro_byte_input bytes[] = {{MAESTRO_NON_IP, {2, {{6, 6}, {50, 10}}}},
-                                               {MAESTRO_MALFORMED, {3, {{0, 20}, {30, 16}, {50, 1}}}}};
+    const struct maestro_byte_input bytes[] = {
+      {.packets = MAESTRO_NON_IP, .input = {2, {{6, 6}, {50, 10}}}},
+      {MAESTRO_MALFORMED, 40, {1, {{14, 0x45}}}, {0}},
+      {.packets = MAESTRO_MALFORMED, .input = {3, {{0, 20}, {30, 16}, {50, 1}}}}};
     port.byte_inputs = bytes;
-    port.n_byte_inputs = (uint8_t)below(&seed, 3);
+    port.n_byte_inputs = (uint8_t)below(&seed, 4);
     struct maestro_steering steering;
     maestro_steering_init(&steering, &port);
     for (unsigned i = 0; i < 50; i++) {
@@ -322,6 +357,7 @@ int main(void) {
   views();
   views6();
   bytes_of_classes();
+  bytes_of_shapes();
   prepared(2);
   tables();
   return 0;

@@ -360,7 +360,7 @@ static struct worker *receiver(enum mode mode) {
 static double owner_ns(const struct run *run, bool by_bytes) {
 #define TUPLE {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}}
   static const uint8_t key[52] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67};
-  static const struct maestro_byte_input bytes[] = {{MAESTRO_UDP4, TUPLE}};
+  static const struct maestro_byte_input bytes[] = {{.packets = MAESTRO_UDP4, .input = TUPLE}};
   const struct maestro_port plan = {
       .key = key, .key_length = sizeof key, .table_size = 512, .l4 = TUPLE, .byte_inputs = bytes, .n_byte_inputs = by_bytes};
   static struct maestro_steering steering;

@@ -123,13 +123,23 @@ static uint32_t gather(const struct maestro_port *port, const struct maestro_has
   return n;
 }
 
-/* The bytes that are hashed of the frame's class; NULL if it goes by views. */
+/* A frame that is long enough has all bytes that it is asked for. */
+static bool fits(const struct maestro_byte_input *bytes, const uint8_t *frame, uint32_t length) {
+  if (length < bytes->length) return false;
+  for (unsigned i = 0; i < bytes->tests.n; i++)
+    if (frame[bytes->tests.bytes[i].offset] != bytes->tests.bytes[i].value) return false;
+  return true;
+}
+
+/* The bytes that are hashed of the frame, by its class and what it says; NULL if it goes by views. */
 static const struct maestro_hash_input *bytes_of_class(const struct maestro_port *port, const uint8_t *frame,
                                                        uint32_t length) {
   if (port->n_byte_inputs == 0) return NULL;
   const enum maestro_class packets = maestro_classify(frame, length);
-  for (unsigned i = 0; i < port->n_byte_inputs; i++)
-    if (port->byte_inputs[i].packets == packets) return &port->byte_inputs[i].input;
+  for (unsigned i = 0; i < port->n_byte_inputs; i++) {
+    const struct maestro_byte_input *bytes = &port->byte_inputs[i];
+    if (bytes->packets == packets && fits(bytes, frame, length)) return bytes->input.n_fields > 0 ? &bytes->input : NULL;
+  }
   return NULL;
 }
 

@@ -55,6 +55,10 @@ def origins(e: Expr) -> list[Origin]:
         case "zext":
             inner = origins(e.args[0])
             return [0] * (e.width - len(inner)) + inner
+        case "shl" | "lshr" | "ashr" if e.args[1].is_const:
+            inner, n = origins(e.args[0]), min(e.args[1].const, e.width)
+            filled: list[Origin] = n * [inner[0] if e.op == "ashr" else 0]
+            return [*inner[n:], *filled] if e.op == "shl" else [*filled, *inner[: e.width - n]]
         case "and" | "or" | "xor":
             left, right = origins(e.args[0]), origins(e.args[1])
             return [_combine(e.op, a, b) for a, b in zip(left, right, strict=True)]

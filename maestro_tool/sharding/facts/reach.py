@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from functools import reduce
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import FALSE, TRUE, compare, concat, const, eq, land, lor, substitute, symbols
 from maestro_tool.expr.symbols import is_of_frame, packet_byte
-from maestro_tool.packet import classes
+from maestro_tool.packet import classes, kinds
 from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, HASHABLE_OF, Family
 from maestro_tool.solver import BUDGETS, Context, connected
 from maestro_tool.symex import ASSUMPTIONS
 from maestro_tool.symex.callpath import Analysis
+
+#: (port, class) -> the shapes that part its frames (`packet.kinds`).
+Shapes = Mapping[tuple[int, str], tuple[kinds.Shape, ...]]
 
 #: Ways in which frames come to one place that are told apart (`Reach.known_of_fields`).
 _MOST_WAYS = 64
@@ -35,9 +39,12 @@ class Reach:
     """Answers for the paths of one analysis; remembers answers per packet condition."""
 
     def __init__(self, analysis: Analysis) -> None:
+        self._ports = [p.port for p in analysis.paths]
+        self._shapes: Shapes = {}
         self._context = Context()
         self._conditions = [_packet_condition(p.condition) for p in analysis.paths]
-        self._classes: dict[frozenset[Expr], frozenset[str]] = {}
+        self._classes: dict[frozenset[Expr], tuple[str, ...]] = {}
+        self._kinds: dict[tuple[frozenset[Expr], int], frozenset[str]] = {}
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
         self._answers: dict[tuple[frozenset[Expr], Expr, bool], bool] = {}
         #: Frames of which a predicate (or its contrary) holds, found by z3; all other bytes are zeros.
@@ -45,15 +52,32 @@ class Reach:
         self._ipv6 = classes.view_predicate(classes.L3[6])
 
     def classes(self, paths: Iterable[int]) -> tuple[str, ...]:
-        """Classes of which some frame takes one of ``paths``, in the order of `packet.classes.CLASSES`."""
+        """Kinds of which some frame takes one of ``paths``, in order: classes, but for those that are `parted`."""
         found: set[str] = set()
-        for condition in {self._conditions[p] for p in paths}:
-            if condition not in self._classes:
-                self._classes[condition] = frozenset(
-                    name for name in classes.CLASSES if self._possible(condition, classes.predicate(name))
-                )
-            found |= self._classes[condition]
-        return tuple(name for name in classes.CLASSES if name in found)
+        for condition, port in {(self._conditions[p], self._ports[p]) for p in paths}:
+            if (condition, port) not in self._kinds:
+                self._kinds[condition, port] = frozenset(self._found(condition, port))
+            found |= self._kinds[condition, port]
+        return tuple(sorted(found, key=kinds.order))
+
+    def _found(self, condition: frozenset[Expr], port: int) -> Iterator[str]:
+        if condition not in self._classes:
+            self._classes[condition] = tuple(
+                name for name in classes.CLASSES if self._possible(condition, classes.predicate(name))
+            )
+        for name in self._classes[condition]:
+            parts = kinds.parts(name, self._shapes.get((port, name), ()))
+            yield from (
+                parts
+                if len(parts) == 1
+                else (part for part in parts if self._possible(condition, kinds.predicate(part)))
+            )
+
+    def parted(self, shapes: Shapes) -> Reach:
+        """One whose `classes` tells the parts of these classes apart."""
+        other = copy(self)
+        other._shapes, other._kinds = shapes, {}
+        return other
 
     def always(self, paths: Iterable[int], predicate: Expr) -> bool:
         """True if every frame that takes one of ``paths`` satisfies ``predicate`` (proved)."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import compare, const
 from maestro_tool.expr.symbols import packet_length
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import PORTS_OF, Family, field_of, is_hashable
-from maestro_tool.sharding.facts.bits import PacketBit, field_bit, named_pairs, pair_bytes
+from maestro_tool.sharding.facts.bits import PacketBit, field_bit, named_pairs, origins, pair_bytes
 from maestro_tool.sharding.facts.reach import Reach
 from maestro_tool.sharding.plan import Code, Constraint, Dependency, Obstacle
 from maestro_tool.sharding.rules.key_equality import Side
@@ -32,11 +33,11 @@ def by_bytes(reach: Reach, obj: int, a: Side, b: Side, paths: tuple[set[int], se
         p
         for x, y in zip(a.name, b.name, strict=True)
         for p in pair_bytes(x, y)
-        if not all(_tells_protocol(p[n], side.family) for n, side in enumerate(sides))
+        if not any(_tells_protocol(p[n], side.family) for n, side in enumerate(sides))
     ]
     if not pairs:
         return None
-    families = [_family(reach, side, [p[n] for p in pairs], paths[n]) for n, side in enumerate(sides)]
+    families = [_as_fields(reach, side.family, [p[n] for p in pairs], paths[n]) for n, side in enumerate(sides)]
     for n, family in enumerate(families):
         if family is None and not _are_there(reach, paths[n], 1 + max(p[n].byte for p in pairs)):
             return None
@@ -57,14 +58,20 @@ def _are_there(reach: Reach, paths: set[int], length: int) -> bool:
     return length <= classes.ETHERNET_LENGTH or reach.always(paths, at_least)
 
 
-def _family(reach: Reach, side: Side, bits: Sequence[PacketBit], paths: set[int]) -> Family | None:
+def family_of(reach: Reach, key: Iterable[Expr], paths: set[int]) -> Family | None:
+    """The version of IP whose fields the key's bits are in every frame that takes one of ``paths``; None: bytes."""
+    bits = [bit for e in key for bit in origins(e) if isinstance(bit, PacketBit)]
+    return _as_fields(reach, reach.family(min(paths)), bits, paths)
+
+
+def _as_fields(reach: Reach, family: Family, bits: Sequence[PacketBit], paths: set[int]) -> Family | None:
     """The version of IP whose fields these bits are in every frame, such as NICs hash; None: they are bytes."""
-    found = [field_bit(bit, side.family) for bit in bits]
+    found = [field_bit(bit, family) for bit in bits]
     names = {f[0] for f in found if f is not None}
     if None in found or not all(map(is_hashable, names)):
         return None
-    view = classes.L4[side.family] if names & PORTS_OF[side.family] else classes.L3[side.family]
-    return side.family if reach.always(paths, classes.view_predicate(view)) else None
+    view = classes.L4[family] if names & PORTS_OF[family] else classes.L3[family]
+    return family if reach.always(paths, classes.view_predicate(view)) else None
 
 
 # --------------------------------------------------------------------------- what is left to decide by

@@ -1,5 +1,5 @@
 /* Limits what inside hosts send and get, by their IPv4 address, wherever it is in the frame: behind Ethernet, behind one
- * VLAN tag, or in ARP. */
+ * VLAN tag or two, or in ARP. */
 #include "nf.h"
 #include "nf-log.h"
 #include "nf-util.h"
@@ -72,6 +72,8 @@ static int place(const uint8_t *frame, uint16_t length, bool out) {
   const int type = frame[12] << 8 | frame[13];
   if (type == 0x0800 && length >= 34) return out ? 26 : 30;
   if (type == 0x8100 && length >= 38 && frame[16] == 8 && frame[17] == 0) return out ? 30 : 34;
+  if (type == 0x88a8 && length >= 42 && frame[16] == 0x81 && frame[17] == 0 && frame[20] == 8 && frame[21] == 0)
+    return out ? 34 : 38;
   if (type == 0x0806 && length >= 42) return out ? 28 : 38;
   return 0;
 }

@@ -33,6 +33,16 @@ def test_prefix_through_mask_and_through_shift():
     assert fields(shifted, shifted) == ([("src_ip[31:8]", "src_ip[31:8]")], True, True)
 
 
+def test_shifts_move_bits_and_fill_in_zeros_or_the_sign():
+    word = zext(BYTE[15], 16)
+    bits = [PacketBit(15, n) for n in reversed(range(8))]
+    nibble = const(4, 16)
+    assert origins(binary("shl", word, nibble)) == [0] * 4 + bits + [0] * 4
+    assert origins(binary("ashr", word, nibble)) == [0] * 12 + bits[:4]
+    assert origins(binary("ashr", concat(*BYTE[15:17]), nibble))[:6] == bits[:1] * 5 + bits[1:2]
+    assert origins(binary("shl", word, const(40, 16))) == [0] * 16
+
+
 def test_struct_of_two_fields_splits_at_the_field_boundary():
     both = concat(SRC_IP, SRC_PORT)
     assert fields(both, both) == ([("src_ip", "src_ip"), ("src_port", "src_port")], True, True)

@@ -12,6 +12,7 @@ from small_nfs import Result, plan_of, same
 from maestro_tool.nic import load_profile
 from maestro_tool.packet.classes import classify
 from maestro_tool.packet.fields import field_of
+from maestro_tool.packet.kinds import kind_of
 from maestro_tool.rss import problem, prove, solve_problem
 from maestro_tool.rss.model import place, port_models
 from maestro_tool.rss.solution import RssSolution, ports_json
@@ -75,6 +76,22 @@ SHARDED = {
         "touch_mac(device == 0 ? p + 6 : p, now);",
         {(0, 1, (("src_mac", "dst_mac"),))},
     ),
+    "two tags or one": (
+        RAW,
+        INSIDE + f"if ({VLAN})" + touch(30) + f" else if ({QINQ})" + touch(34),
+        {(0, 0, (("frame[30..33]", "frame[34..37]"),)), (0, 0, same("frame[34..37]"))},
+    ),
+    "a tunnel or none": (
+        RAW,
+        INSIDE + f"if ({VXLAN})" + touch(76) + f" else if ({PLAIN})" + touch(26),
+        {(0, 0, (("frame[76..79]", "src_ip"),)), (0, 0, same("src_ip"))},
+    ),
+    "an error is about a flow of the other side": (
+        RAW,
+        f"if ({PLAIN} && p[23] == 6 && device == 0)" + touch(26) + f" else if ({PLAIN} && p[23] == 6)" + touch(30)
+        + f" else if (device == 1 && {PLAIN} && packet_length >= 62 && p[23] == 1 && p[34] == 3 && p[51] == 6)" + touch(54),
+        {(0, 1, (("src_ip", "frame[54..57]"),)), (0, 1, (("src_ip", "dst_ip"),))},
+    ),
     "ports of sctp": (
         RAW,
         INSIDE + "if (packet_length >= 38 && p[12] == 8 && p[13] == 0 && p[23] == 132)"
@@ -94,7 +111,8 @@ def test_what_software_can_hash_is_sharded(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("card", ["soft", "e810"])
-@pytest.mark.parametrize("name", ["mac", "tag or none", "out by source, in by destination"])
+@pytest.mark.parametrize("name", ["mac", "tag or none", "out by source, in by destination", "two tags or one",
+                                  "a tunnel or none", "an error is about a flow of the other side"])  # fmt: skip
 def test_related_packets_meet(tmp_path: Path, name: str, card: str) -> None:
     """By the tool's model of steering, for random pairs of frames that constraints relate; and others part."""
     prelude, body, _ = SHARDED[name]
@@ -105,7 +123,7 @@ def test_related_packets_meet(tmp_path: Path, name: str, card: str) -> None:
         c = rng.choice(r.plan.constraints)
         frames = [frame_of(rng, c, side) for side in (0, 1)]
         _copy(c, frames)
-        if all(classify(bytes(f)) in names for f, names in zip(frames, c.classes, strict=True)):
+        if all(_is_one_of(bytes(f), names) for f, names in zip(frames, c.classes, strict=True)):
             placed = [place(models[port], bytes(f), 5) for port, f in zip(c.ports, frames, strict=True)]
             assert placed[0].worker == placed[1].worker
             seen.add(placed[0].worker)
@@ -113,13 +131,20 @@ def test_related_packets_meet(tmp_path: Path, name: str, card: str) -> None:
 
 
 def frame_of(rng: Random, c: Constraint, side: int) -> bytearray:
-    """Of one of the classes on that side, more or less."""
-    frame = bytearray(rng.randbytes(64))
-    if rng.choice(c.classes[side]) == "vlan":
+    """Of one of the kinds on that side, more or less."""
+    frame, kind = bytearray(rng.randbytes(rng.choice((64, 90)))), kind_of(rng.choice(c.classes[side]))
+    if kind.base == "vlan":
         frame[12:14] = b"\x81\x00"
     else:
         frame[12:15], frame[16:18], frame[20:22] = b"\x08\x00\x45", b"\x00\x32", b"\0\0"
+        frame[23] = rng.choice((1, 6, 17))
+    for offset, value in kind.shape.tests if kind.shape else ():
+        frame[offset] = value
     return frame
+
+
+def _is_one_of(frame: bytes, kinds: tuple[str, ...]) -> bool:
+    return any(kind.base == classify(frame) and kind.fits(frame) for kind in map(kind_of, kinds))
 
 
 def _copy(c: Constraint, frames: list[bytearray]) -> None:
@@ -139,9 +164,9 @@ def test_the_nic_does_what_it_can(tmp_path: Path) -> None:
 SHARED = {
     # A packet looks for what others have put under another address.
     "bridge": (BY_MAC, "touch_mac(p + 6, now); touch_mac(p, now);", {Code.KEY_NOT_HASHED, Code.KEYS_DISJOINT}),
-    # One class, of which no function says where the address is.
-    "two tags or one": (RAW, f"if ({VLAN})" + touch(30) + f" else if ({QINQ})" + touch(34), None),
-    "tunnel or none": (RAW, f"if ({VXLAN})" + touch(76) + f" else if ({PLAIN})" + touch(26), None),
+    # One class, of which no function of bytes says where the address is.
+    "places that nothing tells apart": (RAW, f"if ({VLAN} && p[20] % 3)" + touch(30) + f" else if ({VLAN})" + touch(34), None),
+    "two places of one frame": (RAW, f"if ({VLAN})" + touch(30) + f" if ({VLAN} && p[20] == 1)" + touch(34), None),
     # Short frames meet those whose bytes are the constant.
     "short frames": (RAW, f"if ({VLAN})" + touch(30) + " else touch_ip(7, now);", None),
     "far behind": (RAW, "if (packet_length >= 600)" + touch(300), {Code.KEY_NOT_HASHED}),
