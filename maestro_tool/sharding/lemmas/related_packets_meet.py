@@ -18,7 +18,7 @@ from maestro_tool.packet.fields import Family
 from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Constraint, Obstacle
-from maestro_tool.sharding.rules.by_bytes import by_bytes, starved
+from maestro_tool.sharding.rules.by_bytes import all_meet, by_bytes, starved
 from maestro_tool.sharding.rules.disjoint import disjoint_keys
 from maestro_tool.sharding.rules.key_equality import Side, key_equality, within_view
 
@@ -53,6 +53,7 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
     unhashable: list[tuple[Side, Side]] = []
     by_fields: list[Constraint | Obstacle] = []
     in_software: list[Constraint | None] = []
+    whole: list[Constraint | None] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):
         for b, b_writes, b_paths in sides[i:]:
             if not (a_writes or b_writes):
@@ -67,18 +68,25 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
                 unhashable.append((a, b))
             else:
                 continue
-            by_fields += checked
-            if any(isinstance(x, Obstacle) for x in checked):
-                in_software.append(by_bytes(reach, obj, a, b, (a_paths, b_paths)))
-            else:
+            if not any(isinstance(x, Obstacle) for x in checked):
+                by_fields += checked
                 in_software += (x for x in checked if isinstance(x, Constraint))
+                continue
+            of_bytes = by_bytes(reach, obj, a, b, (a_paths, b_paths))
+            in_software.append(of_bytes)
+            by_fields += checked
+            whole.append(of_bytes and by_bytes(reach, obj, a, b, (a_paths, b_paths), protocols=True))
     # Where no NIC can hash what packets must agree in, software hashes the bytes.
     found = [c for c in in_software if c is not None]
     if len(found) == len(in_software) and not (any(c.in_software for c in found) and starved(found)):
         yield from found
         return
-    yield from by_fields
     disjoint = disjoint_keys(obj, unhashable)
+    named = [c for c in whole if c is not None]
+    if disjoint is None and len(named) == len(whole) and starved(named):
+        disjoint = all_meet(obj, named)
+    # That no card hashes a key is no reason where hashing it is no help.
+    yield from (x for x in by_fields if disjoint is None or isinstance(x, Constraint) or x.rule != "R4")
     if disjoint is not None:
         yield disjoint
 

@@ -23,8 +23,12 @@ from maestro_tool.sharding.rules.linear import all_meet
 from maestro_tool.sharding.rules.subsumption import subsume
 
 
-def by_bytes(reach: Reach, obj: int, a: Side, b: Side, paths: tuple[set[int], set[int]]) -> Constraint | None:
+def by_bytes(
+    reach: Reach, obj: int, a: Side, b: Side, paths: tuple[set[int], set[int]], *, protocols: bool = False
+) -> Constraint | None:
     """Packets that name one entry of ``obj`` agree in bytes of their frames, and meet; None: no bytes are that.
+
+    ``protocols``: what tells the protocol is named, too, which a plan never shards by.
 
     Requires: the two can name the same entry (`key_equality` found so); ``b`` is not on a port before that of ``a``.
     """
@@ -33,7 +37,7 @@ def by_bytes(reach: Reach, obj: int, a: Side, b: Side, paths: tuple[set[int], se
         p
         for x, y in zip(a.name, b.name, strict=True)
         for p in pair_bytes(x, y)
-        if not any(_tells_protocol(p[n], side.family) for n, side in enumerate(sides))
+        if protocols or not any(_tells_protocol(p[n], side.family) for n, side in enumerate(sides))
     ]
     if not pairs:
         return None
@@ -139,14 +143,30 @@ def clashes(constraints: Sequence[Constraint], groups_of: dict[int, frozenset[in
     return found
 
 
-def _clash(its: list[Constraint], kept: list[Constraint], group: frozenset[int]) -> Obstacle:
-    core = subsume([*its, *kept])
+def all_meet(obj: int, constraints: list[Constraint]) -> Obstacle:
+    """R3: these starve the packets that come to ``obj``, whatever of the frame is hashed."""
+    core = _core(constraints)
+    locs = tuple(dict.fromkeys(x for c in core for x in c.locs))
+    return Obstacle(Code.KEYS_DISJOINT, (obj,), locs, fields=_named_in(core))
+
+
+def _core(constraints: list[Constraint]) -> list[Constraint]:
+    """Few of the constraints that starve some packets."""
+    core = [c for c in subsume(constraints) if c.relation is None]
     for c in list(core):
         rest = [k for k in core if k is not c]
         if starved(rest):
             core = rest
-    fields = tuple(dict.fromkeys(Dependency("field", f.field, bits=f) for c in core for pair in c.equal for f in pair))
+    return core
+
+
+def _named_in(core: list[Constraint]) -> tuple[Dependency, ...]:
+    return tuple(dict.fromkeys(Dependency("field", f.field, bits=f) for c in core for pair in c.equal for f in pair))
+
+
+def _clash(its: list[Constraint], kept: list[Constraint], group: frozenset[int]) -> Obstacle:
+    core = _core([*its, *kept])
     keyed = tuple(sorted({o for c in core for o in c.objects}))
     locs = tuple(dict.fromkeys(x for c in core for x in c.locs))
     lost = tuple(sorted(group))
-    return Obstacle(Code.NOTHING_IN_COMMON, lost, locs, keyed, fields=fields, constraints=tuple(core))
+    return Obstacle(Code.NOTHING_IN_COMMON, lost, locs, keyed, fields=_named_in(core), constraints=tuple(core))

@@ -163,7 +163,7 @@ def test_the_nic_does_what_it_can(tmp_path: Path) -> None:
 
 SHARED = {
     # A packet looks for what others have put under another address.
-    "bridge": (BY_MAC, "touch_mac(p + 6, now); touch_mac(p, now);", {Code.KEY_NOT_HASHED, Code.KEYS_DISJOINT}),
+    "bridge": (BY_MAC, "touch_mac(p + 6, now); touch_mac(p, now);", {Code.KEYS_DISJOINT}),
     # One class, of which no function of bytes says where the address is.
     "places that nothing tells apart": (RAW, f"if ({VLAN} && p[20] % 3)" + touch(30) + f" else if ({VLAN})" + touch(34), None),
     "two places of one frame": (RAW, f"if ({VLAN})" + touch(30) + f" if ({VLAN} && p[20] == 1)" + touch(34), None),
