@@ -89,9 +89,9 @@ def test_static_bridge_has_nothing_to_shard():
 
 
 def test_learning_bridge_is_not_shardable():
-    """MAC addresses are not hashed (R4), and learning the source while looking up the destination is R3 anyway."""
+    """Learning the source while looking up the destination is R3, whoever hashes MAC addresses."""
     plan = plan_of("bridge")
-    assert not plan.shardable and {o.rule for o in plan.obstacles} == {"R3", "R4"}
+    assert not plan.shardable and {o.rule for o in plan.obstacles} == {"R3"}
     assert set(treatments("bridge").values()) == {"shared"}
 
 

@@ -101,8 +101,8 @@ def test_everything_can_be_shared(name: str, strategy: str) -> None:
 @pytest.mark.parametrize(
     ("name", "strategy", "nic", "reason", "located"),
     [
-        ("bridge", "shared-nothing", "soft", "keyed by src_mac", True),
-        ("bridge", "handoff", "soft", "keyed by src_mac", True),
+        ("bridge", "shared-nothing", "soft", "keyed by dst_mac here, by src_mac there", True),
+        ("bridge", "handoff", "soft", "keyed by dst_mac here, by src_mac there", True),
         ("bridge", "hybrid", "soft", "nothing that packets write can be sharded", True),
         ("lb", "shared-nothing", "soft", "an entry of state->backend_ages is chosen by", True),
         ("fw", "hybrid", "soft", "every object that packets write can be sharded", False),
