@@ -108,8 +108,11 @@ def _bench(args: argparse.Namespace) -> None:
         for title, of in [*rows, *([("instructions", counted)] if counted else [])]:
             say(f"  {subject.name:<10}{title:<16}" + "".join(_added(of, *pair) for pair in COMPARED.values()))
     result["owner_ns"] = owner = programs.owners(subjects[0].parallel, args.packets)
-    say("\nns per packet to find its owner in software: by 12 bytes of fields, as cards do; by 12 bytes of its class")
-    say(f"  {owner['fields']:.1f}, {owner['bytes']:.1f}")
+    say(
+        "\nns per packet to find its owner in software: by 12 bytes of fields, as cards do; by 12 bytes of its class;"
+        " of a class that shapes part"
+    )
+    say(f"  {owner['fields']:.1f}, {owner['bytes']:.1f}, {owner['shapes']:.1f}")
     result["whole_programs"] = _whole(subjects, say)
     result["caches"] = {name: list(of) for name, of in callgrind.CACHES.items()}
     result["reference_ns"] = {nf: {str(n): v for n, v in by.items()} for nf, by in REFERENCE_NS.items()}

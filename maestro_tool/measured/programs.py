@@ -129,7 +129,7 @@ def received_instructions(program: Path) -> dict[str, float] | None:
 def owners(program: Path, packets: int) -> dict[str, float]:
     """What steering in software costs (docs/strategies.md), which is the same for all NFs: ns per packet."""
     [line] = run(program, "--packets", str(packets), "--parts", "10", "--flows", "1000")
-    return {what: float(line[f"owner_by_{what}_ns"]) for what in ("fields", "bytes")}
+    return {what: float(line[f"owner_by_{what}_ns"]) for what in ("fields", "bytes", "shapes")}
 
 
 def run(program: Path, *words: str, through: Sequence[str] = ()) -> list[dict[str, Any]]:
