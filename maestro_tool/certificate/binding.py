@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from maestro_tool import canonical
 from maestro_tool.certificate.read import SCHEMA, Certificate
-from maestro_tool.smtlib.frames import CLASSES, FIELDS, place
+from maestro_tool.smtlib.frames import CLASSES, place
 
 _KEY: Final = re.compile(r"static const uint8_t key_(\d+)\[\] = \{([^}]*)\};")
 _GROUPS: Final = re.compile(r"static const uint16_t groups\[\] = \{([^}]*)\};")
@@ -176,7 +176,7 @@ def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
     yield "the program: bytes", text.count(".byte_inputs ="), sum(map(bool, mine))
     for view in ("l4", "l3", "l4v6", "l3v6"):
         inputs = [_pairs(m) for m in _PORT[view].findall(text)]
-        yield f"the program: {view}", inputs, [[FIELDS[f] for f in p["software"][view]] for p in c.ports]
+        yield f"the program: {view}", inputs, [[place(f) for f in p["software"][view]] for p in c.ports]
     always = re.findall(r"\.always_write = (\w+),", text)
     yield "the program: always_write", always[0] if always else "false", str(c.document["always_write"]).lower()
 

@@ -8,12 +8,22 @@ the key, and not some that must agree with each other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
-from maestro_tool.packet.classes import CLASSES
-from maestro_tool.packet.fields import HASHABLE, HASHABLE6, MOST_BYTES, field_of, is_hashable, names_of_bytes
+from maestro_tool.packet.classes import CLASSES, FAMILIES, TCP, plain
+from maestro_tool.packet.fields import (
+    ADDRESSES_OF,
+    HASHABLE,
+    HASHABLE6,
+    MOST_BYTES,
+    Family,
+    field_of,
+    is_hashable,
+    names_of_bytes,
+)
 from maestro_tool.packet.kinds import base, kind_of, order, parts
 from maestro_tool.rss.problem import Problem, named_fields
 from maestro_tool.rss.toeplitz import HASH_BITS
@@ -23,6 +33,11 @@ from maestro_tool.sharding.plan import Constraint, FieldBits
 OfBytes = tuple[tuple[str, tuple[str, ...]], ...]
 #: Runs of bytes that a kind can have in its input (``fields`` of maestro.h).
 MOST_RUNS = 8
+
+#: Where the bytes behind the addresses are that views with ports have.
+PORTS_AT: Final[Mapping[Family, int]] = {
+    family: max(f.offset + f.size for f in map(field_of, ADDRESSES_OF[family])) for family in FAMILIES
+}
 
 #: Port, kind, and a byte of its frames.
 _Byte = tuple[int, str, int]
@@ -62,6 +77,26 @@ def _parts(problem: Problem, port: int, of: str) -> tuple[str, ...]:
     return parts(of, max(kinds, key=lambda kind: len(kind.shapes)).shapes)
 
 
+def bytes_of_view(problem: Problem, port: int, family: Family) -> tuple[str, ...]:
+    """The bytes of the fields of one version of IP that can decide, to be hashed in place of these fields: where only a
+    part of an address counts (IPv4 addresses inside of IPv6), the rest would take the key's bits.
+
+    () if there are none, or if constraints are about more than equal fields.
+    """
+    if any(c.relation is not None or c.in_software for c in problem.constraints):
+        return ()
+    kinds = {f: plain(f, TCP).name for f in FAMILIES}
+    by_family = [
+        replace(c, classes=((kinds[_family(c, 0)],), (kinds[_family(c, 1)],))) for c in problem.constraints if c.equal
+    ]
+    tied = _Tied(by_family, {kinds[6]})
+    return _runs(tied.in_order(port, kinds[family]), border=PORTS_AT[family])
+
+
+def _family(c: Constraint, side: int) -> Family:
+    return 4 if named_fields(c, side) <= set(HASHABLE) else 6
+
+
 class _Tied:
     """Which bytes related packets have in common.  ``by_bytes``: kinds that are hashed by bytes on the port at hand."""
 
@@ -89,7 +124,7 @@ class _Tied:
             tied = [m for m in self._members[self._root((port, name, byte))] if m[0] == port]
             return min((self._place(m) for m in tied), default=_last(byte)), byte
 
-        return sorted(self._deciding[port, name], key=rank)
+        return sorted(self._deciding.get((port, name), ()), key=rank)
 
     def _place(self, byte: _Byte) -> int:
         """Where it is in a hash input: that of fields, if the kind is hashed by such."""
@@ -152,11 +187,11 @@ def _deciding(constraints: Sequence[Constraint]) -> dict[tuple[int, str], set[in
     return found
 
 
-def _runs(places: Sequence[int]) -> tuple[str, ...]:
-    """Their names, in this order."""
+def _runs(places: Sequence[int], border: int = 0) -> tuple[str, ...]:
+    """Their names, in this order; no run goes across the border."""
     runs: list[list[int]] = []
     for n in (n for n in places if n < MOST_BYTES):
-        if runs and runs[-1][-1] + 1 == n:
+        if runs and runs[-1][-1] + 1 == n and n != border:
             runs[-1].append(n)
         else:
             runs.append([n])

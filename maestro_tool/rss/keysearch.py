@@ -19,6 +19,7 @@ from maestro_tool.packet.classes import FAMILIES, L4, TCP, UDP, plain
 from maestro_tool.packet.fields import HASHABLE, HASHABLE6, HASHABLE_OF, INPUT_BITS, Family, input_bits
 from maestro_tool.rss import gf2, quality
 from maestro_tool.rss.bit_ranges import BitRanges, range_equations
+from maestro_tool.rss.byte_inputs import bytes_of_view
 from maestro_tool.rss.equations import KeyBits, equations, input_changes
 from maestro_tool.rss.notes import note
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, reads
@@ -141,6 +142,16 @@ class KeySearch:
                 for port, current in enumerate(base.layouts)
             )
 
+        if failed:
+            of_bytes = [tuple(bytes_of_view(self._problem, p, f) for f in FAMILIES) for p in range(len(base.layouts))]
+            if any(map(any, of_bytes)):
+                yield tuple(
+                    layout(self._problem, port, None, of_bytes[port][0] or HASHABLE, of_bytes[port][1] or HASHABLE6)
+                    if port in self._constrained
+                    else current
+                    for port, current in enumerate(base.layouts)
+                )
+
     def _alternatives(self, best: _Attempt, port: int) -> Iterator[Layout]:
         """Other ways to hash on ``port``: another set-up of the NIC, or fewer fields in software."""
         if port not in self._constrained:
@@ -185,7 +196,7 @@ class KeySearch:
         found = set()
         position = 0
         for name in attempt.layouts[port].fields(L4[family]):
-            width = INPUT_BITS[name]
+            width = input_bits(name)
             if self._moves(attempt.space, port, ((p,) for p in range(position, position + width))):
                 found.add(name)
             position += width

@@ -19,10 +19,11 @@ from maestro_tool.packet.fields import (
     PORTS_OF,
     PROFILE_NAMES_OF,
     Family,
+    field_of,
     input_bits,
 )
 from maestro_tool.packet.kinds import base
-from maestro_tool.rss.byte_inputs import OfBytes, byte_inputs
+from maestro_tool.rss.byte_inputs import PORTS_AT, OfBytes, byte_inputs
 from maestro_tool.rss.problem import HashSetup, Problem, reads
 from maestro_tool.rss.solution import Steering
 from maestro_tool.rss.symmetric import PARTNER, Function, paired
@@ -194,7 +195,7 @@ def layout(
     fields: tuple[str, ...] = HASHABLE,
     fields6: tuple[str, ...] | None = None,
 ) -> Layout:
-    """The hash inputs of ``port`` under one set-up of its NIC; ``fields``: what software may hash.
+    """The hash inputs of ``port`` under one set-up of its NIC; ``fields``: what software may hash, or bytes of these.
 
     ``fields6``: software steers all of IPv6, by these; None: what the NIC can it does.
     """
@@ -229,7 +230,7 @@ def _software(family: Family, setup: HashSetup | None, fields: tuple[str, ...]) 
     l4 = tuple(f for f in like_nic if f in HASHABLE_OF[family]) or fields
     other = setup.fields(plain(family, None).name) if setup else ()
     addresses = ADDRESSES_OF[family]
-    l3 = tuple(f for f in other if f in addresses) or tuple(f for f in l4 if f in addresses)
+    l3 = tuple(f for f in other if f in addresses) or tuple(f for f in l4 if field_of(f).offset < PORTS_AT[family])
     return (L4[family], l4), (L3[family], l3)
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maestro_tool.packet.classes import FAMILIES, FIELDS_OF_VIEW
+from maestro_tool.packet.fields import field_of
 from maestro_tool.rss import prove, quality
 from maestro_tool.rss.equations import KeyBits, equations
 from maestro_tool.rss.notes import is_note
 from maestro_tool.rss.problem import HashSetup, Problem
 from maestro_tool.rss.related import RelatedPairs
 from maestro_tool.rss.solution import PortSolution, RssSolution
-from maestro_tool.rss.steering import Layout, layout
+from maestro_tool.rss.steering import Layout, is_of_bytes, layout
 from maestro_tool.rss.toeplitz import HASH_BITS
 
 
@@ -73,9 +74,11 @@ def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
     fixed = capability.fixed_key if setup is not None else None
     if p.key_fixed != (fixed is not None) or (fixed is not None and p.key != fixed):
         yield f"port {p.port}: the NIC's own key is not taken as it is"
-    if not all(set(fields) <= set(FIELDS_OF_VIEW[view].fields) for view, fields in p.software):
+    if not all(
+        _within(fields, FIELDS_OF_VIEW[view].fields, mixed=p.function != "toeplitz") for view, fields in p.software
+    ):
         yield f"port {p.port}: software hashes fields that its view does not have"
-    if any(len(set(fields)) != len(fields) for _, fields in p.software):
+    if any(len(places := _places(fields)) != len(set(places)) for _, fields in p.software):
         yield f"port {p.port}: software hashes a field twice"
     for family, balance in zip(FAMILIES, (p.balance, p.balance6), strict=True):
         if not {traffic for traffic, _, _ in balance} <= set(quality.TRAFFIC[family].reported):
@@ -87,6 +90,17 @@ def _port(problem: Problem, p: PortSolution) -> Iterator[str]:
     for name, how in p.steering:
         if how != allowed[name] and (how, allowed[name]) != ("software", "nic"):
             yield f"port {p.port}: class {name} is steered by {how!r}, but must be by {allowed[name]!r}"
+
+
+def _within(fields: tuple[str, ...], offered: tuple[str, ...], *, mixed: bool) -> bool:
+    """Whether they are such fields, or, where nothing is mixed, bytes of them."""
+    if set(fields) <= set(offered):
+        return True
+    return not mixed and all(map(is_of_bytes, fields)) and set(_places(fields)) <= set(_places(offered))
+
+
+def _places(fields: tuple[str, ...]) -> list[int]:
+    return [f.offset + n for f in map(field_of, fields) for n in range(f.size)]
 
 
 def _setup(problem: Problem, p: PortSolution) -> HashSetup | None:

@@ -158,6 +158,25 @@ def test_ipv4_and_ipv6_under_one_key(nic: str) -> None:
     assert not all(prove.holds(c, broken) for c in constraints) and verify.check(task, broken)
 
 
+def test_ipv4_addresses_inside_of_ipv6() -> None:
+    """Of IPv6 addresses only what counts is hashed, in the order of IPv4: all of them would leave the key nothing."""
+    low = FieldBits("src_ip6", 31, 0), FieldBits("dst_ip6", 31, 0)
+    own = FieldBits("src_ip", 31, 0), FieldBits("dst_ip", 31, 0)
+    classes = ("tcp4", "udp4", "ipv4_fragment", "malformed"), ("tcp6", "udp6", "malformed")
+    both = Constraint((0, 0), tuple(zip(own, low, strict=True)), classes, "R1", (0,), (1,))
+    swapped = Constraint((0, 1), tuple(zip(own, low[::-1], strict=True)), classes, "R1", (0,), (1,))
+    task = problem((both, swapped), profile("soft"), 2)
+    solution = solve_problem(task)
+    assert not verify.check(task, solution) and all(prove.holds(c, solution) for c in (both, swapped))
+    assert dict(solution.ports[0].software)["l4v6"] == ("frame[34..37]", "frame[50..53]")
+    assert dict(solution.ports[1].software)["l3v6"] == ("frame[34..37]", "frame[50..53]")
+    assert balance(solution, 0, "uniform") <= 1.05 and balance6(solution, 0, "uniform") <= 1.05
+    port = solution.ports[0]
+    for wrong in (("frame[34..38]",), ("frame[60]",), ("frame[34..37]", "src_port6"), ("frame[34..37]", "frame[34]")):
+        software = tuple((v, wrong if v == "l3v6" else fields) for v, fields in port.software)
+        assert verify.check(task, replace(solution, ports=(replace(port, software=software), *solution.ports[1:])))
+
+
 @pytest.mark.parametrize("nic", ("e810", "82599", "soft", "virtio-norss"))
 def test_ipv6_alone_and_prefixes_of_it(nic: str) -> None:
     """Packets from one /64 meet; software hashes what the card cannot."""
