@@ -122,6 +122,7 @@ def base(name: str) -> str:
     return kind_of(name).base
 
 
+@cache
 def order(name: str) -> tuple[int, int]:
     """Where a kind comes: classes as in `CLASSES`, parts of one as shapes are asked for."""
     kind = kind_of(name)

@@ -36,8 +36,9 @@ def shapes(analysis: Analysis, accesses: Iterable[Access], reach: Reach) -> Shap
     for (_, port), names in sorted(named.items()):
         if len(names) < 2 or all(family_of(reach, key, paths) is not None for key, paths in names.items()):
             continue
+        reached = {p: frozenset(reach.classes([p])) for paths in names.values() for p in paths}
         for name in CLASSES:
-            rivals = {key: [p for p in sorted(paths) if name in reach.classes([p])] for key, paths in names.items()}
+            rivals = {key: [p for p in sorted(paths) if name in reached[p]] for key, paths in names.items()}
             keys = [key for key, paths in rivals.items() if paths]
             if any(_elsewhere(a, b) for n, a in enumerate(keys) for b in keys[n + 1 :]):
                 found[port, name] |= dict.fromkeys(_telling([_known(analysis, rivals[key]) for key in keys]))
@@ -47,7 +48,7 @@ def shapes(analysis: Analysis, accesses: Iterable[Access], reach: Reach) -> Shap
 
 def _elsewhere(a: tuple[Expr, ...], b: tuple[Expr, ...]) -> bool:
     """Whether some bit that both keys take from the frame is at another place in each."""
-    bits = (pair for x, y in zip(a, b, strict=True) for pair in zip(origins(x), origins(y), strict=True))
+    bits = (pair for x, y in zip(a, b, strict=False) for pair in zip(origins(x), origins(y), strict=False))
     return any(isinstance(x, PacketBit) and isinstance(y, PacketBit) and x != y for x, y in bits)
 
 
