@@ -18,7 +18,7 @@ from maestro_tool.packet.fields import Family
 from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Constraint, Obstacle
-from maestro_tool.sharding.rules.by_bytes import all_meet, by_bytes, starved
+from maestro_tool.sharding.rules.by_bytes import by_bytes, starved, starving
 from maestro_tool.sharding.rules.disjoint import disjoint_keys
 from maestro_tool.sharding.rules.key_equality import Side, key_equality, within_view
 
@@ -84,7 +84,7 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
     disjoint = disjoint_keys(obj, unhashable)
     named = [c for c in whole if c is not None]
     if disjoint is None and len(named) == len(whole) and starved(named):
-        disjoint = all_meet(obj, named)
+        disjoint = starving(obj, named)
     # That no card hashes a key is no reason where hashing it is no help.
     yield from (x for x in by_fields if disjoint is None or isinstance(x, Constraint) or x.rule != "R4")
     if disjoint is not None:

@@ -8,7 +8,7 @@ what its frames agree in must be the same for all frames of it that get to the e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import compare, const
@@ -143,7 +143,7 @@ def clashes(constraints: Sequence[Constraint], groups_of: dict[int, frozenset[in
     return found
 
 
-def all_meet(obj: int, constraints: list[Constraint]) -> Obstacle:
+def starving(obj: int, constraints: list[Constraint]) -> Obstacle:
     """R3: these starve the packets that come to ``obj``, whatever of the frame is hashed."""
     core = _core(constraints)
     locs = tuple(dict.fromkeys(x for c in core for x in c.locs))
