@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from maestro_tool.diagnostics import UnsupportedError
-from maestro_tool.expr.nodes import concat, eq
+from maestro_tool.expr.nodes import binary, concat, const, eq
 from maestro_tool.expr.symbols import memory_byte
 from maestro_tool.frontend import load_program
 from maestro_tool.symex.keys import Compared, _KeyMachine, _plainly_same, compared, hash_follows
@@ -74,6 +74,9 @@ def test_what_is_about_both_keys_is_not_plain() -> None:
     left, right = concat(a0, b1), concat(b0, b1)
     assert _plainly_same(eq(left, right)) == set() == _plainly_same(eq(right, left))
     assert _plainly_same(eq(concat(a0, a0), concat(b0, b0))) == set(range(8))
+    # What is calculated beside bits that are the same must be the same, too.
+    third, of_other = (binary("udiv", memory_byte(side, 1), const(3, 8)) for side in "ab")
+    assert _plainly_same(eq(concat(a0, third), concat(b0, of_other))) == set()
 
 
 @pytest.mark.parametrize(
