@@ -306,7 +306,7 @@ class _Maker:
 
     def _text(self, ports: Sequence[_Port]) -> str:
         frame = "const struct rte_mbuf *const mbuf = packets[i]; const uint32_t length = mbuf->data_len;"
-        frame += " const uint8_t *const f = rte_pktmbuf_mtod(mbuf, const uint8_t *);"
+        frame += " const uint8_t *const f = rte_pktmbuf_mtod(mbuf, const uint8_t *); (void)f;"
         leading = sorted({c for p in ports for c in p.second})
         first = _by_port([(p.number, p.first) for p in ports])
         loops = [f"for (uint32_t i = 0; i < n; i++) {{\n{frame}\nmaestro_stage_frame(packets, i, n);\n{first}\n}}"]

@@ -55,8 +55,15 @@ MUTATIONS = {
         "include/lib/verified/double-chain.h", "if (chain->guards_use)", "if (chain->guarded)", "test_sharing"
     ),
     "sharded objects take the lock": Mutation(
-        "include/maestro_sharing.h", "if ((object)->guarded) maestro_before_write();", "maestro_before_write();",
-        "test_sharing",
+        "include/maestro_sharing.h", "if (MAESTRO_IS_SHARED(object) && (object)->guarded) maestro_before_write();",
+        "maestro_before_write();", "test_sharing",
+    ),
+    "what leads to another's object is not asked": Mutation(
+        "src/objects.c", "((type *)(object))->shared = true;", "", "test_sharing"
+    ),
+    "a guarded chain is not asked": Mutation(
+        "src/objects.c", "chain->shared = chain->guarded = maestro_guarded(object);",
+        "chain->guarded = maestro_guarded(object);", "test_sharing",
     ),
     "time goes back for readers": Mutation(
         "src/sharing.c", "later(later(turn->time, lock->time), now)", "later(turn->time, now)", "test_sharing"

@@ -88,14 +88,18 @@ static inline void maestro_remember_use(struct dchain_cell *place) {
   share->undo[share->n_undo++] = (struct maestro_undo){.place = place, .before = *place};
 }
 
+/* Whether workers share the object, or who changes it must be a writer.  All else about sharing is asked only then, so
+ * that what a program does not share costs one comparison; with one worker, that is all. */
 #ifdef MAESTRO_SHARING
+#define MAESTRO_IS_SHARED(object) MAESTRO_UNLIKELY((object)->shared)
 /* The object that stands behind this one: itself, or that of worker 0. */
-#define MAESTRO_TARGET(object) ((object)->target)
-#define MAESTRO_BEFORE_WRITE(object)               \
-  do {                                             \
-    if ((object)->guarded) maestro_before_write(); \
+#define MAESTRO_TARGET(object) (MAESTRO_IS_SHARED(object) ? (object)->target : (object))
+#define MAESTRO_BEFORE_WRITE(object)                                             \
+  do {                                                                           \
+    if (MAESTRO_IS_SHARED(object) && (object)->guarded) maestro_before_write(); \
   } while (0)
 #else
+#define MAESTRO_IS_SHARED(object) false
 #define MAESTRO_TARGET(object) (object)
 #define MAESTRO_BEFORE_WRITE(object) ((void)0)
 #endif

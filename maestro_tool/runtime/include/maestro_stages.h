@@ -76,9 +76,8 @@ static inline bool maestro_stage_found(const struct Map *map, uint32_t hash, uin
 
 static inline void maestro_stage_cell(const struct DoubleChain *chain, uint64_t index) {
   if (MAESTRO_UNLIKELY(index >= chain->range)) return;
-#ifdef MAESTRO_SHARING
-  if (chain->ages != NULL) __builtin_prefetch(&chain->ages[maestro_share.worker][index]);
-#endif
+  if (MAESTRO_IS_SHARED(chain) && chain->ages != NULL)
+    __builtin_prefetch(&chain->ages[maestro_share.worker][index]);
   __builtin_prefetch(&chain->cells[index]);
 }
 

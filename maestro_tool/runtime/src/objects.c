@@ -90,19 +90,26 @@ bool maestro_guarded(const struct maestro_object *object) {
   return object != NULL && object->guarded && maestro_builder->n_workers > 1;
 }
 
+/* Behind an object of one worker stands that of another. */
+#define LEAD(type, object, to)                \
+  do {                                        \
+    ((type *)(object))->target = (to);        \
+    ((type *)(object))->shared = true;        \
+  } while (0)
+
 void maestro_share_objects(const struct maestro_builder *builder, const struct maestro_builder *first) {
   for (unsigned i = 0; i < builder->nf->n_objects; i++) {
     const struct maestro_object *object = &builder->nf->objects[i];
     void *made = builder->objects[i], *target = first->objects[i];
     if (object->treatment != MAESTRO_SHARED) continue;
     switch (object->kind) {
-      case MAESTRO_MAP: ((struct Map *)made)->target = target; break;
+      case MAESTRO_MAP: LEAD(struct Map, made, target); break;
       case MAESTRO_VECTOR:
-      case MAESTRO_CHT: ((struct Vector *)made)->target = target; break;
-      case MAESTRO_DCHAIN: ((struct DoubleChain *)made)->target = target; break;
+      case MAESTRO_CHT: LEAD(struct Vector, made, target); break;
+      case MAESTRO_DCHAIN: LEAD(struct DoubleChain, made, target); break;
       case MAESTRO_SKETCH: maestro_sketch_share(made, target); break;
-      case MAESTRO_LPM: ((struct lpm *)made)->target = target; break;
-      case MAESTRO_DMAP: ((struct DoubleMap *)made)->target = target; break;
+      case MAESTRO_LPM: LEAD(struct lpm, made, target); break;
+      case MAESTRO_DMAP: LEAD(struct DoubleMap, made, target); break;
     }
   }
 }
@@ -298,7 +305,7 @@ int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity
   const struct maestro_object *object = maestro_number_object(MAESTRO_MAP, capacity);
   struct Map *map = maestro_map_new(equal, hash, capacity);
   if (map == NULL || !maestro_keys_are_known(map)) return 0;
-  map->guarded = maestro_guarded(object);
+  map->shared = map->guarded = maestro_guarded(object);
   maestro_made_object(map);
   *map_out = map;
   return 1;
@@ -311,7 +318,7 @@ int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init,
              element_size, object->element_size);
   struct Vector *vector = element_size > 0 ? maestro_vector_new((size_t)element_size, capacity, init) : NULL;
   if (vector == NULL) return 0;
-  vector->guarded = maestro_guarded(object);
+  vector->shared = vector->guarded = maestro_guarded(object);
   maestro_made_object(vector);
   *vector_out = vector;
   return 1;
@@ -332,7 +339,7 @@ int dchain_allocate(int range, struct DoubleChain **chain_out) {
     const uint64_t worker = maestro_builder->worker, n = maestro_builder->n_workers;
     maestro_dchain_restrict(chain, (uint32_t)(worker * share / n), (uint32_t)((worker + 1) * share / n));
   }
-  chain->guarded = maestro_guarded(object);
+  chain->shared = chain->guarded = maestro_guarded(object);
   if (chain->guarded && object->treatment == MAESTRO_SHARED) {
     chain->guards_use = !object->ages_per_worker;
     if (object->ages_per_worker && maestro_builder->worker == 0 &&

@@ -40,12 +40,13 @@ struct DoubleChain {
   uint32_t range;
   uint32_t free; /* first free index; range: none */
   uint32_t n_levels;
-  struct dchain_bound *levels[DCHAIN_MAX_LEVELS]; /* the lowest has a bound for each group of cells */
-  struct DoubleChain *target;                     /* maestro_sharing.h */
-  bool guarded;                                   /* who changes it must be a writer */
-  bool guards_use;                                /* who uses an index, too: there are no `ages` */
-  unsigned n_ages;
+  bool shared;     /* maestro_sharing.h */
+  bool guarded;    /* who changes it must be a writer */
+  bool guards_use; /* who uses an index, too: there are no `ages` */
+  struct DoubleChain *target;
   struct dchain_cell **ages; /* n_ages workers' own cells by index, if workers share the chain; else NULL */
+  unsigned n_ages;
+  struct dchain_bound *levels[DCHAIN_MAX_LEVELS]; /* the lowest has a bound for each group of cells */
 };
 
 /* Returns 1 and a chain of indices 0..range-1, all free; 0 if range is not positive or there is no memory. */
@@ -67,9 +68,7 @@ static inline int dchain_is_index_allocated(struct DoubleChain *chain, int index
 
 /* The number of a use.  Uses of a shared chain are numbered by the threads: greater than all before. */
 static inline uint64_t maestro_dchain_use(struct DoubleChain *chain) {
-#ifdef MAESTRO_SHARING
-  if (chain->ages != NULL) return maestro_share.use++;
-#endif
+  if (MAESTRO_IS_SHARED(chain) && chain->ages != NULL) return maestro_share.use++;
   return chain->n_uses++;
 }
 
@@ -100,13 +99,13 @@ static inline int dchain_rejuvenate_index(struct DoubleChain *chain, int index, 
   chain = MAESTRO_TARGET(chain);
   if (MAESTRO_UNLIKELY(!dchain_is_index_allocated(chain, index))) return 0;
   struct dchain_cell *cell = &chain->cells[(uint32_t)index];
-#ifdef MAESTRO_SHARING
-  if (chain->ages != NULL) cell = &chain->ages[maestro_share.worker][(uint32_t)index];
-  if (chain->guards_use)
-    maestro_before_write();
-  else if (chain->guarded)
-    maestro_remember_use(cell);
-#endif
+  if (MAESTRO_IS_SHARED(chain)) {
+    if (chain->ages != NULL) cell = &chain->ages[maestro_share.worker][(uint32_t)index];
+    if (chain->guards_use)
+      maestro_before_write();
+    else if (chain->guarded)
+      maestro_remember_use(cell);
+  }
   *cell = (struct dchain_cell){.time = time, .use = maestro_dchain_use(chain)};
   return 1;
 }

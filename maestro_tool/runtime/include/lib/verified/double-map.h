@@ -23,7 +23,8 @@ struct DoubleMap {
   uq_value_destr *destroy;
   dmap_extract_keys *extract;
   struct DoubleMap *target; /* maestro_sharing.h */
-  bool guarded;             /* who changes it must be a writer */
+  bool shared;
+  bool guarded; /* who changes it must be a writer */
 };
 
 /* Returns 1 and an empty map of indices 0..n-1, n the larger capacity; 0 if a size is not positive or there is no

@@ -25,7 +25,8 @@ struct lpm {
   uint8_t *by_prefix_length, *blocks_length; /* of the prefix that an entry comes from */
   uint32_t n_blocks;
   struct lpm *target; /* maestro_sharing.h */
-  bool guarded;       /* who changes it must be a writer */
+  bool shared;
+  bool guarded; /* who changes it must be a writer */
 };
 
 /* Returns 1 and an empty table; 0 if there is no memory. */

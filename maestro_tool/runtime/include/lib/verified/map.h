@@ -32,7 +32,8 @@ struct Map {
   map_key_hash *hash;
   uint32_t many;      /* entries that do not stay in the caches next to a core (maestro_stages.h) */
   struct Map *target; /* maestro_sharing.h */
-  bool guarded;       /* who changes it must be a writer */
+  bool shared;
+  bool guarded; /* who changes it must be a writer */
   uint16_t known_hash, known_equal; /* numbers of the functions in generated code; 0: none */
 };
 

@@ -21,7 +21,8 @@ struct Vector {
   uint32_t capacity; /* data has one element more: where indices out of range lead */
   uint32_t element_size;
   struct Vector *target; /* maestro_sharing.h */
-  bool guarded;          /* packets write elements that they borrowed as readers */
+  bool shared;
+  bool guarded; /* packets write elements that they borrowed as readers */
 };
 
 /* Returns 1 and the vector, init called on each element; 0 if a size is not positive or there is no memory. */
@@ -36,12 +37,10 @@ static inline void vector_borrow(struct Vector *vector, int index, void **elemen
     i = vector->capacity;
   }
   char *element = vector->data + (size_t)i * vector->stride;
-#ifdef MAESTRO_SHARING
-  if (vector->guarded && maestro_share.reader) {
+  if (MAESTRO_IS_SHARED(vector) && vector->guarded && maestro_share.reader) {
     *element_out = maestro_copy_element(element, vector->element_size);
     return;
   }
-#endif
   *element_out = element;
 }
 
