@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import jinja2
 from maestro_tool import made_of, own_files
 from maestro_tool.choices import OPTIMISE
 from maestro_tool.codegen import cursor
+from maestro_tool.codegen.joined import Configured, configured, joined
 from maestro_tool.codegen.known import Known, KnownKeys, known_keys
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.codegen.stages import OptionRead, Stages, stages
@@ -60,7 +61,8 @@ def generate(
     # they can.
     per_worker = strategy not in ONE_COPY or (not shares(plan) and _can_own_variables(program))
     shared = sharing(analysis, plan) if shares(plan) or not per_worker else None
-    faster = _faster(program, analysis, optimise)
+    together = [d.object for d in plan.decisions if d.treatment == "shared"]
+    faster = _faster(program, analysis, optimise, together)
     files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared, faster=faster)
     decisions = {d.object: d for d in plan.decisions}
     files[f"gen/{name}_parallel.c"] = _render(
@@ -100,6 +102,8 @@ def generate(
         knows=_know_functions(program, faster.keys),
         all_known=faster.keys.all,
         staged=faster.stages.objects,
+        joined=faster.joined,
+        configured=faster.configured,
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
     return files if origin is None else _with_origin(files, program, origin, name, label(profiles), strategy)
@@ -131,7 +135,7 @@ def generate_sequential(
 
     ``analysis``: what packets look up, if that is known; they do nothing else for it.
     """
-    faster = _faster(program, analysis, optimise)
+    faster = _faster(program, analysis, optimise, planned=False)
     files = _nf_files(program, name, None, per_worker=False, shared=None, faster=faster)
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
@@ -166,6 +170,8 @@ def generate_sequential(
         knows=_know_functions(program, faster.keys),
         all_known=faster.keys.all,
         staged=faster.stages.objects,
+        joined=faster.joined,
+        configured=faster.configured,
         weights=(),
         groups=(),
         software_rss="false",
@@ -180,14 +186,21 @@ class _Faster:
     local_cursor: bool
     keys: KnownKeys
     stages: Stages
+    joined: tuple[tuple[int, int], ...]
+    configured: tuple[Configured, ...]
 
 
-def _faster(program: Program, analysis: Analysis | None, optimise: str) -> _Faster:
+def _faster(
+    program: Program, analysis: Analysis | None, optimise: str, together: Collection[int] = (), *, planned: bool = True
+) -> _Faster:
+    """``together``: objects that workers share.  ``planned``: the program compares what the analysis took for given."""
     if optimise == "none":
-        return _Faster(local_cursor=False, keys=KnownKeys((), ""), stages=Stages())
+        return _Faster(local_cursor=False, keys=KnownKeys((), ""), stages=Stages(), joined=(), configured=())
     keys = known_keys(program)
     ahead = stages(program, analysis, keys) if analysis is not None else Stages()
-    return _Faster(cursor.can_be_local(program), keys, ahead)
+    asks = () if analysis is None or planned else configured(program, analysis)
+    side_by_side = joined(analysis, together) if analysis is not None and asks is not None else ()
+    return _Faster(cursor.can_be_local(program), keys, ahead, side_by_side, (asks or ()) if side_by_side else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +270,10 @@ def _nf_files(
     options: dict[str, list[OptionRead]] = defaultdict(list)
     for option in faster.stages.options:
         options[option.file].append(option)
-    for file in sorted({*saved, *assumptions, *addresses, *assumed, *known, *options, burst_file}):
+    asked: dict[str, list[Configured]] = defaultdict(list)
+    for number in faster.configured:
+        asked[number.file].append(number)
+    for file in sorted({*saved, *assumptions, *addresses, *assumed, *known, *options, *asked, burst_file}):
         relative = os.path.relpath(file, root)
         mirrored[relative] += _render(
             "appendix.c.j2",
@@ -266,6 +282,7 @@ def _nf_files(
             call=_call(program, local_cursor=faster.local_cursor),
             stages=faster.stages if file == burst_file else Stages(),
             options=options[file],
+            configured=asked[file],
             function=saved[file].function if file in saved else None,
             variables=saved[file].variables if file in saved else [],
             size=saved[file].size if file in saved else 0,

@@ -59,6 +59,17 @@ class Stages:
     options: tuple[OptionRead, ...] = ()
 
 
+def unit_of(program: Program, place: str) -> str | None:
+    """The unit that can name ``place``, a variable or a member of one; None if there is not one such variable."""
+    root = re.fullmatch(r"([A-Za-z_]\w*)(\.\w+)*", place)
+    found = [
+        g
+        for g in program.globals.values()
+        if root is not None and g.c_name == root[1] and g.scope in ("file", "static_file") and g.defined
+    ]
+    return found[0].file if len(found) == 1 and found[0].file in program.units else None
+
+
 def stages(program: Program, analysis: Analysis, keys: KnownKeys) -> Stages:
     """What to look ahead for in packets of the NF."""
     return _Maker(program, analysis, keys).made()
@@ -250,15 +261,10 @@ class _Maker:
             raise UnwritableError
         place = e.value.place
         if place not in self._options:
-            root = re.fullmatch(r"([A-Za-z_]\w*)(\.\w+)*", place)
-            found = [
-                g
-                for g in self._program.globals.values()
-                if root is not None and g.c_name == root[1] and g.scope in ("file", "static_file") and g.defined
-            ]
-            if len(found) != 1 or found[0].file not in self._program.units:
+            file = unit_of(self._program, place)
+            if file is None:
                 raise UnwritableError
-            self._options[place] = OptionRead(len(self._options), place, found[0].file)
+            self._options[place] = OptionRead(len(self._options), place, file)
         number = f"option_{self._options[place].number}"
         return number if e.width == 64 else f"({number} & UINT64_C({(1 << e.width) - 1}))"
 

@@ -100,12 +100,12 @@ int t_dchain_expire_one(struct DoubleChain *chain, int *index, int64_t time) {
  * out.  Returns how many are free. */
 unsigned t_dchain_contents(struct DoubleChain *chain, int64_t *uses, int64_t *times, int *free_ones) {
   for (uint32_t i = 0; i < chain->range; i++) {
-    const struct dchain_cell *cell = &chain->cells[i];
+    const struct dchain_cell *cell = maestro_dchain_cell(chain, i);
     uses[i] = cell->use < DCHAIN_FREE ? (int64_t)cell->use : -1;
     times[i] = cell->time;
   }
   unsigned n = 0;
-  for (uint32_t i = chain->free; i != chain->range; i = (uint32_t)chain->cells[i].use) free_ones[n++] = (int)i;
+  for (uint32_t i = chain->free; i != chain->range; i = (uint32_t)maestro_dchain_cell(chain, i)->use) free_ones[n++] = (int)i;
   return n;
 }
 

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "lib/unverified/util.h"
 #include "lib/verified/expirator.h"
+#include "objects.h"
 
 enum { MAX_RANGE = 600 }; /* four levels of bounds */
 
@@ -61,16 +62,52 @@ static void expire(struct DoubleChain *chain, struct model *model, int64_t befor
   model->free[model->n_free++] = oldest;
 }
 
-static void random_operations(int range, unsigned phase, uint64_t seed) {
+/* A vector with the chain's cells among its elements (size 0: none), and what was written into these. */
+struct elements {
+  struct Vector *vector;
+  unsigned size;
+  uint8_t bytes[MAX_RANGE + 3]; /* of all bytes of an element; the last is the spare one's */
+};
+
+static void seven(void *element) { *(uint32_t *)element = 7; }
+
+static void make_elements(struct elements *elements, unsigned size, unsigned capacity) {
+  elements->size = size;
+  if (size == 0) return;
+  elements->vector = maestro_vector_new(size, capacity, seven, true);
+  for (unsigned i = 0; i <= capacity; i++) {
+    uint32_t *element;
+    vector_borrow(elements->vector, (int)i, (void **)&element);
+    CHECK_EQ(*element, 7);
+    memset(element, 0, size);
+  }
+}
+
+/* Writes to an element, or the spare one, after looking whether it is as it was. */
+static void use_element(struct elements *elements, int index, uint8_t byte) {
+  if (elements->size == 0) return;
+  uint8_t *element;
+  vector_borrow(elements->vector, index, (void **)&element);
+  const uint32_t capacity = elements->vector->capacity, at = (uint32_t)index < capacity ? (uint32_t)index : capacity;
+  for (unsigned i = 0; i < elements->size; i++) CHECK_EQ(element[i], elements->bytes[at]);
+  memset(element, byte, elements->size);
+  elements->bytes[at] = byte;
+}
+
+static void random_operations(int range, unsigned phase, uint64_t seed, unsigned size) {
+  static struct elements elements;
+  memset(&elements, 0, sizeof elements);
+  make_elements(&elements, size, (unsigned)range + (unsigned)seed % 3);
   struct model model = {.range = range};
   for (int i = range - 1; i >= 0; i--) model.free[model.n_free++] = i;
-  struct DoubleChain *chain = NULL;
-  CHECK_EQ(dchain_allocate(range, &chain), 1);
+  struct DoubleChain *chain = maestro_dchain_new((uint32_t)range, size > 0 ? elements.vector : NULL);
+  CHECK(size == 0 || chain->cells == elements.vector->data + elements.vector->cell_at);
   int64_t now = -20; /* times may be negative: now - expiry */
   for (unsigned step = 0; step < 20 * phase; step++) {
     now += below(&seed, 3) == 0;
     /* -1 and range: not there. */
     const int index = (int)below(&seed, (uint32_t)range + 2) - 1;
+    use_element(&elements, index, (uint8_t)next_random(&seed));
     switch (below(&seed, step / phase % 2 == 0 ? 5 : 8)) {
       case 0:
       case 1: allocate(chain, &model, now); break;
@@ -102,8 +139,6 @@ static void boundaries(void) {
 
 static bool equal(void *a, void *b) { return *(uint32_t *)a == *(uint32_t *)b; }
 static unsigned hash(void *key) { return hash_obj(key, sizeof(uint32_t)); }
-static void seven(void *element) { *(uint32_t *)element = 7; }
-
 static void expirator(uint64_t seed) {
   enum { N = 16 };
   struct Map *map;
@@ -193,9 +228,85 @@ static void vectors(void) {
   CHECK(vector == NULL);
 }
 
+/* Elements and cells share lines only where that takes no memory. */
+static void room(void) {
+  for (unsigned size = 1; size <= 200; size++) {
+    const struct Vector *vector = maestro_vector_new(size, 4, NULL, true), *alone = maestro_vector_new(size, 4, NULL, false);
+    CHECK_EQ(alone->cell_at, 0);
+    CHECK_EQ(vector->cell_at != 0, (size > 8 && size <= 16) || (size > 32 && size <= 48));
+    if (vector->cell_at == 0) {
+      CHECK_EQ(vector->stride, alone->stride);
+      continue;
+    }
+    CHECK(vector->cell_at >= size && vector->cell_at % 8 == 0);
+    CHECK(vector->stride >= vector->cell_at + sizeof(struct dchain_cell) && 64 % vector->stride == 0);
+  }
+}
+
+static struct Vector *new_vector(int size, unsigned capacity) {
+  struct Vector *vector = NULL;
+  CHECK_EQ(vector_allocate(size, capacity, null_init, &vector), 1);
+  return vector;
+}
+
+static bool joins(int range, const struct Vector *vector) {
+  struct DoubleChain *chain = NULL;
+  CHECK_EQ(dchain_allocate(range, &chain), 1);
+  const bool inside = chain->cells >= vector->data && chain->cells < vector->data + vector->capacity * vector->stride;
+  CHECK_EQ(chain->apart, inside ? vector->stride : sizeof(struct dchain_cell));
+  return inside;
+}
+
+/* What is joined is named by the numbers of allocations. */
+static void joined(void) {
+  static const struct maestro_joined pairs[] = {{0, 1}, {2, 3}, {4, 5}, {6, 7}, {9, 8}, {10, 11}, {40, 12}};
+  static struct maestro_nf nf = {.name = "nf",
+                                 .strategy = "sequential",
+                                 .joined = pairs,
+                                 .n_joined = sizeof pairs / sizeof pairs[0],
+                                 .join_from = 8};
+  static struct maestro_arena arena;
+  static struct maestro_builder builder;
+  char error[64] = "";
+  struct Map *map;
+  builder = (struct maestro_builder){.nf = &nf, .n_workers = 1, .arena = &arena, .error = error, .error_size = sizeof error};
+  maestro_builder = &builder;
+  CHECK(!joins(8, new_vector(16, 8))); /* in a run with other options */
+  builder.joins = true;
+  builder.n_allocations = 0;
+  CHECK(!joins(7, new_vector(16, 7))); /* too small to pay */
+  nf.join_from = 0;
+  builder.n_allocations = 0;
+  CHECK(!joins(7, new_vector(16, 4096)));
+  builder.n_allocations = 0;
+  CHECK(joins(8, new_vector(16, 1 << 21)));
+  nf.join_from = 8;
+  builder.n_allocations = 0;
+  CHECK(joins(8, new_vector(16, 8)));
+  CHECK(joins(7, new_vector(33, 9)));
+  CHECK(!joins(9, new_vector(16, 8))); /* it has fewer elements than there are indices */
+  CHECK(!joins(8, new_vector(8, 8)));  /* no room */
+  struct DoubleChain *chain = NULL;
+  CHECK_EQ(dchain_allocate(8, &chain), 1); /* before its vector */
+  CHECK_EQ(chain->apart, sizeof(struct dchain_cell));
+  new_vector(16, 8);
+  CHECK_EQ(map_allocate(equal, hash, 8, &map), 1); /* in another run, the number is a map's */
+  CHECK_EQ(dchain_allocate(8, &chain), 1);
+  CHECK_EQ(chain->apart, sizeof(struct dchain_cell));
+  const struct Vector *last = new_vector(16, 8);
+  CHECK(!joins(8, last)); /* of which nothing was said */
+  CHECK_EQ(last->cell_at, 0);
+  maestro_builder = NULL;
+}
+
 int main(void) {
-  for (int range = 1; range <= 70; range += range < 8 ? 1 : 31) random_operations(range, 400, (uint64_t)range);
-  random_operations(MAX_RANGE, 8000, 1);
+  static const unsigned sizes[] = {0, 9, 16, 33, 48};
+  for (int range = 1; range <= 70; range += range < 8 ? 1 : 31)
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) random_operations(range, 400, (uint64_t)range, sizes[i]);
+  random_operations(MAX_RANGE, 8000, 1, 0);
+  random_operations(MAX_RANGE, 8000, 2, 16);
+  room();
+  joined();
   boundaries();
   expirator(1);
   iteratively();

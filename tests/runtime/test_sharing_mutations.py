@@ -61,9 +61,8 @@ MUTATIONS = {
     "what leads to another's object is not asked": Mutation(
         "src/objects.c", "((type *)(object))->shared = true;", "", "test_sharing"
     ),
-    "a guarded chain is not asked": Mutation(
-        "src/objects.c", "chain->shared = chain->guarded = maestro_guarded(object);",
-        "chain->guarded = maestro_guarded(object);", "test_sharing",
+    "guarded objects are not asked": Mutation(
+        "src/objects.c", "MAESTRO_GUARD(chain, object);", "chain->guarded = maestro_guarded(object);", "test_sharing"
     ),
     "time goes back for readers": Mutation(
         "src/sharing.c", "later(later(turn->time, lock->time), now)", "later(turn->time, now)", "test_sharing"

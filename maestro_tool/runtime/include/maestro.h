@@ -142,6 +142,16 @@ struct maestro_staged {
   enum maestro_object_kind kind;
 };
 
+/* A vector and a dchain, by the numbers of their allocations, that may lie side by side (objects.c). */
+struct maestro_joined {
+  uint16_t vector, dchain;
+};
+
+/* Tests join small objects, too. */
+#ifndef MAESTRO_JOIN_FROM
+#define MAESTRO_JOIN_FROM 0
+#endif
+
 /* What code generation says about one NF.  Filled in <nf>_parallel.c. */
 struct maestro_nf {
   const char *name, *nic, *strategy;
@@ -163,6 +173,10 @@ struct maestro_nf {
   bool (*check)(char *text, size_t size);
   const struct maestro_staged *staged; /* n_staged */
   uint16_t n_staged;
+  uint16_t n_joined;
+  const struct maestro_joined *joined; /* n_joined; no object is there twice */
+  uint32_t join_from;                  /* vectors of so many elements; 0: what is far more than fits into a core's cache */
+  bool (*as_analysed)(void);           /* without which nothing is joined; NULL: `check` says that, or nothing is assumed */
   void (*know_keys)(void); /* says which functions of keys are inlined (lib/verified/map.h); NULL: none */
   bool all_keys_known;     /* no map may have others */
   void (*config_init)(int argc, char **argv);

@@ -78,7 +78,7 @@ static inline void maestro_stage_cell(const struct DoubleChain *chain, uint64_t 
   if (MAESTRO_UNLIKELY(index >= chain->range)) return;
   if (MAESTRO_IS_SHARED(chain) && chain->ages != NULL)
     __builtin_prefetch(&chain->ages[maestro_share.worker][index]);
-  __builtin_prefetch(&chain->cells[index]);
+  __builtin_prefetch(maestro_dchain_cell(chain, (uint32_t)index));
 }
 
 /* The element, or the spare one. */

@@ -1,6 +1,7 @@
 /* The colder half of the double chain: its memory, and finding its oldest index. */
 #include "lib/verified/double-chain.h"
 
+#include "lib/verified/vector.h"
 #include "objects.h"
 
 _Thread_local struct maestro_noted maestro_noted;
@@ -9,16 +10,21 @@ _Static_assert(2 * DCHAIN_FREE - 1 <= UINT64_MAX / DCHAIN_GROUP, "a rank fits");
 
 static const struct dchain_cell NOTHING = {.time = INT64_MAX, .use = DCHAIN_FREE};
 
-struct DoubleChain *maestro_dchain_new(uint32_t range) {
+struct DoubleChain *maestro_dchain_new(uint32_t range, const struct Vector *with) {
   if (range == 0 || range > INT32_MAX) return NULL;
   /* Whole groups: those at the end of a level are filled up with what is younger than anything. */
   size_t n = (range - 1) / DCHAIN_GROUP + 1;
   struct DoubleChain *chain = maestro_object_memory(sizeof *chain);
-  struct dchain_cell *cells = maestro_object_memory(n * DCHAIN_GROUP * sizeof *cells);
+  char *cells = with != NULL ? with->data + with->cell_at
+                             : maestro_object_memory(n * DCHAIN_GROUP * sizeof(struct dchain_cell));
   if (chain == NULL || cells == NULL) return NULL;
-  for (size_t i = 0; i < n * DCHAIN_GROUP; i++) cells[i] = NOTHING;
-  for (uint32_t i = 0; i < range; i++) cells[i].use = DCHAIN_FREE | (i + 1);
-  *chain = (struct DoubleChain){.oldest = {.cell = NOTHING}, .cells = cells, .range = range, .target = chain};
+  *chain = (struct DoubleChain){.oldest = {.cell = NOTHING},
+                                .cells = cells,
+                                .apart = with != NULL ? with->stride : sizeof(struct dchain_cell),
+                                .range = range,
+                                .target = chain};
+  for (uint32_t i = 0; i < n * DCHAIN_GROUP; i++) *maestro_dchain_cell(chain, i) = NOTHING;
+  for (uint32_t i = 0; i < range; i++) maestro_dchain_cell(chain, i)->use = DCHAIN_FREE | (i + 1);
   for (; n > 1; chain->n_levels++) {
     n = (n - 1) / DCHAIN_GROUP + 1;
     struct dchain_bound *bounds = maestro_object_memory(n * DCHAIN_GROUP * sizeof *bounds);
@@ -31,7 +37,8 @@ struct DoubleChain *maestro_dchain_new(uint32_t range) {
 }
 
 void maestro_dchain_restrict(struct DoubleChain *chain, uint32_t first, uint32_t end) {
-  for (uint32_t i = first; i < end; i++) chain->cells[i].use = DCHAIN_FREE | (i + 1 < end ? i + 1 : chain->range);
+  for (uint32_t i = first; i < end; i++)
+    maestro_dchain_cell(chain, i)->use = DCHAIN_FREE | (i + 1 < end ? i + 1 : chain->range);
   chain->free = first < end ? first : chain->range;
 }
 
@@ -50,10 +57,11 @@ static inline rank_t older(rank_t a, rank_t b) { return a < b ? a : b; }
 /* Puts the bounds above an index right, all of which were made of it. */
 static inline __attribute__((always_inline)) void tighten(struct DoubleChain *chain, uint32_t index, bool by_time) {
   const uint32_t first = index / DCHAIN_GROUP * DCHAIN_GROUP;
-  rank_t oldest = rank(&chain->cells[first], 0, by_time);
-  for (uint32_t i = 1; i < DCHAIN_GROUP; i++) oldest = older(oldest, rank(&chain->cells[first + i], i, by_time));
+  rank_t oldest = rank(maestro_dchain_cell(chain, first), 0, by_time);
+  for (uint32_t i = 1; i < DCHAIN_GROUP; i++)
+    oldest = older(oldest, rank(maestro_dchain_cell(chain, first + i), i, by_time));
   const uint32_t found = first + (uint32_t)(oldest % DCHAIN_GROUP);
-  struct dchain_bound bound = {.cell = chain->cells[found], .index = found};
+  struct dchain_bound bound = {.cell = *maestro_dchain_cell(chain, found), .index = found};
   uint32_t at = index / DCHAIN_GROUP;
   chain->levels[0][at] = bound;
   for (uint32_t level = 1; level < chain->n_levels; level++) {
@@ -74,7 +82,7 @@ static inline __attribute__((always_inline)) void tighten(struct DoubleChain *ch
 /* Brings the index's cell up to date with what workers noted.  What they noted about an earlier owner of the index is
  * older than its allocation. */
 static void consult_workers(struct DoubleChain *chain, uint32_t index) {
-  struct dchain_cell *cell = &chain->cells[index];
+  struct dchain_cell *cell = maestro_dchain_cell(chain, index);
   for (unsigned worker = 0; worker < chain->n_ages; worker++) {
     const struct dchain_cell *own = &chain->ages[worker][index];
     if (rank(own, 0, true) > rank(cell, 0, true)) *cell = *own;
@@ -88,8 +96,8 @@ static inline __attribute__((always_inline)) int expire(struct DoubleChain *chai
   while (chain->oldest.cell.time < time) {
     const uint32_t index = chain->oldest.index;
     if (shared) consult_workers(chain, index);
-    const bool unused =
-        chain->cells[index].use == chain->oldest.cell.use && chain->cells[index].time == chain->oldest.cell.time;
+    const struct dchain_cell *cell = maestro_dchain_cell(chain, index);
+    const bool unused = cell->use == chain->oldest.cell.use && cell->time == chain->oldest.cell.time;
     if (unused) maestro_dchain_release(chain, index);
     tighten(chain, index, shared);
     if (!unused) continue;

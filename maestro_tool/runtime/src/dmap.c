@@ -27,11 +27,10 @@ int dmap_allocate(map_keys_equality *eq_a, map_key_hash *hash_a, map_keys_equali
       .destroy = destroy,
       .extract = extract,
       .target = map,
-      .shared = maestro_guarded(object),
-      .guarded = maestro_guarded(object),
   };
   if (map->by_a == NULL || map->by_b == NULL || map->values == NULL || map->used == NULL) return 0;
   if (!maestro_keys_are_known(map->by_a) || !maestro_keys_are_known(map->by_b)) return 0;
+  MAESTRO_GUARD(map, object);
   maestro_made_object(map);
   *map_out = map;
   return 1;

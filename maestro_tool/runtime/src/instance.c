@@ -191,12 +191,15 @@ static int init_worker(const struct creation *c, unsigned number) {
                                                  .worker = number,
                                                  .n_workers = c->instance->n_workers,
                                                  .arena = &worker->arena,
+                                                 .joins = c->nf->as_analysed == NULL || c->nf->as_analysed(),
                                                  .error = c->error,
                                                  .error_size = c->error_size};
   load(c->nf, c->pristine);
   maestro_builder = &c->builders[number];
-  const int status = init(c, number);
+  int status = init(c, number);
   maestro_builder = NULL;
+  if (status == 0 && c->nf->as_analysed != NULL && c->builders[number].joins && !c->nf->as_analysed())
+    status = fail(c, -EINVAL, "%s: nf_init changes options; build with optimise=none", c->nf->name);
   if (status == 0) save(c->nf, worker->globals);
   if (status == 0) worker->staged = maestro_stage_objects(&c->builders[number]);
   return status;

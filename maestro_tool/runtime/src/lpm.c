@@ -19,11 +19,10 @@ int lpm_allocate(struct lpm **lpm_out) {
       .blocks = maestro_object_memory(MAESTRO_LPM_MAX_BLOCKS * BLOCK_SIZE * sizeof(uint16_t)),
       .blocks_length = maestro_object_memory(MAESTRO_LPM_MAX_BLOCKS * BLOCK_SIZE),
       .target = lpm,
-      .shared = maestro_guarded(object),
-      .guarded = maestro_guarded(object),
   };
   if (lpm->by_prefix == NULL || lpm->by_prefix_length == NULL || lpm->blocks == NULL || lpm->blocks_length == NULL)
     return 0;
+  MAESTRO_GUARD(lpm, object);
   maestro_made_object(lpm);
   *lpm_out = lpm;
   return 1;

@@ -91,10 +91,10 @@ bool maestro_guarded(const struct maestro_object *object) {
 }
 
 /* Behind an object of one worker stands that of another. */
-#define LEAD(type, object, to)                \
-  do {                                        \
-    ((type *)(object))->target = (to);        \
-    ((type *)(object))->shared = true;        \
+#define LEAD(type, object, to)         \
+  do {                                 \
+    ((type *)(object))->target = (to); \
+    ((type *)(object))->shared = true; \
   } while (0)
 
 void maestro_share_objects(const struct maestro_builder *builder, const struct maestro_builder *first) {
@@ -150,7 +150,7 @@ bool maestro_map_second_hash_is(unsigned number, void (*function)(void)) {
 
 static uint32_t n_allocated(const struct DoubleChain *chain) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < chain->range; i++) n += chain->cells[i].use < DCHAIN_FREE;
+  for (uint32_t i = 0; i < chain->range; i++) n += maestro_dchain_cell(chain, i)->use < DCHAIN_FREE;
   return n;
 }
 
@@ -286,26 +286,61 @@ static size_t element_stride(size_t size) {
   return stride;
 }
 
-struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, vector_init_elem *init) {
+/* Lines that hold an element and a cell are written to with each use, and come back from the second-level cache as such.
+ * So it pays where more is waited for than that cache: measured from 16 times what it holds. */
+static bool pays_to_join(unsigned capacity) {
+  const uint32_t from = maestro_builder->nf->join_from;
+  return capacity >= (from != 0 ? from : 16 * entries_in_cache() + 1);
+}
+
+/* Whether an element and a cell in one take no more memory than apart. */
+static bool takes_cell(size_t element_size) {
+  const size_t cell = sizeof(struct dchain_cell);
+  return element_size <= 64 && element_stride(element_size + cell) <= element_stride(element_size) + cell;
+}
+
+struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, vector_init_elem *init, bool cells) {
   if (element_size == 0 || element_size > UINT32_MAX / 2 || capacity == 0 || capacity > INT32_MAX) return NULL;
-  const size_t stride = element_stride(element_size);
+  cells = cells && takes_cell(element_size);
+  const size_t stride = element_stride(element_size + (cells ? sizeof(struct dchain_cell) : 0));
+  /* Cells are asked for by whole groups, of which the spare element may begin one. */
+  const size_t n_elements = cells ? ((size_t)capacity / DCHAIN_GROUP + 1) * DCHAIN_GROUP : (size_t)capacity + 1;
   struct Vector *vector = maestro_object_memory(sizeof *vector);
-  char *data = maestro_object_memory(((size_t)capacity + 1) * stride);
+  char *data = maestro_object_memory(n_elements * stride);
   if (vector == NULL || data == NULL) return NULL;
   *vector = (struct Vector){.data = data,
                             .stride = (uint32_t)stride,
                             .capacity = capacity,
                             .element_size = (uint32_t)element_size,
+                            .cell_at = cells ? (uint32_t)(stride - sizeof(struct dchain_cell)) : 0,
                             .target = vector};
   for (size_t i = 0; i <= capacity && init != NULL; i++) init(data + i * stride);
   return vector;
+}
+
+/* What joins the vector (or the dchain) that is being allocated with another object; NULL: nothing. */
+static const struct maestro_joined *joined_as(bool dchain) {
+  const struct maestro_builder *builder = maestro_builder;
+  for (unsigned i = 0; builder != NULL && builder->joins && i < builder->nf->n_joined; i++) {
+    const struct maestro_joined *joined = &builder->nf->joined[i];
+    if ((dchain ? joined->dchain : joined->vector) == builder->n_allocations - 1) return joined;
+  }
+  return NULL;
+}
+
+/* The vector among whose elements the cells of a dchain shall lie; NULL: none. */
+static const struct Vector *joined_vector(uint32_t range) {
+  const struct maestro_joined *joined = joined_as(true);
+  const struct Vector *vector = joined != NULL ? maestro_allocated(joined->vector) : NULL;
+  if (vector == NULL || maestro_builder->kinds[joined->vector] != MAESTRO_VECTOR) return NULL;
+  return vector->cell_at != 0 && vector->capacity >= range ? vector : NULL;
 }
 
 int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out) {
   const struct maestro_object *object = maestro_number_object(MAESTRO_MAP, capacity);
   struct Map *map = maestro_map_new(equal, hash, capacity);
   if (map == NULL || !maestro_keys_are_known(map)) return 0;
-  map->shared = map->guarded = maestro_guarded(object);
+  MAESTRO_GUARD(map, object);
   maestro_made_object(map);
   *map_out = map;
   return 1;
@@ -316,9 +351,10 @@ int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init,
   if (object != NULL && object->element_size != 0 && (int64_t)object->element_size != element_size)
     disagree(maestro_builder, "the elements of '%s' have %d bytes, but the plan was made for %u", object->name,
              element_size, object->element_size);
-  struct Vector *vector = element_size > 0 ? maestro_vector_new((size_t)element_size, capacity, init) : NULL;
+  const bool cells = joined_as(false) != NULL && pays_to_join(capacity);
+  struct Vector *vector = element_size > 0 ? maestro_vector_new((size_t)element_size, capacity, init, cells) : NULL;
   if (vector == NULL) return 0;
-  vector->shared = vector->guarded = maestro_guarded(object);
+  MAESTRO_GUARD(vector, object);
   maestro_made_object(vector);
   *vector_out = vector;
   return 1;
@@ -333,13 +369,13 @@ int dchain_allocate(int range, struct DoubleChain **chain_out) {
   uint32_t share = (uint32_t)range;
   if (object != NULL && object->split && !ranged)
     share = (share + maestro_builder->n_workers - 1) / maestro_builder->n_workers;
-  struct DoubleChain *chain = maestro_dchain_new(share);
+  struct DoubleChain *chain = maestro_dchain_new(share, joined_vector(share));
   if (chain == NULL) return 0;
   if (ranged) {
     const uint64_t worker = maestro_builder->worker, n = maestro_builder->n_workers;
     maestro_dchain_restrict(chain, (uint32_t)(worker * share / n), (uint32_t)((worker + 1) * share / n));
   }
-  chain->shared = chain->guarded = maestro_guarded(object);
+  MAESTRO_GUARD(chain, object);
   if (chain->guarded && object->treatment == MAESTRO_SHARED) {
     chain->guards_use = !object->ages_per_worker;
     if (object->ages_per_worker && maestro_builder->worker == 0 &&

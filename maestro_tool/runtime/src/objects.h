@@ -36,6 +36,7 @@ struct maestro_builder {
   unsigned n_allocations;
   void *objects[MAESTRO_MAX_OBJECTS]; /* by number */
   uint8_t kinds[MAESTRO_MAX_OBJECTS]; /* enum maestro_object_kind */
+  bool joins;                         /* nf->joined holds for the options of this run */
   char *error;                        /* the first disagreement between the program and its plan; "" if none */
   size_t error_size;
 };
@@ -48,6 +49,7 @@ bool maestro_keys_are_known(const struct Map *map);
 
 /* Whether packets must be writers to change the object that is being allocated. */
 bool maestro_guarded(const struct maestro_object *object);
+#define MAESTRO_GUARD(object, plan) ((object)->shared = (object)->guarded = maestro_guarded(plan))
 /* Lets the objects that workers share lead to those of the first; what set-up put into this worker's is not used. */
 void maestro_share_objects(const struct maestro_builder *builder, const struct maestro_builder *first);
 
@@ -83,8 +85,10 @@ void maestro_digest(FILE *file, char text[65]);
 /* The allocation functions without numbering, for objects that are made of others. */
 void *maestro_object_memory(size_t size);
 struct Map *maestro_map_new(bool (*equal)(void *, void *), unsigned (*hash)(void *), unsigned capacity);
-struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, void (*init)(void *));
-struct DoubleChain *maestro_dchain_new(uint32_t range);
+/* `cells`: with room for a dchain's cell in each element, if that takes no more memory than apart. */
+struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, void (*init)(void *), bool cells);
+/* `with`: a vector with such room and as many elements, whose room nobody else has; NULL: cells by themselves. */
+struct DoubleChain *maestro_dchain_new(uint32_t range, const struct Vector *with);
 /* Buckets in use. */
 uint32_t maestro_sketch_filled(const struct Sketch *sketch);
 /* The hash function that a sketch was given. */

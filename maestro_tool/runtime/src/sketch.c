@@ -55,8 +55,8 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
   struct Sketch *sketch = maestro_object_memory(sizeof *sketch);
   if (sketch == NULL) return 0;
   *sketch = (struct Sketch){.slots = maestro_map_new(hash_equal, hash_itself, total),
-                            .keys = maestro_vector_new(sizeof(uint32_t), total, null_init),
-                            .counts = maestro_vector_new(sizeof(uint32_t), total, null_init),
+                            .keys = maestro_vector_new(sizeof(uint32_t), total, null_init, false),
+                            .counts = maestro_vector_new(sizeof(uint32_t), total, null_init, false),
                             .capacity = capacity,
                             .inverse = UINT64_MAX / capacity + 1,
                             .threshold = threshold,
@@ -66,7 +66,7 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
   if (sketch->slots == NULL || sketch->keys == NULL || sketch->counts == NULL) return 0;
   sketch->slots->known_hash = sketch->slots->known_equal = BUCKET_KEYS;
   for (unsigned i = 0; i < ROWS; i++) {
-    sketch->allocators[i] = maestro_dchain_new(capacity);
+    sketch->allocators[i] = maestro_dchain_new(capacity, NULL);
     if (sketch->allocators[i] == NULL) return 0;
   }
   maestro_made_object(sketch);

@@ -35,7 +35,8 @@ struct dchain_bound {
 
 struct DoubleChain {
   struct dchain_bound oldest; /* the bound of all: the only one of the highest level */
-  struct dchain_cell *cells;  /* by index */
+  char *cells;                /* by index: maestro_dchain_cell */
+  uint32_t apart;             /* bytes from cell to cell: more than a cell where elements lie between them */
   uint64_t n_uses;
   uint32_t range;
   uint32_t free; /* first free index; range: none */
@@ -55,15 +56,19 @@ int dchain_allocate(int range, struct DoubleChain **chain_out);
 /* dchain_expire_one_index, once the bound does not rule it out. */
 int maestro_dchain_expire(struct DoubleChain *chain, int *index_out, vigor_time_t time);
 
+static inline struct dchain_cell *maestro_dchain_cell(const struct DoubleChain *chain, uint32_t index) {
+  return (struct dchain_cell *)(void *)(chain->cells + (size_t)index * chain->apart);
+}
+
 static inline void maestro_dchain_release(struct DoubleChain *chain, uint32_t index) {
-  chain->cells[index] = (struct dchain_cell){.time = INT64_MAX, .use = DCHAIN_FREE | chain->free};
+  *maestro_dchain_cell(chain, index) = (struct dchain_cell){.time = INT64_MAX, .use = DCHAIN_FREE | chain->free};
   chain->free = index;
 }
 
 /* 1/0; out of range (libVig: undefined) is 0. */
 static inline int dchain_is_index_allocated(struct DoubleChain *chain, int index) {
   chain = MAESTRO_TARGET(chain);
-  return (uint32_t)index < chain->range && chain->cells[(uint32_t)index].use < DCHAIN_FREE;
+  return (uint32_t)index < chain->range && maestro_dchain_cell(chain, (uint32_t)index)->use < DCHAIN_FREE;
 }
 
 /* The number of a use.  Uses of a shared chain are numbered by the threads: greater than all before. */
@@ -82,8 +87,9 @@ static inline int dchain_allocate_new_index(struct DoubleChain *chain, int *inde
   }
   MAESTRO_BEFORE_WRITE(chain);
   const struct dchain_cell cell = {.time = time, .use = maestro_dchain_use(chain)};
-  chain->free = (uint32_t)chain->cells[index].use;
-  chain->cells[index] = cell;
+  struct dchain_cell *place = maestro_dchain_cell(chain, index);
+  chain->free = (uint32_t)place->use;
+  *place = cell;
   /* Bounds made of a use are true for this one, too.  Others had only free cells below. */
   for (uint32_t level = 0, i = index / DCHAIN_GROUP; level < chain->n_levels; level++, i /= DCHAIN_GROUP) {
     struct dchain_bound *bound = &chain->levels[level][i];
@@ -98,7 +104,7 @@ static inline int dchain_allocate_new_index(struct DoubleChain *chain, int *inde
 static inline int dchain_rejuvenate_index(struct DoubleChain *chain, int index, vigor_time_t time) {
   chain = MAESTRO_TARGET(chain);
   if (MAESTRO_UNLIKELY(!dchain_is_index_allocated(chain, index))) return 0;
-  struct dchain_cell *cell = &chain->cells[(uint32_t)index];
+  struct dchain_cell *cell = maestro_dchain_cell(chain, (uint32_t)index);
   if (MAESTRO_IS_SHARED(chain)) {
     if (chain->ages != NULL) cell = &chain->ages[maestro_share.worker][(uint32_t)index];
     if (chain->guards_use)

@@ -17,6 +17,7 @@ typedef void vector_init_elem(void *element);
 
 struct Vector {
   char *data;
+  uint32_t cell_at; /* from here on, the bytes up to the next element are a chain's cell (double-chain.h); 0: none */
   uint32_t stride;   /* bytes from one element to the next */
   uint32_t capacity; /* data has one element more: where indices out of range lead */
   uint32_t element_size;
