@@ -14,6 +14,7 @@ functions, statements, expressions, calls, conversions, initialisers, declaratio
              the lowering: C's implicit rules made explicit
 c_types, layout, literals, fold, builder
              what the lowering builds on
+texts        which texts are only printed
 show         the program as text
 """
 
@@ -25,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from maestro_tool.frontend import texts
 from maestro_tool.frontend.assumed import constants, records
 from maestro_tool.frontend.compiler import DEFAULT, DEFAULT_FLAGS, Compilation, find
 from maestro_tool.frontend.flags import meaningful
@@ -82,14 +84,15 @@ def made_of(program: Program, compilation: Compilation) -> MadeOf:
 
 
 def fingerprint(program: Program) -> str:
-    """SHA-256 (hex) of what the program means: everything but files, lines and columns; also a renamed file hits.
+    """SHA-256 (hex) of what the program means: everything but files, lines and columns, and texts that are only
+    printed; also a renamed file hits.
 
     Numbers of locations count: results that are cached under this hash hold them.
     """
     h = hashlib.sha256(program.dialect.encode())
     for function in program.functions.values():
         h.update(repr(function).encode())
-    for found in program.globals.values():
+    for found in texts.without(program).values():
         h.update(repr(replace(found, file="", declarations=())).encode())
     for layout in program.structs.values():
         h.update(repr(layout).encode())

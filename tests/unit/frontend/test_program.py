@@ -91,6 +91,54 @@ def test_fingerprint_covers_what_means_something(tmp_path: Path, old: str, new: 
     assert before != fingerprint_of(tmp_path / "two", PROGRAM.replace(old, new))
 
 
+PRINTS = """\
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+static void tell(const char *text) { fputs(text, stdout); }
+char block[40];
+int f(int a, char *s) {
+  printf("a: %d %s %%", a, "plain");
+  fprintf(stderr, "usage");
+  puts("line");
+  tell("own");
+  sprintf(block, "kept %d", a);
+  int n = printf("counted");
+  const char *held = "held";
+  if (strcmp(s, "name") == 0) fputs("name", stderr);
+  printf("%s", held);
+  return n;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_same"),
+    [
+        ("a: ", "the number is ", True),
+        ("plain", "other", True),
+        ("usage", "usage: see there", True),
+        ("line", "", True),
+        ("%d %s %%", "%u %s %%", False),
+        (" %%", " 100 %%", True),
+        ("a: %d %s", "%d %s", False),
+        ("usage", "usage %n", False),
+        ("own", "mine", False),  # by a function of the NF's own
+        ("kept", "lost", False),
+        ("counted", "longer", False),  # its length is what is returned
+        ('"held"', '"let go"', False),
+        ('"name"', '"game"', False),  # it is also compared
+    ],
+)
+def test_texts_that_are_only_printed_mean_nothing(tmp_path: Path, old: str, new: str, is_same: bool) -> None:
+    assert old in PRINTS
+    before = fingerprint_of(tmp_path / "one", PRINTS)
+    assert (before == fingerprint_of(tmp_path / "two", PRINTS.replace(old, new))) == is_same
+    # Of a function of that name of the NF's own, nothing is known.
+    own = '#include <stdio.h>\nint puts(const char *s) { return s[0]; }\nint f(void) { puts("line"); return 0; }\n'
+    assert fingerprint_of(tmp_path / "three", own) != fingerprint_of(tmp_path / "four", own.replace("line", "mine"))
+
+
 def test_fingerprint_survives_a_renamed_file(tmp_path: Path) -> None:
     assert fingerprint_of(tmp_path / "one", PROGRAM) == fingerprint_of(tmp_path / "two", PROGRAM, "other.c")
 
