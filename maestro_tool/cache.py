@@ -13,13 +13,16 @@ joblib does too.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import hmac
 import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +30,8 @@ from maestro_tool import cache_trust, canonical
 
 #: Larger entries are misses: the biggest honest analysis is some megabytes.
 MAX_ENTRY_BYTES = 64 * 1024 * 1024
+#: Seconds for which another process that computes the same is waited for.
+PATIENCE = 600.0
 
 _KEY = re.compile(r"[a-z]+-[0-9a-f]{64}")
 
@@ -34,7 +39,7 @@ Warn = Callable[[str], None]
 
 
 class Cache(Protocol):
-    """Values are texts; keys are ``<kind>-<sha256>``.  All methods are safe in concurrent processes."""
+    """Values are texts, or bytes; keys are ``<kind>-<sha256>``.  All methods are safe in concurrent processes."""
 
     def get(self, key: str) -> str | None:
         """The text stored under ``key``, or None."""
@@ -42,8 +47,17 @@ class Cache(Protocol):
     def put(self, key: str, text: str) -> None:
         """Store ``text``; failing to is not an error (a full disk, a folder that is read-only)."""
 
+    def get_bytes(self, key: str) -> bytes | None:
+        """As `get`, of bytes that `put_bytes` stored."""
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        """As `put`."""
+
     def reject(self, key: str, reason: str) -> None:
         """The reader found the text of ``key`` unusable: forget it, keep it for inspection, say why."""
+
+    def alone(self, key: str) -> AbstractContextManager[None]:
+        """While others have this for ``key`` they are waited for: they compute what is asked for."""
 
 
 class NoCache:
@@ -55,8 +69,16 @@ class NoCache:
     def put(self, key: str, text: str) -> None:
         pass
 
+    get_bytes = get
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        pass
+
     def reject(self, key: str, reason: str) -> None:
         pass
+
+    def alone(self, key: str) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
 
 def _warn(text: str) -> None:
@@ -82,6 +104,16 @@ class FileCache:
         return self.folder / kind / digest[:2] / f"{digest}{'' if self._key is None else '.signed'}.json"
 
     def get(self, key: str) -> str | None:
+        content = self.get_bytes(key)
+        if content is None:
+            return None
+        try:
+            return content.decode()
+        except ValueError as error:
+            self.reject(key, str(error))
+            return None
+
+    def get_bytes(self, key: str) -> bytes | None:
         try:
             raw = self._read(self.path(key))
         except OSError:
@@ -91,7 +123,7 @@ class FileCache:
             return None
         try:
             return self._content(key, raw)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             self.reject(key, str(error))
             return None
 
@@ -110,14 +142,32 @@ class FileCache:
         return raw
 
     def put(self, key: str, text: str) -> None:
-        content, path = text.encode(), self.path(key)
+        self.put_bytes(key, text.encode())
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        path = self.path(key)
         with contextlib.suppress(OSError):
-            mode = stat.S_IMODE(self.folder.stat().st_mode) if self.folder.exists() else 0o700
-            for folder in (self.folder, path.parent.parent, path.parent):
-                if not folder.exists():
-                    folder.mkdir(parents=True, exist_ok=True)
-                    folder.chmod(mode)  # of a team's folder: so that its members can write below it, too
+            self._make_folders(path)
             canonical.write_files({path: self._head(key, content) + content})
+
+    def _make_folders(self, path: Path) -> None:
+        mode = stat.S_IMODE(self.folder.stat().st_mode) if self.folder.exists() else 0o700
+        for folder in (self.folder, path.parent.parent, path.parent):
+            if not folder.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(mode)  # of a team's folder: so that its members can write below it, too
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        path = self.path(key).with_suffix(".lock")
+        with contextlib.ExitStack() as held:
+            with contextlib.suppress(OSError):  # no locks here, or no place: then both compute
+                self._make_folders(path)
+                file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+                held.callback(os.close, file)
+                if _locked(file):
+                    held.callback(_remove, path)
+            yield
 
     def reject(self, key: str, reason: str) -> None:
         self._warn(f"{self.folder}: {key[:20]}... is not used, and made again: {reason}")
@@ -134,8 +184,8 @@ class FileCache:
             head = {"hmac": cache_trust.tag(self._key, key, content), "key": key}
         return canonical.compact(head).encode() + b"\n"
 
-    def _content(self, key: str, raw: bytes) -> str:
-        """The text inside an entry's bytes; ValueError for anything that `put` would not have written."""
+    def _content(self, key: str, raw: bytes) -> bytes:
+        """What is inside an entry's bytes; ValueError for anything that `put` would not have written."""
         end = raw.find(b"\n") + 1
         head, content = raw[:end], raw[end:]
         if not hmac.compare_digest(head, self._head(key, content)):
@@ -144,7 +194,24 @@ class FileCache:
                 if self._key is None
                 else f"its tag is not by {cache_trust.KEY}"
             )
-        return content.decode()
+        return content
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _locked(file: int) -> bool:
+    """Whether the lock on ``file`` was got before `PATIENCE` ended."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.01)
+    return False
 
 
 def refused(found: cache_trust.Setting) -> str:

@@ -25,7 +25,7 @@ from maestro_tool import canonical, remembered
 PACKAGE = Path(__file__).parent
 
 #: First modules of ...
-#: ... the commands of a build: analyse, generate, sequential.
+#: ... the commands of a build: profile, analyse, generate, sequential.
 STEPS = ("maestro_tool.__main__", "maestro_tool.cli.build", "maestro_tool.step_server")
 #: ... what finds call paths, and writes them.
 ANALYSIS = ("maestro_tool.call_paths", "maestro_tool.forms")

@@ -67,15 +67,27 @@ def texts(read: Read) -> dict[str, str]:
 
 def changed(record: Path) -> bool:
     """Whether what `texts` told of is otherwise now; not if there is no record: then all is to be made anyway."""
-    if not record.exists():
-        return False
+    return record.exists() and bool(differences(record))
+
+
+def differences(record: Path) -> list[str]:
+    """Files that are otherwise than `texts` told, or that are new or gone; the record's own name, if it is damaged."""
     try:
-        known: Mapping[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        return known["found"] != _found(known["places"], known["names"]) or any(
-            _digest(name) != content for name, content in known["files"].items()
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return True
+        return differ(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return [str(record)]
+
+
+def differ(record: str) -> list[str]:
+    """The same of the content of a record; ValueError if it is none."""
+    try:
+        known: Mapping[str, Any] = json.loads(record)
+        found = _found(known["places"], known["names"])
+        moved = set(known["found"]).symmetric_difference(found)
+        edited = {name for name, content in known["files"].items() if _digest(name) != content}
+        return sorted(moved | edited) or ([] if found == known["found"] else found)
+    except (OSError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no record of what was read") from error
 
 
 def _found(places: Sequence[str], names: Iterable[str]) -> list[str]:

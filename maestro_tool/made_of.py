@@ -15,6 +15,8 @@ from maestro_tool import __version__, canonical
 SCHEMA = "maestro-note/1"
 #: The note's section, owner and type.
 SECTION, OWNER, TYPE = ".note.maestro", "Maestro", 1
+#: How `symbol` begins.
+SYMBOL = "maestro_made_of_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ def note(made_of: MadeOf, nf: str, nic: str, strategy: str, plan: str | None) ->
     )
 
 
-def symbol(made_of: MadeOf, tables: str) -> str:
-    """The symbol that all objects of a build need, and that only the one with its ``tables`` (C text) has."""
-    digest = hashlib.sha256(f"{made_of.digest} {tables}".encode()).hexdigest()
-    return f"maestro_made_of_{digest[:32]}"
+def symbol(made_of: MadeOf, added: str) -> str:
+    """The symbol that all objects of a build need, and that only the one with its tables has.
+
+    ``added``: a digest of what was added to the NF's own files.  Programs for other NICs, or of another name, with the
+    same have the same symbol, for their objects are the same, too.
+    """
+    return f"{SYMBOL}{canonical.digest([made_of.digest, added])[:32]}"

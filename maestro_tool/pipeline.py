@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from maestro_tool.explain import Explanation
     from maestro_tool.frontend.ir import Program
     from maestro_tool.nic.profile import NicProfile
-    from maestro_tool.rss import RssSolution
+    from maestro_tool.rss import Problem, RssSolution
     from maestro_tool.rss.measured import Measured
     from maestro_tool.sharding.plan import Obstacle, ShardingPlan
     from maestro_tool.strategies import Choice
@@ -307,30 +307,45 @@ def solve(
     """
     from maestro_tool.rss import problem as make_problem
     from maestro_tool.rss import solve_problem
-    from maestro_tool.rss.solution import RssSolution
     from maestro_tool.rss.verify import check
 
     with watch.phase("rss") as mark:
         problem = make_problem(plan.constraints, profiles, len(profiles), software=software, full_hash=full_hash)
         key = fingerprint.solution_key(problem.digest)
-        stored = cache.get(key)
-        if stored is not None:
-            try:
-                solution = forms.read(RssSolution, stored)
-                # Others than satisfiable ones are not stored: nothing could be checked of them.
-                wrong = check(problem, solution) if solution.satisfiable else ["it says that there is no solution"]
-                if not wrong:
-                    mark.reused = True
-                    return solution
-                cache.reject(key, wrong[0])
-            except _MALFORMED:
-                cache.reject(key, "damaged")
-        solution = solve_problem(problem)
-        if wrong := check(problem, solution):
-            raise AssertionError(f"the solver's own solution is wrong: {wrong[0]}")
-        if solution.satisfiable:  # what an unsatisfiable one says is about these constraints in this order
-            cache.put(key, forms.write(solution))
-        return solution
+        if (solution := _stored_solution(key, problem, cache)) is not None:
+            mark.reused = True
+            return solution
+        with cache.alone(key):
+            # A step beside this one may have solved it, while this one waited.
+            if (solution := _stored_solution(key, problem, cache)) is not None:
+                mark.reused = True
+                return solution
+            solution = solve_problem(problem)
+            if wrong := check(problem, solution):
+                raise AssertionError(f"the solver's own solution is wrong: {wrong[0]}")
+            if solution.satisfiable:  # what an unsatisfiable one says is about these constraints in this order
+                cache.put(key, forms.write(solution))
+            return solution
+
+
+def _stored_solution(key: str, problem: Problem, cache: Cache) -> RssSolution | None:
+    """What the cache has, if it is a solution of the problem."""
+    from maestro_tool.rss.solution import RssSolution
+    from maestro_tool.rss.verify import check
+
+    stored = cache.get(key)
+    if stored is None:
+        return None
+    try:
+        solution = forms.read(RssSolution, stored)
+        # Others than satisfiable ones are not stored: nothing could be checked of them.
+        wrong = check(problem, solution) if solution.satisfiable else ["it says that there is no solution"]
+        if not wrong:
+            return solution
+        cache.reject(key, wrong[0])
+    except _MALFORMED:
+        cache.reject(key, "damaged")
+    return None
 
 
 def decide(
@@ -424,29 +439,43 @@ def _call_paths(
     progress: Callable[[int, int], None] | None,
 ) -> Analysis:
     from maestro_tool import call_paths, symex
-    from maestro_tool.symex import belongs
-    from maestro_tool.symex.files import changed
 
     with watch.phase("symex") as mark:
         limits = symex.Limits(**dict(request.limits))
         options = canonical.compact([dataclasses.asdict(limits), sorted(request.pure)])
         key = fingerprint.analysis_key(meaning, request.arguments, request.ports, options)
-        stored = cache.get(key)
-        if stored is not None:
-            try:
-                question, analysis = forms.read(tuple[str, symex.Analysis], stored)
-                if question != key:
-                    raise belongs.NotOfThisProgramError("it answers another question")
-                belongs.check(analysis, program, request.arguments, request.ports)
-                if changed(analysis.files) is None:
-                    mark.reused = True
-                    return analysis
-            except belongs.NotOfThisProgramError as error:
-                cache.reject(key, str(error))
-            except (ValueError, RecursionError):
-                cache.reject(key, "damaged")
-            except MaestroError:
-                pass  # a file of set-up cannot be read any more: the analysis says so
-        analysis = call_paths.find(program, request.arguments, request.ports, limits, request.pure, progress)
-        cache.put(key, forms.write((key, analysis)))
-        return analysis
+        if (stored := _stored_analysis(key, program, request, cache)) is not None:
+            mark.reused = True
+            return stored
+        with cache.alone(key):
+            if (stored := _stored_analysis(key, program, request, cache)) is not None:
+                mark.reused = True
+                return stored
+            analysis = call_paths.find(program, request.arguments, request.ports, limits, request.pure, progress)
+            cache.put(key, forms.write((key, analysis)))
+            return analysis
+
+
+def _stored_analysis(key: str, program: Program, request: Request, cache: Cache) -> Analysis | None:
+    """What the cache has, if it is of this program, and the files that set-up reads are what they were."""
+    from maestro_tool import symex
+    from maestro_tool.symex import belongs
+    from maestro_tool.symex.files import changed
+
+    stored = cache.get(key)
+    if stored is None:
+        return None
+    try:
+        question, analysis = forms.read(tuple[str, symex.Analysis], stored)
+        if question != key:
+            raise belongs.NotOfThisProgramError("it answers another question")
+        belongs.check(analysis, program, request.arguments, request.ports)
+        if changed(analysis.files) is None:
+            return analysis
+    except belongs.NotOfThisProgramError as error:
+        cache.reject(key, str(error))
+    except (ValueError, RecursionError):
+        cache.reject(key, "damaged")
+    except MaestroError:
+        pass  # a file of set-up cannot be read any more: the analysis says so
+    return None

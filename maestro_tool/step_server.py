@@ -98,6 +98,7 @@ def prepare() -> None:
     import maestro_tool.call_paths
     import maestro_tool.certificate.write
     import maestro_tool.cli.build
+    import maestro_tool.cli.inspect
     import maestro_tool.inputs
     import maestro_tool.plan_json
     import maestro_tool.profiles

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,13 @@ def tell(words: Sequence[str], reused: Sequence[str] = (), error: str = "") -> N
             os.write(file, line.encode())
         finally:
             os.close(file)
+
+
+def say(verb: str, path: Path, what: str) -> None:
+    """The line that a step prints when it has made ``path``."""
+    if sys.stdout.isatty():
+        print("\r\033[K", end="")  # the build's line of how far it is
+    print(f"{verb:<10}{path}  {what}", flush=True)
 
 
 def outputs(words: Sequence[str]) -> frozenset[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro_tool import cache_trust, canonical, profiles
+from maestro_tool import cache_trust, canonical, profiles, steps
 
 if TYPE_CHECKING:
     from maestro_tool.nic.profile import NicProfile
@@ -18,6 +19,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("nic", nargs="?", help="name of a profile, or a YAML file; default: list all")
     p.add_argument("--json", action="store_true", help="as JSON, complete")
     p.add_argument("--schema", action="store_true", help="the JSON Schema of profiles, for editors and other programs")
+    p.add_argument("-o", "--output", type=Path, metavar="FILE", help="for build systems: where to write it, as JSON")
     p.set_defaults(run=_profile)
 
     p = subparsers.add_parser("cache", help="say what the cache holds")
@@ -35,6 +37,10 @@ def _profile(args: argparse.Namespace) -> int:
         return 0
     if args.nic is not None:
         profile = load_profile(profiles.resolve(args.nic), profiles.folders())
+        if args.output is not None:
+            canonical.write_files({args.output: canonical.dumps(profile.model_dump(mode="json"))})
+            steps.say("PROFILE", args.output, args.nic)
+            return 0
         print(canonical.dumps(profile.model_dump(mode="json")) if args.json else _text(profile), end="")
         return 0
     status = 0

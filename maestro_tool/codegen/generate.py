@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from maestro_tool import made_of, own_files
+from maestro_tool import canonical, made_of, own_files
 from maestro_tool.choices import OPTIMISE
 from maestro_tool.codegen import cursor
 from maestro_tool.codegen.joined import Configured, configured, joined
@@ -63,7 +63,7 @@ def generate(
     shared = sharing(analysis, plan) if shares(plan) or not per_worker else None
     together = [d.object for d in plan.decisions if d.treatment == "shared"]
     faster = _faster(program, analysis, optimise, together)
-    files = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared, faster=faster)
+    files, added = _nf_files(program, name, analysis, per_worker=per_worker, shared=shared, faster=faster)
     decisions = {d.object: d for d in plan.decisions}
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
@@ -106,7 +106,7 @@ def generate(
         configured=faster.configured,
         software_rss=_c_bool(all(p.rss.kind != "hardware" for p in profiles)),
     )
-    return files if origin is None else _with_origin(files, program, origin, name, label(profiles), strategy)
+    return files if origin is None else _with_origin(files, added, program, origin, name, label(profiles), strategy)
 
 
 def check_own_variables(program: Program) -> None:
@@ -136,7 +136,7 @@ def generate_sequential(
     ``analysis``: what packets look up, if that is known; they do nothing else for it.
     """
     faster = _faster(program, analysis, optimise, planned=False)
-    files = _nf_files(program, name, None, per_worker=False, shared=None, faster=faster)
+    files, added = _nf_files(program, name, None, per_worker=False, shared=None, faster=faster)
     files[f"gen/{name}_parallel.c"] = _render(
         "parallel.c.j2",
         name=name,
@@ -176,7 +176,7 @@ def generate_sequential(
         groups=(),
         software_rss="false",
     )
-    return files if origin is None else _with_origin(files, program, origin, name, "none", "sequential")
+    return files if origin is None else _with_origin(files, added, program, origin, name, "none", "sequential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +212,11 @@ class Origin:
 
 
 def _with_origin(
-    files: dict[str, str], program: Program, origin: Origin, name: str, nic: str, strategy: str
+    files: dict[str, str], added: str, program: Program, origin: Origin, name: str, nic: str, strategy: str
 ) -> dict[str, str]:
     """With a symbol that objects of other builds do not have, and the note that says what this one is made of."""
     tables = f"gen/{name}_parallel.c"
-    symbol = made_of.symbol(origin.made_of, files[tables])
+    symbol = made_of.symbol(origin.made_of, added)
     content = made_of.note(origin.made_of, name, nic, strategy, origin.plan).encode("ascii")
     rows = [", ".join(map(str, content[i : i + 24])) for i in range(0, len(content), 24)]
     values = {"symbol": symbol, "rows": rows, "size": len(content)}
@@ -243,7 +243,8 @@ _OPTIONAL = ("nf_config_init", "nf_config_print")
 
 def _nf_files(
     program: Program, name: str, analysis: Analysis | None, *, per_worker: bool, shared: Sharing | None, faster: _Faster
-) -> dict[str, str]:
+) -> tuple[dict[str, str], str]:
+    """The files, and a digest of what in them is not the NF's own; whatever its name is."""
     root = source_root(program)
     defines = {"MAESTRO_THREAD_LOCAL": PER_WORKER} if per_worker else {}
     if header := DIALECTS[program.dialect].header:
@@ -257,6 +258,7 @@ def _nf_files(
     if shared is not None:
         defines |= {"MAESTRO_SHARING": "1", "MAESTRO_RESTORE_BYTES": str(shared.restore_bytes)}
     mirrored = mirror_files(program, root, defines, per_worker=per_worker, named=analysis is not None)
+    appended: dict[str, str] = {}
     saved = {s.file: s for s in _saved(program)} if per_worker else {}
     assumptions = _assumptions(program, analysis) if analysis else {}
     addresses = _addresses(program, analysis) if analysis else {}
@@ -275,7 +277,7 @@ def _nf_files(
         asked[number.file].append(number)
     for file in sorted({*saved, *assumptions, *addresses, *assumed, *known, *options, *asked, burst_file}):
         relative = os.path.relpath(file, root)
-        mirrored[relative] += _render(
+        appended[relative] = _render(
             "appendix.c.j2",
             generated=f"{relative} (appended by Maestro)",
             burst=f"{name}_process_burst" if file == burst_file else None,
@@ -295,7 +297,7 @@ def _nf_files(
             known=known[file],
             addresses=addresses.get(file, []),
         )
-    files = {f"gen/{f}": text for f, text in mirrored.items()}
+    files = {f"gen/{f}": text + appended.get(f, "") for f, text in mirrored.items()}
     for taken in (f"gen/main_{name}.c", f"gen/{name}_parallel.c"):
         if taken in files:
             mine = taken.removeprefix("gen/")
@@ -304,7 +306,8 @@ def _nf_files(
             )
     files[f"gen/main_{name}.c"] = _render("main.c.j2", name=name)
     files[f"{name}.h"] = _render("header.h.j2", name=name)
-    return files
+    added = {f: text.replace(f"{name}_process_burst", "process_burst") for f, text in appended.items()}
+    return files, canonical.digest([defines, per_worker, analysis is not None, added])
 
 
 def _call(program: Program, *, local_cursor: bool) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from SCons.Subst import Literal
 
 from maestro_tool import fingerprint
-from maestro_tool.scons import builders, commands, parallelize, replay
+from maestro_tool.scons import builders, commands, parallelize, progress, replay
 
 #: Modules that the phases cannot do without.
 _NEEDED = ("graphviz", "jinja2", "pycparser", "pydantic", "rich", "yaml", "z3")
@@ -47,6 +47,7 @@ def generate(env: Any, **defaults: Any) -> None:
         MAESTRO_CONFIGS="configs",
         MAESTRO_BUILD="build",
         MAESTRO_VERBOSE=False,
+        PRINT_CMD_LINE_FUNC=progress.print_command,
         NIC="soft",
         STRATEGY="auto",
     )

@@ -8,9 +8,11 @@ from typing import Any
 
 from SCons.Action import Action
 from SCons.Builder import Builder
+from SCons.Defaults import CAction, StaticObjectEmitter
 from SCons.Script import GetOption
+from SCons.Tool import SourceFileScanner
 
-from maestro_tool.scons import words
+from maestro_tool.scons import library, reuse, words
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -30,6 +32,7 @@ def add(env: Any) -> None:
     """Register the builders in ``env``."""
     env.SetDefault(
         MAESTRO_ARGS=[],
+        MAESTRO_CARD=[],
         MAESTRO_CARDS="",
         MAESTRO_HEADERS=[],
         MAESTRO_COMPILE=[],
@@ -47,7 +50,9 @@ def add(env: Any) -> None:
                 " -o $TARGET --record ${TARGET.dir} $SOURCES",
                 "ANALYSE",
                 verbose,
+                still=reuse.unchanged,
             ),
+            "MaestroProfile": _builder(f"{_MAESTRO} profile $MAESTRO_CARD -o $TARGET", "PROFILE", verbose),
             "MaestroGenerate": _builder(
                 f"{_MAESTRO} generate ${{SOURCES[0]}} $MAESTRO_NIC --strategy $STRATEGY --name $MAESTRO_NF"
                 " $MAESTRO_OPTIMISE $MAESTRO_HASH $MAESTRO_TABLES --exact $MAESTRO_HEADERS -o ${TARGET.dir}",
@@ -60,9 +65,16 @@ def add(env: Any) -> None:
                 " -o ${TARGET.dir} $SOURCES",
                 "GENERATE",
                 verbose,
+                still=reuse.unchanged,
+            ),
+            "MaestroLibrary": library.builder(verbose=verbose),
+            # As SCons' Object.
+            "MaestroObject": Builder(
+                action=reuse.Kept(CAction, anywhere=True), emitter=StaticObjectEmitter, suffix="$OBJSUFFIX",
+                src_suffix=".c", source_scanner=SourceFileScanner, single_source=True,
             ),
         }
-    )
+    )  # fmt: skip
 
 
 def command(line: str) -> str:
@@ -87,12 +99,12 @@ def quiet(verb: str, verbose: bool) -> Callable[..., str] | None:
     return lambda target, source, env, *rest: f"{verb:<10}{target[0]}" if GetOption("no_exec") else ""
 
 
-def _builder(line: str, verb: str, verbose: bool) -> Any:
+def _builder(line: str, verb: str, verbose: bool, **kept: Any) -> Any:
     strfunction = quiet(verb, verbose)
     # Profiles are sources, wherever they lie: of their paths only the names count.
     options = {"varlist": ["MAESTRO_CARDS"], **({"strfunction": strfunction} if strfunction else {})}
     run = Action(line, **options)
-    return Builder(action=[run, Action(_check_outputs, strfunction=None)], **words.EXACT)
+    return Builder(action=reuse.Kept(Action([run, Action(_check_outputs, strfunction=None)]), **kept), **words.EXACT)
 
 
 def _check_outputs(target: list[Any], source: list[Any], env: Any) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 from SCons.Node import executed, failed, up_to_date
 
 from maestro_tool import canonical, steps
-from maestro_tool.scons import spent
+from maestro_tool.scons import mistakes, reuse, spent
 from maestro_tool.steps import Told
 
 SCHEMA = "maestro-summary/1"
@@ -29,6 +29,7 @@ class Product:
     nic: str
     plan: Any
     program: Any
+    profiles: tuple[Any, ...] = ()
     analysis: Any = None
     generated: tuple[Any, ...] = ()
     objects: tuple[Any, ...] = ()
@@ -36,9 +37,20 @@ class Product:
     runtime: tuple[Any, ...] = ()
     verbose: bool = False
 
+    def phases(self) -> tuple[tuple[str, Sequence[Any]], ...]:
+        """What is done, with the nodes that it makes."""
+        return (
+            ("check", self.profiles),
+            ("analyse", [self.analysis]),
+            ("generate", [self.plan, *self.generated]),
+            ("compile", [*self.runtime[1:], *self.objects]),
+            ("archive", [*self.runtime[:1], self.library]),
+            ("link", [self.program]),
+        )
+
     def nodes(self) -> list[Any]:
         """Its own, and the analysis, in the order in which they are made."""
-        found = (self.analysis, *self.generated, self.plan, *self.objects, self.library, self.program)
+        found = (*self.profiles, self.analysis, *self.generated, self.plan, *self.objects, self.library, self.program)
         return [node for node in found if node is not None]
 
 
@@ -105,7 +117,11 @@ def _all_reused(product: Product, told: Sequence[Told]) -> dict[str, str]:
 
 def _steps(products: Sequence[Product], told: Sequence[Told]) -> dict[str, int]:
     """Steps that ran; those whose result came from a cache instead. What is up to date is neither."""
-    first = {str(n): n for p in products for n in (p.analysis, p.plan, *p.objects, p.library, p.program, *p.runtime)}
+    first = {
+        str(n): n
+        for p in products
+        for n in (*p.profiles, p.analysis, p.plan, *p.objects, p.library, p.program, *p.runtime)
+    }
     done = [node for node in first.values() if node is not None and node.get_state() in (executed, failed)]
     local = sum(_reused([node], told, "symex") == "local" for node in done)
     return {"ran": len(done) - local, "local": local, "remote": 0}
@@ -121,7 +137,8 @@ def _is_reused(node: Any, told: Sequence[Told], phase: str) -> bool:
     if node is None:
         return False
     if node.get_state() == executed:
-        return bool(getattr(node, "cached", 0)) or any(phase in t.reused for t in _of([node], told))
+        is_copy = bool(getattr(node, "cached", 0)) or str(node) in reuse.taken()
+        return is_copy or any(phase in t.reused for t in _of([node], told))
     return bool(node.get_state() == up_to_date)
 
 
@@ -131,7 +148,7 @@ def _errors(product: Product, failures: Sequence[Any], told: Sequence[Told]) -> 
     for failure in failures:
         if str(failure.node) in own:
             said = [t.error for t in _of([failure.node], told) if t.error]
-            yield said[-1] if said else f"{failure.node}: {failure.errstr}"
+            yield said[-1] if said else f"{failure.node}: {mistakes.reason(failure)}"
 
 
 def _of(nodes: Iterable[Any], told: Sequence[Told]) -> list[Told]:

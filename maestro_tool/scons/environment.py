@@ -7,6 +7,7 @@ runtime; those that differ have objects and a runtime of their own.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import sys
 from collections.abc import Callable
@@ -20,13 +21,28 @@ from SCons.Util import CLVar, flatten
 
 from maestro_tool import cache, cache_trust, canonical, dpdk, fingerprint, runtime, steps, toolchain
 from maestro_tool.diagnostics import MaestroError
-from maestro_tool.scons import builders, compilation, lock, outputs, places, signatures, summary, words
+from maestro_tool.scons import (
+    builders,
+    compilation,
+    library,
+    lock,
+    outputs,
+    places,
+    progress,
+    reuse,
+    signatures,
+    summary,
+    words,
+)
 
 #: Flags for all C here, before the user's, so that these count.
 _C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall", "-DCAPACITY_POW2")
 
 #: What does not say how anything is compiled.
 _TOLD = (steps.FILE, cache_trust.TOLD)
+
+#: The unit of the runtime that has its symbol.
+_NAMED = "made_of"
 
 _WAY_OUT = (
     "give the other environment a build folder of its own, as env.Clone(MAESTRO_BUILD='build/other'), "
@@ -86,6 +102,7 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
     words.check((env.Dir("#").abspath, runtime.INCLUDE, *folders))
     signatures.guard()
     _say_cache(env)
+    progress.begin(summary.phases, explain=False)
     build = Path(env.Dir(f"#{folder}").abspath)
     visible = {name: str(value) for name, value in env["ENV"].items()}
     found = translated(dpdk.find, visible)
@@ -127,10 +144,15 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
     )
     cc["_LIBFLAGS"] = f"{cc['_LIBFLAGS']} $MAESTRO_DPDK_LIBS -lm -lpthread"
     cc["MAESTRO_INCLUDED"] = compilation.headers(compiled.flags, folders)
+    library.prepare(cc, compiled.flags)
+    cc["MAESTRO_KEEPS"] = reuse.are_plain(compiled.flags)
     signed = [_signature(cc, "$CCCOM"), str(cc["MAESTRO_TOOLCHAIN"]), str(folders_of_headers(cc)),
                 *map(str, cc["MAESTRO_INCLUDED"])]  # fmt: skip
     # What environments have in common that make the same of the same files.
     cc["MAESTRO_IDENTITY"] = canonical.digest([*signed, *(_signature(cc, line) for line in ("$ARCOM", "$LINKCOM"))])
+    headers = {p.relative_to(runtime.INCLUDE).as_posix(): p.read_bytes() for p in runtime.INCLUDE.rglob("*.h")}
+    contents = canonical.digest({name: hashlib.sha256(text).hexdigest() for name, text in headers.items()})
+    cc["MAESTRO_RUNTIME_SYMBOL"] = f"maestro_runtime_{canonical.digest([*signed, contents])[:32]}"
     cc["MAESTRO_RUNTIME"] = _runtime(cc, canonical.digest(signed))
     cc["MAESTRO_APART"] = compilation.apart(cc)
     return cc
@@ -141,18 +163,28 @@ def _signature(cc: Any, line: str) -> str:
     return str(cc.subst(line, SUBST_SIG, [cc.File("#maestro-unit.o")], [cc.File("#maestro-unit.c")]))
 
 
+def for_runtime(cc: Any) -> dict[str, str]:
+    """Construction variables of units that are to link with the runtime of ``cc``, and no other."""
+    return {"_CCCOMCOM": f"{cc['_CCCOMCOM']} -DMAESTRO_RUNTIME_SYMBOL=$MAESTRO_RUNTIME_SYMBOL"}
+
+
 def _runtime(cc: Any, compiles: str) -> list[Any]:
-    """Objects of the runtime, ``compiles``: how they do; of the first set of flags of a build folder in runtime/, of
-    others beside it."""
+    """The runtime's library, and the objects in it, ``compiles``: how they do; of the first set of flags of a build
+    folder in runtime/, of others beside it."""
     known = _runtimes().setdefault((cc.fs, cc["MAESTRO_BUILD"]), {})
     if compiles not in known:
         folder = f"#{cc['MAESTRO_BUILD']}/runtime{f'-{compiles[:8]}' if known else ''}"
         anywhere = cc["CCCOM"].replace("$SOURCES", "$( $SOURCES $)")  # the path is not part of the signature
+        cell = cc.Dir(folder).get_path()
         made = flatten([
-            cc.Object(f"{folder}/{source.stem}.o", file(cc, source), CCCOM=anywhere)
+            cc.MaestroObject(
+                f"{folder}/{source.stem}.o", file(cc, source), CCCOM=anywhere, MAESTRO_CELL=cell,
+                **(for_runtime(cc) if source.stem == _NAMED else {}),
+            )
             for source in sorted(runtime.SOURCE.glob("*.c"))
         ])  # fmt: skip
         cc.Depends(made, [*files(cc, cc["MAESTRO_INCLUDED"]), cc["MAESTRO_TOOLCHAIN"], folders_of_headers(cc)])
+        made = [*cc.StaticLibrary(f"{folder}/libmaestro.a", made), *made]
         outputs.settle(cc, folder, made)
         known[compiles] = made
     return known[compiles]
@@ -172,12 +204,19 @@ def _memory(build: Path, command: tuple[str, ...], flags: tuple[str, ...]) -> Pa
 
 
 def folders_of_headers(cc: Any) -> Any:
-    """$CPPPATH, which SCons leaves out of signatures, in its order; of folders elsewhere only that they are there."""
-    names = []
+    """$CPPPATH, which SCons leaves out of signatures, in its order.
+
+    Of folders elsewhere counts only that they are there, and of those of the program, what is below it.
+    """
+    names, cell = [], cc.get("MAESTRO_CELL") and cc.Dir(f"#{cc['MAESTRO_CELL']}").abspath
     for folder in map(cc.Dir, flatten([cc["CPPPATH"]])):
         own, path = Path(folder.abspath), folder.get_path()
-        is_ours = own.is_relative_to(builders.PACKAGE)
-        names.append(f"<{own.relative_to(builders.PACKAGE)}>" if is_ours else "*" if os.path.isabs(path) else path)
+        if own.is_relative_to(builders.PACKAGE):
+            names.append(f"<{own.relative_to(builders.PACKAGE)}>")
+        elif cell and own.is_relative_to(cell):
+            names.append(f"<program {own.relative_to(cell)}>")
+        else:
+            names.append("*" if os.path.isabs(path) else path)
     return cc.Value(f"headers in {' '.join(names)}")
 
 

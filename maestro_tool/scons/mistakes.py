@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import SCons
 from SCons.Errors import UserError
@@ -47,6 +48,23 @@ def folder(path: Path) -> None:
             raise PermissionError("no permission to write there")
     except OSError as error:
         raise UserError(f"{path}: cannot build in this folder: {error.strerror or error}") from None
+
+
+def reason(failure: Any) -> str:
+    """Why a step failed, in a line; ``failure``: SCons' BuildError."""
+    words = failure.command if isinstance(failure.command, list) else []
+    text = " ".join(str(word) for word in words)
+    phase = next(
+        (p for p in ("analyse", "generate", "sequential", "profile", "run", "bench") if f"maestro_tool {p}" in text),
+        None,
+    )
+    what = f"maestro {phase}" if phase else str(words[0]) if words else "it"
+    status = failure.status if isinstance(failure.status, int) else 0
+    number = -status if status < 0 else status - 128  # as shells say it
+    if number in {s.value for s in signal.Signals}:
+        memory = ": is there enough memory? fewer steps at once need less: -j" if number == signal.SIGKILL else ""
+        return f"{what} was ended by {signal.Signals(number).name}{memory}"
+    return f"{what} failed; its message is above" if phase else str(failure.errstr)
 
 
 def end(message: str, *, place: bool = False) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any
 from SCons.Errors import UserError
 from SCons.Util import hash_signature
 
-from maestro_tool.scons import lock
+from maestro_tool.scons import lock, why
 
 #: SCons' --hash-format by the length of what it makes; the option is known only after the SConstruct was read.
 _FORMATS = {32: "md5", 40: "sha1", 64: "sha256"}
@@ -25,7 +25,7 @@ def settle(env: Any, folder: str, nodes: Iterable[Any]) -> None:
     _settled().add(env.Dir(folder).abspath)
     for node in nodes:
         if _damaged(node):
-            env.AlwaysBuild(node)
+            why.always(node, f"{node} is not what was built")
     if lock.writes():
         place = Path(env.Dir(folder).abspath)
         # Whoever builds in the folder of their sources gets no other file removed than below gen/.

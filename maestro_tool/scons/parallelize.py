@@ -2,10 +2,10 @@
 
 build/analysis/<nf>/analysis.json      once, for all NICs
 build/<nic>/<nf>/plan.json, certificate.json, <nf>.h, gen/...
-build/<nic>/<nf>/lib<nf>.a             the NF with the runtime: what others embed
+build/<nic>/<nf>/lib<nf>.a             the NF: what others embed, with the runtime's library
 build/<nic>/<nf>/<nf>                  the DPDK program
 build/sequential/<nf>/...              the same without a plan
-build/runtime/*.o                      once
+build/runtime/libmaestro.a             once
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 from SCons.Action import Action
 from SCons.Errors import UserError
+from SCons.Script import GetOption
 from SCons.Util import Split, flatten, is_List
 
 from maestro_tool import inputs, nf, own_files, profiles, runtime
@@ -29,13 +30,15 @@ from maestro_tool.scons import (
     cells,
     compilation,
     compile_commands,
+    library,
     outputs,
     places,
     summary,
     variables,
+    why,
     words,
 )
-from maestro_tool.scons.environment import compiler, file, files, folders_of_headers, once, translated
+from maestro_tool.scons.environment import compiler, file, files, folders_of_headers, for_runtime, once, translated
 from maestro_tool.scons.mistakes import told
 from maestro_tool.scons.places import at_top
 
@@ -47,6 +50,7 @@ def add(env: Any) -> None:
     """Register the pseudo-builders in ``env``."""
     env.AddMethod(told(at_top(_parallelize)), "Parallelize")
     env.AddMethod(told(at_top(_sequential)), "SequentialNF")
+    env.AddMethod(told(at_top(_runtime)), "MaestroRuntime")
     env.AddMethod(told(at_top(_bench)), "Bench")
 
 
@@ -88,6 +92,9 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     nodes = []
     for nic in (places.card(env, n) for n in (nics if is_List(nics) else [nics])):
         described = cards(env, nic)
+        checked = tuple(_checked(env, cc, card) for card in dict.fromkeys(described))
+        if not GetOption("keep_going"):  # a profile that is wrong is told before analyses begin
+            env.Requires(analysis, checked)
         label = profiles.label(nic)
         folder = f"#{places.folder(env, elsewhere).get_path()}" if elsewhere else f"#{build}/{label}/{name}"
         options = {
@@ -113,15 +120,31 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
             return made
 
         generated = once(env, f"{folder}/plan.json", options, cc["MAESTRO_IDENTITY"], generate)
-        program, library, objects = _compile(cc, function, folder, generated, outside)
+        env.Requires(generated, checked)
+        program, archive, objects = _compile(cc, function, folder, generated, outside)
         if elsewhere is None:
             summary.declare(
                 build,
-                cells.Product(name, label, generated[0], program[0], analysis, tuple(generated[1:]), tuple(objects),
-                              library[0], tuple(cc["MAESTRO_RUNTIME"]), bool(env["MAESTRO_VERBOSE"])),
+                cells.Product(name, label, generated[0], program[0], checked, analysis, tuple(generated[1:]),
+                              tuple(objects), archive[0], tuple(cc["MAESTRO_RUNTIME"]), bool(env["MAESTRO_VERBOSE"])),
             )  # fmt: skip
-        nodes += [program, library, generated[1], generated[0]]
+        nodes += [program, archive, generated[1], generated[0]]
     return flatten(nodes)
+
+
+def _checked(env: Any, cc: Any, card: Path) -> Any:
+    """The profile ``card`` as the phases read it, once for all NFs."""
+    target = f"#{cc['MAESTRO_BUILD']}/profiles/{card.stem}.json"
+
+    def check() -> Any:
+        bases = files(env, tuple(profiles.with_bases(card)[1:]))
+        made = env.MaestroProfile(
+            target, [file(env, card), *bases], MAESTRO_CARD=[words.Place("", file(env, card).path)]
+        )
+        env.Depends(made, cc["MAESTRO_TOOL"])
+        return made
+
+    return once(env, target, card, None, check)[0]
 
 
 def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:
@@ -147,8 +170,13 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
         return made
 
     generated = once(env, folder, *_asked(cc, function, request), generate)
-    program, library, _ = _compile(cc, function, folder, generated, generated[-1])
-    return flatten([program, library, generated[0]])
+    program, archive, _ = _compile(cc, function, folder, generated, generated[-1])
+    return flatten([program, archive, generated[0]])
+
+
+def _runtime(env: Any) -> Any:
+    """The library of the runtime that goes with the libraries of NFs in this environment."""
+    return compiler(env)["MAESTRO_RUNTIME"][:1]
 
 
 def _asked(cc: Any, function: nf.NetworkFunction, request: dict[str, Any]) -> tuple[Any, Any]:
@@ -179,7 +207,7 @@ def _bench(env: Any, names: list[str], **overrides: Any) -> Any:
         made = []
         for kind, folder in folders.items():
             parts = [harness, env.File(f"{folder}/gen/main_{name}.o"), env.File(f"{folder}/lib{name}.a")]
-            made += cc.Program(f"{build}/bench/{name}/bench_{kind}", parts)
+            made += cc.Program(f"{build}/bench/{name}/bench_{kind}", [*parts, cc["MAESTRO_RUNTIME"][0]])
         cc.Depends([harness, *made], cc["MAESTRO_TOOLCHAIN"])
         analysis = env.File(f"{build}/analysis/{name}/analysis.json")
         users = [env.File(f"{folders[kind]}/{name}") for kind in ("sequential", "parallel")]
@@ -298,8 +326,12 @@ def _inputs(cc: Any, function: nf.NetworkFunction) -> list[Any]:
 
 def _read_again(env: Any, made: Any, record: str) -> None:
     """Have ``made`` made again if other files are there than were read; such files are known only when they were."""
-    if inputs.changed(Path(env.File(record).abspath)):
-        env.AlwaysBuild(made)
+    known = Path(env.File(record).abspath)
+    if inputs.changed(known):
+        declared = {child.get_path() for child in (*made[0].sources, *made[0].depends) if hasattr(child, "get_path")}
+        others = [name for name in inputs.differences(known) if name not in declared]
+        for node in made:
+            why.always(node, f"what it read is otherwise: {', '.join(others)}" if others else "")
     # What was read is no part of the signature; and a CacheDir has no tags, as our own cache has.
     env.NoCache(made)
 
@@ -326,24 +358,36 @@ def _compile(
     def declare() -> Any:
         main = f"main_{function.name}.c"
         # Not the folder of <nf>.h, which may have the name of a header that the NF includes (nf.h, string.h).
-        own = cc.Clone(CPPPATH=[f"{folder}/gen", *_with_copies(cc, _root(function), f"{folder}/gen")])
+        cell = cc.Dir(folder).get_path()
+        own = cc.Clone(
+            CPPPATH=[f"{folder}/gen", *_with_copies(cc, _root(function), f"{folder}/gen")],
+            MAESTRO_CELL=cell,
+            # Wherever it lies: units that are the same for several NICs are compiled once.
+            MAESTRO_PREFIX_MAPS=[
+                *cc["MAESTRO_PREFIX_MAPS"], words.Place("-ffile-prefix-map=", f"{cell}/gen", "=gen")
+            ],
+        )  # fmt: skip
         units = [n for n in generated if str(n).endswith(".c")]
-        objects = {n.name: own.Object(f"{os.path.splitext(str(n))[0]}.o", n, **own["MAESTRO_APART"]) for n in units}
+        own.Replace(**own["MAESTRO_APART"])
+        for_tables = {f"{function.name}_parallel.c": for_runtime(own)}
+        objects = {
+            n.name: own.MaestroObject(f"{os.path.splitext(str(n))[0]}.o", n, **for_tables.get(n.name, {}))
+            for n in units
+        }
         own.Depends(list(objects.values()), [*files(own, own["MAESTRO_INCLUDED"]), folders_of_headers(own)])
-        library = own.StaticLibrary(
-            f"{folder}/lib{function.name}.a", [o for n, o in objects.items() if n != main] + own["MAESTRO_RUNTIME"]
-        )
-        program = own.Program(f"{folder}/{function.name}", [objects[main], library])
-        own.Depends([*objects.values(), program], own["MAESTRO_TOOLCHAIN"])
+        whole = [o for n, o in objects.items() if n != main]
+        made = library.declare(own, folder, function.name, whole)
+        program = own.Program(f"{folder}/{function.name}", [objects[main], made, own["MAESTRO_RUNTIME"][0]])
+        own.Depends([*objects.values(), made, program], own["MAESTRO_TOOLCHAIN"])
         own.Depends([*objects.values()], outside)
-        outputs.settle(own, folder, flatten([generated, *objects.values(), library, program]))
+        outputs.settle(own, folder, flatten([generated, *objects.values(), made, program]))
         compile_commands.declare(
             cc["MAESTRO_BUILD"], objects.values(), lambda: _units(own, cc, function, folder, units, objects)
         )
-        return program, library, flatten([*objects.values()])
+        return program, made, flatten([*objects.values()])
 
-    program, library, objects = once(cc, f"program in {folder}", (), cc["MAESTRO_IDENTITY"], declare)
-    return program, library, objects
+    program, made, objects = once(cc, f"program in {folder}", (), cc["MAESTRO_IDENTITY"], declare)
+    return program, made, objects
 
 
 def _units(

@@ -12,7 +12,7 @@ from typing import Any
 
 from SCons.Script import BUILD_TARGETS, COMMAND_LINE_TARGETS, Default, GetOption, SConsignFile, SetOption
 
-from maestro_tool.scons import lock, mistakes, trace, variables
+from maestro_tool.scons import lock, mistakes, progress, summary, trace, variables
 
 
 def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs") -> None:
@@ -38,6 +38,7 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
         return
     if env["trace"] and lock.writes():
         trace.begin(Path(env["trace"]))
+    progress.begin(summary.phases, explain=env["explain"] == "rebuild")
     described = {} if env["args"] is None else {"NF_ARGS": env["args"]}
     if env["ports"]:
         described["PORTS"] = env["ports"]

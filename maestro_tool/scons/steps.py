@@ -16,7 +16,7 @@ from maestro_tool.scons import lock
 
 #: Words of commands, after the interpreter, that are steps; and those steps that are worth it.
 _MAESTRO: Final = ["-P", "-m", "maestro_tool"]
-_STEPS: Final = frozenset(("analyse", "generate", "sequential"))
+_STEPS: Final = frozenset(("profile", "analyse", "generate", "sequential"))
 _STARTING = threading.Lock()
 
 

@@ -16,7 +16,7 @@ from SCons.Node import executed, up_to_date
 from SCons.Script import GetBuildFailures, GetOption
 
 from maestro_tool import steps
-from maestro_tool.scons import cells, compile_commands, outputs
+from maestro_tool.scons import cells, compile_commands, mistakes, outputs, progress
 from maestro_tool.scons.cells import Product
 from maestro_tool.steps import Told
 
@@ -30,6 +30,11 @@ def declare(folder: str, product: Product) -> None:
     """Have ``product`` in the summary at the end of this build, if it is built or found up to date; ``folder``: where
     that builds."""
     _declared()[folder, product.nf, product.nic] = product
+
+
+def phases() -> dict[Any, str]:
+    """What is done to make each node that was declared."""
+    return progress.named(part for product in _declared().values() for part in product.phases())
 
 
 def begin(folder: str) -> str:
@@ -87,7 +92,8 @@ def _print(products: dict[tuple[str, str, str], Product]) -> None:
     if failures:
         lines.append("")
         lines.append("Failed:")
-        lines += [f"  {f.node!s}: {_reason(f)}" for f in failures]
+        lines += [f"  {f.node!s}: {mistakes.reason(f)}" for f in failures]
+    progress.erase()
     try:
         _say("".join(f"{line}\n" for line in lines))
     except BrokenPipeError:  # nobody reads it
@@ -137,13 +143,3 @@ def _describe(product: Product, told: Sequence[Told]) -> Iterator[str]:
     if spent := cells.spent_on(product, told):
         yield f"  {spent}"
     yield f"  {product.program}"
-
-
-def _reason(failure: Any) -> str:
-    command = failure.command
-    if isinstance(command, list):
-        text = " ".join(str(word) for word in command)
-        for phase in ("analyse", "generate", "sequential", "run", "bench"):
-            if f"maestro_tool {phase}" in text:
-                return f"maestro {phase} failed; its message is above"
-    return str(failure.errstr)

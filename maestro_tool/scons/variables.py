@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,6 +83,7 @@ def read(env: Any, nfs: Mapping[str, Path], configs: Path) -> None:
         ("workers", f"run: number of workers, 1 to {MAX_WORKERS}", "2", _workers),
         ("traffic", "a capture, or a folder with port0.pcap, port1.pcap ...: the tables are balanced for it; "
          "run: such a folder, or options of `maestro traffic`, as '--flows 50'", "", str),
+        ("explain", "rebuild: tell before each step which of its inputs changed", "", _explained),
         ("trace", "a file for the times of all commands, as chrome://tracing and Perfetto read it", "", typed),
     ):  # fmt: skip
         variables.Add(name, text, default, converter=_converter(name, convert))
@@ -275,10 +277,13 @@ def _known_cards(names: Iterable[str], configs: Path) -> None:
 
 
 def _cards(name: str, known: Iterable[str]) -> list[str]:
-    """A profile, or those of a pattern; with names of files from the top folder."""
-    if _is_pattern(name) and not name.endswith(".yaml"):
-        return _matching("nic", name, known)
-    return ["+".join(typed(p) if p.endswith(".yaml") else p for p in profiles.split(name))]
+    """A profile, or those of a pattern, also of ``A+B``; with names of files from the top folder."""
+    known = list(known)
+    ports = (
+        [typed(p)] if p.endswith(".yaml") else _matching("nic", p, known) if _is_pattern(p) else [p]
+        for p in profiles.split(name)
+    )
+    return ["+".join(cards) for cards in itertools.product(*ports)]
 
 
 @partial(told, place=False)
@@ -302,6 +307,12 @@ def optimise(text: str) -> str:
     """``text`` if it is one of `choices.OPTIMISE`; raises UserError."""
     if text not in OPTIMISE:
         raise UserError(f"unknown optimise={text}; known: {', '.join(OPTIMISE)}")
+    return text
+
+
+def _explained(text: str) -> str:
+    if text not in ("", "rebuild"):
+        raise UserError(f"explain={text}: expected explain=rebuild; plans are explained by the target: scons explain")
     return text
 
 

@@ -23,7 +23,7 @@ class Result:
     @property
     def steps(self) -> list[str]:
         """Verb and target of each line that a step printed."""
-        verbs = ("ANALYSE", "GENERATE", "CC", "AR", "RANLIB", "LINK", "TRAFFIC", "RUN", "BENCH")
+        verbs = ("ANALYSE", "GENERATE", "COPY", "CC", "AR", "RANLIB", "LINK", "TRAFFIC", "RUN", "BENCH")
         return [" ".join(line.split()[:2]) for line in self.out.splitlines() if line.startswith(verbs)]
 
     def verbs(self) -> set[str]:
@@ -81,7 +81,7 @@ class Tree:
         return {
             str(p)
             for p in files
-            if p.parts[0] not in ("cache", "runtime", "summary.json", "compile_commands.json")
+            if p.parts[0] not in ("cache", "runtime", "profiles", "summary.json", "compile_commands.json")
             and not p.name.startswith(".")
         }
 

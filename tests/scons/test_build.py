@@ -120,7 +120,7 @@ def test_plan_of_the_firewall(firewall: Tree) -> None:
     [
         (["nf=lb"], "unknown nf=lb; known: nop, all"),
         (["nic=x99"], "unknown nic=x99; soft needs no card, FILE.yaml is a profile of your own"),
-        (["nfs=nop"], "unknown variable: nfs; known: CC, CFLAGS, args, cpu, full_hash, nf,"),
+        (["nfs=nop"], "unknown variable: nfs; known: CC, CFLAGS, args, cpu, explain, full_hash,"),
         (["strategy=fast"], "unknown strategy=fast; known: auto, shared-nothing"),
         (["ports=none"], "ports=none: expected a number"),
         (["workers=0", "run"], "workers=0: expected a number"),
@@ -148,7 +148,7 @@ def test_bad_profile(tree: Tree) -> None:
     result = tree.scons()
     assert result.status == 2
     assert "configs/soft.yaml:" in result.err and "error:" in result.err
-    assert "Failed:\n  build/soft/nop/plan.json: maestro generate failed" in result.out
+    assert "Failed:\n  build/profiles/soft.json: maestro profile failed" in result.out
     assert not any(name.startswith("soft/") for name in tree.targets())
 
 

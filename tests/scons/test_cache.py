@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -308,7 +309,8 @@ def test_a_command_says_once_that_nothing_is_cached(firewall: Tree, tmp_path: Pa
 
 
 def test_a_build_says_once_that_nothing_is_cached(tree: Tree) -> None:
-    (tree.root / "build/cache").mkdir(exist_ok=True)
+    shutil.rmtree(tree.root / "build/cache")
+    (tree.root / "build/cache").mkdir()
     (tree.root / "build/cache").chmod(0o777)
     result = tree.built("nf=nop", "-j2")
     assert result.err.count("nothing is cached") == 1

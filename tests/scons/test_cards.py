@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from scons_tree import Tree
+
+from maestro_tool.scons import mistakes
 
 MINE = """\
 extends: e810
@@ -80,3 +83,31 @@ def test_tables_for_a_capture(own: Tree) -> None:
     assert "GENERATE" in own.built("nf=fw", "nic=soft", "traffic=mine").verbs()
     wrong = own.scons("nf=fw", "traffic=absent")
     assert wrong.status != 0 and "traffic=absent: no such capture or folder" in wrong.err
+
+
+def test_a_wrong_profile_is_told_before_anything_is_analysed(tree: Tree) -> None:
+    tree.write("configs/wrong.yaml", MINE.replace("mine", "wrong").replace("default: 128", "default: few"))
+    failed = tree.scons("nf=nop", "nic=soft,wrong")
+    assert failed.status == 2 and "ANALYSE" not in failed.verbs()
+    assert "configs/wrong.yaml:5:" in failed.err and failed.err.count("error:") == 1
+    assert "  build/profiles/wrong.json: maestro profile failed; its message is above" in failed.out
+    cells = {c["nic"]: c for c in json.loads((tree.root / "build/summary.json").read_text())["cells"]}
+    assert cells["wrong"]["status"] == "failed" and "configs/wrong.yaml:5:" in cells["wrong"]["error"]
+    # Others go on with -k.
+    assert tree.scons("-k", "nf=nop", "nic=soft,wrong").status == 2
+    cells = {c["nic"]: c["status"] for c in json.loads((tree.root / "build/summary.json").read_text())["cells"]}
+    assert cells == {"soft": "built", "wrong": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (-9, "maestro analyse was ended by SIGKILL: is there enough memory? fewer steps at once need less: -j"),
+        (137, "maestro analyse was ended by SIGKILL: is there enough memory? fewer steps at once need less: -j"),
+        (-11, "maestro analyse was ended by SIGSEGV"),
+        (1, "maestro analyse failed; its message is above"),
+    ],
+)
+def test_steps_that_a_signal_ended(status: int, said: str) -> None:
+    words = ["python", "-P", "-m", "maestro_tool analyse", "x.c"]
+    assert mistakes.reason(SimpleNamespace(command=words, status=status, errstr=f"Error {status}")) == said

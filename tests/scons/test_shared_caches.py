@@ -31,8 +31,9 @@ def test_equal_bytes_whoever_made_them(tmp_path: Path) -> None:
     made = build(first, cache)
     taken = build(second, cache)
     assert "CC build/soft/nop/gen/nop_main.o" in made.steps
-    # Nothing is compiled or linked twice; the analysis is looked up in the cache of its own.
-    assert taken.verbs() == {"ANALYSE"} and "(cached)" in taken.out
+    # Nothing is compiled or linked twice; the analysis comes out of the cache of its own.
+    assert {step.split()[1] for step in taken.steps} <= {"build/analysis/nop/analysis.json", "build/profiles/soft.json"}
+    assert "(cached)" in taken.out or "COPY" in taken.verbs()
     assert monorepo.built(first.root) == monorepo.built(second.root)
     assert build(second, cache).steps == []
     own = tmp_path / "own"

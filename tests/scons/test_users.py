@@ -20,13 +20,15 @@ from maestro_tool.scons import compilation
 COMPILER = """\
 #!/bin/sh
 case " $* " in
-  *" -c "* | *".a "*) while [ $# -gt 0 ]; do case $1 in -o) echo made > "$2"; exit ;; esac; shift; done ;;
+  *" -c "* | *" -r "* | *".a "*) while [ $# -gt 0 ]; do case $1 in -o) echo made > "$2"; exit ;; esac; shift; done ;;
 esac
 exec gcc "$@"
 """
 ENVIRONMENT = """\
 DefaultEnvironment(tools=[])
-env = Environment(tools=["gcc", "gnulink", "ar", "maestro"], CC=File("#cc").abspath, MAESTRO_VERBOSE={verbose})
+env = Environment(
+    tools=["gcc", "gnulink", "ar", "maestro"], CC=File("#cc").abspath, OBJCOPY="true", MAESTRO_VERBOSE={verbose}
+)
 """
 
 
@@ -128,7 +130,7 @@ def test_a_folder_is_an_nf(repository: Tree) -> None:
         sconstruct(repository, f"env.Parallelize('gate', {sources})\n")
         result = repository.scons("-n")
         assert result.status == 2 and "teams/b/nop is a folder: give one folder as the NF, or files" in result.err
-        assert f'File "{repository.root}/SConstruct", line 3\n' in result.err
+        assert f'File "{repository.root}/SConstruct", line 5\n' in result.err
 
 
 # --------------------------------------------------------------------------- environments
@@ -159,9 +161,8 @@ def test_environments_with_flags_of_their_own(repository: Tree) -> None:
     folders = {("-O2" in f, "-O1" in f, "-DLATER" in f): folder for folder, f in runtimes}
     assert len(runtimes) == len(set(folders.values())) == 4 and folders[True, False, False] == "build/runtime"
     for name, flag in (("a", "-O2"), ("b", "-O1"), ("c", "-O2"), ("d", ""), ("e", "-DLATER")):
-        archives = [line for line in out.splitlines() if f" build/soft/{name}/lib{name}.a " in line]
-        (line,) = [line for line in archives if "clock.o" in line]
-        assert f" {folders[flag == '-O2', flag == '-O1', flag == '-DLATER']}/clock.o" in line
+        (line,) = [line for line in out.splitlines() if f" -o build/soft/{name}/{name} " in line]
+        assert f" {folders[flag == '-O2', flag == '-O1', flag == '-DLATER']}/libmaestro.a" in line
 
 
 @pytest.mark.parametrize(
@@ -215,6 +216,7 @@ def test_patterns_and_flags_on_the_command_line(tree: Tree) -> None:
         f"{nic}/{nf}/{nf}" for nic in ("e810", "soft") for nf in ("fw_one", "fw_two")
     ]
     assert programs("nf=teams/*/*") == ["soft/gate/gate"]
+    assert programs("nf=nop", "nic=e81*+s*t,x710") == ["e810+soft/nop/nop", "x710/nop/nop"]
     for word, message in (
         ("nf=x*", "nf=x* fits nothing; known: fw_one, fw_two, nop, other, all"),
         ("nic=x9*", "nic=x9* fits nothing; known: "),

@@ -75,5 +75,5 @@ def test_the_digest_is_of_all_that_a_program_is_made_of() -> None:
         MadeOf("p", "gcc 12", "aarch64", ("-O3",)), MadeOf("p", "gcc 12", "x86_64", ("-O2",)),
     ]  # fmt: skip
     assert len({m.digest for m in (one, *others)}) == 5
-    assert len({made_of.symbol(m, "tables") for m in (one, *others)} | {made_of.symbol(one, "other")}) == 6
+    assert len({made_of.symbol(m, "added") for m in (one, *others)} | {made_of.symbol(one, "other")}) == 6
     assert made_of.note(one, "nf", "soft", "locks", "plan") != made_of.note(one, "nf", "soft", "locks", "plan2")
