@@ -24,7 +24,7 @@ from maestro_tool.rss.equations import KeyBits, equations, input_changes
 from maestro_tool.rss.notes import note
 from maestro_tool.rss.problem import HashSetup, PortCapability, Problem, reads
 from maestro_tool.rss.related import RelatedPairs
-from maestro_tool.rss.solution import PortSolution, RssSolution
+from maestro_tool.rss.solution import PortSolution, RssSolution, place
 from maestro_tool.rss.steering import Layout, families, layout, modes
 from maestro_tool.rss.toeplitz import HASH_BITS, window
 from maestro_tool.sharding.plan import Constraint
@@ -430,7 +430,7 @@ class KeySearch:
             software=chosen.inputs,
             of_bytes=chosen.of_bytes,
             free_dimensions=gf2.rank(best.space.forms[v] >> self._given for v in self._traffic_bits(number, chosen)),
-            field_ranks=tuple(ranks.items()),
+            field_ranks=tuple(sorted(ranks.items(), key=lambda of: place(of[0]))),
             balance=balance[4],
             balance6=balance.get(6, ()),
             function=chosen.function,

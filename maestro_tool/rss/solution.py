@@ -90,7 +90,7 @@ def _check(p: PortSolution) -> None:
         if found != [name for name in CLASSES if name in found]:
             raise ValueError("entries that are not in order")
     fields = [name for name, _ in p.field_ranks]
-    if fields != sorted(set(fields), key=_place):
+    if fields != sorted(set(fields), key=place):
         raise ValueError("entries that are not in order")
     for balance in (p.balance, p.balance6):
         measured = [(traffic, workers) for traffic, workers, _ in balance]
@@ -98,7 +98,7 @@ def _check(p: PortSolution) -> None:
             raise ValueError("entries that are not in order")
 
 
-def _place(name: str) -> int:
+def place(name: str) -> int:
     """Fields that NICs hash, then bytes as they are in the frame."""
     return [*INPUT_BITS].index(name) if name in INPUT_BITS else len(INPUT_BITS) + field_of(name).offset
 

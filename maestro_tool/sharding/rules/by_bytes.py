@@ -37,7 +37,7 @@ def by_bytes(
         p
         for x, y in zip(a.name, b.name, strict=True)
         for p in pair_bytes(x, y)
-        if protocols or not any(_tells_protocol(p[n], side.family) for n, side in enumerate(sides))
+        if protocols or not all(_tells_protocol(p[n], side.family) for n, side in enumerate(sides))
     ]
     if not pairs:
         return None
