@@ -412,9 +412,10 @@ _ROLE_NAMES = {
 
 
 def _is_library(program: Program, function: str) -> bool:
-    """Whether the function is one of the runtime's headers, which exists once in the process (src/keys.c)."""
+    """Whether the function exists once in the process (src/keys.c): what the runtime's headers define under names of
+    its own.  What they offer to NFs, such as rte_ether_addr_eq, is static: each file has a copy."""
     defined = program.functions.get(function)
-    return defined is not None and not is_own(program.locations[defined.loc].file)
+    return defined is not None and function.startswith("maestro_") and not is_own(program.locations[defined.loc].file)
 
 
 def _function_file(program: Program, o: StateObject, function: str) -> str:
