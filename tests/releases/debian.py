@@ -84,8 +84,17 @@ def unpacked(release: Release) -> Path:
             "--no-compile", "--only-binary=:all:", "--implementation=cp", f"--python-version={version}",
             f"--target={root / 'site'}", "-r", str(ROOT / "requirements-dev.txt"),
         )  # fmt: skip
+        _point_scripts(root / "site/bin")
         done.write_text(wanted)
     return root
+
+
+def _point_scripts(folder: Path) -> None:
+    """pip writes scripts for the Python that runs it."""
+    for script in folder.iterdir():
+        head, newline, rest = script.read_bytes().partition(b"\n")
+        if head.startswith(b"#!") and b"python" in head:
+            script.write_bytes(b"#!/usr/bin/python3" + newline + rest)
 
 
 def arm64() -> Path:

@@ -82,8 +82,9 @@ static bool passes6(struct rte_ipv6_hdr *ip, struct tcpudp_hdr *l4, bool out, vi
   struct flow6 flow = { .inner_port = out ? l4->src_port : l4->dst_port,
                         .outer_port = out ? l4->dst_port : l4->src_port,
                         .next_header = ip->proto };
-  memcpy(flow.inner, out ? ip->src_addr : ip->dst_addr, sizeof flow.inner);
-  memcpy(flow.outer, out ? ip->dst_addr : ip->src_addr, sizeof flow.outer);
+  /* Addresses are arrays, and from DPDK 24.11 on structs. */
+  memcpy(flow.inner, out ? &ip->src_addr : &ip->dst_addr, sizeof flow.inner);
+  memcpy(flow.outer, out ? &ip->dst_addr : &ip->src_addr, sizeof flow.outer);
   return passes(&table6, &flow, sizeof flow, out, now);
 }
 

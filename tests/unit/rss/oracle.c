@@ -35,8 +35,9 @@ static uint32_t tuple_of(const uint8_t *input, size_t n, union rte_thash_tuple *
   }
   struct rte_ipv6_hdr header;
   memset(&header, 0, sizeof header);
-  memcpy(header.src_addr, input, 16);
-  memcpy(header.dst_addr, input + 16, 16);
+  /* An array, and from DPDK 24.11 on a struct. */
+  memcpy(&header.src_addr, input, 16);
+  memcpy(&header.dst_addr, input + 16, 16);
   rte_thash_load_v6_addrs(&header, tuple);
   uint16_t port[2];
   memcpy(port, input + 32, 4);
