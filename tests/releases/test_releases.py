@@ -29,7 +29,6 @@ LONG = (
     "tests/end_to_end",
     "tests/unit",
     "tests/vocabulary",
-    "tests/wheel",
     *(
         f"tests/scons/test_{name}.py"
         for name in ("build", "cache", "cards", "cli", "compilation", "explain", "lock", "names", "new", "nf_yaml", "steps",
@@ -38,7 +37,8 @@ LONG = (
 )  # fmt: skip
 #: What it cannot change, though it takes long.  Solvers come with their wheels, the same for all: keys that they prove
 #: for all packets are proved (tests/unit/rss/test_model.py and test_table.py do run: the C against the model), and so
-#: are certificates and the oracle's programs (not below LONG).  That tests notice a fault is not a matter of the
+#: are certificates and the oracle's programs (not below LONG).  So is the wheel, which is pure: its tests install it with
+#: pip into environments of an installed Python, which an unpacked release does not have.  That tests notice a fault is not a matter of the
 #: release, nor are races, which are in the C, nor is it that a second build equals the first (for which test_build and
 #: test_stopped stand).  Guests are booted with this machine's kernel and QEMU.
 SAME = (
