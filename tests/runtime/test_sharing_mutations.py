@@ -168,7 +168,10 @@ def test_missing_lock_is_noticed(name: str, tmp_path: Path) -> None:
             "src/sharing.c", "if (!atomic_load_explicit(&lock->writer, memory_order_seq_cst)) break;", "break;", ""
         ),
         "copies are elements": Mutation(
-            "include/lib/verified/vector.h", "if (vector->guarded && maestro_share.reader)", "if (0)", ""
+            "include/lib/verified/vector.h",
+            "if (MAESTRO_IS_SHARED(vector) && vector->guarded && maestro_share.reader)",
+            "if (0)",
+            "",
         ),
     }[name]
     done = races(mutated(mutation, tmp_path / "runtime"), tmp_path)
