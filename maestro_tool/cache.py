@@ -1,7 +1,8 @@
-"""A content-addressed store for results that are dear to compute: analyses and RSS solutions.
+"""A content-addressed store for results that are dear to compute: analyses, RSS solutions, files that steps make.
 
 A phase asks for a key (made by ``fingerprint``) and computes only when nothing is there.  Entries are believed because
-nobody else may write them, or for their tag by a team's key (`cache_trust`).  Even so what one says is not trusted: it
+nobody else may write them, or for their tag by a team's key (`cache_trust`).  Those of a team may also come from a
+`remote`, behind the folder here.  Even so what an analysis or a solution says is not trusted: it
 is a text under a checksum, its reader takes only what it would write itself (``forms``), an analysis must name what the
 program has (`symex.belongs`), and an RSS solution is checked against its constraints again (``pipeline``).  Anything
 wrong is a miss and a warning, never an error; the bad file is moved aside.
@@ -23,35 +24,41 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from maestro_tool import cache_trust, canonical
+from maestro_tool import cache_trust, canonical, remote
+from maestro_tool.remote import waiting
 
 #: Larger entries are misses: the biggest honest analysis is some megabytes.
-MAX_ENTRY_BYTES = 64 * 1024 * 1024
+MAX_ENTRY_BYTES = remote.LARGEST
 #: Seconds for which another process that computes the same is waited for.
 PATIENCE = 600.0
 
 _KEY = re.compile(r"[a-z]+-[0-9a-f]{64}")
+#: How old the time of an entry may be that says when it was last of use, which pruning goes by (`cache_size`).
+_SECONDS_UNTOUCHED = 3600
 
 Warn = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What `put` was given under the key, and where it is."""
+
+    content: bytes
+    place: Literal["local", "remote"] = "local"
+
+
 class Cache(Protocol):
-    """Values are texts, or bytes; keys are ``<kind>-<sha256>``.  All methods are safe in concurrent processes."""
+    """Values are bytes; keys are ``<kind>-<sha256>``.  All methods are safe in concurrent processes and threads."""
 
-    def get(self, key: str) -> str | None:
-        """The text stored under ``key``, or None."""
+    def get(self, key: str) -> Stored | None:
+        """What is stored under ``key``, or None."""
 
-    def put(self, key: str, text: str) -> None:
-        """Store ``text``; failing to is not an error (a full disk, a folder that is read-only)."""
-
-    def get_bytes(self, key: str) -> bytes | None:
-        """As `get`, of bytes that `put_bytes` stored."""
-
-    def put_bytes(self, key: str, content: bytes) -> None:
-        """As `put`."""
+    def put(self, key: str, content: bytes) -> None:
+        """Store ``content``; failing to is not an error (a full disk, a folder that is read-only)."""
 
     def reject(self, key: str, reason: str) -> None:
         """The reader found the text of ``key`` unusable: forget it, keep it for inspection, say why."""
@@ -66,12 +73,7 @@ class NoCache:
     def get(self, key: str) -> None:
         return None
 
-    def put(self, key: str, text: str) -> None:
-        pass
-
-    get_bytes = get
-
-    def put_bytes(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes) -> None:
         pass
 
     def reject(self, key: str, reason: str) -> None:
@@ -98,31 +100,14 @@ class FileCache:
         self._warn = warn
 
     def path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"not a cache key: {key!r}")
-        kind, digest = key.split("-")
+        kind, digest = _parts(key)
         return self.folder / kind / digest[:2] / f"{digest}{'' if self._key is None else '.signed'}.json"
 
-    def get(self, key: str) -> str | None:
-        content = self.get_bytes(key)
-        if content is None:
-            return None
+    def get(self, key: str) -> Stored | None:
         try:
-            return content.decode()
-        except ValueError as error:
-            self.reject(key, str(error))
-            return None
-
-    def get_bytes(self, key: str) -> bytes | None:
-        try:
-            raw = self._read(self.path(key))
+            return Stored(unsealed(self._key, key, self._read(self.path(key))))
         except OSError:
             return None
-        except ValueError as error:
-            self.reject(key, str(error))
-            return None
-        try:
-            return self._content(key, raw)
         except ValueError as error:
             self.reject(key, str(error))
             return None
@@ -137,18 +122,18 @@ class FileCache:
             if self._key is None and not all(map(cache_trust.is_private, around)):
                 raise ValueError(f"others may write it: chmod -R go-w {self.folder}")
             raw = file.read(MAX_ENTRY_BYTES + 1)
+            if time.time() - found.st_mtime > _SECONDS_UNTOUCHED:
+                with contextlib.suppress(OSError):
+                    os.utime(file.fileno())
         if len(raw) > MAX_ENTRY_BYTES:
             raise ValueError("too large")
         return raw
 
-    def put(self, key: str, text: str) -> None:
-        self.put_bytes(key, text.encode())
-
-    def put_bytes(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes) -> None:
         path = self.path(key)
         with contextlib.suppress(OSError):
             self._make_folders(path)
-            canonical.write_files({path: self._head(key, content) + content})
+            canonical.write_files({path: sealed(self._key, key, content)})
 
     def _make_folders(self, path: Path) -> None:
         mode = stat.S_IMODE(self.folder.stat().st_mode) if self.folder.exists() else 0o700
@@ -177,24 +162,69 @@ class FileCache:
             aside.mkdir(parents=True, exist_ok=True)
             os.replace(path, aside / f"{key}.json")
 
-    def _head(self, key: str, content: bytes) -> bytes:
-        if self._key is None:
-            head = {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
-        else:
-            head = {"hmac": cache_trust.tag(self._key, key, content), "key": key}
-        return canonical.compact(head).encode() + b"\n"
 
-    def _content(self, key: str, raw: bytes) -> bytes:
-        """What is inside an entry's bytes; ValueError for anything that `put` would not have written."""
-        end = raw.find(b"\n") + 1
-        head, content = raw[:end], raw[end:]
-        if not hmac.compare_digest(head, self._head(key, content)):
-            raise ValueError(
-                "entry of another key, or its checksum differs"
-                if self._key is None
-                else f"its tag is not by {cache_trust.KEY}"
-            )
-        return content
+class TieredCache:
+    """A folder, and behind it a remote for the same team; ``key``: the team's."""
+
+    def __init__(self, local: FileCache, behind: remote.Remote, key: bytes) -> None:
+        self._local = local
+        self._remote = behind
+        self._key = key
+
+    def get(self, key: str) -> Stored | None:
+        if (found := self._local.get(key)) is not None:
+            return found
+        if (raw := self._remote.get(cache_trust.name(self._key, key))) is None:
+            return None
+        try:
+            content = unsealed(self._key, key, raw)
+        except ValueError as error:
+            self._remote.distrust(str(error))
+            return None
+        self._local.put(key, content)
+        return Stored(content, "remote")
+
+    def put(self, key: str, content: bytes) -> None:
+        self._local.put(key, content)
+        self._remote.put(cache_trust.name(self._key, key), sealed(self._key, key, content))
+
+    def reject(self, key: str, reason: str) -> None:
+        self._local.reject(key, reason)
+
+    def alone(self, key: str) -> AbstractContextManager[None]:
+        return self._local.alone(key)
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """Kind and digest of a key."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"not a cache key: {key!r}")
+    kind, digest = key.split("-")
+    return kind, digest
+
+
+def sealed(team: bytes | None, key: str, content: bytes) -> bytes:
+    """The bytes of an entry: a line that says what follows, and ``content``."""
+    return _head(team, key, content) + content
+
+
+def unsealed(team: bytes | None, key: str, raw: bytes) -> bytes:
+    """The content inside an entry's bytes; ValueError for anything that `sealed` would not have made."""
+    end = raw.find(b"\n") + 1
+    head, content = raw[:end], raw[end:]
+    if not hmac.compare_digest(head, _head(team, key, content)):
+        raise ValueError(
+            "entry of another key, or its checksum differs" if team is None else f"its tag is not by {cache_trust.KEY}"
+        )
+    return content
+
+
+def _head(team: bytes | None, key: str, content: bytes) -> bytes:
+    if team is None:
+        head = {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
+    else:
+        head = {"hmac": cache_trust.tag(team, key, content), "key": key}
+    return canonical.compact(head).encode() + b"\n"
 
 
 def _remove(path: Path) -> None:
@@ -219,8 +249,22 @@ def refused(found: cache_trust.Setting) -> str:
     return f"{found.named}: nothing is cached: {found.refusal}"
 
 
+def unused(error: ValueError) -> str:
+    """The line that says why the remote is not used."""
+    return f"{remote.URL}: the remote cache is not used: {error}"
+
+
+def remote_of(environment: Mapping[str, str], team: bytes | None) -> remote.Setting | None:
+    """The remote that ``environment`` names; ValueError, with what to do, if it cannot be used."""
+    found = remote.setting(environment)
+    if found is not None and team is None:
+        raise ValueError(f"entries of others need a team's key ({cache_trust.KEY}, docs/build.md)")
+    return found
+
+
 def open_cache(environment: Mapping[str, str] = os.environ, warn: Warn = _warn) -> Cache:
-    """The cache of this tree: ``$MAESTRO_CACHE``, or ``build/cache`` below the working directory.
+    """The cache of this tree: ``$MAESTRO_CACHE``, or ``build/cache`` below the working directory, and what is behind it
+    (``$MAESTRO_CACHE_URL``).
 
     Where entries could not be believed, or not be written, one line says so and nothing is cached.
     """
@@ -231,4 +275,13 @@ def open_cache(environment: Mapping[str, str] = os.environ, warn: Warn = _warn) 
         return NoCache()
     if found.unwritable is not None:
         warn(f"{found.named}: nothing is cached: {found.unwritable}")
-    return FileCache(found.folder, found.key, warn)
+    local = FileCache(found.folder, found.key, warn)
+    try:
+        behind = remote_of(environment, found.key)
+        if behind is None or found.key is None:
+            return local
+        return TieredCache(local, remote.Remote(behind, waiting.of(environment), warn), found.key)
+    except ValueError as error:
+        if not environment.get(cache_trust.TOLD):
+            warn(unused(error))
+        return local

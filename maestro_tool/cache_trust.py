@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from maestro_tool import remote
+
 FOLDER = "MAESTRO_CACHE"
 KEY = "MAESTRO_CACHE_KEY"
 #: Set by a build that has said why nothing is cached: its steps need not say it again.
@@ -50,7 +52,9 @@ def setting(environment: Mapping[str, str], *, make: bool = True) -> Setting:
     where = environment.get(FOLDER) or "build/cache"
     folder = Path(where)
     if "://" in where:
-        return Setting(folder, refusal="entries are kept in a folder, not at a URL: mount it, or give a folder")
+        return Setting(
+            folder, refusal=f"this is the folder here; a remote cache is named by {remote.URL}, or cache=URL of a build"
+        )
     try:
         key = team_key(environment.get(KEY, ""))
     except ValueError as error:
@@ -103,6 +107,12 @@ def _opener(name: str, flags: int) -> int:
 def tag(key: bytes, name: str, content: bytes) -> str:
     """HMAC-SHA256 (hex) of an entry: its name, so that none can stand for another, and its bytes."""
     return hmac.new(key, b"maestro-cache/1\n" + name.encode() + b"\n" + content, hashlib.sha256).hexdigest()
+
+
+def name(key: bytes, entry: str) -> str:
+    """What an entry is called where other teams have theirs: 64 hex digits, which only this team can tell the entry
+    from."""
+    return hmac.new(key, b"maestro-cache-name/1\n" + entry.encode(), hashlib.sha256).hexdigest()
 
 
 def others_may_write(folder: Path) -> str | None:

@@ -48,6 +48,9 @@ DISTRIBUTIONS = {
     "z3": ("z3-solver",),
 }
 
+#: Modules of others that only carry results from place to place: what comes is as it was sent, or is not used.
+CARRIERS = ("fsspec",)
+
 #: C that is compiled with NFs, and that no step reads.
 _COMPILED = (PACKAGE / "runtime" / "src", PACKAGE / "runtime" / "bench")
 #: With the end of the line before: that is found sooner than the start of a line.

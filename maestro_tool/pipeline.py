@@ -66,11 +66,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PhaseTime:
-    """How long a phase took, in seconds; ``reused``: its result came out of the cache."""
+    """How long a phase took, in seconds; ``reused``: where in the cache its result was, or ""."""
 
     phase: str
     seconds: float
-    reused: bool
+    reused: str
 
 
 @dataclass(slots=True)
@@ -92,9 +92,9 @@ class Stopwatch:
 
 @dataclass(slots=True)
 class _Mark:
-    """Whether a phase took its result from the cache."""
+    """Where in the cache a phase found its result, or ""."""
 
-    reused: bool = False
+    reused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,24 +312,19 @@ def solve(
     with watch.phase("rss") as mark:
         problem = make_problem(plan.constraints, profiles, len(profiles), software=software, full_hash=full_hash)
         key = fingerprint.solution_key(problem.digest)
-        if (solution := _stored_solution(key, problem, cache)) is not None:
-            mark.reused = True
-            return solution
         with cache.alone(key):
-            # A step beside this one may have solved it, while this one waited.
-            if (solution := _stored_solution(key, problem, cache)) is not None:
-                mark.reused = True
+            if (solution := _stored_solution(key, problem, cache, mark)) is not None:
                 return solution
             solution = solve_problem(problem)
             if wrong := check(problem, solution):
                 raise AssertionError(f"the solver's own solution is wrong: {wrong[0]}")
             if solution.satisfiable:  # what an unsatisfiable one says is about these constraints in this order
-                cache.put(key, forms.write(solution))
+                cache.put(key, forms.write(solution).encode())
             return solution
 
 
-def _stored_solution(key: str, problem: Problem, cache: Cache) -> RssSolution | None:
-    """What the cache has, if it is a solution of the problem."""
+def _stored_solution(key: str, problem: Problem, cache: Cache, mark: _Mark) -> RssSolution | None:
+    """What the cache has, if it is a solution of the problem; ``mark`` says where it was."""
     from maestro_tool.rss.solution import RssSolution
     from maestro_tool.rss.verify import check
 
@@ -337,10 +332,11 @@ def _stored_solution(key: str, problem: Problem, cache: Cache) -> RssSolution | 
     if stored is None:
         return None
     try:
-        solution = forms.read(RssSolution, stored)
+        solution = forms.read(RssSolution, stored.content.decode())
         # Others than satisfiable ones are not stored: nothing could be checked of them.
         wrong = check(problem, solution) if solution.satisfiable else ["it says that there is no solution"]
         if not wrong:
+            mark.reused = stored.place
             return solution
         cache.reject(key, wrong[0])
     except _MALFORMED:
@@ -444,20 +440,17 @@ def _call_paths(
         limits = symex.Limits(**dict(request.limits))
         options = canonical.compact([dataclasses.asdict(limits), sorted(request.pure)])
         key = fingerprint.analysis_key(meaning, request.arguments, request.ports, options)
-        if (stored := _stored_analysis(key, program, request, cache)) is not None:
-            mark.reused = True
-            return stored
         with cache.alone(key):
-            if (stored := _stored_analysis(key, program, request, cache)) is not None:
-                mark.reused = True
+            if (stored := _stored_analysis(key, program, request, cache, mark)) is not None:
                 return stored
             analysis = call_paths.find(program, request.arguments, request.ports, limits, request.pure, progress)
-            cache.put(key, forms.write((key, analysis)))
+            cache.put(key, forms.write((key, analysis)).encode())
             return analysis
 
 
-def _stored_analysis(key: str, program: Program, request: Request, cache: Cache) -> Analysis | None:
-    """What the cache has, if it is of this program, and the files that set-up reads are what they were."""
+def _stored_analysis(key: str, program: Program, request: Request, cache: Cache, mark: _Mark) -> Analysis | None:
+    """What the cache has, if it is of this program, and the files that set-up reads are what they were; ``mark`` says
+    where it was."""
     from maestro_tool import symex
     from maestro_tool.symex import belongs
     from maestro_tool.symex.files import changed
@@ -466,11 +459,12 @@ def _stored_analysis(key: str, program: Program, request: Request, cache: Cache)
     if stored is None:
         return None
     try:
-        question, analysis = forms.read(tuple[str, symex.Analysis], stored)
+        question, analysis = forms.read(tuple[str, symex.Analysis], stored.content.decode())
         if question != key:
             raise belongs.NotOfThisProgramError("it answers another question")
         belongs.check(analysis, program, request.arguments, request.ports)
         if changed(analysis.files) is None:
+            mark.reused = stored.place
             return analysis
     except belongs.NotOfThisProgramError as error:
         cache.reject(key, str(error))

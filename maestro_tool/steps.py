@@ -7,8 +7,8 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from maestro_tool import canonical
@@ -19,19 +19,19 @@ FILE = "MAESTRO_STEPS"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """``words``: the step's command line.  ``reused``: phases whose results came from the cache.  ``error``: its
-    message, or ""."""
+    """``words``: the step's command line.  ``reused``: phases whose results came from the cache, and its place:
+    "local" or "remote".  ``error``: its message, or ""."""
 
     words: tuple[str, ...]
-    reused: tuple[str, ...] = ()
+    reused: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
 
 
-def tell(words: Sequence[str], reused: Sequence[str] = (), error: str = "") -> None:
+def tell(words: Sequence[str], reused: Mapping[str, str] | None = None, error: str = "") -> None:
     """Tell it, if a build has asked for it."""
     if not (name := os.environ.get(FILE)):
         return
-    line = canonical.compact({"words": list(words), "reused": list(reused), "error": error}) + "\n"
+    line = canonical.compact({"words": list(words), "reused": dict(reused or {}), "error": error}) + "\n"
     with contextlib.suppress(OSError):
         file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
@@ -60,5 +60,5 @@ def read(file: Path) -> list[Told]:
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 said = json.loads(line)
-                found.append(Told(tuple(said["words"]), tuple(said["reused"]), str(said["error"])))
+                found.append(Told(tuple(said["words"]), dict(said["reused"]), str(said["error"])))
     return found

@@ -302,5 +302,5 @@ def open_cache() -> Cache:
 
 def _say(verb: str, path: Path, what: str, watch: Stopwatch) -> None:
     """One line per step, as a build shows it; and what the build wants to know of it."""
-    steps.tell(sys.argv[1:], [t.phase for t in watch.times if t.reused])
+    steps.tell(sys.argv[1:], {t.phase: t.reused for t in watch.times if t.reused})
     steps.say(verb, path, f"{what}: {watch.text()}")

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro_tool import cache_trust, canonical, profiles, steps
+from maestro_tool import cache_size, cache_trust, canonical, profiles, remote, steps
+from maestro_tool.diagnostics import InputError
 
 if TYPE_CHECKING:
     from maestro_tool.nic.profile import NicProfile
@@ -22,8 +23,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("-o", "--output", type=Path, metavar="FILE", help="for build systems: where to write it, as JSON")
     p.set_defaults(run=_profile)
 
-    p = subparsers.add_parser("cache", help="say what the cache holds")
+    p = subparsers.add_parser("cache", help="say what the cache holds, or make it smaller")
     p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("--prune", action="store_true", help="remove what was of no use for longest, down to the limit")
+    p.add_argument(
+        "--limit", metavar="SIZE", help=f"bytes, or 500M, 5G (default: ${cache_size.LIMIT}, else {cache_size.DEFAULT})"
+    )
     p.set_defaults(run=_cache)
 
 
@@ -90,18 +95,31 @@ def _text(profile: NicProfile) -> str:
 def _cache(args: argparse.Namespace) -> int:
     found = cache_trust.setting(os.environ)
     folder = found.folder
-    kinds = {}
-    for kind in sorted(p for p in folder.glob("*") if p.is_dir()):
-        sizes = [f.stat().st_size for f in kind.rglob("*.json")]
-        kinds[kind.name] = {"entries": len(sizes), "bytes": sum(sizes)}
+    try:
+        most = cache_size.limit(os.environ if args.limit is None else {cache_size.LIMIT: args.limit})
+        behind = remote.setting(os.environ)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    removed = cache_size.prune(folder, most) if args.prune else []
+    kinds: dict[str, dict[str, int]] = {}
+    for entry in cache_size.entries(folder):
+        kind = kinds.setdefault(entry.kind, {"entries": 0, "bytes": 0})
+        kind["entries"] += 1
+        kind["bytes"] += entry.size
     if args.json:
-        said = {"folder": str(folder), "kinds": kinds, "refused": found.refusal, "signed": found.key is not None}
+        said = {"folder": str(folder), "kinds": kinds, "refused": found.refusal, "signed": found.key is not None,
+                "limit": most, "remote": behind.named if behind else None,
+                "removed": {"entries": len(removed), "bytes": sum(e.size for e in removed)}}  # fmt: skip
         print(canonical.dumps(said), end="")
         return 0
     if found.refusal is not None:
         print(f"warning: {found.named}: not used: {found.refusal}", file=sys.stderr)
-    print(f"cache: {folder}" + ("" if kinds else " (empty)"))
-    for name, k in kinds.items():
+    print(f"cache: {folder}" + ("" if kinds else " (empty)") + f", at most {_size(most)}")
+    if behind is not None:
+        print(f"remote: {behind.named} ({remote.MODES[not behind.writes]})")
+    if removed:
+        print(f"removed: {len(removed)} entries, {_size(sum(e.size for e in removed))}")
+    for name, k in sorted(kinds.items()):
         print(f"  {name:<12}{k['entries']:>6} entries {_size(k['bytes']):>12}")
     return 0
 

@@ -101,9 +101,9 @@ def spent_on(product: Product, told: Sequence[Told]) -> str:
 
 
 def steps_in_words(products: Sequence[Product], told: Sequence[Told]) -> str:
-    """How many steps a build has run."""
+    """How many steps a build has run, and how many it had not to."""
     count = _steps(products, told)
-    return f"steps run: {count['ran']}; from the local cache: {count['local']}"
+    return f"steps run: {count['ran']}; from the local cache: {count['local']}; from the remote: {count['remote']}"
 
 
 def _all_reused(product: Product, told: Sequence[Told]) -> dict[str, str]:
@@ -123,23 +123,25 @@ def _steps(products: Sequence[Product], told: Sequence[Told]) -> dict[str, int]:
         for n in (*p.profiles, p.analysis, p.plan, *p.objects, p.library, p.program, *p.runtime)
     }
     done = [node for node in first.values() if node is not None and node.get_state() in (executed, failed)]
-    local = sum(_reused([node], told, "symex") == "local" for node in done)
-    return {"ran": len(done) - local, "local": local, "remote": 0}
+    found = [_reused([node], told, "symex") for node in done]
+    return {"ran": found.count("no"), "local": found.count("local"), "remote": found.count("remote")}
 
 
 def _reused(nodes: Iterable[Any], told: Sequence[Told], phase: str = "") -> str:
-    """Where all were: "local" if each is up to date or from a CacheDir, or its step took ``phase`` from the cache."""
-    nodes = list(nodes)
-    return "local" if nodes and all(_is_reused(n, told, phase) for n in nodes) else "no"
+    """Where all were: "local" if each is up to date, or came from a cache, or its step took ``phase`` from one;
+    "remote" if any came from there."""
+    found = [_place(node, told, phase) for node in nodes] or ["no"]
+    return next((place for place in ("no", "remote") if place in found), "local")
 
 
-def _is_reused(node: Any, told: Sequence[Told], phase: str) -> bool:
+def _place(node: Any, told: Sequence[Told], phase: str) -> str:
     if node is None:
-        return False
+        return "no"
     if node.get_state() == executed:
-        is_copy = bool(getattr(node, "cached", 0)) or str(node) in reuse.taken()
-        return is_copy or any(phase in t.reused for t in _of([node], told))
-    return bool(node.get_state() == up_to_date)
+        if (place := reuse.place(node)) is not None:
+            return place
+        return next((t.reused[phase] for t in _of([node], told) if phase in t.reused), "no")
+    return "local" if node.get_state() == up_to_date else "no"
 
 
 def _errors(product: Product, failures: Sequence[Any], told: Sequence[Told]) -> Iterator[str]:

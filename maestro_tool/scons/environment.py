@@ -21,6 +21,7 @@ from SCons.Util import CLVar, flatten
 
 from maestro_tool import cache, cache_trust, canonical, dpdk, fingerprint, runtime, steps, toolchain
 from maestro_tool.diagnostics import MaestroError
+from maestro_tool.remote import waiting
 from maestro_tool.scons import (
     builders,
     compilation,
@@ -30,6 +31,7 @@ from maestro_tool.scons import (
     places,
     progress,
     reuse,
+    shared,
     signatures,
     summary,
     words,
@@ -39,7 +41,7 @@ from maestro_tool.scons import (
 _C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall", "-DCAPACITY_POW2")
 
 #: What does not say how anything is compiled.
-_TOLD = (steps.FILE, cache_trust.TOLD)
+_TOLD = (steps.FILE, cache_trust.TOLD, waiting.STATE)
 
 #: The unit of the runtime that has its symbol.
 _NAMED = "made_of"
@@ -59,6 +61,7 @@ def compiler(env: Any) -> Any:
         lock.hand_on(env)
         if not outputs.is_of_user(env, build):
             env["ENV"][steps.FILE] = summary.begin(build)
+        shared.begin(env, build)
     folders = places.headers(env)
     said = frozenset(f"{name}={value!r}" for name, value in env.items() if name != "ENV")
     variables = tuple((n, str(v)) for n, v in sorted(env["ENV"].items()) if n not in _TOLD)

@@ -32,7 +32,10 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
     folders = [nfs] if isinstance(nfs, str) else list(nfs)
     known = mistakes.told(variables.known, place=False)(folders)
     variables.read(env, known, Path(configs))
-    env.Tool("maestro", MAESTRO_NFS=folders[0], MAESTRO_CONFIGS=configs, MAESTRO_VERBOSE=env["verbose"])
+    env.Tool(
+        "maestro", MAESTRO_NFS=folders[0], MAESTRO_CONFIGS=configs, MAESTRO_VERBOSE=env["verbose"],
+        MAESTRO_CACHE_URL=env["cache"], MAESTRO_CACHE_MODE=env["cache_mode"],
+    )  # fmt: skip
     asked = variables.targets(env, known)
     if GetOption("help"):
         return

@@ -20,12 +20,10 @@ from SCons.Action import ActionBase
 from SCons.Node.FS import Base, File
 from SCons.Util import hash_signature
 
-from maestro_tool import cache, cache_trust, canonical, fingerprint, inputs
-from maestro_tool.cache import Cache
-from maestro_tool.scons import lock, progress
+from maestro_tool import canonical, fingerprint, inputs
+from maestro_tool.cache import Stored
+from maestro_tool.scons import lock, progress, shared
 
-#: What the environment says of the cache.
-_SETTINGS: Final = ("MAESTRO_CACHE", "MAESTRO_CACHE_KEY", cache_trust.TOLD)
 #: Flags with which a compiler writes nothing but the object, and that the object alone tells of.
 _PLAIN: Final = re.compile(
     r"-[DUIO].*|-W(?![apl],).*|-(isystem|idirafter|iquote|include|imacros).*|-std=.*|-g([0-3]|gdb.*|dwarf.*)?|-m.*"
@@ -41,9 +39,9 @@ def are_plain(flags: Sequence[str]) -> bool:
     return all(i in arguments or _PLAIN.fullmatch(flag) for i, flag in enumerate(flags))
 
 
-def taken() -> set[str]:
-    """Files of this process, which is one build, that were copied."""
-    return _taken()
+def place(node: Any) -> str | None:
+    """Where the file was that this build took from a cache: "local" or "remote"; None if it took it from none."""
+    return _taken().get(str(node), "local" if getattr(node, "cached", 0) else None)
 
 
 class Kept(ActionBase):  # type: ignore[misc]  # SCons has no types
@@ -66,22 +64,26 @@ class Kept(ActionBase):  # type: ignore[misc]  # SCons has no types
             target, source = executor.get_all_targets(), executor.get_all_sources()
         if not lock.writes() or not env.get("MAESTRO_KEEPS", True):
             return self._action(target, source, env, *options, **more)
-        key, store = self._key(target, env), _store(*(env["ENV"].get(name) for name in _SETTINGS))
+        key, store = self._key(target, env), shared.opened(env)
         with _alone(key):
-            if self._copied(store.get_bytes(key), target):
+            if self._copied(store.get(key), target):
                 return 0
             status = self._action(target, source, env, *options, **more)
             if not status and all(_is_unchanged(c) for c in target[0].children() if isinstance(c, File)):
-                store.put_bytes(key, _packed([Path(t.abspath).read_bytes() for t in target]))
+                store.put(key, _packed([Path(t.abspath).read_bytes() for t in target]))
             return status
 
-    def _copied(self, kept: bytes | None, target: Sequence[Any]) -> bool:
-        contents = None if kept is None else _unpacked(kept, len(target))
-        if contents is None or not self._still({t.name: c for t, c in zip(target, contents, strict=True)}):
+    def _copied(self, kept: Stored | None, target: Sequence[Any]) -> bool:
+        contents = None if kept is None else _unpacked(kept.content, len(target))
+        if (
+            kept is None
+            or contents is None
+            or not self._still({t.name: c for t, c in zip(target, contents, strict=True)})
+        ):
             return False
         canonical.write_files({Path(t.abspath): c for t, c in zip(target, contents, strict=True)})
-        progress.print_command(f"COPY      {target[0]}")
-        _taken().update(map(str, target))
+        progress.print_command(f"COPY      {target[0]}{'  (remote)' if kept.place == 'remote' else ''}")
+        _taken().update(dict.fromkeys(map(str, target), kept.place))
         return True
 
     def _key(self, target: Sequence[Any], env: Any) -> str:
@@ -167,14 +169,9 @@ def _unpacked(kept: bytes, count: int) -> list[bytes] | None:
 
 
 @functools.cache
-def _taken() -> set[str]:
-    return set()
-
-
-@functools.cache
-def _store(*settings: str | None) -> Cache:
-    said = {name: value for name, value in zip(_SETTINGS, settings, strict=True) if value is not None}
-    return cache.open_cache(said)
+def _taken() -> dict[str, str]:
+    """Files of this process, which is one build, that were copied, and where they were."""
+    return {}
 
 
 _KEYS: Final = threading.Lock()

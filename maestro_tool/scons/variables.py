@@ -16,9 +16,9 @@ from typing import Any
 from SCons.Errors import UserError
 from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, GetLaunchDir, GetOption, Help
 from SCons.Util import CLVar, Split, flatten
-from SCons.Variables import BoolVariable, Variables
+from SCons.Variables import BoolVariable, EnumVariable, Variables
 
-from maestro_tool import nf, profiles
+from maestro_tool import nf, profiles, remote
 from maestro_tool.choices import MAX_WORKERS, OPTIMISE, STRATEGIES
 from maestro_tool.diagnostics import InputError
 from maestro_tool.scons.mistakes import told
@@ -84,10 +84,15 @@ def read(env: Any, nfs: Mapping[str, Path], configs: Path) -> None:
         ("traffic", "a capture, or a folder with port0.pcap, port1.pcap ...: the tables are balanced for it; "
          "run: such a folder, or options of `maestro traffic`, as '--flows 50'", "", str),
         ("explain", "rebuild: tell before each step which of its inputs changed", "", _explained),
+        ("cache", "where results come from and go to: the URL of a store that a team shares, or a folder, with the "
+         "team's MAESTRO_CACHE_KEY", "", _cache),
         ("trace", "a file for the times of all commands, as chrome://tracing and Perfetto read it", "", typed),
     ):  # fmt: skip
         variables.Add(name, text, default, converter=_converter(name, convert))
     variables.Add(BoolVariable("full_hash", "related packets agree in the whole hash, not only in the index", False))
+    variables.Add(
+        EnumVariable("cache_mode", "whether cache= is written to; default: read-write", "", ("", *remote.MODES))
+    )
     variables.Add(BoolVariable("verbose", "show whole command lines", False))
     for name, text in _COMPILING.items():
         variables.Add(name, text, None)
@@ -314,6 +319,10 @@ def _explained(text: str) -> str:
     if text not in ("", "rebuild"):
         raise UserError(f"explain={text}: expected explain=rebuild; plans are explained by the target: scons explain")
     return text
+
+
+def _cache(text: str) -> str:
+    return text if not text or "://" in text else typed(text)
 
 
 def _ports(text: str) -> int | None:

@@ -23,7 +23,7 @@ def test_builds_then_has_nothing_to_do(tree: Tree) -> None:
     assert again.out.splitlines() == [
         "scons: `programs' is up to date.",
         "nop for soft: shared-nothing; up to date: build/soft/nop/nop",
-        "steps run: 0; from the local cache: 0",
+        "steps run: 0; from the local cache: 0; from the remote: 0",
     ]
     events = json.loads((tree.root / "trace.json").read_text())["traceEvents"]
     assert "analyse build/analysis/nop/analysis.json" in {e["name"] for e in events}
@@ -120,7 +120,7 @@ def test_plan_of_the_firewall(firewall: Tree) -> None:
     [
         (["nf=lb"], "unknown nf=lb; known: nop, all"),
         (["nic=x99"], "unknown nic=x99; soft needs no card, FILE.yaml is a profile of your own"),
-        (["nfs=nop"], "unknown variable: nfs; known: CC, CFLAGS, args, cpu, explain, full_hash,"),
+        (["nfs=nop"], "unknown variable: nfs; known: CC, CFLAGS, args, cache, cache_mode, cpu, explain, full_hash,"),
         (["strategy=fast"], "unknown strategy=fast; known: auto, shared-nothing"),
         (["ports=none"], "ports=none: expected a number"),
         (["workers=0", "run"], "workers=0: expected a number"),

@@ -157,10 +157,11 @@ def test_wrong_key_in_the_cache_is_found(firewall: Tree, tmp_path: Path) -> None
     assert firewall.maestro(*words, MAESTRO_CACHE=str(cache.folder)).status == 0
     (entry,) = (cache.folder / "rss").rglob("*.json")
     key = f"rss-{entry.stem}"
-    honest = cache.get(key)
-    assert honest is not None
+    found = cache.get(key)
+    assert found is not None
+    honest = found.content.decode()
     digits = json.loads(honest)["value"]["ports"][0]["key"]
-    cache.put(key, honest.replace(digits, digits[2:] + digits[:2], 1))
+    cache.put(key, honest.replace(digits, digits[2:] + digits[:2], 1).encode())
     result = firewall.maestro(*words, MAESTRO_CACHE=str(cache.folder))
     assert json.loads(result.out) == json.loads(honest) and "is not used, and made again: " in result.err
     assert (cache.folder / "rejected" / f"{key}.json").exists()

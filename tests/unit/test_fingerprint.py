@@ -50,7 +50,7 @@ def test_patterns_find_what_the_parser_finds() -> None:
             assert level == 0, f"{path}: relative imports are not followed"
             assert {module, *(f"{module}.{name}" for name in names)} <= found, path
             top = module.partition(".")[0]
-            known = {*sys.stdlib_module_names, PACKAGE.name, *fingerprint.DISTRIBUTIONS}
+            known = {*sys.stdlib_module_names, PACKAGE.name, *fingerprint.DISTRIBUTIONS, *fingerprint.CARRIERS}
             assert top in known, f"add {top} to DISTRIBUTIONS"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from maestro_tool import fingerprint, forms, meaning, nf, pipeline, sharding
-from maestro_tool.cache import FileCache
+from maestro_tool.cache import FileCache, NoCache
 from maestro_tool.nic import load_profile
 from maestro_tool.packet.classes import CLASSES
 from maestro_tool.rss import RssSolution, problem, solve_problem
@@ -34,12 +34,9 @@ def honest() -> tuple[pipeline.Analysed, str, str]:
     """The analysis, its key and its text in a cache."""
     stored: dict[str, str] = {}
 
-    class Recorder:
-        def get(self, key: str) -> None:
-            return None
-
-        def put(self, key: str, text: str) -> None:
-            stored[key] = text
+    class Recorder(NoCache):
+        def put(self, key: str, content: bytes) -> None:
+            stored[key] = content.decode()
 
         def reject(self, key: str, reason: str) -> None:
             raise AssertionError(reason)
@@ -58,7 +55,7 @@ def read_again(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     made, key, _ = honest()
     said: list[str] = []
     store = FileCache(folder / "cache", warn=said.append)
-    store.put(key, text)
+    store.put(key, text.encode())
     marker = RuntimeError("analysed again")
 
     def analyse(*_: Any, **__: Any) -> None:
@@ -264,7 +261,7 @@ def test_a_stored_contradiction_is_not_believed(tmp_path: Path) -> None:
     said: list[str] = []
     store = FileCache(tmp_path / "cache", warn=said.append)
     key = fingerprint.solution_key(asked.digest)
-    store.put(key, forms.write(RssSolution(False, asked.digest, 0, reason="evil")))
+    store.put(key, forms.write(RssSolution(False, asked.digest, 0, reason="evil")).encode())
     plan = sharding.derive_plan(honest()[0].analysis)
     cards = (load_profile(ROOT / "configs" / "e810.yaml"),) * 2
     assert pipeline.solve(plan, cards, store, pipeline.Stopwatch()) == solution
