@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from maestro_tool import sharding, symex
 from maestro_tool.frontend.ir import Program
+from maestro_tool.symex.files import Reader, content
 
 
 def find(
@@ -18,7 +19,9 @@ def find(
     limits: symex.Limits,
     pure: tuple[str, ...],
     progress: Callable[[int, int], None] | None,
+    read: Reader = content,
 ) -> symex.Analysis:
-    """The analysis of ``program``.  ``progress`` is called with a port and the number of paths so far."""
+    """The analysis of ``program``.  ``progress`` is called with a port and the number of paths so far; ``read`` gives
+    set-up the files that it opens."""
     what = (program, arguments, ports, limits, pure, progress)
-    return sharding.confirmed(symex.conjecture(*what)) or symex.analyse(*what)
+    return sharding.confirmed(symex.conjecture(*what, read=read)) or symex.analyse(*what, read=read)

@@ -49,7 +49,7 @@ DISTRIBUTIONS = {
 }
 
 #: Modules of others that only carry results from place to place: what comes is as it was sent, or is not used.
-CARRIERS = ("fsspec",)
+CARRIERS = ("distributed", "fsspec")
 
 #: C that is compiled with NFs, and that no step reads.
 _COMPILED = (PACKAGE / "runtime" / "src", PACKAGE / "runtime" / "bench")

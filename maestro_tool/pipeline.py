@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from maestro_tool import canonical, fingerprint, forms, own_files
 from maestro_tool.cache import Cache
 from maestro_tool.choices import OPTIMISE
-from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, UnsupportedError
+from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, ToolError, UnsupportedError
 from maestro_tool.forms import Natural
 from maestro_tool.made_of import MadeOf
 from maestro_tool.meaning import Means
@@ -147,15 +147,22 @@ def prepare() -> None:
 
 
 def analyse(
-    request: Request, cache: Cache, watch: Stopwatch, progress: Callable[[int, int], None] | None = None
+    request: Request,
+    cache: Cache,
+    watch: Stopwatch,
+    progress: Callable[[int, int], None] | None = None,
+    find: Callable[..., Analysis] | None = None,
 ) -> Analysed:
-    """C sources -> call paths.  ``progress`` is called with a port and the number of paths so far, now and then."""
+    """C sources -> call paths.  ``progress`` is called with a port and the number of paths so far, now and then.
+
+    ``find``: what makes the analysis; default: `call_paths.find`, here.
+    """
     _check_text(request)
     # C sources -> typed control-flow graphs.
     program, made_of = _load(request, watch)
     # Control-flow graphs -> call paths, or the ones of the same program with the same arguments.
     request = dataclasses.replace(request, headers=())  # compared once, for all that reads the analysis
-    paths = _call_paths(program, made_of.program, request, cache, watch, progress)
+    paths = _call_paths(program, made_of.program, request, cache, watch, progress, find)
     return Analysed(request, made_of, paths, program)
 
 
@@ -433,8 +440,10 @@ def _call_paths(
     cache: Cache,
     watch: Stopwatch,
     progress: Callable[[int, int], None] | None,
+    find: Callable[..., Analysis] | None,
 ) -> Analysis:
     from maestro_tool import call_paths, symex
+    from maestro_tool.symex import belongs
 
     with watch.phase("symex") as mark:
         limits = symex.Limits(**dict(request.limits))
@@ -443,7 +452,13 @@ def _call_paths(
         with cache.alone(key):
             if (stored := _stored_analysis(key, program, request, cache, mark)) is not None:
                 return stored
-            analysis = call_paths.find(program, request.arguments, request.ports, limits, request.pure, progress)
+            make = find or call_paths.find
+            analysis = make(program, request.arguments, request.ports, limits, request.pure, progress)
+            if find is not None:  # whoever made it: no string gets into C that is not of this program
+                try:
+                    belongs.check(analysis, program, request.arguments, request.ports)
+                except belongs.NotOfThisProgramError as error:
+                    raise ToolError(f"what was made elsewhere is not of this program: {error}") from None
             cache.put(key, forms.write((key, analysis)).encode())
             return analysis
 

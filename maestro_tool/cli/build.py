@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestro_tool import canonical, forms, nf, steps
+from maestro_tool import canonical, cluster, forms, nf, steps
 from maestro_tool.choices import OPTIMISE
 from maestro_tool.diagnostics import InputError, MaestroError
 
@@ -162,11 +163,15 @@ def analyse(request: Request, watch: Stopwatch, cache: Cache | None = None) -> A
     """The analysis, from the cache (default: `open_cache`) or made while a line on stderr says how far it is."""
     from maestro_tool import pipeline
 
+    find = None
+    if os.environ.get(cluster.SOCKET):
+        from maestro_tool.cluster import ask
+
+        find = ask.finder(os.environ[cluster.SOCKET])
     on_terminal = sys.stderr.isatty()
+    show = _show_progress if on_terminal else _now_and_then()
     try:
-        return pipeline.analyse(
-            request, cache or open_cache(), watch, _show_progress if on_terminal else _now_and_then()
-        )
+        return pipeline.analyse(request, cache or open_cache(), watch, show, find)
     finally:
         if on_terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from typing import Any
 from SCons.Subst import Literal
 
 from maestro_tool import fingerprint
-from maestro_tool.scons import builders, commands, parallelize, progress, replay, shared
+from maestro_tool.scons import builders, commands, machines, parallelize, progress, replay, shared
 
 #: Modules that the phases cannot do without.
 _NEEDED = ("graphviz", "jinja2", "pycparser", "pydantic", "rich", "yaml", "z3")
@@ -30,7 +30,7 @@ _NEEDED = ("graphviz", "jinja2", "pycparser", "pydantic", "rich", "yaml", "z3")
 #: Variables of the user that the commands of a build see, besides those of pkg-config.
 _ENVIRONMENT = (
     "PATH", "MAESTRO_CACHE", "MAESTRO_CACHE_KEY", "MAESTRO_CACHE_LIMIT", "MAESTRO_CACHE_MODE", "MAESTRO_CACHE_URL",
-    "MAESTRO_CACHE_WAIT", "MAESTRO_DEBUG",
+    "MAESTRO_CACHE_WAIT", "MAESTRO_CLUSTER", "MAESTRO_DEBUG",
     "TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR",
 )  # fmt: skip
 
@@ -48,6 +48,7 @@ def generate(env: Any, **defaults: Any) -> None:
         MAESTRO_CONFIGS="configs",
         MAESTRO_BUILD="build",
         MAESTRO_CACHE_URL="",
+        MAESTRO_CLUSTER="",
         MAESTRO_CACHE_MODE="",
         MAESTRO_VERBOSE=False,
         PRINT_CMD_LINE_FUNC=progress.print_command,
@@ -61,6 +62,7 @@ def generate(env: Any, **defaults: Any) -> None:
     env["ENV"]["PATH"] = os.environ.get("PATH", env["ENV"].get("PATH", os.defpath))
     env["ENV"]["PYTHONPATH"] = str(builders.PACKAGE.parent)
     shared.use(env)
+    machines.use(env)
     builders.add(env)
     parallelize.add(env)
     replay.add(env)

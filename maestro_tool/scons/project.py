@@ -34,7 +34,7 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
     variables.read(env, known, Path(configs))
     env.Tool(
         "maestro", MAESTRO_NFS=folders[0], MAESTRO_CONFIGS=configs, MAESTRO_VERBOSE=env["verbose"],
-        MAESTRO_CACHE_URL=env["cache"], MAESTRO_CACHE_MODE=env["cache_mode"],
+        MAESTRO_CACHE_URL=env["cache"], MAESTRO_CACHE_MODE=env["cache_mode"], MAESTRO_CLUSTER=env["cluster"],
     )  # fmt: skip
     asked = variables.targets(env, known)
     if GetOption("help"):

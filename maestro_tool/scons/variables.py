@@ -86,6 +86,7 @@ def read(env: Any, nfs: Mapping[str, Path], configs: Path) -> None:
         ("explain", "rebuild: tell before each step which of its inputs changed", "", _explained),
         ("cache", "where results come from and go to: the URL of a store that a team shares, or a folder, with the "
          "team's MAESTRO_CACHE_KEY", "", _cache),
+        ("cluster", "the scheduler of a Dask cluster whose workers make the analyses, as tcp://host:8786", "", str),
         ("trace", "a file for the times of all commands, as chrome://tracing and Perfetto read it", "", typed),
     ):  # fmt: skip
         variables.Add(name, text, default, converter=_converter(name, convert))

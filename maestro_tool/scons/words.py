@@ -18,7 +18,7 @@ from urllib.parse import quote
 from SCons.Errors import UserError
 from SCons.Subst import Literal
 
-from maestro_tool.scons import lock, spent, steps
+from maestro_tool.scons import lock, machines, spent, steps
 
 #: Before words that are to stay as they are: no word of a command can hold it.
 _AS_IS: Final = "\0"
@@ -90,11 +90,14 @@ def _run(shell: str, escape: object, command: str, words: Sequence[str], environ
     """$SPAWN without a shell."""
     plain = [_plain(w) for w in words]
     try:
+        reached = machines.reached(plain[0], environment)
+        if reached is None:
+            return 1
         with spent.on(plain):
-            status = steps.run(plain, environment)
+            status = steps.run(plain, reached)
             if status is not None:
                 return status
-            return subprocess.Popen(plain, env=environment, close_fds=True, pass_fds=lock.inherited()).wait()
+            return subprocess.Popen(plain, env=reached, close_fds=True, pass_fds=lock.inherited()).wait()
     except OSError as error:
         print(f"scons: {_plain(command)}: {error.strerror}", flush=True)
         return _NOT_FOUND

@@ -14,6 +14,7 @@ from maestro_tool.expr.symbols import Option, packet_byte
 from maestro_tool.frontend import ir
 from maestro_tool.symex import padding
 from maestro_tool.symex.callpath import Analysis, CallPath, LeftOut, MemoryPointer, ObjectPointer, Pinned, uses
+from maestro_tool.symex.files import Reader, content
 from maestro_tool.symex.initial import Contents, initial_contents
 from maestro_tool.symex.key_facts import KeyAnalysis
 from maestro_tool.symex.limits import Limits
@@ -47,15 +48,17 @@ def analyse(
     progress: Progress | None = None,
     *,
     left: Left | None = None,
+    read: Reader = content,
 ) -> Analysis:
     """All feasible call paths of ``nf_process`` after set-up with ``arguments`` (those behind ``--``).
 
     Raises InputError when set-up stops or a path certainly misbehaves, UnsupportedError for what cannot be
     followed, ResourceLimitError when a budget runs out; all with the place in the source.
 
-    ``pure``: functions without a definition that only calculate: their results are taken as unknown.
+    ``pure``: functions without a definition that only calculate: their results are taken as unknown.  ``read``: what
+    gives set-up the files that it opens.
     """
-    return _analyse(program, arguments, ports, limits, pure, progress, left, trusting=False)
+    return _analyse(program, arguments, ports, limits, pure, progress, left, read, trusting=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,15 @@ def conjecture(
     progress: Progress | None = None,
     *,
     left: Left | None = None,
+    read: Reader = content,
 ) -> Conjecture:
     """As `analyse`, taking for granted that keys that packets erase lie where the map found them, once each."""
-    return Conjecture(_analyse(program, arguments, ports, limits, pure, progress, left, trusting=True))
+    return Conjecture(_analyse(program, arguments, ports, limits, pure, progress, left, read, trusting=True))
 
 
 def _analyse(
     program: ir.Program, arguments: tuple[str, ...], ports: int, limits: Limits, pure: tuple[str, ...],
-    progress: Progress | None, left: Left | None, *, trusting: bool,
+    progress: Progress | None, left: Left | None, read: Reader, *, trusting: bool,
 ) -> Analysis:  # fmt: skip
     for name in pure:
         if name in SETUP or name in PACKET:
@@ -100,7 +104,7 @@ def _analyse(
     solver = Solver(limits, ASSUMPTIONS)
     keys = KeyAnalysis(program, solver, limits)
     try:
-        result = run_setup(program, arguments, ports, solver, limits, keys)
+        result = run_setup(program, arguments, ports, solver, limits, keys, read)
         found = _explore(program, arguments, ports, limits, budget, solver, result, keys.notes, pure, trusting, left)
         return padding.settled(found, keys.padded)
     except RecursionError:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.symex.callpath import PinnedFile
+
+Reader = Callable[[str], bytes | None]
 
 #: Configuration, not data: set-up is interpreted, a character at a time.
 LARGEST_FILE = 16 << 20
@@ -35,24 +38,6 @@ class Stream:
         return self.read(end + 1 - self.at if end >= 0 else limit)
 
 
-@dataclass(slots=True)
-class Files:
-    """What set-up opened: ``streams`` by the number of the memory block that stands for the FILE."""
-
-    streams: dict[int, Stream] = field(default_factory=dict)
-    pinned: dict[str, PinnedFile] = field(default_factory=dict)
-
-    def open(self, name: str, loc: int) -> Stream | None:
-        """None if there is no such file; ``name`` has a character for each byte (`access.string`)."""
-        try:
-            name = name.encode("latin-1").decode("utf-8")
-        except UnicodeDecodeError:
-            raise UnsupportedError(f"the name of the file {name!r} is not UTF-8", hint="give it another name") from None
-        data = content(name)
-        self.pinned.setdefault(name, PinnedFile(name, None if data is None else digest(data), loc))
-        return None if data is None else Stream(name, data)
-
-
 def content(name: str) -> bytes | None:
     """The file's bytes; None if it does not exist.  UnsupportedError if it cannot be read."""
     path = Path(name)
@@ -73,6 +58,28 @@ def content(name: str) -> bytes | None:
 def digest(data: bytes) -> str:
     """SHA-256, hexadecimal: what the program compares at its start (runtime/src/files.c)."""
     return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(slots=True)
+class Files:
+    """What set-up opened: ``streams`` by the number of the memory block that stands for the FILE.
+
+    ``read``: the bytes of a file by its name, or None if there is no such file.
+    """
+
+    read: Reader = content
+    streams: dict[int, Stream] = field(default_factory=dict)
+    pinned: dict[str, PinnedFile] = field(default_factory=dict)
+
+    def open(self, name: str, loc: int) -> Stream | None:
+        """None if there is no such file; ``name`` has a character for each byte (`access.string`)."""
+        try:
+            name = name.encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            raise UnsupportedError(f"the name of the file {name!r} is not UTF-8", hint="give it another name") from None
+        data = self.read(name)
+        self.pinned.setdefault(name, PinnedFile(name, None if data is None else digest(data), loc))
+        return None if data is None else Stream(name, data)
 
 
 def changed(files: tuple[PinnedFile, ...]) -> PinnedFile | None:

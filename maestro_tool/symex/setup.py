@@ -11,6 +11,7 @@ from maestro_tool.expr.symbols import placeholder
 from maestro_tool.frontend import ir
 from maestro_tool.symex.access import NeedsValueError
 from maestro_tool.symex.callpath import PinnedFile
+from maestro_tool.symex.files import Files, Reader, content
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
 from maestro_tool.symex.memory import Block, External, Memory, Zeros
@@ -188,15 +189,17 @@ def _initial_value(initial: ir.Initial, numbers: dict[str, int]) -> tuple[int, V
 
 
 def run_setup(
-    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyQuestions
+    program: ir.Program, arguments: tuple[str, ...], ports: int, solver: Solver, limits: Limits, keys: KeyQuestions,
+    read: Reader = content,
 ) -> SetUpResult:  # fmt: skip
-    """Run nf_config_init(argc, argv) where there is one, then nf_init().
+    """Run nf_config_init(argc, argv) where there is one, then nf_init().  ``read``: what gives it files.
 
     Raises InputError when the NF stops or nf_init returns false.
     """
     memory, numbers = load_globals(program)
     state = State(memory)
     machine = SetUpMachine(program, numbers, solver, limits, ports, keys)
+    machine.files = Files(read)
     if "nf_init" not in program.functions:
         raise InputError("the program has no nf_init()", hint="is the NF's main source file among the sources?")
     if "nf_config_init" in program.functions:

@@ -120,7 +120,7 @@ def test_plan_of_the_firewall(firewall: Tree) -> None:
     [
         (["nf=lb"], "unknown nf=lb; known: nop, all"),
         (["nic=x99"], "unknown nic=x99; soft needs no card, FILE.yaml is a profile of your own"),
-        (["nfs=nop"], "unknown variable: nfs; known: CC, CFLAGS, args, cache, cache_mode, cpu, explain, full_hash,"),
+        (["nfs=nop"], "unknown variable: nfs; known: CC, CFLAGS, args, cache, cache_mode, cluster, cpu, explain,"),
         (["strategy=fast"], "unknown strategy=fast; known: auto, shared-nothing"),
         (["ports=none"], "ports=none: expected a number"),
         (["workers=0", "run"], "workers=0: expected a number"),

@@ -110,6 +110,7 @@ def test_files_stay_here_and_below_a_limit(tree: Tree) -> None:
         (["cache=http://127.0.0.1:1"], {}, "entries of others need a team's key (MAESTRO_CACHE_KEY"),
         (["cache=http:///x"], TEAM, "cache=http:///x: the URL names no host"),
         (["cache=shared", "cache_mode=write"], TEAM, "Invalid value for enum variable 'cache_mode': 'write'"),
+        (["cluster=host:8786"], {}, "cluster=host:8786: expected the address of a Dask scheduler"),
         ([], {"MAESTRO_CACHE_LIMIT": "5 gigabytes"}, "MAESTRO_CACHE_LIMIT: '5 gigabytes' is no size"),
     ],
 )
