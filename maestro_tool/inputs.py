@@ -26,12 +26,14 @@ _STUBS = Path(__file__).parent / "frontend" / "headers"
 @dataclass(frozen=True, slots=True)
 class Read:
     """``sources``: the user's files that were preprocessed, below ``root`` or not.  ``folders``: where headers are
-    sought.  ``opened``: what set-up opened, with its SHA-256, or None if there was no such file."""
+    sought.  ``opened``: what set-up opened, with its SHA-256, or None if there was no such file.  ``others``: files and
+    folders that nobody declared to be read (`reads`)."""
 
     sources: tuple[str, ...]
     root: Path
     folders: tuple[Path, ...]
     opened: tuple[tuple[str, str | None], ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def folders(
@@ -56,13 +58,21 @@ def texts(read: Read) -> dict[str, str]:
     ours = {p.relative_to(folder).as_posix() for folder in (_STUBS, runtime.INCLUDE) for p in folder.rglob("*.h")}
     names = sorted({n for n in own if not n.startswith("..")} | ours)
     inputs = {
-        "files": contents | dict(read.opened),
+        "files": contents | {name: _digest(name) for name in read.others} | dict(read.opened),
         "places": places,
         "names": names,
         "found": _found(places, names),
     }
     outside = {f: contents[f] for f in present if os.path.relpath(f, read.root).startswith("..")}
     return {INPUTS: canonical.compact(inputs) + "\n", OUTSIDE: canonical.dumps(outside)}
+
+
+def files(record: Path) -> tuple[str, ...]:
+    """Names of the files that `texts` told of; none if there is no record."""
+    try:
+        return tuple(json.loads(record.read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def changed(record: Path) -> bool:
@@ -102,7 +112,10 @@ def _found(places: Sequence[str], names: Iterable[str]) -> list[str]:
 
 
 def _digest(name: str) -> str | None:
+    """SHA-256 of a file, or of the names in a folder; None if there is no such thing."""
     try:
+        if os.path.isdir(name):
+            return hashlib.sha256("\0".join(sorted(os.listdir(name))).encode("utf-8", "surrogateescape")).hexdigest()
         return hashlib.sha256(Path(name).read_bytes()).hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -102,6 +102,7 @@ def prepare() -> None:
     import maestro_tool.inputs
     import maestro_tool.plan_json
     import maestro_tool.profiles
+    import maestro_tool.reads
     import maestro_tool.rss.measured
     import maestro_tool.rss.verify
     import maestro_tool.sharding.confirm

@@ -49,6 +49,10 @@ GROUPS = (
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status and never raises."""
     words = sys.argv[1:] if argv is None else argv
+    if os.environ.get(steps.FILE):
+        from maestro_tool import reads
+
+        reads.begin()
     try:
         arguments = _parser(words).parse_args(words)
         status: int | None = arguments.run(arguments)

@@ -224,8 +224,32 @@ def _generate(args: argparse.Namespace) -> None:
         full_hash=args.full_hash,
         optimise=args.optimise,
     )
+    _check_reads(args, analysed.request)
     _write(args, analysed.request, files)
     _say("GENERATE", args.output / "plan.json", f"{len(files)} files", watch)
+
+
+def _check_reads(args: argparse.Namespace, request: Request) -> None:
+    """A build that does not know what this step reads would not run it again: that is a bug."""
+    from maestro_tool import inputs, profiles, reads
+
+    if not (args.analysis.parent / inputs.INPUTS).exists():
+        return  # no build of ours
+    cards = [base for part in profiles.split(args.nic) for base in profiles.with_bases(profiles.resolve(part))]
+    captures = [] if args.traffic is None else [args.traffic, *args.traffic.glob("port*.pcap")]
+    record = args.analysis.parent / inputs.INPUTS
+    known = [
+        args.analysis,
+        record,
+        *cards,
+        *profiles.folders(),
+        *captures,
+        *request.sources,
+        *args.header,
+        *inputs.files(record),
+    ]
+    if others := reads.others(known):
+        raise AssertionError(f"{others[0]} was read, of which the build does not know")
 
 
 def _sequential(args: argparse.Namespace) -> None:
@@ -269,10 +293,12 @@ def _record(
     """What --record asks for, by path."""
     if args.record is None:
         return {}
-    from maestro_tool import inputs, own_files
+    from maestro_tool import inputs, own_files, reads
 
     folders = (*request.include_dirs, *inputs.folders(request.flags))
-    read = inputs.Read(program.files, own_files.common_folder(request.sources), folders, opened)
+    # What a build does not know to be read is known to the next one.
+    others = reads.others([*request.sources, *program.files, *(name for name, _ in opened)])
+    read = inputs.Read(program.files, own_files.common_folder(request.sources), folders, opened, tuple(others))
     return {args.record / name: text for name, text in inputs.texts(read).items()}
 
 
