@@ -236,18 +236,11 @@ def _check_reads(args: argparse.Namespace, request: Request) -> None:
     if not (args.analysis.parent / inputs.INPUTS).exists():
         return  # no build of ours
     cards = [base for part in profiles.split(args.nic) for base in profiles.with_bases(profiles.resolve(part))]
+    if not args.nic.endswith(".yaml"):  # by a name, or another name, which is sought in all; a build gives a path
+        cards += [*profiles.folders(), *profiles.known().values()]
     captures = [] if args.traffic is None else [args.traffic, *args.traffic.glob("port*.pcap")]
     record = args.analysis.parent / inputs.INPUTS
-    known = [
-        args.analysis,
-        record,
-        *cards,
-        *profiles.folders(),
-        *captures,
-        *request.sources,
-        *args.header,
-        *inputs.files(record),
-    ]
+    known = [args.analysis, record, *cards, *captures, *request.sources, *args.header, *inputs.files(record)]
     if others := reads.others(known):
         raise AssertionError(f"{others[0]} was read, of which the build does not know")
 
