@@ -25,9 +25,10 @@ _STUBS = Path(__file__).parent / "frontend" / "headers"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """``sources``: the user's files that were preprocessed, below ``root`` or not.  ``folders``: where headers are
-    sought.  ``opened``: what set-up opened, with its SHA-256, or None if there was no such file.  ``others``: files and
-    folders that nobody declared to be read (`reads`)."""
+    """``sources``: the user's files that were preprocessed, below ``root`` or not; also those that are not there, since
+    the tool makes them (`own_files`).  ``folders``: where headers are sought.  ``opened``: what set-up opened, with its
+    SHA-256, or None if there was no such file.  ``others``: files and folders that nobody declared to be read
+    (`reads`)."""
 
     sources: tuple[str, ...]
     root: Path
@@ -58,7 +59,9 @@ def texts(read: Read) -> dict[str, str]:
     ours = {p.relative_to(folder).as_posix() for folder in (_STUBS, runtime.INCLUDE) for p in folder.rglob("*.h")}
     names = sorted({n for n in own if not n.startswith("..")} | ours)
     inputs = {
-        "files": contents | {name: _digest(name) for name in read.others} | dict(read.opened),
+        "files": {f: contents.get(f) for f in read.sources}
+        | {name: _digest(name) for name in read.others}
+        | dict(read.opened),
         "places": places,
         "names": names,
         "found": _found(places, names),

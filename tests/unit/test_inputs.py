@@ -33,7 +33,13 @@ def test_only_headers_elsewhere_are_outside(record: Path) -> None:
     assert json.loads(Path(OUTSIDE).read_text()) == {"common/deep/x.h": DIGEST}
     assert json.loads(record.read_text())["files"] == {
         "nf/a.c": DIGEST, "nf/own.h": DIGEST, "common/deep/x.h": DIGEST, "there.cfg": DIGEST, "absent.cfg": None,
+        "nf/made.gen.h": None,
     }  # fmt: skip
+
+
+def test_a_file_that_the_tool_made_appears(record: Path) -> None:
+    Path("nf/made.gen.h").touch()
+    assert inputs.changed(record)
 
 
 def test_nothing_changed(record: Path) -> None:
