@@ -48,6 +48,8 @@ def within(seconds: float, call: Callable[[], T], stop: Callable[[], None]) -> T
         return value  # type: ignore[return-value]
     if isinstance(value, RemoteError):
         raise value
+    if isinstance(value, TimeoutError):  # of a socket, which was a little quicker
+        raise TooLateError(f"no answer within {seconds:g} s")
     if isinstance(value, OSError) and value.strerror:
         raise RemoteError(value.strerror)
     raise RemoteError(f"{type(value).__name__}: {value}" if str(value) else type(value).__name__)
