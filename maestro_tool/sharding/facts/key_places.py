@@ -109,6 +109,7 @@ def _place(
     analysis: Analysis, path: CallPath, number: int, put: Event, known: KeyPlaces, prover: Prover
 ) -> KeyPlace | Obstacle:  # fmt: skip
     """Where a key lies that is put; or why that is no place that keeps it."""
+    assert put.value is not None  # the row of operations that put has one
     if put.key is None:
         return _refused(Code.MAP_KEYS_UNKNOWN, put)
     if put.key_home is None or put.key_offset != 0:
@@ -127,9 +128,9 @@ def _place(
         return _refused(Code.KEY_NOT_LOOKED_UP, put)
     if any(map(is_map_put, earlier[missed[-1] :])):
         return _refused(Code.SEVERAL_KEYS_PUT, put)  # perhaps this very key
-    at_index = put.value is not None and strip_extension(put.value) is strip_extension(index)
+    at_index = strip_extension(put.value) is strip_extension(index)
     if stride > 1 and not at_index:
-        made = dependencies(path, put.value, 4) if put.value is not None else ()
+        made = dependencies(path, put.value, 4)
         return replace(_refused(Code.BLOCK_KEY_VALUE, put), fields=tuple(sorted(made, key=repr)))
     return KeyPlace(vector, dchain, stride, at_index and stride == 1)
 
@@ -166,28 +167,27 @@ def holds_key(analysis: Analysis, path: CallPath, number: int, vector: int, inde
         )
 
     for n, e in enumerate(path.events):
-        if n == number and not holds():
-            return False
         if e.op.effect is Effect.WRITE and e.objects[0] == vector:
             assert e.index is not None
             at = strip_extension(e.index)
             if at is own:
                 held.update(stored_bytes(e))
-                if n > number and not holds():
-                    return False
             elif not _both_allocated(path, at, own):
                 return False  # an entry that may be the same
+        if n >= number and not holds():
+            return False
     return True
 
 
 def _both_allocated(path: CallPath, x: Expr, y: Expr) -> bool:
     """Whether two indices were allocated one after the other, and are in use together: then they are not the same."""
-    if not isinstance(x.value, Produced) or not isinstance(y.value, Produced):
-        return False
-    first, second = sorted((x.value.event, y.value.event))
     chain = allocated_by(path, x)
+    if chain is None or chain != allocated_by(path, y):
+        return False
+    assert isinstance(x.value, Produced) and isinstance(y.value, Produced)
+    first, second = sorted((x.value.event, y.value.event))
     between = (e for e in path.events[first:second] if e.op.effect in (Effect.FREE, Effect.EXPIRE))
-    return chain is not None and chain == allocated_by(path, y) and all(e.objects[0] != chain for e in between)
+    return all(e.objects[0] != chain for e in between)
 
 
 def _bytes(f: KeyField) -> range:

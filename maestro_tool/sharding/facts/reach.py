@@ -43,7 +43,6 @@ class Reach:
         self._shapes: Shapes = {}
         self._context = Context()
         self._conditions = [_packet_condition(p.condition) for p in analysis.paths]
-        self._classes: dict[frozenset[Expr], tuple[str, ...]] = {}
         self._kinds: dict[tuple[frozenset[Expr], int], frozenset[str]] = {}
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
         self._answers: dict[tuple[frozenset[Expr], Expr, bool], bool] = {}
@@ -61,17 +60,10 @@ class Reach:
         return tuple(sorted(found, key=kinds.order))
 
     def _found(self, condition: frozenset[Expr], port: int) -> Iterator[str]:
-        if condition not in self._classes:
-            self._classes[condition] = tuple(
-                name for name in classes.CLASSES if self._possible(condition, classes.predicate(name))
-            )
-        for name in self._classes[condition]:
-            parts = kinds.parts(name, self._shapes.get((port, name), ()))
-            yield from (
-                parts
-                if len(parts) == 1
-                else (part for part in parts if self._possible(condition, kinds.predicate(part)))
-            )
+        for name in classes.CLASSES:
+            for part in kinds.parts(name, self._shapes.get((port, name), ())):
+                if self._possible(condition, kinds.predicate(part)):
+                    yield part
 
     def parted(self, shapes: Shapes) -> Reach:
         """One whose `classes` tells the parts of these classes apart."""

@@ -75,7 +75,7 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
             of_bytes = by_bytes(reach, obj, a, b, (a_paths, b_paths))
             in_software.append(of_bytes)
             by_fields += checked
-            whole.append(of_bytes and by_bytes(reach, obj, a, b, (a_paths, b_paths), protocols=True))
+            whole.append(by_bytes(reach, obj, a, b, (a_paths, b_paths), protocols=True))
     # Where no NIC can hash what packets must agree in, software hashes the bytes.
     found = [c for c in in_software if c is not None]
     if len(found) == len(in_software) and not (any(c.in_software for c in found) and starved(found)):
@@ -83,10 +83,10 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
         return
     disjoint = disjoint_keys(obj, unhashable)
     named = [c for c in whole if c is not None]
-    if disjoint is None and len(named) == len(whole) and starved(named):
+    if disjoint is None and starved(named):
         disjoint = starving(obj, named)
     # That no card hashes a key is no reason where hashing it is no help.
-    yield from (x for x in by_fields if disjoint is None or isinstance(x, Constraint) or x.rule != "R4")
+    yield from (x for x in by_fields if disjoint is None or x.rule != "R4")
     if disjoint is not None:
         yield disjoint
 

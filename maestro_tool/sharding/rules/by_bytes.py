@@ -152,7 +152,7 @@ def starving(obj: int, constraints: list[Constraint]) -> Obstacle:
 
 def _core(constraints: list[Constraint]) -> list[Constraint]:
     """Few of the constraints that starve some packets."""
-    core = [c for c in subsume(constraints) if c.relation is None]
+    core = subsume(constraints)
     for c in list(core):
         rest = [k for k in core if k is not c]
         if starved(rest):

@@ -95,7 +95,7 @@ def _of_path(condition: Iterable[Expr]) -> _Known:
             for n, at in enumerate(reversed(places)):
                 if isinstance(at, PacketBit) and at.byte < MOST_BYTES:
                     bits[at.byte][at.bit] = (c.args[1].const >> n & 1) ^ at.inverted
-        elif c.op in ("ule", "sle") and c.args[0].is_const and strip_extension(c.args[1]) is packet_length():
-            length = max(length, c.args[0].const)
+        elif len(c.args) == 2 and c.args[0].is_const and strip_extension(c.args[1]) is packet_length():
+            length = max(length, c.args[0].const + (c.op in ("ult", "slt")))
     whole = ((byte, sum(v << n for n, v in of.items())) for byte, of in bits.items() if len(of) == 8)
     return length, frozenset(whole)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import test_blocks
-from small_nfs import PRELUDE, plan_of
+from small_nfs import PRELUDE, plan_of, question_of
 from test_found_by_a_sceptic import ENTRIES
 from test_remedies import UNKNOWN
+
+from maestro_tool.sharding.plan import Code
 
 FROM_LAN = "if (ports == NULL || device != 0) return device; struct Ip k = { ip->src_addr }, *s, *t; int i, j;"
 ALLOCATE = "if (!dchain_allocate_new_index(ip_table.chain, &i, now)) return device;"
@@ -78,6 +80,13 @@ def test_keys_that_are_not_known_in_blocks(tmp_path: Path) -> None:
     assert not r.plan.shardable and "could not decide which keys of ip_port_table.map are equal" in r.texts, r.texts
 
 
+def test_two_entries_of_a_block_may_be_one(tmp_path: Path) -> None:
+    other = "struct IpPort *s3; vector_borrow(ip_port_table.keys, i * 4 + 1, (void **)&s3); *s3 = k2;"
+    nf = test_blocks.NF.format(**{**test_blocks.FINE, "put": other + test_blocks.FINE["put"]})
+    refused = question_of(tmp_path, nf, prelude=test_blocks.PRELUDE).scope.places.refused
+    assert {o.code for o in refused} == {Code.KEY_NOT_WRITTEN}
+
+
 def test_numbers_that_set_up_puts_are_no_indices(tmp_path: Path) -> None:
     """It puts -1 for one source, though packets put indices: paths for negative numbers are taken, too."""
     prelude = PRELUDE.replace(
@@ -90,3 +99,54 @@ def test_numbers_that_set_up_puts_are_no_indices(tmp_path: Path) -> None:
         tmp_path, FROM_LAN + body + "touch_ip_port(ip->src_addr, 0, now); touch_ip(ip->src_addr, now);", prelude=prelude
     )
     assert "R3" in r.rules and "ip_port_table.map" not in r.named("sharded"), r.texts
+
+
+#: Two keys of one table; allocations, and entries that are written before a key is put or after.
+TWO = "struct IpPort k = { ip->src_addr, 1 }, q = { ip->src_addr, 2 }, *s; int i, j;" + FROM_LAN.split("struct Ip k")[0]
+NEW = "if (!dchain_allocate_new_index({0}.chain, &{1}, now)) return device;"
+WRITTEN = "vector_borrow(ip_port_table.keys, {1}, (void **)&s); *s = {0};"
+LOOKED_UP = "if (map_get(ip_port_table.map, &k, &{0})) return 1;"
+OF_IT, OF_ANOTHER = NEW.format("ip_port_table", "{0}"), NEW.format("ip_table", "{0}")
+INTO_IT = WRITTEN.format("k", "j") + "map_put(ip_port_table.map, s, j);"
+ENDS_OLD = "expire_items_single_map({0}.chain, {0}.keys, {0}.map, now - 5);"
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        # Written again, as it was.
+        (LOOKED_UP.format("j") + OF_IT.format("j") + INTO_IT + "*s = k;", set()),
+        (LOOKED_UP.format("j") + OF_IT.format("j") + INTO_IT + "s->port = 2;", {Code.KEY_NOT_WRITTEN}),
+        (LOOKED_UP.format("j") + OF_IT.format("j") + INTO_IT + "s->port = 2; s->port = 1;", {Code.KEY_NOT_WRITTEN}),
+        # Another entry of the vector is written: surely another, if both indices are in use.
+        (LOOKED_UP.format("j") + OF_IT.format("j") + OF_IT.format("i") + INTO_IT + WRITTEN.format("q", "i"), set()),
+        (LOOKED_UP.format("i") + OF_IT.format("i") + OF_IT.format("j") + WRITTEN.format("q", "i") + INTO_IT, set()),
+        (
+            LOOKED_UP.format("j") + OF_ANOTHER.format("i") + OF_IT.format("j") + WRITTEN.format("q", "i") + INTO_IT,
+            {Code.KEY_NOT_WRITTEN},
+        ),
+        (
+            LOOKED_UP.format("j") + "i = ip->time_to_live;" + OF_IT.format("j") + WRITTEN.format("q", "i") + INTO_IT,
+            {Code.KEY_NOT_WRITTEN},
+        ),
+        *(
+            (
+                LOOKED_UP.format("j") + OF_IT.format("i") + between + OF_IT.format("j") + WRITTEN.format("q", "i") + INTO_IT,
+                codes,
+            )
+            for between, codes in (
+                ("dchain_free_index(ip_port_table.chain, i);", {Code.KEY_NOT_WRITTEN}),
+                (ENDS_OLD.format("ip_port_table"), {Code.KEY_NOT_WRITTEN}),
+                (ENDS_OLD.format("ip_table"), set()),
+                ("dchain_rejuvenate_index(ip_port_table.chain, i, now);", set()),
+            )
+        ),
+        # What was looked up is another key, was there, or was asked of another table.
+        ("if (map_get(ip_port_table.map, &q, &j)) return 1;" + OF_IT.format("j") + INTO_IT, {Code.KEY_NOT_LOOKED_UP}),
+        (LOOKED_UP.format("j").replace("(map_get", "(!map_get") + OF_IT.format("j") + INTO_IT, {Code.KEY_NOT_LOOKED_UP}),
+        (OF_IT.format("j") + INTO_IT, {Code.KEY_NOT_LOOKED_UP}),
+    ],
+)  # fmt: skip
+def test_entries_that_hold_a_key(tmp_path: Path, body: str, codes: set[Code]) -> None:
+    refused = question_of(tmp_path, TWO + body).scope.places.refused
+    assert {o.code for o in refused} == codes

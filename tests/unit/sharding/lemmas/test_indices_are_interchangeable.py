@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_where_an_index_leaves(write: str, verdict: str, shown: object, tmp_path
     r = plan_of(tmp_path, "if (ports == NULL) return device;" + SHOWN.format(write=write, verdict=verdict), ports=3)
     assert r.plan.shardable and r.ranged == {"ip_table.chain"}, r.texts
     assert [x.ranged and x.ranged.shown for x in r.plan.relaxations if x.kind == "index-choice"] == [shown]
+
+
+@pytest.mark.parametrize(("dialect", "ports"), [("libvig", [1, 2]), ("libvig-state", [0, 1, 2])])
+def test_a_port_that_the_packet_says(dialect: str, ports: list[int], tmp_path: Path) -> None:
+    """Any that the dialect lets it leave by."""
+    body = "if (ports == NULL) return device;" + SHOWN.format(write="ip->packet_id", verdict="ip->time_to_live")
+    q = question_of(tmp_path, body, ports=3)
+    analysis = replace(q.scope.analysis, dialect=dialect)
+    [found] = ranged(replace(q.scope, analysis=analysis), q.reach).values()
+    assert [port for port, _ in found.shown] == ports
 
 
 def test_how_many_keys_left_a_block_decides_nothing(tmp_path: Path) -> None:

@@ -79,6 +79,17 @@ def test_what_software_hashes_does_not_part_what_is_asked_for_elsewhere(tmp_path
     assert {code for code, _ in said_by(found, q)} == {Code.KEYS_DISJOINT}
 
 
+def test_what_cards_can_hash_is_told_beside_what_nobody_can(tmp_path: Path) -> None:
+    """Of the pairs that ask for something, each says what."""
+    calculated = "else if (packet_length >= 60) { memcpy(&word, p + 50, 4); touch_ip(word / 3, now); }"
+    q = question_of(tmp_path, f"{INSIDE} if ({PLAIN}) {touch(26)} {calculated}", prelude=RAW)
+    constraints = {
+        (x.equal[0][0].field, x.equal[0][1].field) for x in found(q) if isinstance(x, Constraint) and x.equal
+    }
+    assert constraints == {("src_ip", "src_ip")}
+    assert {code for code, _ in said_by(found, q)} == {Code.KEY_NOT_HASHED}
+
+
 #: Nobody asks for a key of a time with port 8.
 BY_TIME = "touch_ip_port((uint32_t)now, 7, now);"
 

@@ -165,10 +165,27 @@ SHARED = {
     # A packet looks for what others have put under another address.
     "bridge": (BY_MAC, "touch_mac(p + 6, now); touch_mac(p, now);", {Code.KEYS_DISJOINT}),
     # One class, of which no function of bytes says where the address is.
-    "places that nothing tells apart": (RAW, f"if ({VLAN} && p[20] % 3)" + touch(30) + f" else if ({VLAN})" + touch(34), None),
-    "two places of one frame": (RAW, f"if ({VLAN})" + touch(30) + f" if ({VLAN} && p[20] == 1)" + touch(34), None),
+    "places that nothing tells apart": (
+        RAW,
+        f"if ({VLAN} && p[20] % 3)" + touch(30) + f" else if ({VLAN})" + touch(34),
+        {Code.KEYS_DISJOINT, Code.OUTSIDE_VIEW},
+    ),
+    "two places of one frame": (
+        RAW,
+        f"if ({VLAN})" + touch(30) + f" if ({VLAN} && p[20] == 1)" + touch(34),
+        {Code.KEYS_DISJOINT, Code.OUTSIDE_VIEW},
+    ),
+    # They meet whatever is hashed, also where the key is something else.
+    "two places of one frame, or calculated": (
+        RAW,
+        f"if ({VLAN})" + touch(30) + f" if ({VLAN} && p[20] == 1)" + touch(34)
+        + " else if (packet_length >= 60) { memcpy(&word, p + 50, 4); touch_ip(word / 3, now); }",
+        {Code.KEYS_DISJOINT, Code.OUTSIDE_VIEW},
+    ),
     # Short frames meet those whose bytes are the constant.
-    "short frames": (RAW, f"if ({VLAN})" + touch(30) + " else touch_ip(7, now);", None),
+    "short frames": (
+        RAW, f"if ({VLAN})" + touch(30) + " else touch_ip(7, now);", {Code.KEY_CONSTANT, Code.OUTSIDE_VIEW}
+    ),
     "far behind": (RAW, "if (packet_length >= 600)" + touch(300), {Code.KEY_NOT_HASHED}),
     "calculated": (
         RAW,
@@ -185,7 +202,7 @@ def test_what_does_not_meet_by_the_same_bytes_is_shared(tmp_path: Path, name: st
     prelude, body, codes = SHARED[name]
     r = planned(tmp_path, INSIDE + body, prelude)
     assert not r.plan.shardable and r.plan.constraints == ()
-    assert codes is None or {o.code for o in r.plan.obstacles} == codes
+    assert {o.code for o in r.plan.obstacles} == codes
 
 
 def test_what_cards_hash_is_not_given_up(tmp_path: Path) -> None:

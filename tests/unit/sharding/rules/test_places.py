@@ -1,0 +1,180 @@
+"""The shapes that tell frames apart which have a key at different places: from what the paths' conditions say."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from maestro_tool.expr import Expr
+from maestro_tool.expr.nodes import TRUE, binary, compare, concat, const, eq, extract, land, lnot, sext, zext
+from maestro_tool.expr.symbols import packet_byte, packet_length
+from maestro_tool.packet.fields import MOST_BYTES
+from maestro_tool.packet.kinds import MOST_SHAPES
+from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.reach import Reach
+from maestro_tool.sharding.rules.places import shapes
+from maestro_tool.symex.callpath import Analysis
+
+#: A path's condition, and the key that packets have there.
+Place = tuple[tuple[Expr, ...], Expr]
+
+
+def four(at: int) -> Expr:
+    return concat(*(packet_byte(at + n) for n in range(4)))
+
+
+def is_(at: int, value: int) -> Expr:
+    return eq(packet_byte(at), const(value, 8))
+
+
+def at_least(length: int) -> Expr:
+    return compare("uge", packet_length(), const(length, 16))
+
+
+TAGGED = eq(concat(packet_byte(12), packet_byte(13)), const(0x8100, 16))
+
+
+def found(*places: Place, how: str = "key", ports: tuple[int, ...] = ()) -> dict[tuple[int, str], list[str]]:
+    """Each place is of a path of its own; all keys are of one table.  Shapes of tagged frames and of plain TCP only."""
+    ports = ports or (0,) * len(places)
+    paths = [SimpleNamespace(condition=c, port=port) for (c, _), port in zip(places, ports, strict=True)]
+    analysis = cast(Analysis, SimpleNamespace(paths=paths))
+    accesses = [
+        SimpleNamespace(object=0, port=port, path=n, how=how, name=(key,))
+        for n, ((_, key), port) in enumerate(zip(places, ports, strict=True))
+    ]
+    of = shapes(analysis, cast(list[Access], accesses), Reach(analysis))
+    return {at: [s.text for s in some] for at, some in of.items() if at[1] in ("vlan", "tcp4")}
+
+
+def tagged(*places: Place, **more: Any) -> list[str]:
+    """The shapes of tagged frames."""
+    return found(*(((TAGGED, *c), key) for c, key in places), **more).get((0, "vlan"), [])
+
+
+def test_what_the_others_do_not_have_is_enough() -> None:
+    """Of three bytes that all frames of the second place have, one contradicts the first."""
+    one = (is_(16, 8), is_(17, 0), at_least(60)), four(30)
+    two = (is_(16, 0x81), is_(17, 0), is_(18, 5), at_least(60)), four(34)
+    assert tagged(one, two) == tagged(two, one) == ["17 16=81"]
+
+
+def test_several_tests_where_one_does_not_part_all() -> None:
+    """What parts it from most comes first."""
+    a, b = ((is_(16, 1), is_(17, 1), is_(18, 1)), four(30)), ((is_(16, 2), is_(17, 2), is_(18, 3)), four(34))
+    c = (is_(16, 2), is_(17, 1), is_(18, 3), is_(19, 0), is_(20, 0)), four(38)
+    # The last has 17 = 1 as the first has, 16 = 2 as the second has: it takes both.
+    assert tagged(a, b, c) == ["18 16=0201", "18 17=02"]
+
+
+def test_what_contradicts_nothing_is_all_that_is_not_common() -> None:
+    """Any frame may take the first place's path, so that the second's is told by all that it says itself."""
+    one, two = ((is_(16, 8),), four(30)), ((is_(16, 8), is_(20, 1), is_(22, 7)), four(34))
+    assert tagged(one, two) == ["23 20=01 22=07"]
+
+
+def test_the_length_counts_where_it_is_another() -> None:
+    """The frames with the shorter length are what is left."""
+    short, long = ((at_least(40),), four(30)), ((at_least(60),), four(34))
+    assert tagged(short, long) == ["60"]
+    longer = (at_least(60), is_(20, 1)), four(34)
+    assert tagged(short, longer) == ["60 20=01"]
+    same = (at_least(40), is_(20, 1)), four(34)
+    assert tagged(short, same) == ["21 20=01"]
+
+
+def test_no_tests_beside_some() -> None:
+    places = ((at_least(40),), four(30)), ((at_least(60),), four(34)), ((at_least(50), is_(20, 1)), four(38))
+    assert tagged(*places) == found(*places)[0, "vlan"] == ["50 20=01", "60"]
+
+
+@pytest.mark.parametrize("least", [
+    compare("ugt", packet_length(), const(59, 16)),
+    compare("sge", zext(packet_length(), 32), const(60, 32)),
+    compare("sge", binary("add", zext(packet_length(), 32), const(0, 32)), const(60, 32)),
+    lnot(compare("ult", packet_length(), const(60, 16))),
+    compare("sgt", sext(packet_length(), 32), const(59, 32)),
+    compare("sge", sext(packet_length(), 32), const(60, 32)),
+])  # fmt: skip
+def test_lengths_however_they_are_compared(least: Expr) -> None:
+    assert tagged(((at_least(40),), four(30)), ((least,), four(34))) == ["60"]
+
+
+@pytest.mark.parametrize("other", [
+    TRUE,
+    compare("uge", concat(packet_byte(50), packet_byte(51)), const(8000, 16)),  # of something else
+    compare("ule", packet_byte(20), packet_byte(21)),
+    compare("ule", concat(packet_byte(50), packet_byte(51)), packet_length()),
+    eq(packet_byte(20), packet_byte(21)),
+    eq(extract(packet_byte(20), 3, 0), const(5, 4)),  # a part of a byte
+    lnot(is_(20, 5)),
+    land(is_(20, 5), is_(21, 5)),  # conditions are in parts already
+    is_(MOST_BYTES, 5),
+])  # fmt: skip
+def test_what_is_no_test_and_no_length(other: Expr) -> None:
+    assert tagged(((at_least(40),), four(30)), ((other, at_least(60)), four(34))) == ["60"]
+
+
+def test_bits_that_are_a_byte_together() -> None:
+    parts = eq(extract(packet_byte(20), 7, 4), const(4, 4)), eq(extract(packet_byte(20), 3, 0), const(5, 4))
+    inverted = eq(binary("xor", packet_byte(22), const(0xFF, 8)), const(0xF0, 8))
+    assert tagged(((), four(30)), ((*parts, inverted), four(34))) == ["23 20=45 22=0f"]
+    assert tagged(((), four(30)), ((is_(MOST_BYTES - 1, 5),), four(34))) == [f"{MOST_BYTES} {MOST_BYTES - 1}=05"]
+
+
+def test_several_paths_of_one_place_have_in_common_what_counts() -> None:
+    """The least of their lengths, and the bytes that all have."""
+    one = (is_(16, 9),), four(30)
+    two = [((is_(16, 8), is_(17, v), at_least(60 + v)), four(34)) for v in (1, 2)]
+    assert tagged(one, *two) == ["17 16=08"]
+    assert tagged((one[0][1:], one[1]), *(((c[1], at_least(60)), key) for c, key in two)) == ["60"]
+
+
+@pytest.mark.parametrize("keys", [
+    (four(30), four(30)),
+    (concat(four(30), const(1, 8)), concat(four(30), const(2, 8))),
+    (four(30), binary("add", four(34), const(1, 32))),  # no bits of the frame
+    (concat(const(0, 24), packet_byte(30)), concat(packet_byte(30), const(0, 24))),  # bits meet constants only
+])  # fmt: skip
+def test_one_place_needs_no_shapes(keys: tuple[Expr, Expr]) -> None:
+    assert tagged(((is_(16, 8),), keys[0]), ((is_(16, 9),), keys[1])) == []
+
+
+def test_a_part_at_another_place_will_do() -> None:
+    a, b = concat(packet_byte(30), packet_byte(31)), concat(packet_byte(30), packet_byte(35))
+    assert tagged(((is_(16, 8),), a), ((is_(16, 9),), b)) == ["17 16=09"]
+
+
+def test_fields_that_cards_hash_need_none() -> None:
+    """Source and destination of one class: that is no question of where a key is (R3 says what it is)."""
+    ip = is_(12, 8), is_(13, 0), is_(14, 0x45), at_least(54)
+    places = ((*ip, is_(23, 6), is_(40, 1)), four(26)), ((*ip, is_(23, 6), is_(40, 2)), four(30))
+    assert found(*places) == {}
+    # One of them beside what no card hashes.
+    beside = ((*ip, is_(23, 6), is_(40, 3)), four(42))
+    assert [*found(*places, beside)] == [(0, "tcp4")]
+
+
+def test_a_class_that_comes_to_one_place_only_needs_none() -> None:
+    ip = is_(12, 8), is_(13, 0), is_(14, 0x45), is_(23, 6), at_least(54)
+    places = ((TAGGED, is_(16, 8)), four(30)), ((TAGGED, is_(16, 9)), four(34)), (ip, four(42))
+    assert [*found(*places)] == [(0, "vlan")]
+    assert found((places[0]), (ip, four(42))) == {}
+
+
+def test_ports_are_asked_apart() -> None:
+    places = ((TAGGED, is_(16, 8)), four(30)), ((TAGGED, is_(16, 9)), four(34))
+    assert found(*places, ports=(0, 1)) == {}
+    assert found(*places, *places, ports=(0, 1, 1, 0)) == {(0, "vlan"): ["17 16=09"], (1, "vlan"): ["17 16=09"]}
+
+
+def test_only_keys_are_at_places() -> None:
+    assert tagged(((is_(16, 8),), four(30)), ((is_(16, 9),), four(34)), how="whole") == []
+
+
+@pytest.mark.parametrize(("more", "parted"), [(0, True), (1, False)])
+def test_too_many_places_cost_too_much(more: int, parted: bool) -> None:
+    places = [((is_(16, n),), four(30 + n)) for n in range(MOST_SHAPES + 1 + more)]
+    assert bool(tagged(*places)) is parted
