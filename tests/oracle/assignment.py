@@ -252,14 +252,16 @@ def table(size: int, cores: int, groups: Sequence[int]) -> list[int]:
 
 
 def by_keys(solution: RssSolution, cores: int) -> Assignment:
-    """What the program does for `nic=soft`: Toeplitz over the fields of the view, the table by the index."""
+    """What the program does for `nic=soft`: Toeplitz over the bytes of the frame's kind, else over the fields of the view;
+    the table by the index."""
     ports = {p.port: p for p in solution.ports}
     tables = {n: table(p.table_size, cores, solution.groups) for n, p in ports.items()}
 
     def core(a: Arrival) -> int:
-        port, view, by_bytes = ports[a.device], view_of(a.frame), dict(ports[a.device].of_bytes).get(class_of(a.frame))
+        port, view, class_ = ports[a.device], view_of(a.frame), class_of(a.frame)
         assert port.function == "toeplitz"
-        fields = by_bytes if by_bytes is not None else dict(port.software)[view] if view else ()
+        by_bytes = next((named for kind, named in port.of_bytes if is_of(a.frame, class_, (kind,))), ())
+        fields = by_bytes or (dict(port.software)[view] if view else ())
         places = [place_of(f) for f in fields]
         data = b"".join(a.frame[at : at + size].ljust(size, b"\0") for at, size in places)
         index = toeplitz(port.key, data) & port.table_size - 1 if data else 0
