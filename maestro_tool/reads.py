@@ -54,7 +54,9 @@ def _is_of_system(path: str, here: str) -> bool:
 
 def _places(environment: Mapping[str, str]) -> Iterator[str | Path]:
     """Where a step may read what no build declares."""
-    yield from (fingerprint.PACKAGE, sys.prefix, sys.base_prefix)
+    yield from (fingerprint.PACKAGE, sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
+    if sys.pycache_prefix is not None:  # what modules were compiled to, all over again
+        yield sys.pycache_prefix
     # Modules of others; what lies beside the tool may be the user's repository.
     yield from (place for place in sys.path if place and Path(place) != fingerprint.PACKAGE.parent)
     yield cache_trust.setting(environment, make=False).folder

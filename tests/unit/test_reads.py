@@ -86,6 +86,15 @@ def test_a_step_that_is_right_has_no_others(tmp_path: Path) -> None:
     assert "hidden.cfg" not in analysed(tmp_path, "hidden.cfg", building=False)
 
 
+def test_python_may_keep_what_it_compiles_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it reads modules there, which are as much the tool as their sources are."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "compiled"))
+    for _ in range(2):  # written first, then read
+        assert not [name for name in analysed(tmp_path) if "compiled" in name]
+    assert [*(tmp_path / "compiled").rglob("reads*.pyc")]
+
+
 def test_a_repository_may_lie_where_systems_do() -> None:
     assert reads._is_of_system("/usr/lib/x/", "/home/me/") and reads._is_of_system("/dev/null/", "/dev/shm/me/")
     assert reads._is_of_system("/usr/lib/x/", "/usr/src/me/") and reads._is_of_system("/usr/lib/x/", "/")
