@@ -122,9 +122,12 @@ class Sets:
         self.parent: dict[Any, Any] = {}
 
     def find(self, x: Any) -> Any:
-        while self.parent.setdefault(x, x) != x:
-            x = self.parent[x]
-        return x
+        root = x
+        while (above := self.parent.get(root, root)) != root:
+            root = above
+        while x != root:
+            self.parent[x], x = root, self.parent[x]
+        return root
 
     def join(self, x: Any, y: Any) -> None:
         self.parent[self.find(x)] = self.find(y)

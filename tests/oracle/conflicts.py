@@ -1,24 +1,45 @@
 """Who meets whom: an NF's objects, watched while packets of a small domain come by, and the graph of their conflicts.
 
 An entry is what two packets may have in common: a key of a map, an element, a variable, an index from its allocation
-until it is free.  What relaxations leave open is no conflict: which index is free, that old entries end, that a share
-is full.  Indices are known wherever they go (`Index`), so that entries are known by the allocation and not by a number
-that somebody else has tomorrow.
+until it is free.  What relaxations leave open is no conflict: which index is free, that old entries end (`ended`), that
+a share is full.  Indices are known wherever they go (`Index`), so that entries are known by the allocation and not by a
+number that somebody else has tomorrow.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .assignment import VIEWS, Sets, field_of, view_of
+from .ended import Entry, Old
 from .machine import Arrival, ChainState, Model, Undefined
-from .program import Chain, Cht, Dmap, Global, Lpm, Map, Program, Sketch, Vector
+from .program import (
+    Chain,
+    Cht,
+    Dmap,
+    DmapExpire,
+    Expire,
+    Global,
+    Lpm,
+    Map,
+    Program,
+    Sketch,
+    Vector,
+    statements,
+)
+from .traffic import AGE
 
-#: What packets touch.
-Entry = tuple[Hashable, ...]
+#: Free indices that an allocator has in some runs.
+FEW = 2
+#: Who of two packets comes by, and when: to an empty table, again, and after their entries have ended; or the second in
+#: the place of the first, which comes back.
+_MEETINGS = (
+    ((0, 0), (0, 1), (1, 2), (0, AGE + 100), (1, AGE + 101), (0, AGE + 400)),
+    ((0, 0), (1, AGE + 100), (0, AGE + 101), (0, AGE + 400), (1, 2 * AGE + 150)),
+)
 
 
 class Index(int):
@@ -56,16 +77,20 @@ class Index(int):
 
 @dataclass
 class Log:
-    """Accesses of all packets, by entry.  ``weak``: entries that are only in conflict where one reads and another
-    writes; ``quiet``: while old entries are ended."""
+    """Accesses of all packets, by entry.  ``quiet``: while old entries are ended, ``old`` says which."""
 
     readers: dict[Entry, set[Entry]] = field(default_factory=lambda: defaultdict(set))
     writers: dict[Entry, set[Entry]] = field(default_factory=lambda: defaultdict(set))
     same: Sets = field(default_factory=Sets)
+    old: Old = field(default_factory=Old)
     packet: Entry = ()
     run: int = 0
     made: int = 0
     quiet: int = 0
+
+    def begin(self, packet: Entry, now: int) -> None:
+        self.packet, self.quiet = packet, 0  # whatever the packet before was stopped in
+        self.old.begin(packet, now)
 
     def reads(self, *entry: Hashable) -> None:
         if not self.quiet:
@@ -105,7 +130,12 @@ def _plain(element: Any) -> Any:
 
 
 class _Map(_Watched):
+    """``aged``: the allocator whose expiry ends keys."""
+
+    aged: str = ""
+
     def get(self, key: Sequence[int], index: int) -> tuple[int, int]:
+        self.log.old.looked(self.aged)
         self.log.reads("key", self.name, self.inner.same(key))
         return self.inner.get(key, index)  # type: ignore[no-any-return]
 
@@ -118,7 +148,13 @@ class _Map(_Watched):
         self.inner.put(_plain(element), value)
 
     def erase(self, key: Any) -> Any:
-        self.log.writes("key", self.name, self.inner.same(_plain(key)))
+        name = self.inner.same(_plain(key))
+        if isinstance(key, _Element) and not self.log.quiet:
+            return self.inner.erase(_plain(key))  # in a block, how long keys stay depends on which index is free
+        if self.log.quiet:
+            # Be it that of its own index, or what lies there: somebody else's, perhaps.
+            self.log.same.join(self.log.old.ending, ("key", self.name, name))
+        self.log.writes("key", self.name, name)
         self.log.writes("size", self.name)
         return self.inner.erase(_plain(key))
 
@@ -138,6 +174,7 @@ class _Vector(_Watched):
         element = self.inner.borrow(int(index))
         if isinstance(index, Index):
             self.chain = self.chain or self.chains.get(str(index.owner[1]))
+            self.log.old.looked(str(index.owner[1]))
             return _Element(element, ("element", self.name, index.owner, int(index)), self.log)
         owner = self.chain.owners.get(index) if self.chain else None
         return _Element(element, ("element", self.name, owner, index), self.log)
@@ -149,6 +186,7 @@ class _Chain(_Watched):
         self.owners: dict[int, Entry] = {}
 
     def allocate(self, index: int, now: int) -> tuple[int, int]:
+        self.log.old.used(self.name, now)
         done, got = self.inner.allocate(index, now)
         if not done:
             return 0, index
@@ -162,6 +200,8 @@ class _Chain(_Watched):
         return index.owner if isinstance(index, Index) else self.owners.get(index, ("slot", self.name, index))
 
     def rejuvenate(self, index: int, now: int) -> None:
+        self.log.old.looked(self.name)
+        self.log.old.used(self.name, now)
         if int(index) in self.inner.ages:
             self.log.writes(*self._owner(index))
             self.log.writes("ages", self.name)
@@ -170,6 +210,7 @@ class _Chain(_Watched):
         self.inner.rejuvenate(int(index), now)
 
     def is_allocated(self, index: int) -> int:
+        self.log.old.looked(self.name)
         self.log.reads("slot", self.name, int(index))
         self.log.reads(*self._owner(index))
         return self.inner.is_allocated(int(index))  # type: ignore[no-any-return]
@@ -180,10 +221,19 @@ class _Chain(_Watched):
         self.inner.free_index(int(index))
 
     def expire(self, before: int) -> Iterator[int]:
+        self.log.old.limited(self.name, before)
         for index in self.inner.expire(before):
+            self.log.old.ends(self.name, self._owner(index))
             self.log.quiet += 1
             yield index
             self.log.quiet -= 1
+        self._kept(before)
+
+    def _kept(self, before: int) -> None:
+        """What is too old stays behind what is not."""
+        for index, age in self.inner.ages.items():
+            if age < before:
+                self.log.same.join(self._owner(next(iter(self.inner.ages))), self._owner(index))
 
     def expire_one(self, index: int, before: int) -> tuple[int, int]:
         self.log.reads("ages", self.name)
@@ -193,6 +243,7 @@ class _Chain(_Watched):
 
 class _Sketch(_Watched):
     def compute(self, key: Sequence[int]) -> None:
+        self.log.old.looked(self.name)
         self.inner.compute(key)
 
     def refresh(self, now: int) -> None:
@@ -208,13 +259,22 @@ class _Sketch(_Watched):
         return self.inner.touch(now)  # type: ignore[no-any-return]
 
     def expire(self, before: int) -> None:
+        self.log.old.limited(self.name, before)
+        there = list(self.inner.counts)
         self.inner.expire(before)
+        for key in there:
+            if key not in self.inner.counts:
+                self.log.old.ends(self.name, ("bucket", self.name, key))
 
 
 class _Dmap(_Watched):
+    """``aged``: as of `_Map`."""
+
     owners: dict[int, Entry]
+    aged: str = ""
 
     def _get(self, which: str, key: Sequence[int], index: int) -> tuple[int, int]:
+        self.log.old.looked(self.aged)
         same = self.inner.by_a.same
         self.log.reads("key", self.name, which, same(key))
         found, at = getattr(self.inner, f"get_{which}")(key, index)
@@ -254,11 +314,16 @@ class _Global(_Watched):
         self.inner[n] = value
 
 
-def watched(model: Model, log: Log) -> dict[str, Any]:
-    """The objects of the sequential NF, which note what packets touch."""
+def watched(model: Model, log: Log, room: int) -> dict[str, Any]:
+    """The objects of the sequential NF, which note what packets touch.
+
+    ``room``: indices that allocators have, at most.  A domain is small, and fills no table: packets from elsewhere would.
+    """
     found: dict[str, Any] = {}
     kinds = {Map: _Map, Vector: _Vector, Sketch: _Sketch, Dmap: _Dmap, Global: _Global}
-    alone = model.alone()
+    alone = model.objects(
+        {c.name: ChainState(range(min(c.capacity, room + c.taken)), c.capacity) for c in model.chains}
+    )
     for o in model.program.objects:
         if isinstance(o, Chain):
             found[o.name] = _Chain(alone[o.name], o.name, log)
@@ -269,6 +334,9 @@ def watched(model: Model, log: Log) -> dict[str, Any]:
     for o in model.program.objects:
         if isinstance(o, Vector):
             found[o.name].chains = {c.name: found[c.name] for c in model.chains}
+    for s in statements(model.program.body):
+        if isinstance(s, Expire | DmapExpire):
+            found[s.map if isinstance(s, Expire) else s.dmap].aged = s.chain
     return found
 
 
@@ -287,11 +355,12 @@ class Graph:
 
     @property
     def falls_apart(self) -> bool:
-        """Whether there is something to part packets by, on every port that comes here."""
-        parts: dict[Hashable, set[Hashable]] = defaultdict(set)
+        """Whether there is something to part packets by, on every port that comes here: a tenth of its packets, or more,
+        are not in the largest part.  (Some that belong there have met nobody yet.)"""
+        parts: dict[Hashable, Counter[Hashable]] = defaultdict(Counter)
         for node, part in self.part.items():
-            parts[node[0]].add(part)
-        return all(len(found) > 1 for found in parts.values())
+            parts[node[0]][part] += 1
+        return all(10 * max(found.values()) <= 9 * found.total() for found in parts.values())
 
 
 _WEAK = ("slot", "ages", "size")
@@ -300,10 +369,10 @@ _WEAK = ("slot", "ages", "size")
 def graph(program: Program, runs: Sequence[Sequence[Arrival]], apart: frozenset[str]) -> Graph:
     """The conflicts of all packets of these runs; objects of ``apart`` are left out."""
     model, log = Model(program), Log()
-    for n, arrivals in enumerate(runs):
-        objects, log.run = watched(model, log), n
+    for log.run, (arrivals, room) in enumerate(_watched_runs(runs, model)):
+        objects = watched(model, log, room)
         for arrival in arrivals:
-            log.packet = node_of(arrival)
+            log.begin(node_of(arrival), arrival.time)
             try:
                 model.run(objects, arrival.device, bytearray(arrival.frame), arrival.time)
             except Undefined:
@@ -311,8 +380,26 @@ def graph(program: Program, runs: Sequence[Sequence[Arrival]], apart: frozenset[
     return _joined(log, apart)
 
 
+def _watched_runs(runs: Sequence[Sequence[Arrival]], model: Model) -> Iterator[tuple[Sequence[Arrival], int]]:
+    """Runs, and how many indices allocators have in each: all; few, so that packets come to full tables; all, but only
+    for two packets, so that nobody does (the cores of the NF that is parted have as much room together)."""
+    room = max((c.capacity for c in model.chains), default=0)
+    for arrivals in runs:
+        yield arrivals, room
+        if room:
+            yield arrivals, FEW
+    met: Counter[Entry] = Counter()
+    for arrivals in runs:
+        for p, q in zip(arrivals, (*arrivals[1:], *arrivals[:1]), strict=True):
+            met[node_of(p)] += 1
+            for order in _MEETINGS if met[node_of(p)] <= 2 else ():
+                yield [replace(q if of else p, time=p.time + after) for of, after in order], room
+
+
 def _joined(log: Log, apart: frozenset[str]) -> Graph:
     sets = log.same
+    for entry, packet in log.old.told():
+        log.writers[entry].add(packet)
     written = {sets.find(e) for e in log.writers if e[0] not in _WEAK}
     written |= {sets.find(e) for e in log.writers if e[0] in _WEAK and log.readers.get(e)}
     touching: set[Entry] = set()
