@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from maestro_tool import canonical
-from maestro_tool.certificate.read import SCHEMA, Certificate
+from maestro_tool.certificate.read import SCHEMA, Certificate, Event
 from maestro_tool.smtlib.frames import CLASSES, place
 
 _KEY: Final = re.compile(r"static const uint8_t key_(\d+)\[\] = \{([^}]*)\};")
@@ -92,11 +92,13 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
     yield (
         "plan.json: objects",
         [[*(o[m] for m in members), o["written"]] for o in plan["objects"]],
-        [[*(o[m] for m in members), n in written] for n, o in enumerate(c.objects)],
+        [[*(o[m] for m in members), n in written] for n, o in enumerate(c.objects) if "of" not in o],
     )
-    accesses = [
-        Counter((e["op"], e["location"]) for _, _, e in c.events() if n in e["objects"]) for n in range(len(c.objects))
-    ]
+    accesses: list[Counter[tuple[str, str]]] = [Counter() for _ in plan["objects"]]
+    for _, _, e in c.events():
+        op, objects = _as_called(c, e)
+        for n in objects:
+            accesses[n][op, e["location"]] += 1
     for n, o in enumerate(plan["objects"]):
         theirs = {(a["operation"], a["location"]): a["times"] for a in o["accesses"]}
         yield f"plan.json: accesses to {o['name']}", theirs, accesses[n]
@@ -120,6 +122,19 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
         yield f"{what}software_bytes", of_bytes, dict(_of_bytes(mine))
         hashed = {name: _as_named(inputs[0]) for name, (how, *inputs) in mine["classes"].items() if how == "nic"}
         yield f"{what}hashed", {name: theirs["hashed"][name] for name in hashed}, hashed
+
+
+def _as_called(c: Certificate, e: Event) -> tuple[str, list[int]]:
+    """What the NF does to which of its objects: an event may be about a part of a double map."""
+    first = c.objects[e["objects"][0]] if e["objects"] else {"kind": ""}
+    if e["op"] == "expire_pairs":
+        return "dmap_expire", list(e["objects"][:2])
+    if "of" in first:
+        number, n = map(int, first["of"])
+        return ("dmap_get_b" if n else "dmap_get_a", [number]) if e["op"] == "map_get" else ("", [])
+    if first["kind"] == "dmap" and e["op"].startswith("vector_"):
+        return "dmap_read" if e["op"] == "vector_read" else "dmap_put", list(e["objects"])
+    return e["op"], list(dict.fromkeys(e["objects"]))
 
 
 def _of_bytes(port: dict[str, Any]) -> list[tuple[str, list[str]]]:
@@ -147,8 +162,12 @@ def _of_program(text: str, c: Certificate) -> Iterator[tuple[str, Any, Any]]:
     yield (
         "the program: objects",
         said,
-        [tuple(str(o[m]).lower().replace("_", "-") for m in members) for o in c.objects if o["kind"] != "global"],
-    )  # variables are no objects that the runtime allocates
+        [
+            tuple(str(o[m]).lower().replace("_", "-") for m in members)
+            for o in c.objects
+            if o["kind"] != "global" and "of" not in o
+        ],
+    )  # variables are no objects that the runtime allocates, and parts of double maps none by themselves
     keys = {int(n): bytes(int(b, 16) for b in re.findall(r"0x([0-9a-f]{2})", body)) for n, body in _KEY.findall(text)}
     yield (
         "the program: keys",

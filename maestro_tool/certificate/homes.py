@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from maestro_tool.certificate.read import Certificate, Event, Path, answer
+from maestro_tool.certificate.twins import twin
 
 #: What is wrong, with which objects, and where.
 Wrong = tuple[str, tuple[int, ...], tuple[str, ...]]
@@ -36,7 +37,7 @@ def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
     if "key_home" not in put or "key" not in put or "key_offset" in put:
         return f"the key that is put does not lie in a vector, from an element's start: {put['location']}"
     vector, index = put["key_home"]
-    if answer(path, {**put, "op": "map_get"}, n) is not False:
+    if answer(path, {**put, "op": "map_get"}, n) is not False and twin(path, n, put) is None:
         return f"a key is put that was not looked up and absent since the map was changed: {put['location']}"
     owner, base = c.owned(path, index), c.pool.base(index)
     plain = c.index_of(path, index) is not None
@@ -47,7 +48,7 @@ def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
     for k, e in writes:
         # Another index that was allocated leads elsewhere: the ledger tells of those that were freed before.
         at = c.index_of(path, e["index"])
-        mine = c.pool.base(e["index"]) == base
+        mine = c.pool.base(e["index"]) == base or at == owner
         apart = plain and not mine and at is not None and (at[0], c.chain_of(path, at)) == ("fresh", chain)
         if chain is None or (k > n and mine) or not (mine or apart):
             return f"the entry where the key lies may be written again, or as another one: {put['location']}"
@@ -67,7 +68,7 @@ def shown(c: Certificate, path: Path, home: dict[int, Home]) -> Iterator[tuple[s
             chain = obj if made is not None and made[0] == "fresh" else home[obj].chain if obj in home else None
             event: Event = path.events[n] if n >= 0 else {"op": "", "objects": []}
             origin = c.origin(path, s)
-            if origin is not None and path.events[origin[0]]["op"] in ("expire", "expire_range"):
+            if origin is not None and path.events[origin[0]]["op"] in ("expire", "expire_pairs", "expire_range"):
                 chain, where = path.events[origin[0]]["objects"][0], "how many entries expired"
             if chain is None or c.objects[chain]["treatment"] != "sharded":
                 continue

@@ -60,3 +60,23 @@ def _used(c: Certificate, path: Path, e: Event) -> set[Index]:
     """The indices that an event is given."""
     symbols = (s for _, operand in c.operands(e) for s in c.pool.symbols(operand))
     return {at for s in symbols if (at := c.index_of(path, s)) is not None}
+
+
+def idle(c: Certificate, path: Path, n: int) -> bool:
+    """Whether expiry finds nothing: by event ``n`` the path has ended all that is as old, or younger."""
+    limit, mine = _behind(c, path.events[n]["value"]), path.events[n]
+    before = [
+        _behind(c, e["value"]) for e in path.events[:n] if (e["op"], e["objects"]) == (mine["op"], mine["objects"])
+    ]
+    return limit is not None and any(done is not None and done <= limit for done in before)
+
+
+def _behind(c: Certificate, e: int) -> int | None:
+    """How far a time lies behind the packet's; None if that is no constant."""
+    pool = c.pool
+    if pool.name(e) == "now":
+        return 0
+    if pool.op[e] != "add" or pool.name(pool.args[e][0]) != "now" or pool.op[pool.args[e][1]] != "const":
+        return None
+    half, moved = 1 << (pool.width[e] - 1), int(pool.value[pool.args[e][1]])
+    return -moved if moved < half else 2 * half - moved

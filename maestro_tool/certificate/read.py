@@ -21,6 +21,7 @@ OPERATIONS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "global_read": (("whole", False),), "global_write": (("whole", True),),
     "array_read": (("any", False),), "array_write": (("any", True),),
     "expire": (("old", True), ("old", False), ("old", True)), "sketch_expire": (("old", True),),
+    "expire_pairs": (("old", True), ("old", False), ("old", True), ("old", True)),
     "expire_range": (("index", False), ("erased", True)),
     "map_size": (("any", False),), "cht_find": (("any", False), ("any", False)), "lpm_lookup": (("any", False),),
     "lpm_update": (("any", True),), "dchain_expire_one": (("any", True),),
@@ -149,7 +150,16 @@ class Certificate:
         return int(match[2]), match[3]
 
     def index_of(self, path: Path, e: int) -> tuple[str, int] | None:
-        """("fresh", event) or ("found", event) for what an allocator gave, or a map holds."""
+        """("fresh", event) or ("found", event) for what an allocator gave, or a map holds; be it without bits that are
+        0 in all indices of the allocator."""
+        narrow, room = self.pool.lowest(e)
+        whole = self._index(path, e) or self._index(path, narrow)
+        if whole is None or self.pool.base(e) == narrow:
+            return whole
+        chain = self.chain_of(path, whole)
+        return whole if chain is not None and 0 < self.objects[chain]["capacity"] <= room else None
+
+    def _index(self, path: Path, e: int) -> tuple[str, int] | None:
         made = self.origin(path, e)
         if made is None:
             return None
@@ -166,7 +176,7 @@ class Certificate:
         if owner[0] == "fresh":
             return obj
         if obj not in self._chains:
-            made = [(p, self.index_of(p, e["value"])) for p, _, e in self.events("map_put") if e["objects"] == [obj]]
+            made = [(p, self._index(p, e["value"])) for p, _, e in self.events("map_put") if e["objects"] == [obj]]
             chains = {p.events[x[1]]["objects"][0] if x is not None and x[0] == "fresh" else None for p, x in made}
             self._chains[obj] = chains.pop() if len(chains) == 1 else None
         return self._chains[obj]

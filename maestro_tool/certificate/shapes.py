@@ -19,6 +19,7 @@ SHAPES: Final[dict[str, tuple[str, str]]] = {
     "dchain_allocate": ("value result", "index?"), "dchain_rejuvenate": ("index value", ""),
     "dchain_free": ("index", ""), "dchain_is_allocated": ("index", ""), "dchain_expire_one": ("value", "index?"),
     "expire": ("value", "count"), "expire_range": ("index value", "count"), "dmap_expire": ("value", "count"),
+    "expire_pairs": ("value", "count"),
     "sketch_compute_hashes": ("key", ""), "sketch_refresh": ("key value", ""), "sketch_fetch": ("key", ""),
     "sketch_touch_buckets": ("key value", ""), "sketch_expire": ("value", ""),
     "cht_find": ("value result", "chosen?"), "lpm_lookup": ("key", "value"), "lpm_update": ("key value", "done"),

@@ -18,6 +18,7 @@ from maestro_tool.operations import Role
 from maestro_tool.packet.fields import bytes_text, field_of
 from maestro_tool.packet.kinds import kind_of
 from maestro_tool.rss.steering import nic_inputs
+from maestro_tool.sharding.facts.pairs import spread
 from maestro_tool.sharding.outcome.sharing import shares, sharing
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from maestro_tool.rss.byte_inputs import OfBytes
     from maestro_tool.rss.problem import HashSetup
     from maestro_tool.rss.solution import PortSolution
-    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
     from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, LeftOut
 
 
@@ -44,10 +45,14 @@ def text(
 
     ``meaning``: the program's fingerprint.  ``files``: plan.json and the generated C that is bound, by name.
     """
+    hints = sharing(analysis, plan) if shares(plan) else None
+    # A double map that is sharded is described by what it is made of.
+    parts = spread(analysis, [d.object for d in plan.decisions if d.treatment == "sharded" and _is_pair(analysis, d)])
+    analysis, of = parts.analysis, {m: (number, n) for number, found in parts.maps.items() for n, m in enumerate(found)}
+    decisions = (*plan.decisions, *(plan.decisions[number] for number, _ in of.values()))
     pool, events = Pool(), _Events(program)
     paths = [_path(p, program, pool, events) for p in analysis.paths]
     left_out = [_left_out(p, program, pool, events) for p in analysis.left_out]
-    hints = sharing(analysis, plan) if shares(plan) else None
     document = {
         "nf": name,
         "program": meaning,
@@ -56,7 +61,7 @@ def text(
         "objects": [
             {
                 "name": o.name,
-                "kind": o.kind,
+                "kind": "dmap" if o.id in parts.maps else o.kind,
                 "capacity": o.capacity,
                 "filled": o.filled,
                 "key": None if o.key is None else [_part(f, pool) for f in o.key],
@@ -67,7 +72,8 @@ def text(
                 "guarded": hints is not None and o.id in hints.guarded,
                 "ages_per_worker": hints is not None and o.id in hints.ages_per_worker,
             }
-            for o, d in zip(analysis.objects, plan.decisions, strict=True)
+            | ({"of": list(of[o.id])} if o.id in of else {})
+            for o, d in zip(analysis.objects, decisions, strict=True)
         ],
         "always_write": hints is not None and hints.always_write,
         "paths": paths,
@@ -80,6 +86,10 @@ def text(
     content = canonical.compact(document)
     digest = _sha256(content.encode())
     return f'{{"certificate":{content},"digest":"{digest}","schema":"{SCHEMA}"}}\n'
+
+
+def _is_pair(analysis: Analysis, d: ObjectDecision) -> bool:
+    return analysis.objects[d.object].pair is not None
 
 
 def _part(f: KeyField, pool: Pool) -> list[int]:

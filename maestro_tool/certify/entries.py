@@ -20,7 +20,7 @@ def entries(c: Certificate, home: dict[int, Home], chains: Chains) -> Iterator[O
     yield from _closed(c, home)
     for obj, chain in ((o, n) for o, ways in chains.items() for n, block in ways if not block):
         vector, allocator = c.objects[obj], c.objects[chain]
-        if vector["kind"] == "vector" and allocator["ranged"] and vector["capacity"] < allocator["capacity"]:
+        if vector["kind"] in ("vector", "dmap") and allocator["ranged"] and vector["capacity"] < allocator["capacity"]:
             yield Obligation("premise", "it has no entry for a later worker's indices", (obj, chain))
     wanted: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)  # allocator -> byte of a vector -> where read
     for path, n, e in c.events("vector_read"):

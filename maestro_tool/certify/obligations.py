@@ -10,6 +10,7 @@ from maestro_tool.certificate.homes import Home, homes, shown
 from maestro_tool.certificate.read import Certificate, Event, Path
 from maestro_tool.certificate.shapes import ANNOUNCES
 from maestro_tool.certificate.tree import forks
+from maestro_tool.certificate.twins import twins
 from maestro_tool.certify.entries import Chains, entries
 from maestro_tool.certify.premises import premises
 from maestro_tool.smtlib import frames, indices
@@ -61,7 +62,7 @@ class Checker:
             yield Obligation("table", "the tables of the ports have different sizes")
         for text, objects, places in (*self._homeless, *premises(self.c, self.homes)):
             yield Obligation("premise", text, objects, places)
-        yield from entries(self.c, self.homes, self._chains())
+        yield from (*twins(self.c), *entries(self.c, self.homes, self._chains()))
         for path, _, put in self.c.events("map_put"):
             if put["objects"][0] in self.homes:
                 script, held = Script(self.c.pool, {"": path.port}), self.c.contents(path, *put["key_home"])

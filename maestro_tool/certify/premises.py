@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Container, Iterator
 
 from maestro_tool.certificate.homes import Home, Wrong
-from maestro_tool.certificate.ledger import ledger
+from maestro_tool.certificate.ledger import idle, ledger
 from maestro_tool.certificate.read import Certificate, Path
 
-_EXPIRY = ("expire", "sketch_expire")
+_EXPIRY = ("expire", "expire_pairs", "sketch_expire")
 _USES = ("dchain_allocate", "dchain_rejuvenate", "sketch_refresh", "sketch_touch_buckets")
 
 
@@ -22,8 +22,8 @@ def premises(c: Certificate, home: dict[int, Home]) -> Iterator[Wrong]:
         if o["kind"] == "dchain" and not (o["split"] and (not o["ranged"] or _disjoint(o["capacity"]))):
             yield "its indices are not divided over the workers", (obj,), ()
     limits: dict[int, set[int]] = defaultdict(set)
-    for _, _, e in c.events(*_EXPIRY):
-        limits[e["objects"][0]].add(e["value"])
+    for path, n, e in c.events(*_EXPIRY):
+        limits[e["objects"][0]] |= {e["value"]} if not idle(c, path, n) else set()
     for path in c.paths:
         yield from _in_step(c, path, home, limits)
     for path, n, e in c.events():
@@ -37,7 +37,7 @@ def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: di
     keyed = {m: h.vector for m, h in home.items() if h.chain == first and h.plain}
     if op in _EXPIRY and (len(limits[first]) > 1 or not _is_age(c, e["value"])):
         yield "what is too old is not the packet's time less an option, the same for all"
-    if op == "expire" and keyed != {e["objects"][2]: e["objects"][1]}:
+    if op in _EXPIRY[:2] and keyed != dict.fromkeys(e["objects"][2:], e["objects"][1]):
         yield "expiry leaves a key behind, or looks for it in another place"
     if op in _USES and first in limits and c.pool.name(e["value"]) != "now":
         yield "an entry is given another age than the packet's time"

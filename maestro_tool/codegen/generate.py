@@ -82,6 +82,7 @@ def generate(
                 "ages_per_worker": _c_bool(shared is not None and o.id in shared.ages_per_worker),
                 "element_size": o.element_size or 0,
                 "min_capacity": decisions[o.id].min_capacity,
+                "max_capacity": decisions[o.id].max_capacity,
                 "led_by": decisions[o.id].led_by or (0, 0),
                 "filled": o.filled,
             }

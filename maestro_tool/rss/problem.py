@@ -146,13 +146,15 @@ def _setups(rss: RssCapability) -> Iterator[HashSetup]:
 
 
 def named_fields(constraint: Constraint, side: int) -> frozenset[str]:
-    """Fields that the constraint reads from the packet on ``side`` (0: a, 1: b)."""
+    """Fields that the constraint reads from the packet on ``side`` (0: a, 1: b), but for what tells which packets it is
+    about."""
     names = {pair[side].field for pair in constraint.equal}
     if constraint.relation is not None:
         for byte in (s.value for s in symbols(constraint.relation)):
             if isinstance(byte, PacketByte) and byte.packet == PACKETS[side]:
                 # Relations are about IPv4 only (sharding/rules/key_equality.py).
-                names |= {f.name for f in FIELDS.values() if f.offset <= byte.offset < f.offset + f.size}
+                mine = (f for f in FIELDS.values() if f.offset <= byte.offset < f.offset + f.size)
+                names |= {f.name for f in mine if is_hashable(f.name)}
     return frozenset(names)
 
 

@@ -10,6 +10,8 @@ from maestro_tool.sharding.facts.access import collect
 from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.groups import groups
 from maestro_tool.sharding.facts.key_places import key_places, possible_paths
+from maestro_tool.sharding.facts.narrow import widened
+from maestro_tool.sharding.facts.pairs import spread, spreadable
 from maestro_tool.sharding.facts.reach import Reach
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas import LEMMAS
@@ -18,6 +20,7 @@ from maestro_tool.sharding.lemmas.indices_are_in_range import led_by
 from maestro_tool.sharding.lemmas.indices_are_interchangeable import ranged
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.outcome import decide
+from maestro_tool.sharding.outcome.together import together
 from maestro_tool.sharding.plan import Code, Constraint, Obstacle, Ranged, RangedBecause, ShardingPlan
 from maestro_tool.sharding.rules.by_bytes import clashes
 from maestro_tool.sharding.rules.disjoint import choose
@@ -33,10 +36,25 @@ def derive_plan(analysis: Analysis, given: tuple[Obstacle, ...] = ()) -> Shardin
 
     ``given``: obstacles that this analysis does not find by itself (keys that do not exist).
     """
+    chosen = spreadable(analysis) - {n for o in given for n in o.objects}
+    while chosen:
+        parts = spread(analysis, chosen)
+        plan = _derive(parts.analysis, given)
+        shared = {
+            n for n in chosen
+            if not parts.fits(n) or any(plan.decisions[part].treatment != "sharded" for part in (n, *parts.maps[n]))
+        }  # fmt: skip
+        if not shared:
+            return together(plan, parts)
+        chosen -= shared
+    return _derive(analysis, given)
+
+
+def _derive(analysis: Analysis, given: tuple[Obstacle, ...]) -> ShardingPlan:
     prover = Prover()
     # Facts: where keys lie, which entry each operation touches, which packets come by.
     places = key_places(analysis, prover)
-    analysis = possible_paths(analysis, places)
+    analysis, most = widened(possible_paths(analysis, places), places)
     accesses = collect(analysis, prover)
     reach = Reach(analysis)
     # Objects that packets only read constrain nothing; what they only count, each core may count for itself.
@@ -70,7 +88,7 @@ def derive_plan(analysis: Analysis, given: tuple[Obstacle, ...] = ()) -> Shardin
     constraints = tuple(subsume(needs.constraints))
     outcome = decide.Outcome(
         analysis, accesses, constraints, tuple(obstacles), sharded, needs.ranged, led_by(scope, needs.ranged), counted,
-        group_of,
+        group_of, most,
     )  # fmt: skip
     return decide.plan(outcome)
 

@@ -228,7 +228,9 @@ class ObjectDecision:
 
     ``split``: its capacity is divided over the cores.  ``ranged``: so are its indices; no two cores hand out the same.
     ``min_capacity``: elements that it must have in every run, because packets choose among that many.
-    ``led_by``: a ranged allocator, and how many elements of this vector each of its indices has, in every run.
+    ``max_capacity``: indices that it may have in every run, because packets use no more bits of them; 0: any number.
+    ``led_by``: an allocator, and how many elements of this vector, or double map, each of its indices has in every run;
+    of vectors if it is ranged.
     ``agree``: what the packets that meet in it agree in.  ``obstacle`` and ``remedied``: of shared objects, what
     forbids to shard it, and what should be lifted first (numbers in `ShardingPlan.obstacles`).
     """
@@ -244,6 +246,7 @@ class ObjectDecision:
     split: bool = False
     ranged: bool = False
     min_capacity: Natural = 0
+    max_capacity: Natural = 0
     led_by: tuple[Natural, Natural] | None = None
     agree: tuple[Agreement, ...] = ()
     obstacle: Natural | None = None

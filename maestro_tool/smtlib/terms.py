@@ -57,6 +57,16 @@ class Pool:
             e = self.args[e][0]
         return e
 
+    def lowest(self, e: int) -> tuple[int, int]:
+        """What ``e`` has the lowest bits of, zeros in front of them, and how many numbers have no others."""
+        room = 1 << self.width[e]
+        while self.op[e] in ("zext", "sext"):
+            e, signed = self.args[e][0], self.op[e] == "sext"
+            room = min(room, 1 << (self.width[e] - signed))
+        if self.op[e] == "extract" and self.value[e][1] == 0:
+            return self.args[e][0], min(room, 1 << self.width[e])
+        return e, room
+
 
 class Script:
     """One obligation.  ``ports``: the port of each packet; ``given``: the byte (of a

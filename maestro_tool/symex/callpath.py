@@ -110,6 +110,8 @@ class StateObject:
     external); a sketch has the latter; a double map those of its first key, then those of its second.
     ``shapes``: of a map or sketch whose ``key`` is None, what its keys are nevertheless known to be; of a double map
     those of its first and of its second key.  ``key_offsets`` of double maps: where in a value its keys lie.
+    ``pair`` of double maps that set-up leaves empty, if values are copied whole: as ``key``, of the first keys and of
+    the second, at their places in a value.
     ``key_vectors`` of maps: vectors that hold keys which set-up put; the map keeps pointers to them.
     """
 
@@ -125,6 +127,7 @@ class StateObject:
     key_vectors: tuple[Natural, ...] = ()
     shapes: tuple[KeyShape, ...] = ()
     key_offsets: tuple[Natural, Natural] | None = None
+    pair: tuple[tuple[KeyField, ...], tuple[KeyField, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,6 +272,20 @@ def key_offsets(
     return (first, other) if isinstance(first, int) and isinstance(other, int) else None
 
 
+def copies_whole(program: ir.Program, copy: str, size: int, solver: Solver, limits: Limits) -> bool:
+    """Whether a double map's function ``copy`` makes one value, of ``size`` bytes, equal to the other, byte by byte.
+
+    Requires: `key_offsets` accepts the function.
+    """
+    machine = _KeyMachine(program, solver, limits)
+    start = machine.begin()
+    to, source = (Pointer(start.memory.add(Block("a value", size, Symbols(name)))) for name in _SIDES)
+    wanted = [memory_byte(_SIDES[1], n) for n in range(size)]
+    loc = machine.program.functions[copy].loc
+    ends = machine.follow(start, copy, (to, source))
+    return all(list(machine.raw_bytes(end, to, range(size), loc)) == wanted for end in ends)
+
+
 def _check_copies(program: ir.Program, name: str, given: int, size: int, solver: Solver, limits: Limits) -> None:
     """A function that is given ``given`` blocks of a value's size (or of addresses) changes nothing else."""
     if name not in program.functions:

@@ -34,10 +34,11 @@ class KeyFacts:
 
 @dataclass(frozen=True, slots=True)
 class PairFacts:
-    """What is known of a double map's keys: as `StateObject.shapes` and `StateObject.key_offsets`."""
+    """What is known of a double map's keys: as `StateObject.shapes`, `StateObject.key_offsets`, `StateObject.pair`."""
 
     shapes: tuple[KeyShape, KeyShape]
     offsets: tuple[int, int] | None
+    fields: tuple[tuple[KeyField, ...], tuple[KeyField, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class ObjectInfo:
     key: tuple[KeyField, ...] | None = None
     shapes: tuple[KeyShape, ...] = ()
     key_offsets: tuple[int, int] | None = None
+    pair: tuple[tuple[KeyField, ...], tuple[KeyField, ...]] | None = None
     contents: dict[object, int] = field(default_factory=dict)
     key_places: dict[int, set[int]] = field(default_factory=dict)
     again: list[tuple[object, int]] = field(default_factory=list)

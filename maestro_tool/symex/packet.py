@@ -626,6 +626,7 @@ class PacketMachine(Machine):
                 tuple(i for i, v in enumerate(self.objects) if _holds_keys(v, o)),
                 o.shapes,
                 o.key_offsets,
+                None if o.contents else o.pair,
             )
             for i, o in enumerate(self.objects)
         ]

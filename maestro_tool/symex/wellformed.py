@@ -66,8 +66,14 @@ def _check_note(note: Note) -> None:
 def _check_object(o: StateObject, objects: tuple[StateObject, ...]) -> None:
     if any(v >= len(objects) or objects[v].kind != "vector" for v in o.key_vectors):
         raise ValueError("keys that lie in something else than a vector")
-    for field in o.key or ():
+    for field in (*(o.key or ()), *(f for fields in o.pair or () for f in fields)):
         _check_key_field(field)
+    if o.pair is not None and any(
+        not {at + n for n in shape.offsets or ()}.issuperset(range(f.offset, f.offset + f.size))
+        for fields, shape, at in zip(o.pair, o.shapes, o.key_offsets or (), strict=True)
+        for f in fields
+    ):
+        raise ValueError("a key that is not read")
     if any(n >= _LARGEST_KEY for shape in o.shapes for n in shape.offsets or ()):
         raise ValueError("a key that is too large")
 

@@ -166,22 +166,27 @@ def _related(
 ) -> Iterable[tuple[int, int]]:
     """Pairs of which the relation says that they must meet; of frames with the same fields one speaks for all."""
     assert c.relation is not None
-    named = {text: text.split(".pkt.") for text in symbols_of(c.relation)}
+    named = {text: text.replace(".pkt_", ".pkt.").split(".pkt.") for text in symbols_of(c.relation)}
     firsts: list[dict[bytes, int]] = []
     for name, mine in zip("ab", sides, strict=True):
-        ports = any(side == name and int(n) >= 34 for side, n in named.values())
+        ports = any(side == name and n != "len" and int(n) >= 34 for side, n in named.values())
         first: dict[bytes, int] = {}
         for i in mine:
             if ports and view_of(arrivals[i].frame) != "l4":
                 continue  # has not what the relation is about
-            same = first.setdefault(arrivals[i].frame[23:38], i)
+            same = first.setdefault(arrivals[i].frame[12:38], i)
             yield i, same
         firsts.append(first)
     for i in firsts[0].values():
         for j in firsts[1].values():
             frames = {"a": arrivals[i].frame, "b": arrivals[j].frame}
-            if holds(c.relation, {text: frames[side][int(n)] for text, (side, n) in named.items()}):
+            if holds(c.relation, {text: _asked(frames[side], n) for text, (side, n) in named.items()}):
                 yield i, j
+
+
+def _asked(frame: bytes, what: str) -> int:
+    """A byte, 0 behind the end, or how many there are."""
+    return len(frame) if what == "len" else int.from_bytes(frame[int(what) : int(what) + 1], "big")
 
 
 def by_linear_function(constraints: Sequence[Constraint], cores: int, seed: int) -> Assignment | None:

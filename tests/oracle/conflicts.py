@@ -375,7 +375,7 @@ def graph(program: Program, runs: Sequence[Sequence[Arrival]], apart: frozenset[
             log.begin(node_of(arrival), arrival.time)
             try:
                 model.run(objects, arrival.device, bytearray(arrival.frame), arrival.time)
-            except Undefined:
+            except (Undefined, TypeError):  # the latter: a pointer that was never borrowed
                 break
     return _joined(log, apart)
 

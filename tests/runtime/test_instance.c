@@ -93,6 +93,9 @@ static void refusals(void) {
     objects[i].min_capacity = 9;
     refused(&nf, -EINVAL, "is 8, but the plan needs 9 at least");
     objects[i].min_capacity = 8;
+    objects[i].max_capacity = 7;
+    refused(&nf, -EINVAL, "is 8, but the plan allows 7 at most");
+    objects[i].max_capacity = 8;
   }
   objects[2].filled = 1;
   refused(&nf, -EINVAL, "0 entries in 'ages', but the plan was made for 1");

@@ -37,8 +37,9 @@ struct maestro_object {
   bool ages_per_worker; /* shared dchain: each worker notes for itself when it used an index */
   uint32_t element_size; /* vector: bytes that elements must have; 0: any */
   uint32_t min_capacity; /* that the plan needs; 0: any */
-  uint16_t dchain;       /* vector: the number of the ranged dchain whose indices lead to its elements */
-  uint32_t per_index;    /* elements that each of those indices has; 0: no ranged dchain leads here */
+  uint32_t max_capacity; /* that the plan allows; 0: any */
+  uint16_t dchain;       /* vector, dmap: the number of the dchain whose indices lead to its elements */
+  uint32_t per_index;    /* elements that each of those indices must have; 0: any number */
   uint32_t filled; /* entries of a map, indices of a dchain, buckets of a sketch that nf_init leaves; what packets only
                       read: 0 or not */
 };

@@ -72,6 +72,9 @@ const struct maestro_object *maestro_number_object(enum maestro_object_kind kind
   if (capacity < object->min_capacity)
     disagree(builder, "the capacity of '%s' is %u, but the plan needs %u at least", object->name, capacity,
              object->min_capacity);
+  if (object->max_capacity != 0 && capacity > object->max_capacity)
+    disagree(builder, "the capacity of '%s' is %u, but the plan allows %u at most", object->name, capacity,
+             object->max_capacity);
   return object;
 }
 
@@ -207,13 +210,15 @@ bool maestro_ranges_fit(const struct maestro_builder *builder) {
   const struct maestro_nf *nf = builder->nf;
   for (unsigned i = 0; i < nf->n_objects && i < builder->n_allocations && i < MAESTRO_MAX_OBJECTS; i++) {
     const struct maestro_object *object = &nf->objects[i];
-    const struct Vector *vector = builder->objects[i];
-    if (object->per_index == 0 || vector == NULL || builder->objects[object->dchain] == NULL) continue;
+    const void *led = builder->objects[i];
+    if (object->per_index == 0 || led == NULL || builder->objects[object->dchain] == NULL) continue;
     const struct DoubleChain *chain = builder->objects[object->dchain];
     const uint64_t needed = (uint64_t)chain->range * object->per_index;
-    if (vector->capacity >= needed) continue;
+    const uint32_t capacity = object->kind == MAESTRO_DMAP ? ((const struct DoubleMap *)led)->capacity
+                                                           : ((const struct Vector *)led)->capacity;
+    if (capacity >= needed) continue;
     disagree(builder, "'%s' has %u elements, but the %u indices of '%s' need %" PRIu64 ", as in the analysis",
-             object->name, vector->capacity, chain->range, nf->objects[object->dchain].name, needed);
+             object->name, capacity, chain->range, nf->objects[object->dchain].name, needed);
     return false;
   }
   return true;

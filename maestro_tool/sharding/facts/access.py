@@ -111,7 +111,8 @@ def _of_index(path: CallPath, e: Event, end: Expr | None, prover: Prover) -> _Na
         if origin is not None and origin.op.effect is Effect.ALLOCATE:
             return _Name("fresh", (), origin.objects[0], stride)
     found = symbols(index)
-    if any(map(is_packet_byte, found)) and all(is_packet_byte(s) or is_option(s) for s in found):
+    chosen = any(map(is_packet_byte, found)) and all(is_packet_byte(s) or is_option(s) for s in found)
+    if end is None and (chosen or index.is_const):
         return _Name("key", (index,))
     return _UNKNOWN
 

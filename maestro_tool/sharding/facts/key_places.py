@@ -7,10 +7,11 @@ of entries, ``index * stride + offset``, has as many keys per index as it likes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import extract, symbols
-from maestro_tool.expr.symbols import Produced
+from maestro_tool.expr.nodes import TRUE, eq, extract, land, lnot, lor, substitute, symbols
+from maestro_tool.expr.symbols import Packet, Produced, is_packet_byte, of_packet
 from maestro_tool.operations.row import Effect
 from maestro_tool.sharding.facts.access import owner, strip_extension
 from maestro_tool.sharding.facts.blocks import Prover
@@ -123,16 +124,68 @@ def _place(
     if not holds_key(analysis, path, number, vector, index):
         return _refused(Code.KEY_NOT_WRITTEN, put, vector)
     earlier = [e for e in path.events[:number] if e.objects == put.objects]
-    missed = [n for n, e in enumerate(earlier) if is_map_get(e) and e.result is False and same(e.key, put.key)]
-    if not missed:
+    missed = [n for n, e in enumerate(earlier) if _missed(e, put)]
+    if not missed and not _twin_missed(analysis, path, number, prover):
         return _refused(Code.KEY_NOT_LOOKED_UP, put)
-    if any(map(is_map_put, earlier[missed[-1] :])):
+    if missed and any(map(is_map_put, earlier[missed[-1] :])):
         return _refused(Code.SEVERAL_KEYS_PUT, put)  # perhaps this very key
     at_index = strip_extension(put.value) is strip_extension(index)
     if stride > 1 and not at_index:
         made = dependencies(path, put.value, 4)
         return replace(_refused(Code.BLOCK_KEY_VALUE, put), fields=tuple(sorted(made, key=repr)))
     return KeyPlace(vector, dchain, stride, at_index and stride == 1)
+
+
+def _missed(e: Event, put: Event) -> bool:
+    """Whether the key of a put was looked up there, and absent."""
+    return is_map_get(e) and e.objects == put.objects and e.result is False and same(e.key, put.key)
+
+
+def _twin_missed(analysis: Analysis, path: CallPath, number: int, prover: Prover) -> bool:
+    """Whether the key of a put is absent because another is that would lie in the same element: it was looked up last
+    before it was put into its map.
+
+    All packets put such pairs, and who agrees in the one key agrees in the other; and both leave with the element's
+    index.
+    """
+    put = path.events[number]
+    for n, e in enumerate(path.events[:number]):
+        if not (is_map_put(e) and e.key_home == put.key_home and e.objects != put.objects):
+            continue
+        earlier = [x for x in path.events[:n] if x.objects == e.objects and (is_map_get(x) or is_map_put(x))]
+        while earlier and is_map_get(earlier[-1]) and not _missed(earlier[-1], e):
+            earlier.pop()
+        once = sum(is_map_put(x) and x.objects == put.objects for x in path.events) == 1
+        if once and earlier and _missed(earlier[-1], e) and _tell(analysis, put.objects, e.objects, prover):
+            return True
+    return False
+
+
+def _tell(analysis: Analysis, m: tuple[int, ...], twin: tuple[int, ...], prover: Prover) -> bool:
+    """Whether packets that put equal keys into ``m`` put equal keys into its ``twin``, into which each puts one, too,
+    in the same element."""
+    keys: set[tuple[tuple[Expr, ...], tuple[Expr, ...]]] = set()
+    for path in analysis.paths:
+        for e in path.events:
+            if is_map_put(e) and e.objects == m:
+                others = [x for x in path.events if is_map_put(x) and x.objects == twin and x.key_home == e.key_home]
+                if e.key is None or e.key_home is None or len(others) != 1 or others[0].key is None:
+                    return False
+                keys.add((e.key, others[0].key))
+    if not all(is_packet_byte(s) for pair in keys for key in pair for part in key for s in symbols(part)):
+        return False
+    return all(
+        prover.always((), lor(lnot(_equal(x, y, 0)), _equal(x, y, 1))) for x in keys for y in keys
+    )  # fmt: skip
+
+
+def _equal(x: tuple[tuple[Expr, ...], ...], y: tuple[tuple[Expr, ...], ...], which: int) -> Expr:
+    """Packet a's key is packet b's."""
+    return reduce(land, (eq(_of(p, "a"), _of(q, "b")) for p, q in zip(x[which], y[which], strict=True)), TRUE)
+
+
+def _of(e: Expr, packet: Packet) -> Expr:
+    return substitute(e, {s: of_packet(s, packet) for s in symbols(e)})
 
 
 def _refused(code: Code, put: Event, *others: int) -> Obstacle:

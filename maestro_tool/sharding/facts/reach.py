@@ -97,11 +97,11 @@ class Reach:
         elif self.always(paths, classes.view_predicate(classes.L3[family])):
             names = ADDRESSES_OF[family]
         known = bytes_of(names)
-        found = {frozenset(c for c in self._conditions[p] if symbols(c) <= known) for p in paths}
-        if len(found) > _MOST_WAYS or frozenset() in found:
-            return TRUE
-        ways = (reduce(land, sorted(conditions, key=repr)) for conditions in found)
-        return reduce(lor, sorted(ways, key=repr))
+        return _any_of({frozenset(c for c in self._conditions[p] if symbols(c) <= known) for p in paths})
+
+    def known_of_frames(self, paths: Iterable[int]) -> Expr:
+        """What the paths' conditions say of frames, all of it."""
+        return _any_of({self._conditions[p] for p in paths})
 
     def ties(self, paths: Iterable[int], family: Family) -> tuple[tuple[str, str], ...]:
         """Source and destination, where they are the same in every frame that takes one of ``paths``: an NF that sorts
@@ -140,6 +140,13 @@ class Reach:
         if answer == "yes":
             frames.append(defaultdict(int, frame))
         return answer != "no"
+
+
+def _any_of(ways: set[frozenset[Expr]]) -> Expr:
+    """All of one of these conditions; of too many nothing is said."""
+    if len(ways) > _MOST_WAYS or frozenset() in ways:
+        return TRUE
+    return reduce(lor, sorted((reduce(land, sorted(conditions, key=repr)) for conditions in ways), key=repr))
 
 
 def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:

@@ -22,14 +22,15 @@ from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Code, Obstacle
+from maestro_tool.symex.callpath import CallPath, Event
 
 
 def obstacles(q: Question) -> Iterator[Obstacle]:
     scope = q.scope
     groups: dict[int, set[int]] = defaultdict(set)  # dchain or sketch -> objects whose entries its expiry ends
     bounds: dict[int, dict[Expr, int]] = defaultdict(dict)
-    for _, e in scope.events(Effect.EXPIRE):
-        if _ends_old(e.op) and e.value is not None:
+    for path, e in scope.events(Effect.EXPIRE):
+        if _ends_old(e.op) and e.value is not None and not _idle(path, e):
             groups[e.objects[0]] |= set(e.objects) | scope.places.maps(e.objects[0])
             bounds[e.objects[0]].setdefault(e.value, e.loc)
     for obj, found in bounds.items():
@@ -47,6 +48,23 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
 def _ends_old(op: Operation) -> bool:
     """Whether it ends exactly the entries that are too old."""
     return op.effect is Effect.EXPIRE and op.objects[0].entries is Entries.OLD
+
+
+def _idle(path: CallPath, e: Event) -> bool:
+    """Whether nothing is left to end: the path has ended all that is as old, or younger, before.  (What it used since
+    is as old as the packet, which no limit lies behind.)"""
+    limit = _behind(e.value)
+    before = (x for x in path.events[: path.events.index(e)] if _ends_old(x.op) and x.objects == e.objects)
+    return limit is not None and any((done := _behind(x.value)) is not None and done <= limit for x in before)
+
+
+def _behind(bound: Expr | None) -> int | None:
+    """How far a limit lies behind the packet's time; None if that is no constant."""
+    if bound is NOW:
+        return 0
+    if bound is None or bound.op != "add" or bound.args[0] is not NOW or not bound.args[1].is_const:
+        return None
+    return -signed(bound.args[1].const, bound.args[1].width)
 
 
 def _is_age(bound: Expr) -> bool:

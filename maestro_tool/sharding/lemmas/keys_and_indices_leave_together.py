@@ -32,7 +32,7 @@ def stale_indices(scope: Scope) -> Iterator[Obstacle]:
         yield from _expired(scope, e)
     for path, e in scope.events(Effect.FREE):
         yield from _freed(scope, path, e)
-    expired = {e.objects[-1] for _, e in scope.events(Effect.EXPIRE)}
+    expired = {m for _, e in scope.events(Effect.EXPIRE) for m in e.objects[1:]}
     for path, e in scope.events(Effect.ALLOCATE):
         yield from _without_key(scope, expired, path, e)
     for path, e in scope.events(Effect.ERASE):
@@ -56,12 +56,14 @@ def _range_erased(scope: Scope, e: Event) -> Iterator[Obstacle]:
 
 def _expired(scope: Scope, e: Event) -> Iterator[Obstacle]:
     dchain, maps = e.objects[0], scope.places.maps(e.objects[0])
-    if [o.kind for o in e.op.objects] == ["dchain", "vector", "map"]:
-        _, vector, m = e.objects
-        place = scope.places.of.get(m)
-        if place is not None and (not place.index_map or (place.dchain, place.vector) != (dchain, vector)):
-            yield Obstacle(Code.EXPIRED_ELSEWHERE, (dchain, vector, m), (e.loc,))
-        maps = maps - {m}
+    kinds = [o.kind for o in e.op.objects]
+    if kinds[:2] == ["dchain", "vector"] and set(kinds[2:]) == {"map"}:
+        _, vector, *its = e.objects
+        for m in its:
+            place = scope.places.of.get(m)
+            if place is not None and (not place.index_map or (place.dchain, place.vector) != (dchain, vector)):
+                yield Obstacle(Code.EXPIRED_ELSEWHERE, (dchain, vector, m), (e.loc,))
+        maps = maps - set(its)
     yield from _left_behind(scope, e, maps)
 
 

@@ -10,12 +10,13 @@ keys that realise the constraints: the owner of a packet is the core that its in
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, lnot, symbols
-from maestro_tool.packet.fields import Family
+from maestro_tool.packet.fields import HASHABLE_OF, Family
 from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.reach import Reach, bytes_of
 from maestro_tool.sharding.lemmas.question import Question
 from maestro_tool.sharding.plan import Constraint, Obstacle
 from maestro_tool.sharding.rules.by_bytes import by_bytes, starved, starving
@@ -42,14 +43,17 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
     paths_of: dict[_Named, set[int]] = defaultdict(set)
     for access in accesses:
         paths_of[access.port, access.name, access.write, access.loc, reach.family(access.path)].add(access.path)
-    # Constant keys that packets choose by their fields (`port < 1024 ? 0 : 1`): which, the paths' conditions say.
-    chosen = any(not any(map(symbols, key)) for _, key, *_ in paths_of)
+    # Constant keys that packets choose by their fields (`port < 1024 ? 0 : 1`), or for what they are (they have no
+    # ports): which, the paths' conditions say.
+    bare = {named for named in paths_of if not _says(named[1], named[4])}
+    chosen = {named for named in bare if any(named[0] == other[0] for other in paths_of.keys() - bare)}
     sides = [
-        (Side(q.scope.analysis.paths[min(paths)], key, reach.classes(paths), loc, family, when, ties), write, paths)
-        for (_, key, write, loc, family), paths in sorted(paths_of.items(), key=_in_order)
-        for when in (reach.known_of_fields(paths, family) if chosen else TRUE,)
-        for ties in (reach.ties(paths, family),)
-    ]
+        (Side(q.scope.analysis.paths[min(paths)], named[1], reach.classes(paths), named[3], named[4], when, ties),
+         named[2], paths)
+        for named, paths in sorted(paths_of.items(), key=_in_order)
+        for when in (_when(reach, named, paths, chosen) if bare else TRUE,)
+        for ties in (reach.ties(paths, named[4]),)
+    ]  # fmt: skip
     unhashable: list[tuple[Side, Side]] = []
     by_fields: list[Constraint | Obstacle] = []
     in_software: list[Constraint | None] = []
@@ -89,6 +93,18 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
     yield from (x for x in by_fields if disjoint is None or x.rule != "R4")
     if disjoint is not None:
         yield disjoint
+
+
+def _says(key: tuple[Expr, ...], family: Family) -> bool:
+    """Whether a key has something of what NICs hash."""
+    return any(symbols(e) & bytes_of(HASHABLE_OF[family]) for e in key)
+
+
+def _when(reach: Reach, named: _Named, paths: set[int], chosen: Collection[_Named]) -> Expr:
+    """What is known of the frames that use this key, where some use one that says nothing; all of it, if it is one of
+    ``chosen``, beside which others part the port's packets."""
+    known = reach.known_of_fields(paths, named[4])
+    return reach.known_of_frames(paths) if known is TRUE and named in chosen else known
 
 
 def _in_order(side: tuple[_Named, set[int]]) -> tuple[int, int, str]:

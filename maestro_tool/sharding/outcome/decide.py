@@ -23,7 +23,8 @@ from maestro_tool.symex.callpath import Analysis, StateObject
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What was found: ``sharded`` and ``counted`` objects, ``ranged`` allocators, vectors ``led_by`` them, groups by
-    object; what is written and none of these is shared, because of ``obstacles``."""
+    object, how many indices allocators may have at ``most``; what is written and none of these is shared, because of
+    ``obstacles``."""
 
     analysis: Analysis
     accesses: list[Access]
@@ -34,6 +35,7 @@ class Outcome:
     led_by: dict[int, tuple[int, int]]
     counted: set[int]
     group_of: dict[int, frozenset[int]]
+    most: dict[int, int]
 
 
 def plan(o: Outcome) -> ShardingPlan:
@@ -135,6 +137,7 @@ def _sharded(o: Outcome, obj: StateObject, mine: list[Access], read: bool) -> Ob
         split=obj.kind == "dchain",
         ranged=obj.id in o.ranged,
         min_capacity=_min_capacity(obj, mine),
+        max_capacity=o.most.get(obj.id, 0),
         led_by=o.led_by.get(obj.id),
         agree=tuple(dict.fromkeys(Agreement(c.ports, pair) for c in own or related for pair in c.equal)),
     )

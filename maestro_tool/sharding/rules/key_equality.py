@@ -101,7 +101,10 @@ def outside_view(
 ) -> Iterable[Obstacle]:
     """A field is only what its name says if the frame is IPv4, or IPv6, (and TCP/UDP) on every path of either side."""
     for side, mine in enumerate(paths):
-        fields = {pair[side].field for pair in constraint.equal} | named_bytes(constraint, side)
+        hashed = {name for names in HASHABLE_OF.values() for name in names}
+        fields = {pair[side].field for pair in constraint.equal} | named_bytes(constraint, side) & hashed
+        if not fields and constraint.relation is not None:
+            continue  # it says what frames these are
         family: Family = 4 if fields & frozenset(HASHABLE_OF[4]) or not fields else 6
         ports = fields & PORTS_OF[family]
         l4 = classes.view_predicate(classes.L4[family])

@@ -27,7 +27,8 @@ def dmap_allocate(site: CallSite) -> Outcome:
     functions = PairFunctions(keys, site.function(5), destroy, site.function(7))
     facts = site.machine.pair_facts(functions, size, site.loc)
     info = ObjectInfo(
-        "dmap", site.loc, capacity, size, pairs=functions, shapes=facts.shapes, key_offsets=facts.offsets
+        "dmap", site.loc, capacity, size, pairs=functions, shapes=facts.shapes, key_offsets=facts.offsets,
+        pair=facts.fields,
     )  # fmt: skip
     return allocated(site, 11, info)
 

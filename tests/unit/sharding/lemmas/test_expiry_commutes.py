@@ -47,3 +47,25 @@ def test_keys_in_blocks_are_not_looked_up_before_their_indices_expired(tmp_path:
     )
     r = plan_of(tmp_path, body)
     assert not r.plan.shardable and "before old entries" in r.texts, r.texts
+
+
+@pytest.mark.parametrize(
+    ("later", "idle"),
+    [
+        ("now - 1000", True),
+        ("now - 3000", True),
+        ("now - 999", False),
+        ("now", False),
+        ("now - 3000 - config.unused", False),
+        ("now - 3000 + ip->time_to_live", False),
+    ],
+)
+def test_what_is_older_still_has_ended_already(later: str, idle: bool, tmp_path: Path) -> None:
+    """A second look for old entries, by the same limit or one that lies further back, finds none."""
+    twice = EXPIRE.format("ip_table", "now - 1000") + EXPIRE.format("ip_table", later)
+    r = plan_of(tmp_path, NF.format(**{**FINE, "expire": twice}))
+    assert r.plan.shardable is idle, r.texts
+    swapped = EXPIRE.format("ip_table", later) + EXPIRE.format("ip_table", "now - 1000")
+    assert plan_of(tmp_path, NF.format(**{**FINE, "expire": swapped})).plan.shardable is (
+        later in ("now", "now - 999", "now - 1000")
+    )
