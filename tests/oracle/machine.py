@@ -310,7 +310,10 @@ class Model:
 
     def handled(self, objects: dict[str, Any], arrival: Arrival) -> Verdict:
         frame = bytearray(arrival.frame)
-        output = self.run(objects, arrival.device, frame, arrival.time)
+        try:
+            output = self.run(objects, arrival.device, frame, arrival.time)
+        except TypeError:
+            raise Undefined("a pointer that was never borrowed") from None
         return Verdict(output, b"" if output == arrival.device else bytes(frame))
 
     @property

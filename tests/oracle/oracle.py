@@ -102,7 +102,7 @@ def arrivals_of(model: Model, seed: int, n: int, pool: Pools | None = None) -> l
         nonlocal stopped
         try:
             return model.handled(alone, arrival)
-        except (Undefined, TypeError):  # a pointer that was never borrowed
+        except Undefined:
             raise _Stopped from None
 
     return traffic(seed, model.program.ports, model.program.guard.startswith("dual"), n, send, _Stopped, pool)

@@ -84,7 +84,7 @@ def _outputs(model: Model, arrivals: Sequence[Arrival], other: bool) -> list[int
     for arrival in arrivals:
         try:
             found.append(model.handled(objects, arrival).output)
-        except (Undefined, TypeError):
+        except Undefined:
             break
     return found
 

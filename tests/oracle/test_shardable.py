@@ -9,17 +9,34 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from maestro_tool.diagnostics import MaestroError
 
-from .expressions import Field, Glob, Member, Num, Op, Var
+from .expressions import Expr, Field, Glob, Member, Num, Op, Time, Var
 from .generator import generate
 from .known_bad import COUNT, DROP, IP, LAST, PAIR, TABLE, touch
 from .oracle import planned
-from .program import Block, Borrow, Global, If, Program, Return, SetField, Store, Struct, Vector
+from .program import (
+    Allocate,
+    Block,
+    Borrow,
+    Expire,
+    Get,
+    Global,
+    If,
+    MakeKey,
+    Program,
+    Rejuvenate,
+    Return,
+    SetField,
+    Store,
+    Struct,
+    Vector,
+)
 from .shardable import shardable
 
 FIRST = int(os.environ.get("MAESTRO_SHARDABLE_FIRST", "8000000"))
@@ -40,6 +57,22 @@ def nf(body: Block, *objects: object) -> Program:
 SHOWN = If(Op("<", Num(1), Glob("n")), (SetField("tos", Num(3)),))
 
 
+EXPIRY = Expire("xe", "chain", "keys", "map", Time(1000))
+EARLIER = replace(EXPIRY, before=Time(300))
+LATER = Time(0, Field("ttl"))
+SOME = Op("==", Op("&", Field("src_port"), Num(1)), Num(0))
+
+
+def reset(index: Expr) -> Block:
+    """The value at the index, without bits that none of the allocator's has, is another."""
+    return (Borrow("q", "values", Op("&", index, Num(1023))), Store("q", "v", Field("packet_id")))
+
+
+def asked(key: str) -> Block:
+    """Who finds the key drops the packet."""
+    return (Get("xq", "map", key, "iq"), If(Var("xq"), (DROP,)))
+
+
 def counted(by: str) -> Block:
     """Every third packet of an address is dropped."""
     v = Member("q", "v")
@@ -57,6 +90,17 @@ SAYS = {
     "a counter that decides": (nf((*touch(), COUNT, SHOWN), Global("n")), False),
     "which index decides": (nf((*touch(), If(Op("&", Var("i"), Num(1)), (Return(Num(0)),)))), False),
     "entries by source": (nf((*touch(), *counted("src_ip")), VALUES), True),
+    "an index without a key expires": (nf((EXPIRY, *touch(), Allocate("xz", "chain", "iz"))), False),
+    "what is full writes to element 0": (nf((*touch(), *reset(Var("i"))), VALUES), False),
+    "whose index it is writes there": (nf(touch(*reset(Var("i"))), VALUES), True),
+    "old entries end before each look": (nf((EXPIRY, *touch())), True),
+    "old entries end when some look": (nf((If(SOME, (EXPIRY,)), *touch())), False),
+    "some end them earlier": (nf((If(SOME, (EXPIRY,), (EARLIER,)), *touch())), False),
+    "some entries are of the future": (
+        nf((EXPIRY, *touch(), If(Var("x"), (Rejuvenate("chain", Var("i"), LATER),)))),
+        False,
+    ),
+    "a constant is one's key": (nf((MakeKey("q", "Ip", (Num(0),)), *touch(), *asked("q"))), False),
     "entries by destination, beside a table by source": (nf((*touch(), *counted("dst_ip")), VALUES), False),
 }
 
