@@ -60,6 +60,8 @@ def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
 def shown(c: Certificate, path: Path, home: dict[int, Home]) -> Iterator[tuple[str, int, int, int]]:
     """Where more depends on an index than which entry is meant: (where, expression, the index, its allocator)."""
     for where, e, n in c.uses(path):
+        if (where, path.verdict) == ("frame", "drop"):
+            continue  # nobody gets it
         if where == "key_home" or (n >= 0 and path.events[n]["op"] == "opaque"):
             continue
         for s in c.roots(path, e):

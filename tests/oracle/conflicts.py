@@ -77,12 +77,17 @@ class Index(int):
 
 @dataclass
 class Log:
-    """Accesses of all packets, by entry.  ``quiet``: while old entries are ended, ``old`` says which."""
+    """Accesses of all packets, by entry.  ``quiet``: while old entries are ended, ``old`` says which.
+
+    ``twice``: maps into which a key is put that is there.  Of two a look-up finds the first in probe order, and which that
+    is depends on what other keys there were.
+    """
 
     readers: dict[Entry, set[Entry]] = field(default_factory=lambda: defaultdict(set))
     writers: dict[Entry, set[Entry]] = field(default_factory=lambda: defaultdict(set))
     same: Sets = field(default_factory=Sets)
     old: Old = field(default_factory=Old)
+    twice: set[str] = field(default_factory=set)
     packet: Entry = ()
     run: int = 0
     made: int = 0
@@ -141,6 +146,8 @@ class _Map(_Watched):
 
     def put(self, element: Any, value: int) -> None:
         name = self.inner.same(_plain(element))
+        if self.inner.get(_plain(element), 0)[0]:
+            self.log.twice.add(self.name)
         self.log.writes("key", self.name, name)
         self.log.writes("size", self.name)
         if isinstance(value, Index):
@@ -288,6 +295,8 @@ class _Dmap(_Watched):
 
     def put(self, a: Sequence[int], b: Sequence[int], number: int, index: int) -> None:
         owner = index.owner if isinstance(index, Index) else ("place", self.name, index)
+        if self.inner.get_a(a, 0)[0] or self.inner.get_b(b, 0)[0]:
+            self.log.twice.add(self.name)
         self.inner.put(a, b, number, int(index))
         self.owners[int(index)] = owner
         for which, key in (("a", a), ("b", b)):
@@ -398,6 +407,8 @@ def _watched_runs(runs: Sequence[Sequence[Arrival]], model: Model) -> Iterator[t
 
 def _joined(log: Log, apart: frozenset[str]) -> Graph:
     sets = log.same
+    for entry in (e for e in (*log.readers, *log.writers) if e[0] == "key" and e[1] in log.twice):
+        sets.join(entry, ("places", entry[1]))
     for entry, packet in log.old.told():
         log.writers[entry].add(packet)
     written = {sets.find(e) for e in log.writers if e[0] not in _WEAK}

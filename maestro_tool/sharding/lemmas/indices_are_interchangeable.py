@@ -100,6 +100,8 @@ def _names(places: Iterable[_Shown]) -> tuple[str, ...]:
 
 def _decides(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
     for path, use in _seen(scope, prover):
+        if use.slot == "frame" and path.verdict == "drop":
+            continue  # nobody gets it
         for s in _roots(path, use.expr):
             origin = path.producer(s)
             if origin is None:

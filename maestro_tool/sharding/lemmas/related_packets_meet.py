@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from typing import Final
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, lnot, symbols
-from maestro_tool.packet.fields import HASHABLE_OF, Family
+from maestro_tool.packet.fields import Family
 from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.facts.reach import Reach, bytes_of
 from maestro_tool.sharding.lemmas.question import Question
@@ -34,6 +35,9 @@ def found(q: Question) -> Iterator[Constraint | Obstacle]:
         yield from _r1(q, obj, [a for a in rest.touched if a.object == obj and a.how == "key"])
 
 
+#: The bytes that tell which protocol follows.
+_PROTOCOL: Final = bytes_of(("ether_type", "protocol", "next_header"))
+
 _Named = tuple[int, tuple[Expr, ...], bool, int, Family]
 
 
@@ -45,7 +49,7 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
         paths_of[access.port, access.name, access.write, access.loc, reach.family(access.path)].add(access.path)
     # Constant keys that packets choose by their fields (`port < 1024 ? 0 : 1`), or for what they are (they have no
     # ports): which, the paths' conditions say.
-    bare = {named for named in paths_of if not _says(named[1], named[4])}
+    bare = {named for named in paths_of if not _says(named[1])}
     chosen = {named for named in bare if any(named[0] == other[0] for other in paths_of.keys() - bare)}
     sides = [
         (Side(q.scope.analysis.paths[min(paths)], named[1], reach.classes(paths), named[3], named[4], when, ties),
@@ -95,9 +99,9 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
         yield disjoint
 
 
-def _says(key: tuple[Expr, ...], family: Family) -> bool:
-    """Whether a key has something of what NICs hash."""
-    return any(symbols(e) & bytes_of(HASHABLE_OF[family]) for e in key)
+def _says(key: tuple[Expr, ...]) -> bool:
+    """Whether a key has more than constants and what tells the protocol, which no plan shards by."""
+    return any(not symbols(e) <= _PROTOCOL for e in key)
 
 
 def _when(reach: Reach, named: _Named, paths: set[int], chosen: Collection[_Named]) -> Expr:
