@@ -99,3 +99,40 @@ def test_what_is_no_field_beside_what_is(tmp_path):
     r = plan_of(tmp_path, PORT + "touch_ip_port(p % 10, ip->next_proto_id, now);")
     assert r.plan.shardable, r.texts
     assert meet(r, dst_port=(1, 11)) and not meet(r, dst_port=(1, 12))
+
+
+#: Whoever has no ports has one key.
+WITHOUT = "touch_ip(ports == NULL ? {none} : {own}, now);"
+
+
+@pytest.mark.parametrize("none", [0, 7])
+def test_packets_without_ports_have_one_key(tmp_path, none):
+    """They all meet, and meet those of others whose port is that number; both have the addresses of anybody."""
+    r = plan_of(tmp_path, WITHOUT.format(none=none, own="ports->dst_port"), ports=1)
+    assert r.plan.shardable, r.texts
+    bare = [c for c in r.plan.constraints if c.relation is not None]
+    tcp4, udp4, icmp = (substitute_bytes(23, n) for n in (6, 17, 1))
+    assert any(relates(c, icmp, icmp) for c in bare) and not any(relates(c, tcp4, udp4) for c in bare)
+    port = {34: 0, 35: 0, 36: none, 37: 0}
+    assert any(relates(c, icmp, tcp4 | port) or relates(c, tcp4 | port, icmp) for c in bare)
+    other = {**port, 37: 1}
+    assert not any(relates(c, icmp, tcp4 | other) or relates(c, tcp4 | other, icmp) for c in bare)
+
+
+def test_where_all_of_a_port_have_one_key_it_parts_nobody(tmp_path):
+    r = plan_of(tmp_path, "touch_ip(device == 0 ? (ports == NULL ? 0 : ports->dst_port) : 0, now);")
+    assert not r.plan.shardable and "R4" in r.rules
+
+
+def substitute_bytes(at: int, value: int) -> dict[int, int]:
+    """A frame of IPv4 with this byte; behind those that are named all are zeros."""
+    return {12: 8, 13: 0, 14: 0x45, at: value}
+
+
+def relates(c, *frames: dict[int, int]) -> bool:
+    values = {}
+    for s in symbols(c.relation):
+        text = str(s.value)
+        frame = frames["ab".index(text[0])]
+        values[s] = const(60, s.width) if text.endswith("pkt_len") else const(frame.get(int(text[6:]), 0), 8)
+    return substitute(c.relation, values) is TRUE
