@@ -57,6 +57,14 @@ def answer(memory: Path, question: str, ask: Callable[[], Found], *, remember: b
     return known.value
 
 
+def names(memory: Path) -> frozenset[str]:
+    """The places of the answer that ``memory`` keeps; none if that is nothing of the kind."""
+    try:
+        return frozenset(json.loads(memory.read_text(encoding="utf-8"))["seen"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """``seen``: as it is kept.  ``is_new``: whether that is to be written."""

@@ -86,7 +86,8 @@ def find(env: Any, parallel: Mapping[str, Sequence[str]], options: Mapping[str, 
     build = Path(cc["MAESTRO_BUILD"])
     made = [
         {name: str(value) for name, value in sorted(options.items())}, str(folders_of_headers(cc)), cc["MAESTRO_KEEPS"],
-        *(str(cc[f"MAESTRO_{name}"]) for name in ("BUILD", "IDENTITY", "RUNTIME_SYMBOL", "TOOL", "TOOLCHAIN")),
+        *(str(cc[f"MAESTRO_{name}"]) for name in ("BUILD", "IDENTITY", "RUNTIME_SYMBOL")),
+        *(str(cc[f"MAESTRO_{name}"]) for name in ("TOOL", "TOOLCHAIN", "CHANGED")),
     ]  # fmt: skip
     cards = {nic: _cards(env, nic) for nic in {nic for nics in parallel.values() for nic in nics}}
     cells = {(n, nic): _cell(env, build, n, nic, [made, cards[nic]]) for n, nics in parallel.items() for nic in nics}
