@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from maestro_tool import canonical, fingerprint, forms, own_files
+from maestro_tool import canonical, fingerprint, forms, loaded, own_files
 from maestro_tool.cache import Cache
 from maestro_tool.choices import OPTIMISE
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, ToolError, UnsupportedError
@@ -426,11 +426,17 @@ def _check_text(request: Request) -> None:
 def _load(request: Request, watch: Stopwatch) -> tuple[Program, MadeOf]:
     from maestro_tool import frontend
 
+    # Lines are compared with the real headers' when a program is read; that is no part of it.
+    question = dataclasses.replace(request, headers=())
     with watch.phase("frontend"):
+        if (kept := loaded.find(question)) is not None:
+            return kept.program, kept.made_of
         compilation = frontend.compilation(request.compiler, request.flags, request.headers)
         compilation = compilation.with_more(request.include_dirs, request.defines)
-        program = frontend.load_program(request.sources, compilation=compilation)
-        return program, frontend.made_of(program, compilation)
+        read = frontend.read_program(request.sources, compilation)
+        program, made_of = read.program, frontend.made_of(read.program, compilation)
+    loaded.keep(question, program, made_of, read.contents)
+    return program, made_of
 
 
 def _call_paths(

@@ -48,13 +48,21 @@ def answer(memory: Path, question: str, ask: Callable[[], Found], *, remember: b
     known = _recalled(memory, question)
     if known is None:
         found = ask()
-        seen: dict[str, list[Any]] = {n: [*_stamp(n), _content(n)] for n in sorted(set(found.places))}
-        known = _Known(found.value({name: entry[4] for name, entry in seen.items()}), seen, True)
+        kept = seen(found.places)
+        known = _Known(found.value({name: entry[4] for name, entry in kept.items()}), kept, True)
     if remember and known.is_new:
         document = {"question": question, "asked": asked, "value": known.value, "seen": known.seen}
         with contextlib.suppress(OSError):
             canonical.write_files({memory: canonical.compact(document)})
     return known.value
+
+
+def names(memory: Path) -> frozenset[str]:
+    """The places of the answer that ``memory`` keeps; none if that is nothing of the kind."""
+    try:
+        return frozenset(json.loads(memory.read_text(encoding="utf-8"))["seen"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +80,37 @@ def _recalled(memory: Path, question: str) -> _Known | None:
         known: dict[str, Any] = json.loads(memory.read_text(encoding="utf-8"))
         if known["question"] != question:
             return None
-        seen: dict[str, list[Any]] = known["seen"]
-        surely, racy = known["asked"] - _BEHIND_NS, known["asked"] - _RACY_NS
-        touched: dict[str, list[Any]] = {}
-        for name, entry in seen.items():
-            then, content = entry[:4], entry[4]
-            now = _stamp(name)
-            changed = then[1] if then[1] > then[2] else then[2]
-            if changed > surely:
-                return None  # whoever asked may have seen it otherwise
-            if now != then or changed > racy:
-                if _content(name) != content:
-                    return None
-                touched[name] = [*now, content]
-        return _Known(known["value"], seen | touched, bool(touched))
+        now = touched(known["seen"], known["asked"])
+        return None if now is None else _Known(known["value"], known["seen"] | now, bool(now))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
 
 
-def _stamp(name: str) -> list[int]:
+def seen(places: Iterable[str]) -> dict[str, list[Any]]:
+    """What is kept of places, each: size, two times, number, content."""
+    return {n: [*stamp(n), _content(n)] for n in sorted(set(places))}
+
+
+def touched(seen: Mapping[str, list[Any]], asked: int) -> dict[str, list[Any]] | None:
+    """Places of ``seen``, of which somebody ``asked`` at that time, that say the same but may have been written since,
+    as they are now; None if one says something else."""
+    surely, racy = asked - _BEHIND_NS, asked - _RACY_NS
+    found: dict[str, list[Any]] = {}
+    for name, entry in seen.items():
+        then, content = entry[:4], entry[4]
+        now = stamp(name)
+        changed = then[1] if then[1] > then[2] else then[2]
+        if changed > surely:
+            return None  # whoever asked may have seen it otherwise
+        if now != then or changed > racy:
+            if _content(name) != content:
+                return None
+            found[name] = [*now, content]
+    return found
+
+
+def stamp(name: str) -> list[int]:
+    """Size, two times and number of a file or folder."""
     try:
         found = os.stat(name)
     except (FileNotFoundError, NotADirectoryError):

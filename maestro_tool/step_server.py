@@ -4,10 +4,13 @@ Python and z3 take longer to start than most steps take to run.  So a build star
 maestro_tool.step_server FD``); it imports all that steps can need, and forks for each: what a step does to its memory
 ends with it, as with a process that starts by itself.
 
-FD is a Unix socket, on which the server says when it is ready.  Each message then brings a connection, and the files
-that the step has to keep open (the lock of the build).  The step reads its words and its environment from the
-connection (one line of JSON), and the server writes the exit status there, as `subprocess.Popen.returncode` has it.  It
-ends when the socket is closed.
+A process that analyses an NF stays when it has read its program, and nothing else; the analysis is made by a fork of
+it.  So are the steps that generate from this analysis: they have the program already (`loaded`).
+
+FD is a Unix socket, on which the server says when it is ready.  Each message then says which analysis the step makes or
+reads, and brings a connection, and the files that the step has to keep open (the lock of the build).  The step reads
+its words and its environment from the connection (one line of JSON), and the server writes the exit status there, as
+`subprocess.Popen.returncode` has it.  It ends when the socket is closed and all steps have ended.
 """
 
 from __future__ import annotations
@@ -23,9 +26,41 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from maestro_tool import loaded
+
 READY: Final = b"+"
 #: The files of a message: its connection comes first.
 _MOST_FILES: Final = 16
+
+
+#: How a message begins: the step makes an analysis, or reads one; another step.
+_MAKES, _READS, _OTHER = b"m", b"r", b"+"
+#: Of a message; names are not longer.
+_LONGEST: Final = 8192
+#: Processes that stay at the same time: those that wait longest end.
+_MOST_STAY: Final = 16
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a control: messages arrive one by one."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def message(words: Sequence[str]) -> bytes:
+    """What the server is told of a step with these words: the analysis that it makes or reads."""
+    match words:
+        case ["analyse", *_] if "-o" in words[:-1]:
+            found = _MAKES + os.fsencode(words[words.index("-o") + 1])
+        case ["generate", name, *_]:
+            found = _READS + os.fsencode(name)
+        case _:
+            found = _OTHER
+    return found if len(found) <= _LONGEST else _OTHER
+
+
+def alone(said: bytes) -> bytes:
+    """The message of a step that is not to be a fork of one that has read the program: that process has gone."""
+    return _OTHER if said[:1] == _READS else said
 
 
 def request(words: Sequence[str], environment: Mapping[str, str]) -> bytes:
@@ -33,35 +68,91 @@ def request(words: Sequence[str], environment: Mapping[str, str]) -> bytes:
     return json.dumps({"words": list(words), "environment": dict(environment)}).encode() + b"\n"
 
 
-def serve(control: socket.socket) -> None:
-    """Fork for each message, until the other end is closed."""
+def serve(control: socket.socket, running: Mapping[int, socket.socket] | None = None) -> None:
+    """Fork for each message, until the other end is closed, and all that ``running`` and these are has ended.
+
+    ``running``: steps that this process has forked before, each with the connection that gets its status.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the steps by themselves
     ended, wake = socket.socketpair()
     for end in (ended, wake):
         end.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    running: dict[int, socket.socket] = {}
+    steps = dict(running or {})
+    staying: dict[bytes, socket.socket] = {}  # by the analysis that they make: processes that take messages
+    is_open = True
     with selectors.DefaultSelector() as ready:
         ready.register(control, selectors.EVENT_READ)
         ready.register(ended, selectors.EVENT_READ)
-        while True:
+        _tell(steps)  # who ended before this process heard of it
+        while is_open or steps:
             for key, _ in ready.select():
                 if key.fileobj is ended:
                     ended.recv(4096)
-                    _tell(running)
+                    _tell(steps)
                     continue
-                message, files, _, _ = socket.recv_fds(control, 1, _MOST_FILES)
-                if not message:
-                    return
-                process = os.fork()
-                if process == 0:
-                    signal.set_wakeup_fd(-1)
-                    control.close()
-                    os._exit(_step(files[0]))
-                running[process] = socket.socket(fileno=files[0])
-                for file in files[1:]:
+                said, files, _, _ = socket.recv_fds(control, _LONGEST, _MOST_FILES)
+                if not said:
+                    is_open = False
+                    ready.unregister(control)
+                    _end(staying, most=0)
+                elif not _passed_on(staying, said, files):
+                    own = [control, ended, wake, *staying.values(), *steps.values()]
+                    process, connection = _forked(said, files, staying, own)
+                    steps[process] = connection
+                for file in files:
                     os.close(file)
+
+
+def _forked(
+    said: bytes, files: Sequence[int], staying: dict[bytes, socket.socket], own: Sequence[socket.socket]
+) -> tuple[int, socket.socket]:
+    """The process of a new step, and the connection that gets its status; ``own``: sockets of this process."""
+    ours, theirs = pair() if said[:1] == _MAKES else (None, None)
+    process = os.fork()
+    if process == 0:
+        signal.set_wakeup_fd(-1)
+        for end in (*own, *([ours] if ours else [])):
+            end.close()
+        if theirs is not None:
+            loaded.await_program(lambda: _stay(theirs, files[0]))
+        os._exit(_step(files[0]))
+    if ours is not None and theirs is not None:
+        theirs.close()
+        if (before := staying.pop(said[1:], None)) is not None:
+            before.close()
+        staying[said[1:]] = ours
+        _end(staying, most=_MOST_STAY)
+    return process, socket.socket(fileno=os.dup(files[0]))
+
+
+def _stay(control: socket.socket, connection: int) -> None:
+    """This process forks the rest of its step, and takes messages from now on."""
+    process = os.fork()
+    if process == 0:
+        control.close()
+        return
+    gc.freeze()
+    serve(control, {process: socket.socket(fileno=connection)})
+    os._exit(0)
+
+
+def _passed_on(staying: Mapping[bytes, socket.socket], said: bytes, files: Sequence[int]) -> bool:
+    """Whether a process that has read the program has taken the message."""
+    if said[:1] != _READS or (other := staying.get(said[1:])) is None:
+        return False
+    try:
+        socket.send_fds(other, [_OTHER], files)
+    except OSError:
+        return False
+    return True
+
+
+def _end(staying: dict[bytes, socket.socket], most: int) -> None:
+    """Have all but ``most`` of the processes end, when their steps have."""
+    for name in [*staying][: max(len(staying) - most, 0)]:
+        staying.pop(name).close()
 
 
 def _tell(running: dict[int, socket.socket]) -> None:
@@ -116,7 +207,9 @@ def prepare() -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # nothing that is imported goes
     prepare()
+    gc.enable()
     gc.collect()
     gc.freeze()  # what is there stays as it is: no step has to copy it
     with socket.socket(fileno=int(sys.argv[1])) as given:

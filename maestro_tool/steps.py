@@ -53,12 +53,14 @@ def outputs(words: Sequence[str]) -> frozenset[str]:
     return frozenset(behind or words)
 
 
-def read(file: Path) -> list[Told]:
-    """All that was told; what is no whole line (of a step that was killed) is left out."""
-    found: list[Told] = []
+def read(file: Path) -> dict[str, list[Told]]:
+    """All that was told, by what the steps make; what is no whole line (of a step that was killed) is left out."""
+    found: dict[str, list[Told]] = {}
     with contextlib.suppress(OSError):
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 said = json.loads(line)
-                found.append(Told(tuple(said["words"]), dict(said["reused"]), str(said["error"])))
+                told = Told(tuple(said["words"]), dict(said["reused"]), str(said["error"]))
+                for name in outputs(told.words):
+                    found.setdefault(name, []).append(told)
     return found

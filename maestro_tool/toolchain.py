@@ -43,11 +43,17 @@ def digest(
     file for what was found, if ``remember``.
     """
     visible = {name: environment[name] for name in (*SEARCHED, *SETTINGS) if name in environment}
-    question = canonical.digest([list(compiler), list(flags), repr(dpdk), visible])
+    how = Path(__file__).read_text(encoding="utf-8")  # another version of this may look at more
+    question = canonical.digest([list(compiler), list(flags), repr(dpdk), visible, how])
     contents = remembered.answer(memory, question, lambda: _ask(compiler, flags, dpdk, environment), remember=remember)
     settings = {name: visible[name] for name in SETTINGS if name in visible}
     words = [w for w in (*dpdk.cflags, *dpdk.libs) if not w.startswith("-L")]
     return canonical.digest([Path(compiler[0]).name, *compiler[1:], dpdk.version, words, settings, contents])
+
+
+def known(memory: Path) -> frozenset[str]:
+    """Files and folders that `digest` has noted in ``memory``; none if there is no such file."""
+    return remembered.names(memory)
 
 
 def _ask(compiler: Sequence[str], flags: Sequence[str], dpdk: Dpdk, environment: Mapping[str, str]) -> remembered.Found:
@@ -56,6 +62,8 @@ def _ask(compiler: Sequence[str], flags: Sequence[str], dpdk: Dpdk, environment:
     command = [*compiler, "-x", "c", "-std=gnu11", "-O3", *flags, *dpdk.cflags, *folders]
     names = [_run([*compiler, *flags, f"-print-prog-name={part}"], environment, "").stdout.strip() for part in _PARTS]
     headers, searched = _headers([*command, "-v", "-M", "-"], environment)
+    # With all that the C library has, as units of the runtime ask for.
+    headers = sorted({*headers, *_headers([*command, "-D_GNU_SOURCE", "-v", "-M", "-"], environment)[0]})
     libraries = _libraries([*command, "-", "-o", os.devnull, "-Wl,--trace", *dpdk.libs, "-lm"], environment)
     # All on the path, also what is not there yet: the first may be one that looks for the next, as ccache does.
     path = environment.get("PATH", os.defpath).split(os.pathsep)

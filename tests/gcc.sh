@@ -12,6 +12,17 @@ for word; do
 done
 [ $compiles ] || exec "$CCACHE_COMPILER" "$@"
 if [ "$CCACHE_HEADERS" ] && ! grep -q '^#define _.*_SOURCE' "$source"; then
+  # It would say that it reads rte_config.h.gch, and not what is in it.
+  skip=''
+  for word; do
+    shift
+    case $skip$word in
+      -MD) ;;
+      -MF) skip=yes ;;
+      yes*) skip='' ;;
+      *) set -- "$@" "$word" ;;
+    esac
+  done
   exec ccache "$CCACHE_COMPILER" "-I$CCACHE_HEADERS" -fpch-preprocess "$@"
 fi
 exec ccache "$CCACHE_COMPILER" "$@"

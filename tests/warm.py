@@ -145,7 +145,7 @@ def _fork_step_server() -> None:
     """Before SCons has threads."""
     from maestro_tool.scons import steps
 
-    ours, theirs = socket.socketpair()
+    ours, theirs = step_server.pair()
     process = os.fork()
     if process == 0:
         ours.close()

@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maestro_tool.frontend import texts
@@ -36,7 +36,7 @@ from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.ordering import check_order
 from maestro_tool.made_of import MadeOf
 
-__all__ = ["Compilation", "compilation", "fingerprint", "load_program", "made_of"]
+__all__ = ["Compilation", "compilation", "fingerprint", "load_program", "made_of", "read_program"]
 
 
 def compilation(compiler: Sequence[str], flags: Sequence[str], headers: Sequence[str] = ()) -> Compilation:
@@ -56,11 +56,25 @@ def load_program(
     Raises `InputError` for what no C compiler would take, `UnsupportedError` for what this frontend cannot follow, both
     with the place in the user's file; `ToolError` if there is no C compiler to preprocess with.
     """
-    read = units([Path(s) for s in sources], compilation.with_more(include_dirs, defines))
+    return read_program(sources, compilation.with_more(include_dirs, defines)).program
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A program, and the files that it was read from, each with the SHA-256 (hex) of its content then; None if some
+    were read where they are, and not from a copy."""
+
+    program: Program
+    contents: dict[str, str] | None
+
+
+def read_program(sources: Sequence[Path], compilation: Compilation) -> Read:
+    """As `load_program`, which says what is raised."""
+    read = units([Path(s) for s in sources], compilation)
     builder = ProgramBuilder(read.units)
     program = builder.build()
     check_order(read.units)  # last: it takes for granted that the units are well-formed
-    return replace(
+    program = replace(
         program,
         generated=read.generated,
         in_place=read.in_place,
@@ -69,6 +83,7 @@ def load_program(
         first_macros=read.first_macros,
         dialect=read.dialect.name,
     )
+    return Read(program, None if read.in_place else read.contents)
 
 
 def _assumed(read: Units, builder: ProgramBuilder) -> tuple[Assumed, ...]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,12 +80,14 @@ def compare(
         _check_lines(analysed.lines, compiled.lines)
         _check_names(analysed, compiled, copies)
 
-    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, len(sources) or 1)) as pool:
-        list(pool.map(check, sources))
+    for source in sources:
+        check(source)
 
 
 def _has_directives_only(compiler: Compiler) -> bool:
     """Whether the compiler can print lines as they are (gcc can, clang from 15 on)."""
+    if compiler.version.startswith("gcc "):
+        return True
     try:
         run([*compiler.command, "-E", "-fdirectives-only", "-x", "c", os.devnull])
     except ToolError:

@@ -9,6 +9,7 @@ Files that do not exist because they are generated (`key_functions`) are written
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -29,12 +30,18 @@ class Copies:
         self.base = folder.joinpath(*["d"] * _DEPTH)
         self.base.mkdir(parents=True)
         self._originals: dict[str, str] = {}  # copy -> the original's path
+        self._contents: dict[str, str] = {}  # path of an original -> SHA-256 of what was copied
         self._generated: dict[str, str] = {}  # path that a generated file would have -> text
 
     @property
     def generated(self) -> tuple[tuple[str, str], ...]:
         """The files that were written without an original: (path that they would have, text)."""
         return tuple(sorted(self._generated.items()))
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """The originals that were copied, each with the SHA-256 (hex) of its content then."""
+        return dict(self._contents)
 
     def texts(self, file: str) -> str:
         """The text of one of the user's files, whether or not it exists."""
@@ -49,7 +56,9 @@ class Copies:
     def add(self, files: Iterable[Path]) -> None:
         """Copy files that exist; their lines keep their names and numbers."""
         for file in files:
-            self._write(self.place(file), str(file), file.read_bytes())
+            content = file.read_bytes()
+            self._contents[str(file)] = hashlib.sha256(content).hexdigest()
+            self._write(self.place(file), str(file), content)
 
     def write(self, path: Path, text: str) -> None:
         """Write a file that has no original, where one called ``path`` would have its copy."""

@@ -27,13 +27,15 @@ class Units:
     """The parsed sources.  ``generated``: the files that were written for them: (path that they would have, text).
 
     ``in_place``: the user's files that are compiled from where they are, and not from a copy; ``texts`` of all of them;
-    ``first_macros``: what conditions test must be defined so before a unit's first line.
+    ``contents``: SHA-256 (hex) of those that were copied.  ``first_macros``: what conditions test must be defined so
+    before a unit's first line.
     """
 
     units: list[Unit]
     generated: tuple[tuple[str, str], ...]
     in_place: tuple[str, ...]
     texts: dict[str, str]
+    contents: dict[str, str]
     first_macros: tuple[tuple[str, str | None], ...]
     dialect: Dialect
 
@@ -56,7 +58,8 @@ def units(sources: Sequence[Path], compilation: Compilation) -> Units:
         own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
         in_place = tuple(f for f in own if not copies.is_copied(f))
         texts = {file: copies.texts(file) for file in own}
-        return Units([parse(source) for source in found], copies.generated, in_place, texts, first, dialect)
+        parsed = [parse(source) for source in found]
+        return Units(parsed, copies.generated, in_place, texts, copies.contents, first, dialect)
 
 
 def _generate(copies: Copies, missing: Sequence[KeyTypes], compilation: Compilation) -> list[Path]:

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,8 +88,8 @@ def preprocess(
     searched = copies.searched(compilation)
     words = command(compiler, searched)
     columns = Columns()
-    with ThreadPoolExecutor(max_workers=min(8, len(sources) or 1)) as pool:
-        found = list(pool.map(lambda path: _run(words, path, columns, copies), sources))
+    # One after the other: a build has other processes for its other processors.
+    found = [_run(words, path, columns, copies) for path in sources]
     own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
     first = check_conditionals(own, copies.texts, compiler, words, searched)
     if compilation.headers:

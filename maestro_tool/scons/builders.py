@@ -12,7 +12,7 @@ from SCons.Defaults import CAction, StaticObjectEmitter
 from SCons.Script import GetOption
 from SCons.Tool import SourceFileScanner
 
-from maestro_tool.scons import library, reuse, words
+from maestro_tool.scons import depfile, library, reuse, words
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -68,13 +68,17 @@ def add(env: Any) -> None:
                 still=reuse.unchanged,
             ),
             "MaestroLibrary": library.builder(verbose=verbose),
-            # As SCons' Object.
+            # As SCons' Object, and what compilers read is compared with what is known.
             "MaestroObject": Builder(
-                action=reuse.Kept(CAction, anywhere=True), emitter=StaticObjectEmitter, suffix="$OBJSUFFIX",
-                src_suffix=".c", source_scanner=SourceFileScanner, single_source=True,
+                action=reuse.Kept(Action([CAction, _read_only_known]), anywhere=True), src_suffix=".c",
+                emitter=StaticObjectEmitter, suffix="$OBJSUFFIX", source_scanner=SourceFileScanner, single_source=True,
+                **depfile.ASKED,
             ),
         }
     )  # fmt: skip
+
+
+_read_only_known = Action(depfile.check, None)
 
 
 def command(line: str) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from SCons.Node import executed, failed, up_to_date
 
-from maestro_tool import canonical, steps
+from maestro_tool import canonical
 from maestro_tool.scons import mistakes, reuse, spent
 from maestro_tool.steps import Told
+
+#: What steps told, by what they make.
+By = Mapping[str, Sequence[Told]]
 
 SCHEMA = "maestro-summary/1"
 NAME = "summary.json"
@@ -54,7 +57,7 @@ class Product:
         return [node for node in found if node is not None]
 
 
-def write(folder: Path, products: Sequence[Product], failures: Sequence[Any], told: Sequence[Told]) -> None:
+def write(folder: Path, products: Sequence[Product], failures: Sequence[Any], told: By) -> None:
     """Write the file; a disk that is full, or no longer there, is no error of its own."""
     document = {
         "schema": SCHEMA,
@@ -65,7 +68,7 @@ def write(folder: Path, products: Sequence[Product], failures: Sequence[Any], to
         canonical.write_files({folder / NAME: canonical.dumps(document)})
 
 
-def _cell(product: Product, failures: Sequence[Any], told: Sequence[Told]) -> dict[str, Any]:
+def _cell(product: Product, failures: Sequence[Any], told: By) -> dict[str, Any]:
     errors = list(_errors(product, failures, told))
     is_there = product.program.get_state() in (executed, up_to_date) and not errors
     plan = _plan(product) if is_there else {}
@@ -93,20 +96,20 @@ def is_built(product: Product) -> bool:
     return any(node.get_state() == executed for node in product.nodes())
 
 
-def spent_on(product: Product, told: Sequence[Told]) -> str:
+def spent_on(product: Product, told: By) -> str:
     """How long its steps took, and what they took from elsewhere; "" if they took no time."""
     seconds = spent.seconds(_names(product.nodes()))
     reused = [part for part, place in _all_reused(product, told).items() if place != "no"]
     return f"took {seconds:.1f} s{', reused: ' if reused else ''}{', '.join(reused)}" if seconds else ""
 
 
-def steps_in_words(products: Sequence[Product], told: Sequence[Told]) -> str:
+def steps_in_words(products: Sequence[Product], told: By) -> str:
     """How many steps a build has run, and how many it had not to."""
     count = _steps(products, told)
     return f"steps run: {count['ran']}; from the local cache: {count['local']}; from the remote: {count['remote']}"
 
 
-def _all_reused(product: Product, told: Sequence[Told]) -> dict[str, str]:
+def _all_reused(product: Product, told: By) -> dict[str, str]:
     return {
         "analysis": _reused([product.analysis], told, "symex"),
         "solution": _reused([product.plan], told, "rss"),
@@ -115,7 +118,7 @@ def _all_reused(product: Product, told: Sequence[Told]) -> dict[str, str]:
     }
 
 
-def _steps(products: Sequence[Product], told: Sequence[Told]) -> dict[str, int]:
+def _steps(products: Sequence[Product], told: By) -> dict[str, int]:
     """Steps that ran; those whose result came from a cache instead. What is up to date is neither."""
     first = {
         str(n): n
@@ -127,14 +130,14 @@ def _steps(products: Sequence[Product], told: Sequence[Told]) -> dict[str, int]:
     return {"ran": found.count("no"), "local": found.count("local"), "remote": found.count("remote")}
 
 
-def _reused(nodes: Iterable[Any], told: Sequence[Told], phase: str = "") -> str:
+def _reused(nodes: Iterable[Any], told: By, phase: str = "") -> str:
     """Where all were: "local" if each is up to date, or came from a cache, or its step took ``phase`` from one;
     "remote" if any came from there."""
     found = [_place(node, told, phase) for node in nodes] or ["no"]
     return next((place for place in ("no", "remote") if place in found), "local")
 
 
-def _place(node: Any, told: Sequence[Told], phase: str) -> str:
+def _place(node: Any, told: By, phase: str) -> str:
     if node is None:
         return "no"
     if node.get_state() == executed:
@@ -144,7 +147,7 @@ def _place(node: Any, told: Sequence[Told], phase: str) -> str:
     return "local" if node.get_state() == up_to_date else "no"
 
 
-def _errors(product: Product, failures: Sequence[Any], told: Sequence[Told]) -> Iterator[str]:
+def _errors(product: Product, failures: Sequence[Any], told: By) -> Iterator[str]:
     """What failed of the product; where a step said why, its words."""
     own = {str(node) for node in product.nodes()}
     for failure in failures:
@@ -153,10 +156,9 @@ def _errors(product: Product, failures: Sequence[Any], told: Sequence[Told]) -> 
             yield said[-1] if said else f"{failure.node}: {mistakes.reason(failure)}"
 
 
-def _of(nodes: Iterable[Any], told: Sequence[Told]) -> list[Told]:
-    """What was told by the steps that make the nodes."""
-    names = _names(nodes)
-    return [t for t in told if not names.isdisjoint(steps.outputs(t.words))]
+def _of(nodes: Iterable[Any], told: By) -> list[Told]:
+    """What was told by the steps that make the nodes, each of which makes one of them."""
+    return [t for name in _names(nodes) for t in told.get(name, ())]
 
 
 def _names(nodes: Iterable[Any]) -> set[str]:

@@ -25,6 +25,7 @@ from maestro_tool.remote import waiting
 from maestro_tool.scons import (
     builders,
     compilation,
+    depfile,
     library,
     lock,
     outputs,
@@ -127,7 +128,7 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
     # What is made must not depend on where: the repository is ".", this tool's folder its name.
     maps = {env.Dir("#").abspath: ".", str(builders.PACKAGE): builders.PACKAGE.name}
     cc["MAESTRO_PREFIX_MAPS"] = [words.Place("-ffile-prefix-map=", place, f"={name}") for place, name in maps.items()]
-    cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $MAESTRO_DPDK_INCLUDES $MAESTRO_PREFIX_MAPS"
+    cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $MAESTRO_DPDK_INCLUDES $MAESTRO_PREFIX_MAPS {depfile.WORDS}"
     first = "CFLAGS" if "$CFLAGS" in str(cc["CCCOM"]) else "CCFLAGS"
     cc[first] = CLVar([*_C_FLAGS, *found.cflags, *dpdk.RENAMES, *flatten([CLVar(cc.get(first, ""))])])
     cc.Append(CPPDEFINES={"MAESTRO_DPDK_VERSION": f'\\"{found.version}\\"'})
@@ -137,8 +138,12 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
         cc.Dir(str(runtime.INCLUDE)), cc.Dir(str(runtime.INCLUDE / "lib")),
     ]  # fmt: skip
     compiled = compilation.words(cc, folders)
+    memory = _memory(build, command, compiled.flags)
+    notes = build / ".headers.json"
+    cc["MAESTRO_MEMORY"], cc["MAESTRO_MORE"] = words.Place("", str(memory)), words.Place("", str(notes))
+    cc["MAESTRO_CHANGED"] = cc.Value(f"headers of others {depfile.changed(notes)}")
     compiles = toolchain.digest(
-        command, found, visible, _memory(build, command, compiled.flags),
+        command, found, visible, memory,
         flags=compilation.places(compiled.flags), remember=lock.writes(),
     )  # fmt: skip
     cc["MAESTRO_TOOLCHAIN"] = cc.Value(
@@ -186,7 +191,8 @@ def _runtime(cc: Any, compiles: str) -> list[Any]:
             )
             for source in sorted(runtime.SOURCE.glob("*.c"))
         ])  # fmt: skip
-        cc.Depends(made, [*files(cc, cc["MAESTRO_INCLUDED"]), cc["MAESTRO_TOOLCHAIN"], folders_of_headers(cc)])
+        values = [cc["MAESTRO_TOOLCHAIN"], cc["MAESTRO_CHANGED"], folders_of_headers(cc)]
+        cc.Depends(made, [*files(cc, cc["MAESTRO_INCLUDED"]), *values])
         made = [*cc.StaticLibrary(f"{folder}/libmaestro.a", made), *made]
         outputs.settle(cc, folder, made)
         known[compiles] = made

@@ -16,7 +16,7 @@ from SCons.Util import hash_signature
 from maestro_tool.scons import lock, why
 
 #: SCons' --hash-format by the length of what it makes; the option is known only after the SConstruct was read.
-_FORMATS = {32: "md5", 40: "sha1", 64: "sha256"}
+FORMATS = {32: "md5", 40: "sha1", 64: "sha256"}
 
 
 def settle(env: Any, folder: str, nodes: Iterable[Any]) -> None:
@@ -52,7 +52,7 @@ def _damaged(node: Any) -> bool:
         content = Path(node.abspath).read_bytes()
     except (AttributeError, OSError):
         return False  # never built, or not there: SCons makes it anyway
-    return bool(known != hash_signature(content, _FORMATS.get(len(known))))
+    return bool(known != hash_signature(content, FORMATS.get(len(known))))
 
 
 def is_of_user(env: Any, folder: str) -> bool:

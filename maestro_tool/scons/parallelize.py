@@ -379,7 +379,7 @@ def _compile(
         made = library.declare(own, folder, function.name, whole)
         program = own.Program(f"{folder}/{function.name}", [objects[main], made, own["MAESTRO_RUNTIME"][0]])
         own.Depends([*objects.values(), made, program], own["MAESTRO_TOOLCHAIN"])
-        own.Depends([*objects.values()], outside)
+        own.Depends([*objects.values()], [outside, own["MAESTRO_CHANGED"]])
         outputs.settle(own, folder, flatten([generated, *objects.values(), made, program]))
         compile_commands.declare(
             cc["MAESTRO_BUILD"], objects.values(), lambda: _units(own, cc, function, folder, units, objects)

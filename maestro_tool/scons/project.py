@@ -12,7 +12,7 @@ from typing import Any
 
 from SCons.Script import BUILD_TARGETS, COMMAND_LINE_TARGETS, Default, GetOption, SConsignFile, SetOption
 
-from maestro_tool.scons import lock, mistakes, progress, summary, trace, variables
+from maestro_tool.scons import lock, mistakes, places, progress, summary, trace, unchanged, variables
 
 
 def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs") -> None:
@@ -51,11 +51,17 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
         "FULL_HASH": env["full_hash"],
         "OPTIMISE": env["optimise"],
     }
+    same = unchanged.find(env, {} if _more(asked) else asked.parallel, options)
     for nf, nics in asked.parallel.items():
-        programs = env.Parallelize(nf, NIC=nics, **options)
-        Default(env.Alias("programs", programs))  # one line where there is nothing to do
-        if GetOption("climb_up") and not COMMAND_LINE_TARGETS:  # or SCons looks for targets in the folder of sources
-            BUILD_TARGETS[:] = ["programs"]
+        for nic in nics:
+            if cell := same.get((nf, nic)):
+                summary.declare(places.build(env), cell.product())
+        if others := [nic for nic in nics if (nf, nic) not in same]:
+            Default(env.Alias("programs", env.Parallelize(nf, NIC=others, **options)))  # one line if all is there
+    if same:
+        Default(unchanged.declare(env, "programs", same, lambda nf, nic: env.Parallelize(nf, NIC=[nic], **options)))
+    if asked.parallel and GetOption("climb_up") and not COMMAND_LINE_TARGETS:
+        BUILD_TARGETS[:] = ["programs"]  # or SCons looks for targets in the folder of sources
     for nf in asked.sequential:
         env.Alias("sequential", env.SequentialNF(nf, **options))
     for nf in asked.run:
@@ -74,3 +80,8 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
         env.Alias("new", env.NewNF(nf))
     if asked.bench:
         env.Alias("bench", env.Bench(asked.bench, **options))
+
+
+def _more(asked: variables.Asked) -> bool:
+    """Whether anything else than programs is asked for."""
+    return any((asked.sequential, asked.run, asked.explain, asked.certify, asked.new, asked.bench))

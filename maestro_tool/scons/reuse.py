@@ -22,7 +22,7 @@ from SCons.Util import hash_signature
 
 from maestro_tool import canonical, fingerprint, inputs
 from maestro_tool.cache import Stored
-from maestro_tool.scons import lock, progress, shared
+from maestro_tool.scons import depfile, lock, progress, shared
 
 #: Flags with which a compiler writes nothing but the object, and that the object alone tells of.
 _PLAIN: Final = re.compile(
@@ -69,7 +69,9 @@ class Kept(ActionBase):  # type: ignore[misc]  # SCons has no types
             if self._copied(store.get(key), target):
                 return 0
             status = self._action(target, source, env, *options, **more)
-            if not status and all(_is_unchanged(c) for c in target[0].children() if isinstance(c, File)):
+            if status or depfile.has_read_more(target[0]):
+                return status
+            if all(_is_unchanged(c) for c in target[0].children() if isinstance(c, File)):
                 store.put(key, _packed([Path(t.abspath).read_bytes() for t in target]))
             return status
 

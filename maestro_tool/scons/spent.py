@@ -29,15 +29,25 @@ def on(words: Sequence[str]) -> Iterator[None]:
     start = time.monotonic()
     yield
     took = time.monotonic() - start
-    commands().append(Command(tuple(words), steps.outputs(words), start, took, threading.get_ident()))
+    command = Command(tuple(words), steps.outputs(words), start, took, threading.get_ident())
+    commands().append(command)
+    for name in command.outputs:
+        _by_output().setdefault(name, []).append(command)
 
 
 def seconds(names: Set[str]) -> float:
     """Of all commands that make a file, or fill a folder, of these names."""
-    return sum(command.seconds for command in commands() if not command.outputs.isdisjoint(names))
+    made = _by_output()
+    return sum(command.seconds for command in {c for name in names for c in made.get(name, ())})
 
 
 @functools.cache
 def commands() -> list[Command]:
     """Of this process, which is one build."""
     return []
+
+
+@functools.cache
+def _by_output() -> dict[str, list[Command]]:
+    """The same, by what they make."""
+    return {}

@@ -27,22 +27,32 @@ def run(words: Sequence[str], environment: Mapping[str, str]) -> int | None:
         return None
     with _STARTING:
         server = _server(words[0], tuple(sorted(v for v in environment.items() if v[0].startswith("PYTHON"))))
-        if server is None:
-            return None
-        ours, theirs = socket.socketpair()
-        with theirs:
+    if server is None:
+        return None
+    message = step_server.message(words[4:])
+    for said in dict.fromkeys((message, step_server.alone(message))):
+        if (answer := _asked(server, said, step_server.request(words[4:], environment))) is None:
+            return None if said == message else _LOST
+        if answer:
+            return int(answer)
+    return _LOST
+
+
+def _asked(server: socket.socket, message: bytes, request: bytes) -> bytes | None:
+    """What the server says of a step; empty if whoever runs it has gone, None if the server had before."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs, _STARTING:
             try:
-                socket.send_fds(server, [b"+"], [theirs.fileno(), *lock.inherited()])
+                socket.send_fds(server, [message], [theirs.fileno(), *lock.inherited()])
             except OSError:
-                ours.close()
                 return None
-    with ours, ours.makefile("rb") as answers:
-        try:
-            ours.sendall(step_server.request(words[4:], environment))
-            answer = answers.readline()
-        except ConnectionError:
-            answer = b""
-    return int(answer) if answer else _LOST
+        with ours.makefile("rb") as answers:
+            try:
+                ours.sendall(request)
+                return answers.readline()
+            except ConnectionError:
+                return b""
 
 
 #: What is told of a step if the server has gone: as of a command that was killed.
@@ -52,7 +62,7 @@ _LOST: Final = -9
 @functools.cache
 def _server(python: str, variables: tuple[tuple[str, str], ...]) -> socket.socket | None:
     """The server with this interpreter and these variables for it, which ends with this process."""
-    ours, theirs = socket.socketpair()
+    ours, theirs = step_server.pair()
     command = [python, "-P", "-m", "maestro_tool.step_server", str(theirs.fileno())]
     environment = {**{n: v for n, v in os.environ.items() if not n.startswith("PYTHON")}, **dict(variables)}
     try:

@@ -8,7 +8,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from SCons.Script import GetBuildFailures, GetOption
 from maestro_tool import steps
 from maestro_tool.scons import cells, compile_commands, mistakes, outputs, progress
 from maestro_tool.scons.cells import Product
-from maestro_tool.steps import Told
 
 #: Files to which steps tell of themselves.
 _TOLD = ".told"
@@ -30,6 +29,11 @@ def declare(folder: str, product: Product) -> None:
     """Have ``product`` in the summary at the end of this build, if it is built or found up to date; ``folder``: where
     that builds."""
     _declared()[folder, product.nf, product.nic] = product
+
+
+def declared(folder: str, nf: str, nic: str) -> Product | None:
+    """What was declared for this."""
+    return _declared().get((folder, nf, nic))
 
 
 def phases() -> dict[Any, str]:
@@ -85,7 +89,7 @@ def _print(products: dict[tuple[str, str, str], Product]) -> None:
     if any(GetOption(o) for o in ("clean", "no_exec", "question", "silent", "help")):
         return
     failures = list(GetBuildFailures())
-    told = steps.read(next(iter(_begun().values()))) if _begun() else []
+    told = steps.read(next(iter(_begun().values()))) if _begun() else {}
     lines = [line for p in products.values() for line in _describe(p, told)]
     if products:
         lines.append(cells.steps_in_words(list(products.values()), told))
@@ -111,7 +115,7 @@ def _say(text: str) -> None:
         rest = rest[os.write(1, rest) :]
 
 
-def _describe(product: Product, told: Sequence[Told]) -> Iterator[str]:
+def _describe(product: Product, told: cells.By) -> Iterator[str]:
     """All that is to be said of what this build has made, and with verbose=1; a line of what it found up to date."""
     # Not what stands in build/ from before: what this build was asked for and has made or checked.
     if product.program.get_state() not in (executed, up_to_date):

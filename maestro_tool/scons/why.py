@@ -13,6 +13,7 @@ from SCons.Node.FS import Base
 _VALUES: Final = (
     (re.compile(r"maestro [0-9a-f]+"), "this tool, or a package that it uses, changed"),
     (re.compile(r".*, and what they read: .*", re.DOTALL), "the compiler, DPDK, or what they read, changed"),
+    (re.compile(r"headers of others .*"), "a header that the compiler read changed"),
     (re.compile(r"headers in .*"), "the folders of headers, or their order, changed"),
 )
 

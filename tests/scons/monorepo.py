@@ -17,25 +17,30 @@ from scons_tree import ROOT
 
 from maestro_tool import dpdk
 
-#: Compiles nothing: an object is what the preprocessor makes of the unit, and the flags.  Headers of DPDK are our stubs
-#: then; all else is gcc's.
+#: Compiles nothing: an object is what the preprocessor makes of the unit, and the flags; those of the
+#: runtime are its files, and what is linked lies in a row.  Headers of DPDK are our stubs
+#: then; all else is gcc's.  As in its objects, the program's folder has no name.
 _COMPILER = """\
 #!/bin/sh
-case " $* " in *" -c "*) ;; *) exec gcc "$@" ;; esac
-words="" output="" unit=""
+case " $* " in *" -c "* | *" -r "*) ;; *) exec gcc "$@" ;; esac
+words="" output="" objects="" runtime=""
 while [ $# -gt 0 ]; do
   case $1 in
     -o) output=$2; shift ;;
-    -isystem | -include) shift ;;
-    -c | -W* | -std=* | -ffile-prefix-map=* | -MAESTRO*) ;;
+    -isystem | -include | -MF) shift ;;
+    *.o) objects="$objects $1" ;;
+    */runtime/src/*.c) runtime=$1 ;;
+    -c | -MD | -W* | -std=* | -MAESTRO*) ;;
+    -ffile-prefix-map=*) map=${1#*=} ;;
     -DMAESTRO_DPDK_VERSION*) ;;
     *) words="$words $1" ;;
   esac
   shift
 done
+if [ -n "$objects$runtime" ]; then exec cat $objects $runtime > "$output"; fi
 echo "$words" | tr ' ' '\\n' | grep -v -e ^-I -e ^-isystem > "$output.flags"
 gcc -E -fno-working-directory -I{stubs} $words -o "$output.text" || exit 1
-cat "$output.flags" "$output.text" > "$output"
+cat "$output.flags" "$output.text" | sed "s|${map%=*}|${map#*=}|g" > "$output"
 rm "$output.flags" "$output.text"
 """
 
@@ -76,7 +81,10 @@ _SCONSTRUCT = """\
 from maestro_tool.scons import project
 
 DefaultEnvironment(tools=[])
-env = Environment(tools=["gcc", "gnulink", "ar"], CC="./cc", {flags})
+row = "cat $SOURCES > $TARGET"
+env = Environment(
+    tools=["gcc", "gnulink", "ar"], CC="./cc", ARCOM=row, RANLIBCOM="", LINKCOM=row, OBJCOPY="true", {flags}
+)
 project.declare(env)
 """
 

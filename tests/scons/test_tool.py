@@ -82,7 +82,7 @@ def test_notes_are_shown(tmp_path: Path) -> None:
 
     def lines(state: int) -> list[str]:
         product = cells.Product("fw", "soft", _Node(plan, state), _Node(tmp_path / "fw", state))
-        return list(summary._describe(product, ()))
+        return list(summary._describe(product, {}))
 
     assert [line for line in lines(executed) if "note:" in line] == [
         *(f"  note: fw.c:{n}: sum of two keys" for n in range(1, 6)),

@@ -49,7 +49,7 @@ def run(code: str, folder: Path, *words: str, building: bool = True) -> subproce
 
 def analysed(folder: Path, *others: str, building: bool = True) -> dict[str, str | None]:
     """Files of the record of an analysis by a tool that also reads these."""
-    code = FAULTY.format(reads=others, module="frontend", name="load_program")
+    code = FAULTY.format(reads=others, module="frontend", name="read_program")
     done = run(code, folder, "analyse", *NOP, "-o", "made/analysis.json", "--record", "made", building=building)
     assert done.returncode == 0, done.stderr
     found: dict[str, str | None] = json.loads((folder / "made/inputs.json").read_text())["files"]
