@@ -182,10 +182,8 @@ SHARED = {
         + " else if (packet_length >= 60) { memcpy(&word, p + 50, 4); touch_ip(word / 3, now); }",
         {Code.KEYS_DISJOINT, Code.OUTSIDE_VIEW},
     ),
-    # Short frames meet those whose bytes are the constant.
-    "short frames": (
-        RAW, f"if ({VLAN})" + touch(30) + " else touch_ip(7, now);", {Code.KEY_CONSTANT, Code.OUTSIDE_VIEW}
-    ),
+    # Short frames meet each other, and those whose bytes are the constant: where these lie no view says.
+    "short frames": (RAW, f"if ({VLAN})" + touch(30) + " else touch_ip(7, now);", {Code.OUTSIDE_VIEW}),
     "far behind": (RAW, "if (packet_length >= 600)" + touch(300), {Code.KEY_NOT_HASHED}),
     "calculated": (
         RAW,
