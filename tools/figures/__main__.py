@@ -63,11 +63,12 @@ def row(nf: Path, plans: bool) -> Row:
     seconds = cpu() - start
     if done.returncode:
         return Row(nf.name, done.stderr.splitlines()[0][-100:], seconds)
-    plan = json.loads(done.stdout)["strategy"]
+    said = json.loads(done.stdout)
+    name, plan = said["nf"], said["strategy"]
     if plans:
-        return Row(nf.name, plan, seconds)
+        return Row(name, plan, seconds)
     built = all(run("SCons", "-s", f"nf={nf}", *words).returncode == 0 for words in (["nic=soft"], ["sequential"]))
-    return Row(nf.name, plan, seconds, "yes" if built else "no", same(nf.name) if built else "")
+    return Row(name, plan, seconds, "yes" if built else "no", same(name) if built else "")
 
 
 def same(name: str) -> str:
