@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from maestro_tool.explain.condense import decision_tree
+from maestro_tool.explain.depth import with_room
 from maestro_tool.explain.steps import Action, Route, routes
 from maestro_tool.explain.story import Passage, briefly, tell
 from maestro_tool.explain.words import Words
@@ -167,7 +168,7 @@ def explain(
         why=tuple(why),
         dialect=analysis.dialect,
         arguments=analysis.arguments,
-        flows=tuple(Flow(port, tell(decision_tree(rs), words)) for port, rs in by_port.items()),
+        flows=with_room(lambda: tuple(Flow(port, tell(decision_tree(rs), words)) for port, rs in by_port.items())),
         objects=tuple(_objects(program, analysis, done, by_port, words)),
         constraints=tuple(
             ConstraintText(sentence(c), c.rule, tuple(object_names[o] for o in c.objects), places(c.locs))

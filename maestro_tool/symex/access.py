@@ -42,11 +42,14 @@ REFETCH = "fetch the chunk again, with nf_get_borrowed_chunk"
 
 
 class NeedsValueError(Exception):
-    """Raised by an instruction (before it changed anything) that can only go on with ``expr`` a constant."""
+    """Raised by an instruction (before it changed anything) that can only go on with ``expr`` a constant.
 
-    def __init__(self, expr: Expr, loc: int, purpose: str) -> None:
+    ``asked``: the same before what the path knows was put in.
+    """
+
+    def __init__(self, expr: Expr, asked: Expr, loc: int, purpose: str) -> None:
         super().__init__(purpose)
-        self.expr, self.loc, self.purpose = expr, loc, purpose
+        self.expr, self.asked, self.loc, self.purpose = expr, asked, loc, purpose
 
 
 class Access:
@@ -87,6 +90,9 @@ class Access:
     def decide(self, state: State, condition: Expr, loc: int) -> Expr:
         """``condition`` with all that is a constant in this phase replaced, before it is decided."""
         return condition
+
+    def known_by_now(self, state: State, e: Expr) -> None:
+        """Called where ``e`` had to be a constant and is one, by what the path knows."""
 
     def settles(self, state: State, requirement: Expr, loc: int) -> bool:
         """Does configuration alone fulfil the requirement, so that the path may rely on it?"""
@@ -234,11 +240,12 @@ class Access:
     def concrete(self, state: State, e: Expr, loc: int, purpose: str) -> int:
         """The value of ``e``; when it has several on this path, the path forks."""
         if not e.is_const:
-            e = self.decide(state, e, loc)
+            asked = e = self.decide(state, e, loc)
             if not e.is_const:
                 e = nodes.substitute(e, state.known)
                 if not e.is_const:
-                    raise NeedsValueError(e, loc, purpose)
+                    raise NeedsValueError(e, asked, loc, purpose)
+                self.known_by_now(state, asked)
         return e.const
 
     def place(self, state: State, value: Value, size: int, loc: int, doing: str) -> tuple[int, Block, int]:

@@ -201,7 +201,7 @@ class CallPath:
     ``verdict``: output port number, "drop", "flood", or an expression (16 bits) that packets determine.
     ``grown``: bytes by which the frame that leaves is longer than the one that came in.
     ``packet_writes``: (byte offset, expression of 8 bits) of the bytes of the frame that leaves which are not byte
-    ``offset - grown`` of the one that came in, in order of offset.
+    ``offset - grown`` of the one that came in, in order of offset; merged paths may name bytes that short frames lack.
     """
 
     port: Natural

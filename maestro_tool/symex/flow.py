@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from maestro_tool.frontend import ir
+from maestro_tool.symex.state import Frame
 
 
 class Flow:
@@ -93,6 +94,12 @@ class Flow:
     def pace(self, header: int, temp: int) -> None:
         """From now on, the variable at the address in ``temp`` says how far a path is in the loop."""
         self._paces.setdefault(header, set()).add(temp)
+
+    def is_at_option(self, frame: Frame) -> bool:
+        """Whether paths wait for each other where the frame is, or are behind the loops whose pace is set."""
+        if frame.pc in self._waits.get(frame.block, ()):
+            return True
+        return bool(self._paces) and self._paces.keys().isdisjoint(self._around[frame.block])
 
     def paces(self, header: int) -> list[int]:
         return sorted(self._paces.get(header, ()))

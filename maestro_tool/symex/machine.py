@@ -12,7 +12,7 @@ from maestro_tool.diagnostics import InputError, ResourceLimitError, Unsupported
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import option
 from maestro_tool.frontend import ir
-from maestro_tool.solver import Answer
+from maestro_tool.solver import Answer, sharing
 from maestro_tool.symex.access import Access, NeedsValueError
 from maestro_tool.symex.flow import Flow
 from maestro_tool.symex.instructions import HANDLERS, Successors
@@ -160,14 +160,32 @@ class Machine(Access):
                 "compare it with a bound first; or raise the limit 'values' (nf.yaml, --limit)",
             )
         result = []
-        for value in values:
-            successor = state if value == values[-1] else state.fork()
+        witnesses: dict[int, Witness | None] = dict.fromkeys(values)
+        if self.merger is not None:  # maybe not all of them are possible
+            for value in values:
+                answer, witnesses[value] = self._find(state, nodes.eq(need.expr, nodes.const(value, need.expr.width)))
+                if answer == "no":
+                    del witnesses[value]
+        for value, witness in witnesses.items():
+            successor = state.fork()
             constant = nodes.const(value, need.expr.width)
             successor.assume(nodes.eq(need.expr, constant))
-            successor.known[need.expr] = constant  # or the same instruction would ask again
-            successor.witness = None
+            successor.learn(nodes.eq(need.asked, constant))
+            # Or the same instruction would ask again; what was asked may look different with what is known now.
+            successor.known[need.expr] = successor.known[need.asked] = constant
+            if self.merger is not None:
+                self._say_plainly(state, successor, need.expr)
+            successor.witness = witness
             result.append(successor)
         return result
+
+    def _say_plainly(self, before: State, after: State, about: Expr) -> None:
+        """Say what was known of ``about`` of the number that it is now, too: paths that come to one option in several
+        ways then have that in common (that it is in front of the end, say)."""
+        numbers = {e: v for e, v in after.known.items() if v.width and before.known.get(e) is not v}
+        for c in sharing(before.conditions, about):
+            if c.op != "lor":
+                after.assume(nodes.substitute(c, numbers))
 
     def split(self, state: State, condition: Expr, loc: int) -> tuple[State | None, State | None]:
         """(where it holds, where it does not); one of them is ``state`` itself, None is infeasible."""
@@ -201,12 +219,17 @@ class Machine(Access):
         """Whether the condition can hold here, and values for the whole path under which it does."""
         if state.witness is not None:
             guess = self.solver.guess(state.conditions, state.witness, condition)
+            guess = guess or self.solver.near(state.conditions, state.witness, condition)
             if guess is not None:
                 return "yes", guess
         answer, values = self.solver.find(state.conditions, condition)
         if values is None or state.witness is None:
             return answer, None
         return answer, {**state.witness, **values}
+
+    def known_by_now(self, state: State, e: Expr) -> None:
+        if self.merger is not None:
+            self.merger.needed(state, e)
 
     def may(self, state: State, condition: Expr, loc: int) -> bool:
         """Can the condition hold here?  (Unknown counts as yes.)"""

@@ -9,20 +9,25 @@ A loop over options goes on by what the packet says: paths come to the same opti
 Where a loop's variable had to be known for an access, paths wait there for each other, and its value takes the place of
 the number of rounds: the path that is furthest behind in the options goes first, and those that come to one option are
 one path from there on.
+
+A loop that rewrites options leaves another frame for each way through them.  What differs is then said byte by byte:
+what the one path left if its conditions hold, else what the other did.  That is exact, as a packet takes one of both.
 """
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.symbols import Produced, packet_byte
 from maestro_tool.frontend import ir
 from maestro_tool.symex.flow import Flow
 from maestro_tool.symex.memory import Block
 from maestro_tool.symex.state import Frame, PacketCursor, State
-from maestro_tool.symex.values import Pointer, Value
+from maestro_tool.symex.values import Pointer, Value, bytes_of
 
 #: States at one place with one signature that a new one is compared with; beyond, it stays by itself.
 _MOST_COMPARED = 48
@@ -51,13 +56,17 @@ class Merger:
         while waiting:
             position = waiting[0][0]
             group: list[State] = []
+            decided = _UNDECIDED not in position
             met: dict[_Signature, list[State]] = {}
             # All that are at this place now: none that is still to come is behind it, as those go first.
             while waiting and waiting[0][0] == position:
                 _, _, state, meeting = heapq.heappop(waiting)
                 if meeting:
-                    alike = met.setdefault(self._signature(state, steady), [])
-                    if any(self._join(other, state, steady) for other in alike[-_MOST_COMPARED:]):
+                    # Before a path knows which option is next, it knows best what it did to the last one.
+                    top = state.frames[-1]
+                    rewrites = decided and self._flow(top.function).is_at_option(top)
+                    alike = met.setdefault(self._signature(state, steady, rewrites), [])
+                    if any(self._join(other, state, steady, rewrites) for other in alike[-_MOST_COMPARED:]):
                         continue
                     alike.append(state)
                 group.append(state)
@@ -137,9 +146,11 @@ class Merger:
                 frame.temps[temp] = _settled(frame.temps[temp], state)
         return min(found, key=lambda f: f[0])[1]  # the first pointer, or the first number
 
-    def _signature(self, state: State, steady: int) -> _Signature:
+    def _signature(self, state: State, steady: int, rewrites: bool) -> _Signature:
         """States with different ones do not agree: most of what cannot be merged is told apart by it at once."""
         values: list[object] = [_place(state.cursor), len(state.events)]
+        if not rewrites and state.cursor.block is not None:
+            values.append(frozenset(state.memory.blocks()[state.cursor.block.block].cells.items()))
         for frame in state.frames:
             for temp in sorted(self._flow(frame.function).live(frame.block, frame.pc)):
                 value = frame.temps.get(temp)
@@ -150,13 +161,15 @@ class Merger:
                 values.append(None if isinstance(value, Pointer) else value)
         return tuple(values)
 
-    def _join(self, a: State, b: State, steady: int) -> bool:
-        """Make ``a`` stand for both, if they agree."""
-        if not (_same_history(a, b) and self._same_future(a, b, steady)):
+    def _join(self, a: State, b: State, steady: int, rewrites: bool) -> bool:
+        """Make ``a`` stand for both, if they agree; ``rewrites``: but for the bytes of the frame."""
+        if not (_same_history(a, b) and self._same_future(a, b, steady, rewrites)):
             return False
         common = _common_prefix(a.conditions, b.conditions)
         if a.events and a.events[-1].condition_length > common:
             return False  # what happened depends on what they came to differ in
+        if rewrites and not _join_frames(a, b, _all(a.conditions[common:])):
+            return False
         a.conditions = (*a.conditions[:common], *_either(a.conditions[common:], b.conditions[common:]))
         # Only what both know holds of the merged path.  The witness of ``a`` is still one: it meets one of both sides.
         a.known = {e: v for e, v in a.known.items() if b.known.get(e) is v}
@@ -169,9 +182,9 @@ class Merger:
                 frame.decisions[block] = max(count, frame.decisions.get(block, 0))
         return True
 
-    def _same_future(self, a: State, b: State, steady: int) -> bool:
+    def _same_future(self, a: State, b: State, steady: int, rewrites: bool) -> bool:
         """Whether all that the paths may still use is the same."""
-        match = _Match(a, b, steady)
+        match = _Match(a, b, steady, a.cursor.block.block if rewrites and a.cursor.block is not None else None)
         return (
             a.entries.keys() == b.entries.keys()
             and all(match.blocks(number, b.entries[entry]) for entry, number in a.entries.items())
@@ -193,7 +206,9 @@ class _Match:
     """Whether two memories say the same.  Blocks below ``steady`` are the same ones on all paths; others (locals,
     borrowed elements) have other numbers where a path made more of them, and are found by what leads to them."""
 
-    def __init__(self, a: State, b: State, steady: int) -> None:
+    def __init__(self, a: State, b: State, steady: int, apart: int | None) -> None:
+        """``apart``: a steady block that is not looked at."""
+        self._apart = apart
         self._left, self._right, self._steady = a.memory.blocks(), b.memory.blocks(), steady
         self._pairs: dict[int, int] = {}
         self._back: dict[int, int] = {}
@@ -217,7 +232,7 @@ class _Match:
     def settle(self) -> bool:
         """Whether the steady blocks, and all that are taken for each other, have the same content."""
         for n, block in self._left.items():
-            if n < self._steady and not self._same(block, self._right.get(n)):
+            if n < self._steady and n != self._apart and not self._same(block, self._right.get(n)):
                 return False
         while self._todo:
             n = self._todo.pop()
@@ -276,6 +291,45 @@ def _same_history(a: State, b: State) -> bool:
     )
 
 
+def _join_frames(a: State, b: State, condition: Expr) -> bool:
+    """Make the frame of ``a`` that of both: its own bytes if ``condition`` holds, which a packet of ``b`` never meets.
+
+    False (nothing is changed) if what differs comes from state: the rules want to see where that goes.
+    """
+    assert a.cursor.block is not None
+    number = a.cursor.block.block
+    frames = [state.memory.blocks()[number] for state in (a, b)]
+    if frames[0] is frames[1]:
+        return True
+    if a.cursor.grown or not all(isinstance(value, Expr) for frame in frames for _, value in frame.cells.values()):
+        return frames[0].cells == frames[1].cells
+    differing = list(_differing(*frames))
+    said = nodes.symbols(condition).union(*(nodes.symbols(byte) for _, *both in differing for byte in both))
+    if differing and any(isinstance(s.value, Produced) for s in said):
+        return False
+    for at, mine, other in differing:
+        a.memory.writable(number).store(at, 1, nodes.ite(condition, mine, other))
+    return True
+
+
+def _differing(a: Block, b: Block) -> Iterator[tuple[int, Expr, Expr]]:
+    """(offset, byte of ``a``, byte of ``b``) where these frames, whose start did not move, are not the same."""
+    mine, other = _written(a), _written(b)
+    for at in sorted(mine.keys() | other.keys()):
+        x, y = (written.get(at, packet_byte(at)) for written in (mine, other))
+        if x is not y:
+            yield at, x, y
+
+
+def _written(frame: Block) -> dict[int, Expr]:
+    return {
+        n: byte
+        for offset, (_, value) in frame.cells.items()
+        if isinstance(value, Expr)
+        for n, byte in enumerate(bytes_of(value), offset)
+    }
+
+
 def _place(cursor: PacketCursor) -> tuple[object, ...]:
     return cursor.read, cursor.chunks, cursor.block, cursor.options, cursor.grown, cursor.skipped, cursor.within
 
@@ -286,9 +340,9 @@ def _either(a: tuple[Expr, ...], b: tuple[Expr, ...]) -> tuple[Expr, ...]:
     rests = [[c for c in side if c not in common] for side in (a, b)]
     if len(rests[0]) == len(rests[1]) == 1 and nodes.lnot(rests[0][0]) is rests[1][0]:
         return tuple(common)
-    whole = [nodes.TRUE, nodes.TRUE]
-    for i, side in enumerate(rests):
-        for c in reversed(side):
-            whole[i] = nodes.land(c, whole[i])
-    either = nodes.lor(*whole)
+    either = nodes.lor(*map(_all, rests))
     return tuple(common) if either is nodes.TRUE else (*common, either)
+
+
+def _all(conditions: Iterable[Expr]) -> Expr:
+    return functools.reduce(lambda rest, c: nodes.land(c, rest), reversed([*conditions]), nodes.TRUE)

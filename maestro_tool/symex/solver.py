@@ -7,6 +7,10 @@ Products and quotients of two unknowns are left open, as are products with const
 quotients of what is left open by such constants:
 bit-blasting them takes seconds, and no path of a network function is known to be infeasible because of one.  "no" stays
 a proof; "yes" may then be too generous.
+
+What merged paths know (one of many ways led here) is a condition on all bytes that those ways looked at, and hard to
+solve.  It is left out where the others are a proof, and where a witness fulfils it all but the question's own bytes are
+kept as they are (`near`).
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.operators import OPERATORS
 from maestro_tool.expr.symbols import Placeholder, placeholder
 from maestro_tool.expr.walk import bottom_up
-from maestro_tool.solver import Answer, Context, Session, connected
+from maestro_tool.solver import Answer, Context, Session, connected, sharing
 from maestro_tool.symex.limits import Limits
 
 #: Why a term is left open.
@@ -26,6 +30,9 @@ _NONLINEAR_TERM = "nonlinear"
 
 #: Constants with more bits set than this make products that are hard to reason about.
 _EASY_FACTOR_BITS = 4
+
+#: Alternatives about more symbols than this come from many merged paths.
+_MANY_SYMBOLS = 8
 
 #: Values of symbols under which conditions hold; symbols that are missing may have any value (zero, if asked).
 Witness = dict[Expr, Expr]
@@ -80,10 +87,39 @@ class Solver:
     def find(self, conditions: tuple[Expr, ...], condition: Expr) -> tuple[Answer, Witness | None]:
         """As `may_hold`, and for "yes" values of the symbols that matter, for which it does (if some are known)."""
         query = (*connected((*self._assumptions, *conditions), condition), condition)
-        answer = self._answers.get(query)
-        if answer is None:
-            answer = self._answers[query] = self._check(query)
-        return answer
+        if query not in self._answers:
+            plain = self._plain(conditions)
+            refuted = len(plain) < len(conditions) and self.find(plain, condition)[0] == "no"
+            self._answers[query] = ("no", None) if refuted else self._check(query)
+        return self._answers[query]
+
+    def _plain(self, conditions: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """Without what many merged paths know together."""
+        return tuple(c for c in conditions if c.op != "lor" or len(self.symbols(c)) <= _MANY_SYMBOLS)
+
+    def near(self, conditions: tuple[Expr, ...], witness: Witness, condition: Expr) -> Witness | None:
+        """``witness`` with other values for the symbols of ``condition`` alone, such that it holds, too; None if there
+        are none.  Asked only where many paths were merged: there it spares the search."""
+        plain = self._plain(conditions)
+        if len(plain) == len(conditions):
+            return None
+        own = self.symbols(condition)
+        # Only these, or also what is compared with them: the header's length with an option's.
+        for free in (own, own.union(*(self.symbols(c) for c in sharing(plain, condition)))):
+            if (found := self._nearby(conditions, witness, condition, free)) is not None:
+                return found
+        return None
+
+    def _nearby(
+        self, conditions: tuple[Expr, ...], witness: Witness, condition: Expr, free: frozenset[Expr]
+    ) -> Witness | None:
+        """``witness`` with other values for ``free``."""
+        concerned = [c for c in (*self._assumptions, *conditions) if not free.isdisjoint(self.symbols(c))]
+        others = frozenset[Expr]().union(*map(self.symbols, concerned)) - free
+        fixed = {s: witness.get(s) or nodes.const(0, s.width) for s in others if s.width}
+        left = [c for c in (nodes.substitute(c, fixed) for c in concerned) if c is not nodes.TRUE]
+        found = None if nodes.FALSE in left else self._check((*left, condition))[1]
+        return None if found is None else {**witness, **found}
 
     def guess(self, conditions: tuple[Expr, ...], witness: Witness, condition: Expr) -> Witness | None:
         """``witness``, under which ``conditions`` hold, with other values for symbols that they leave free, such that
@@ -97,7 +133,12 @@ class Solver:
         return None
 
     def values(self, conditions: tuple[Expr, ...], e: Expr, limit: int) -> list[int] | None:
-        """All values ``e`` can take, sorted; None when there are more than ``limit`` or z3 gives up."""
+        """All values ``e`` can take, sorted; None when there are more than ``limit`` or z3 gives up.
+
+        Where many paths were merged, maybe others, too."""
+        plain = self._plain(conditions)
+        if len(plain) < len(conditions) and (found := self.values(plain, e, limit)) is not None:
+            return found
         query = (*connected((*self._assumptions, *conditions), e), e)
         if query not in self._values:
             self._values[query] = self._tried(query) or self._enumerated(query, limit)

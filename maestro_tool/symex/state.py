@@ -119,14 +119,15 @@ class State:
                 work.extend(reversed(c.args))
             elif c is not nodes.TRUE and c not in self.conditions:
                 added.append(c)
-                self._learn(c)
+                self.learn(c)
         self.conditions += tuple(added)
 
-    def _learn(self, c: Expr) -> None:
+    def learn(self, c: Expr) -> None:
+        """Keep what follows at once from ``c``, which holds on this path."""
         self.known[c] = nodes.TRUE
         negated = nodes.lnot(c)
         self.known[negated] = nodes.FALSE
-        if c.op == "eq" and c.args[1].is_const and c.args[0].op in ("sym", "concat", "extract"):
+        if c.op == "eq" and c.args[1].is_const and c.args[0].op in ("sym", "concat", "extract", "ite"):
             left, value = c.args
             self.known[left] = value
             low = left.width

@@ -135,14 +135,23 @@ def compare(expected: Outputs, actual: Outputs, renamed: Renamed | None = None, 
     )
 
 
+#: EtherTypes of 802.1Q and 802.1ad.
+_TAGS = ("8100", "88a8")
+
+
 def flow_of(frame: bytes) -> Flow:
     """The flow of a frame in the NF's view, the same for both directions."""
     return _either_direction(stream_of(frame))
 
 
-def stream_of(frame: bytes) -> Flow:
-    """The flow of a frame and its direction: the source is first."""
+def stream_of(frame: bytes, tags: int = 2) -> Flow:
+    """The flow of a frame and its direction: the source is first.  ``tags``: how many are looked behind."""
     ether_type = frame[12:14].hex()
+    if tags and ether_type in _TAGS and len(frame) >= 18:
+        # What is behind the tag belongs to it: software may hash that, and packets of different hosts have no order.
+        vlan = int.from_bytes(frame[14:16], "big") & 0xFFF
+        ends = (frame[0:6].hex(":"), frame[6:12].hex(":"))
+        return ("ethernet", *ends, ether_type, f"vlan {vlan}", *stream_of(frame[:12] + frame[16:], tags - 1))
     if ether_type == "86dd" and len(frame) >= L3_VIEW_LENGTH6:
         return _stream6(frame)
     if ether_type != "0800" or len(frame) < L3_VIEW_LENGTH:

@@ -177,3 +177,60 @@ def test_options_whose_length_packets_say(tmp_path: Path, loop: str) -> None:
         assert expected and taken(merged, values) == expected
         verdicts.add(str(expected))
     assert len(verdicts) >= 4
+
+
+#: What is done to an option of ``size`` bytes at ``i``.
+REWRITES = {
+    "its kind": "o[i] |= 0x80;",
+    "all of it": "memset(o + i, 1, size);",
+    "byte by byte": "for (int k = 0; k < size; k++) o[i + k] = 1;",
+    "some kinds": "if (o[i] == 9 || o[i] == 3) memset(o + i, 1, size);",
+    "by what it was": "o[i + 1] = o[i] + o[38];",
+}
+REWRITING = """int i = 0;
+  while (i < end) {
+    if (o[i] == 0) break;
+    if (o[i] == 1) { i++; continue; }
+    if (i + 1 >= end || o[i + 1] < 2 || i + o[i + 1] > end) return device;
+    if (o[i] == 9) odd = true;
+    uint8_t size = o[i + 1];
+    REWRITE
+    i += size;
+  }"""
+
+
+@pytest.mark.parametrize("rewrite", others_long(REWRITES, ["by what it was", "some kinds"]))
+def test_options_that_are_rewritten(tmp_path: Path, rewrite: str) -> None:
+    """Frames that differ by the way through the options are one, byte by byte: the same frame leaves."""
+
+    def options(end: int, merge_after: int) -> Analysis:
+        source = tmp_path / "nf.c"
+        loop = REWRITING.replace("REWRITE", REWRITES[rewrite])
+        text = OPTIONS.replace("const uint8_t *o", "uint8_t *o").replace("LOOP", loop).replace("END", str(end))
+        source.write_text(HEAD.replace("#include", "#include <string.h>\n#include", 1) + text)
+        return analyse(load_program([source]), limits=Limits(merge_after=merge_after))
+
+    assert len(options(10, 0).paths) < 30
+
+    apart, merged = options(6, 10**9), options(6, 0)
+    assert 4 * len(merged.paths) < len(apart.paths), (len(merged.paths), len(apart.paths))
+    r = random.Random(3)
+    frames = set()
+    for _ in range(150):
+        values = {PACKET_LENGTH: nodes.const(r.choice([20, 60, 90]), 16)}
+        values |= {packet_byte(n): nodes.const(r.choice([0, 1, 2, 2, 3, 3, 4, 9]), 8) for n in range(64)}
+        expected = written(apart, values)
+        assert expected and written(merged, values) == expected
+        frames.add(str(expected))
+    assert len(frames) >= 8
+
+
+def written(analysis: Analysis, values: dict[Expr, Expr]) -> list[tuple[object, ...]]:
+    """As `taken`; a byte that is written as it was counts as not written."""
+    return sorted(
+        (
+            (events, tuple(w for w in writes if w[1] != str(values.get(packet_byte(w[0])))), verdict)
+            for events, writes, verdict in taken(analysis, values)
+        ),
+        key=repr,
+    )

@@ -143,3 +143,14 @@ def test_flow_is_the_same_in_both_directions_and_reads_where_the_nf_reads() -> N
     assert flow_of(lan[:37]) == ("ipv4", "6", "10.0.0.1", "11.0.0.2")
     assert flow_of(lan[:23] + b"\x01" + lan[24:]) == ("ipv4", "1", "10.0.0.1", "11.0.0.2")
     assert flow_of(lan[:33])[0] == flow_of(lan[:5])[0] == flow_of(b"")[0] == "ethernet"
+
+
+def test_tagged_frames_have_the_order_of_what_is_behind_the_tag(sent: Streams) -> None:
+    """Software hashes that, so packets of two hosts behind one router go to two workers."""
+    a, b = (next(f for f in sent[0] if f[12:14] == b"\x08\0" and f[29] % 2 == n) for n in (0, 1))
+    assert flow_of(a) != flow_of(b)
+    for tag in (b"\x81\0\0\x2a", b"\x88\xa8\0\7\x81\0\0\x2a", b"\x81\0\0\1" * 5000):
+        one, another, again = (f[:12] + tag + f[12:] for f in (a, b, a[:-1] + b"!"))
+        order = [("order", 0)]
+        assert kinds(compare({0: [one, another]}, {0: [another, one]})) == ([] if len(tag) < 9 else order)
+        assert kinds(compare({0: [one, again]}, {0: [again, one]})) == order
