@@ -16,6 +16,7 @@ _FRAME = (
     "the frame is at *buffer: take its headers with nf_then_get_rte_ether_header(buffer) and relatives, or any bytes "
     "with nf_borrow_next_chunk(buffer, length)"
 )
+_MBUFS = "or let nf_process be given the mbuf, in DPDK's dialect (docs/dialects.md)"
 _LENGTH = "packet_length is the frame's length, and packet_get_unread_length(buffer) what is left of it"
 _SEQUENTIAL = "an NF is sequential, and the generated program does the locking: leave it out"
 _CLOCK = "nf_process gets the time as 'now', in nanoseconds"
@@ -30,12 +31,15 @@ _MAP = 'use lib/verified/map.h, with the keys in a vector: "maestro new" writes 
 _INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), hint)
     for pattern, hint in (
-        (r"rte_pktmbuf_(mtod|mtod_offset|read|iova)", _FRAME),
-        (r"rte_pktmbuf_(pkt_len|data_len|headroom|tailroom)|rte_pktmbuf_is_contiguous", _LENGTH),
-        (r"rte_pktmbuf_(prepend|append)", "nf_insert_new_chunk(buffer, length, mbuf) makes room for a header"),
-        (r"rte_pktmbuf_(adj|trim)", "nf_shrink_chunk(buffer, length, mbuf) cuts a header"),
-        (r"struct rte_mbuf", f"mbufs are only passed on: {_LENGTH}; {_FRAME}"),
-        (r"rte_pktmbuf_\w+", "mbufs are only passed on: what nf_process returns says where the frame goes"),
+        (r"rte_pktmbuf_(mtod|mtod_offset|read|iova)", f"{_FRAME}; {_MBUFS}"),
+        (r"rte_pktmbuf_(pkt_len|data_len)|rte_pktmbuf_is_contiguous", f"{_LENGTH}; {_MBUFS}"),
+        (r"rte_pktmbuf_(headroom|tailroom)", "how much room there is around a frame is for drivers to say"),
+        (r"rte_pktmbuf_prepend", f"nf_insert_new_chunk(buffer, length, mbuf) makes room for a header; {_MBUFS}"),
+        (r"rte_pktmbuf_adj", f"nf_shrink_chunk(buffer, length, mbuf) cuts a header; {_MBUFS}"),
+        (r"rte_pktmbuf_(append|trim)", "frames change at their front only: insert or cut headers there"),
+        (r"struct rte_mbuf", f"mbufs are only passed on: {_LENGTH}; {_FRAME}; {_MBUFS}"),
+        (r"rte_vlan_(strip|insert)", "move the addresses and call rte_pktmbuf_adj, or rte_pktmbuf_prepend"),
+        (r"rte_pktmbuf_\w+", "nf_process has one frame in one piece, and what it returns says where that goes"),
         (r"rte_eth_(rx|tx)_\w+", "the program around nf_process receives and sends: return the output port"),
         (r"rte_hash\.h|rte_hash_(create|lookup|add|del|free|iterate|count)\w*|struct rte_hash\w*", _MAP),
         (r"rte_(fbk_hash|cuckoo_hash|member|efd)\w*(\.h)?", _MAP),
