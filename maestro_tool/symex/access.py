@@ -55,6 +55,8 @@ class Access:
     step_limit: int
     #: Library functions that are followed in set-up, but not in this phase.
     only_in_setup: frozenset[str] = frozenset()
+    #: Whether a pointer that is read may be a number that the NF put there; it leads nowhere.
+    pointers_carry_numbers: bool = False
 
     def __init__(
         self,
@@ -341,12 +343,16 @@ class Access:
                 return nodes.const(floats.to_bits(value, 8 * size), 8 * size)
             return nodes.const(0, 64) if isinstance(value, NullPointer) else value
         if isinstance(value, Expr):
+            if kind == "pointer" and self.pointers_carry_numbers and not value.is_const:
+                return value
             if not value.is_const:
                 self.fail(UnsupportedError, f"reads a {kind} from bytes that are not known", loc)
             if kind == "float":
                 return floats.from_bits(value.const, 8 * size)
             if value.const == 0:
                 return NULL
+            if self.pointers_carry_numbers:
+                return value
             self.fail(UnsupportedError, "makes a pointer from a number", loc)
         return value
 

@@ -53,8 +53,8 @@ ASSUMPTIONS = (
 
 _LONGEST_FRAME = 65535
 
-#: What asks for something that the NF stored.
-_STORED = frozenset({Effect.READ, Effect.GET, Effect.SIZE})
+#: What gives something that the NF stored, or a place that it was given to store at.
+_STORED = frozenset({Effect.READ, Effect.GET, Effect.SIZE, Effect.ALLOCATE})
 
 
 def _is_stored(state: State, symbol: Expr) -> bool:
@@ -113,6 +113,8 @@ class Findings:
 
 class PacketMachine(Machine):
     """``port`` is the input port of the paths being explored."""
+
+    pointers_carry_numbers = True
 
     def __init__(
         self, program: ir.Program, result: SetUpResult, places: Places, findings: Findings,

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from maestro_tool import nf, own_files, pipeline
+from maestro_tool import nf, own_files, pipeline, runtime
 from maestro_tool.cache import NoCache
 from maestro_tool.diagnostics import InputError, UnsupportedError
+from maestro_tool.frontend.preprocess import HEADERS
 from tests.quick import others_long
 
 NFS = Path(__file__).parents[2] / "dialects" / "dpdk"
-#: NF -> call paths, and the rules and fields of its constraints.
-EXPECTED: dict[str, tuple[int, list[tuple[str, int]]]] = {
+#: NF -> call paths, and the rules and fields of its constraints; None: all is shared.
+EXPECTED: dict[str, tuple[int, list[tuple[str, int]] | None]] = {
     "turn": (40, []),
     "wrap": (5, []),
     "sample": (16, []),
+    "gatehouse": (26, [("R1", 4)]),
+    "tally": (32, [("R1", 1)]),
+    "guests": (28, []),
+    "signpost": (12, []),
+    "seats": (14, None),
 }
 
 ONE = "int nf_process(struct rte_mbuf *m, int64_t now) {{ {process} }}"
@@ -47,14 +54,13 @@ def verdicts(source: Path) -> list[tuple[int, object]]:
     return sorted({(p.port, p.verdict) for p in analysed(source).analysis.paths}, key=str)
 
 
-@pytest.mark.parametrize("name", others_long(EXPECTED, ("turn",)))
+@pytest.mark.parametrize("name", others_long(EXPECTED, ("gatehouse", "tally"), "tally"))
 def test_plans(name: str) -> None:
     function = nf.load(NFS / name)
     found = analysed(*function.sources, arguments=function.arguments)
     plan = pipeline.derive(found, pipeline.Stopwatch())
-    assert plan.shardable, plan.obstacles
     assert found.analysis.dialect == "dpdk"
-    constraints = [(c.rule, len(c.equal)) for c in plan.constraints]
+    constraints = [(c.rule, len(c.equal)) for c in plan.constraints] if plan.shardable else None
     assert (len(found.analysis.paths), constraints) == EXPECTED[name]
 
 
@@ -218,6 +224,91 @@ def test_what_is_not_offered_is_refused_by_name(tmp_path: Path, name: str) -> No
     with pytest.raises(UnsupportedError, match=f"'{name}' is neither defined by the NF nor known here") as caught:
         analysed(written(tmp_path, f"{UNSUPPORTED[name]}; return 1;"))
     assert caught.value.hint and "nf.yaml" not in caught.value.hint
+
+
+TABLES = {
+    "rte_hash_set_cmp_func": "rte_hash_set_cmp_func(h, NULL)",
+    "rte_hash_find_existing": 'rte_hash_find_existing("flows")',
+    "rte_hash_free": "rte_hash_free(h)",
+    "rte_hash_reset": "rte_hash_reset(h)",
+    "rte_hash_max_key_id": "rte_hash_max_key_id(h)",
+    "rte_hash_hash": "rte_hash_hash(h, &now)",
+    "rte_hash_add_key_with_hash": "rte_hash_add_key_with_hash(h, &now, 1)",
+    "rte_hash_add_key_with_hash_data": "rte_hash_add_key_with_hash_data(h, &now, 1, NULL)",
+    "rte_hash_del_key_with_hash": "rte_hash_del_key_with_hash(h, &now, 1)",
+    "rte_hash_lookup_with_hash": "rte_hash_lookup_with_hash(h, &now, 1)",
+    "rte_hash_lookup_with_hash_data": "rte_hash_lookup_with_hash_data(h, &now, 1, NULL)",
+    "rte_hash_lookup_with_hash_bulk": "rte_hash_lookup_with_hash_bulk(h, NULL, NULL, 1, NULL)",
+    "rte_hash_lookup_with_hash_bulk_data": "rte_hash_lookup_with_hash_bulk_data(h, NULL, NULL, 1, NULL, NULL)",
+    "rte_hash_get_key_with_position": "rte_hash_get_key_with_position(h, 1, NULL)",
+    "rte_hash_free_key_with_position": "rte_hash_free_key_with_position(h, 1)",
+    "rte_hash_iterate": "rte_hash_iterate(h, NULL, NULL, NULL)",
+    "rte_lpm_find_existing": 'rte_lpm_find_existing("routes")',
+    "rte_lpm_free": "rte_lpm_free(l)",
+    "rte_lpm_delete": "rte_lpm_delete(l, 1, 8)",
+    "rte_lpm_delete_all": "rte_lpm_delete_all(l)",
+}
+BOTH = "#include <rte_hash.h>\n#include <rte_lpm.h>\nstatic struct rte_hash *h;\nstatic struct rte_lpm *l;\n"
+
+
+@pytest.mark.parametrize("name", others_long(TABLES, ("rte_hash_iterate", "rte_lpm_delete")))
+def test_of_tables_too(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnsupportedError, match=f"'{name}' is neither defined by the NF nor known here") as caught:
+        analysed(written(tmp_path, f"{TABLES[name]}; return 1;", before=BOTH))
+    assert caught.value.hint and "nf.yaml" not in caught.value.hint
+
+
+def test_each_function_that_is_only_declared_is_asked_for() -> None:
+    """In the headers, behind the words that say so."""
+    for header, asked in (("rte_hash.h", TABLES), ("rte_lpm.h", TABLES)):
+        _, found, text = (runtime.INCLUDE / header).read_text().partition("/* Not supported")
+        assert found and set(re.findall(r"(rte_\w+)\(", text)) <= asked.keys()
+    _, found, text = (HEADERS / "maestro_mbuf.h").read_text().partition("/* Not supported")
+    assert found and set(re.findall(r"(rte_\w+)\(", text)) == UNSUPPORTED.keys()
+
+
+TABLE = 'h = rte_hash_create(&(struct rte_hash_parameters){{.name = "t", .entries = {entries}, .key_len = {size}, .extra_flag = {flags}}}); if (!h) return false;'
+
+
+@pytest.mark.parametrize(("entries", "size", "flags"), [(7, 4, 0), (8, 0, 0), (8, 65, 0), (8, 4, 0x10), (8, 4, 0x20)])
+def test_tables_that_cannot_be_made(tmp_path: Path, entries: int, size: int, flags: int) -> None:
+    make = TABLE.format(entries=entries, size=size, flags=flags)
+    with pytest.raises(InputError, match="nf_init"):
+        analysed(written(tmp_path, "return 1;", before=BOTH, setup=make))
+
+
+def test_padding_of_keys_must_have_a_value(tmp_path: Path) -> None:
+    """As DPDK copies it with the key, and compares it."""
+    before = BOTH + "struct odd {{ uint8_t a; uint32_t b; }};".replace("{{", "{").replace("}}", "}")
+    make = TABLE.format(entries=8, size=8, flags=0)
+    look = "struct odd key{}; {}key.a = 1; key.b = 2; return rte_hash_lookup(h, &key) < 0 ? NF_DROP : 1;"
+    cleared = written(tmp_path, look.format("", "memset(&key, 0, sizeof key); "), before=before, setup=make)
+    assert analysed(cleared)
+    with pytest.raises(InputError, match="reads 'key' before it was written"):
+        analysed(written(tmp_path, look.format("", ""), before=before, setup=make))
+
+
+def test_data_is_a_number_that_leads_nowhere(tmp_path: Path) -> None:
+    make = TABLE.format(entries=8, size=8, flags=0)
+    ask = "void *data = NULL; if (rte_hash_lookup_data(h, &now, &data) < 0) return NF_DROP; "
+    told = written(
+        tmp_path, ask + "return data == NULL ? 0 : (uintptr_t)data == 5 ? 1 : NF_FLOOD;", before=BOTH, setup=make
+    )
+    assert {v for _, v in verdicts(told)} == {"drop", 0, 1, "flood"}  # any number may be there
+    put = "if (rte_hash_add_key_data(h, &now, (void *)(uintptr_t)m->pkt_len)) return NF_DROP; "
+    with pytest.raises(UnsupportedError, match="reads at an address that is not known"):
+        analysed(written(tmp_path, put + ask + "return *(int *)data;", before=BOTH, setup=make))
+    with pytest.raises(UnsupportedError, match="stores a pointer or floating-point number in a vector's element"):
+        analysed(written(tmp_path, "rte_hash_add_key_data(h, &now, &now); return 1;", before=BOTH, setup=make))
+
+
+def test_routes_that_packets_change_are_shared(tmp_path: Path) -> None:
+    make = (
+        'l = rte_lpm_create("r", 0, &(struct rte_lpm_config){.max_rules = 9, .number_tbl8s = 9}); if (!l) return false;'
+    )
+    change = "uint32_t hop = 0; if (m->data_len > 99) rte_lpm_add(l, m->data_len, 32, 1); return rte_lpm_lookup(l, 5, &hop) ? NF_DROP : (int)hop;"
+    plan = pipeline.derive(analysed(written(tmp_path, change, before=BOTH, setup=make)), pipeline.Stopwatch())
+    assert not plan.shardable and {d.treatment for d in plan.decisions} == {"shared"}
 
 
 def test_the_cursor_is_not_there(tmp_path: Path) -> None:
