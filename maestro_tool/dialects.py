@@ -27,12 +27,15 @@ Verdict = int | Literal["drop", "flood"]
 class Dialect:
     """``description``: for reports.  ``headers``: what only NFs of it include (a pattern of their names).
 
-    ``words``: names that tell it where an NF includes none of any dialect's headers and does not define them itself.
+    ``words``: patterns of what tells it where an NF includes none of any dialect's headers and does not define that
+    itself.
     ``header``: what ``nf.h`` includes for it; "" : nothing.
 
     Of the 16 bits that nf_process returns, ``drop`` and ``flood`` mean what they say (``drop`` None: no number of its
     own); any other is the number of a port.  ``back``: a frame may go out of the port that it came in by; else that
     port's number means drop, too.
+
+    ``mbufs``: nf_process is given the packet's mbuf, or several, and nothing else of the packet.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Dialect:
     drop: int | None
     flood: int
     back: bool
+    mbufs: bool = False
 
     @property
     def otherwise(self) -> str:
@@ -68,6 +72,11 @@ _ROWS: Final = (
         "libvig-state", "libVig of lib/state and lib/util: DROP means drop, the input port sends back",
         re.compile(r"lib/(?:state|util)/.*"), ("time_ns_t", "time_us_t", "DROP"), "dialects/libvig-state.h",
         drop=0xFFFF, flood=0xFFFE, back=True,
+    ),
+    Dialect(
+        "dpdk", "DPDK's own (mbufs, rte_hash, rte_lpm): NF_DROP means drop, the input port sends back",
+        re.compile(r"rte_(?:hash|lpm)\.h"), (r"nf_process\s*\(\s*struct\s+rte_mbuf", "NF_DROP", "NF_FLOOD"),
+        "dialects/dpdk.h", drop=0xFFFF, flood=0xFFFE, back=True, mbufs=True,
     ),
 )  # fmt: skip
 

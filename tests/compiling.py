@@ -100,6 +100,8 @@ def _precompiled(flags: tuple[str, ...]) -> Path:
         if not made.exists():
             text, unfinished = folder / "all.h", folder / "unfinished"
             text.write_text(HEADERS)
+            # For headers that are not among them and include it again (rte_hash_crc.h).
+            (folder / "rte_config.h").write_text("#include_next <rte_config.h>\n")
             (folder / f"{made.name}.sum").write_text(known)
             places = [word for include in found.include_dirs for word in ("-isystem", include)]
             subprocess.run(["gcc", *flags, *places, "-x", "c-header", str(text), "-o", str(unfinished)], check=True)

@@ -24,6 +24,8 @@ from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_glo
 from maestro_tool.codegen.stages import OptionRead, Stages, stages
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.dialects import DIALECTS, MACRO
+from maestro_tool.frontend import entry
+from maestro_tool.frontend.entry import Given
 from maestro_tool.frontend.ir import Assumed, Global, Program
 from maestro_tool.frontend.preprocess import is_own
 from maestro_tool.made_of import MadeOf
@@ -312,12 +314,17 @@ def _nf_files(
 
 
 def _call(program: Program, *, local_cursor: bool) -> str:
-    """The call of nf_process, which is of the API's current version or of an older one."""
-    parameters = program.functions["nf_process"].parameters
-    frame = "&frame" if parameters[1].type_name.count("*") == 2 else "frame"
+    """The call of nf_process, by what it is given (`frontend.entry`)."""
+    process = program.functions["nf_process"]
+    given = entry.given(process, DIALECTS[program.dialect])
+    if given is Given.MBUF:
+        return "(MAESTRO_MBUF_BEGINS(mbuf) ? nf_process(mbuf, now) : NF_DROP)"
+    if given is Given.BURST:
+        return "(MAESTRO_MBUF_BEGINS(mbuf) ? (nf_process(&mbuf, 1, now, &verdicts[i]), verdicts[i]) : NF_DROP)"
+    frame = "&frame" if given is Given.BUFFER else "frame"
     if local_cursor:
         frame = "&cursor->given"
-    return f"nf_process(device, {frame}, length, now{', mbuf' if len(parameters) == 5 else ''})"
+    return f"nf_process(device, {frame}, length, now{', mbuf' if len(process.parameters) == 5 else ''})"
 
 
 def _inside_functions(program: Program, file: str) -> list[tuple[str, int]]:

@@ -16,6 +16,7 @@ _FRAME = (
     "the frame is at *buffer: take its headers with nf_then_get_rte_ether_header(buffer) and relatives, or any bytes "
     "with nf_borrow_next_chunk(buffer, length)"
 )
+_MBUFS = "or let nf_process be given the mbuf, in DPDK's dialect (docs/dialects.md)"
 _LENGTH = "packet_length is the frame's length, and packet_get_unread_length(buffer) what is left of it"
 _SEQUENTIAL = "an NF is sequential, and the generated program does the locking: leave it out"
 _CLOCK = "nf_process gets the time as 'now', in nanoseconds"
@@ -30,16 +31,30 @@ _MAP = 'use lib/verified/map.h, with the keys in a vector: "maestro new" writes 
 _INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), hint)
     for pattern, hint in (
-        (r"rte_pktmbuf_(mtod|mtod_offset|read|iova)", _FRAME),
-        (r"rte_pktmbuf_(pkt_len|data_len|headroom|tailroom)|rte_pktmbuf_is_contiguous", _LENGTH),
-        (r"rte_pktmbuf_(prepend|append)", "nf_insert_new_chunk(buffer, length, mbuf) makes room for a header"),
-        (r"rte_pktmbuf_(adj|trim)", "nf_shrink_chunk(buffer, length, mbuf) cuts a header"),
-        (r"struct rte_mbuf", f"mbufs are only passed on: {_LENGTH}; {_FRAME}"),
-        (r"rte_pktmbuf_\w+", "mbufs are only passed on: what nf_process returns says where the frame goes"),
+        (r"rte_pktmbuf_(mtod|mtod_offset|read|iova)", f"{_FRAME}; {_MBUFS}"),
+        (r"rte_pktmbuf_(pkt_len|data_len)|rte_pktmbuf_is_contiguous", f"{_LENGTH}; {_MBUFS}"),
+        (r"rte_pktmbuf_(headroom|tailroom)", "how much room there is around a frame is for drivers to say"),
+        (r"rte_pktmbuf_prepend", f"nf_insert_new_chunk(buffer, length, mbuf) makes room for a header; {_MBUFS}"),
+        (r"rte_pktmbuf_adj", f"nf_shrink_chunk(buffer, length, mbuf) cuts a header; {_MBUFS}"),
+        (r"rte_pktmbuf_(append|trim)", "frames change at their front only: insert or cut headers there"),
+        (r"struct rte_mbuf", f"mbufs are only passed on: {_LENGTH}; {_FRAME}; {_MBUFS}"),
+        (r"rte_vlan_(strip|insert)", "move the addresses and call rte_pktmbuf_adj, or rte_pktmbuf_prepend"),
+        (r"rte_pktmbuf_\w+", "nf_process has one frame in one piece, and what it returns says where that goes"),
         (r"rte_eth_(rx|tx)_\w+", "the program around nf_process receives and sends: return the output port"),
-        (r"rte_hash\.h|rte_hash_(create|lookup|add|del|free|iterate|count)\w*|struct rte_hash\w*", _MAP),
+        (r"rte_hash_\w*with_hash\w*|rte_hash_hash", "call the function without a hash: tables calculate it"),
+        (r"rte_hash_(free|reset|find_existing|set_cmp_func)", "make tables in nf_init, and keep them as they are"),
+        (r"rte_hash_(iterate|max_key_id|\w+_with_position)", "look keys up: other cores have other positions"),
+        (r"rte_hash_\w+|struct rte_hash\w*", "include <rte_hash.h>, which makes it an NF of DPDK's dialect"),
         (r"rte_(fbk_hash|cuckoo_hash|member|efd)\w*(\.h)?", _MAP),
-        (r"rte_(lpm|fib|rib)6?\w*(\.h)?|struct rte_lpm6?", "use lib/verified/lpm-dir-24-8.h (IPv4 only)"),
+        (
+            r"rte_lpm_(delete|delete_all|free|find_existing)",
+            "routes stay: let a rule that came again change its next hop",
+        ),
+        (
+            r"rte_(lpm6|fib|rib)6?\w*(\.h)?|struct rte_(lpm6|fib6?|rib6?)",
+            "use rte_lpm.h, or lib/verified/lpm-dir-24-8.h: IPv4 only",
+        ),
+        (r"rte_lpm_\w+|struct rte_lpm", "include <rte_lpm.h>, which makes it an NF of DPDK's dialect"),
         (r"rte_acl\w*(\.h)?", "write the rules as a const table, and a loop that compares"),
         (r"rte_(spinlock|rwlock|atomic|ring|rcu\w*|mcslock|ticketlock|seqlock)\w*(\.h)?", _SEQUENTIAL),
         (r"pthread\w*(\.h)?|threads\.h|stdatomic\.h|semaphore\.h|atomic_\w+|LIST_HEAD_\w+", _SEQUENTIAL),

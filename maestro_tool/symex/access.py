@@ -58,6 +58,8 @@ class Access:
     step_limit: int
     #: Library functions that are followed in set-up, but not in this phase.
     only_in_setup: frozenset[str] = frozenset()
+    #: Whether a local pointer may be a number that the NF put there; it leads nowhere.
+    pointers_carry_numbers: bool = False
 
     def __init__(
         self,
@@ -324,16 +326,18 @@ class Access:
                 return self._as_kind(element, size, kind, loc)
             address = self.alike(state, address, size, loc)
         number, block, offset = self.place(state, address, size, loc, "reads")
+        # In a local variable; elsewhere, bytes that are not known may be those of an address.
+        carries = self.pointers_carry_numbers and isinstance(block.fill, Uninitialised)
         cell = block.cells.get(offset)
         if cell is not None and cell[0] == size:
-            return self._as_kind(cell[1], size, kind, loc)
+            return self._as_kind(cell[1], size, kind, loc, carries)
         parts: list[Expr] = []
         for o, s, v in list(block.segments(offset, size)):
             value = v if v is not None else self.missing(state, number, block, o, s, kind, loc)
             if (o, s) == (offset, size):
-                return self._as_kind(value, size, kind, loc)
+                return self._as_kind(value, size, kind, loc, carries)
             parts.append(self.part(value, loc))
-        return self._as_kind(memory_order(parts), size, kind, loc)
+        return self._as_kind(memory_order(parts), size, kind, loc, carries)
 
     def part(self, value: Value, loc: int) -> Expr:
         if isinstance(value, NullPointer):
@@ -342,18 +346,22 @@ class Access:
             return value
         self.fail(UnsupportedError, "reads a part of a pointer or floating-point number", loc)
 
-    def _as_kind(self, value: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
+    def _as_kind(self, value: Value, size: int, kind: ir.ValueKind, loc: int, carries: bool = False) -> Value:
         if kind == "int":
             if isinstance(value, float):
                 return nodes.const(floats.to_bits(value, 8 * size), 8 * size)
             return nodes.const(0, 64) if isinstance(value, NullPointer) else value
         if isinstance(value, Expr):
+            if kind == "pointer" and carries and not value.is_const:
+                return value
             if not value.is_const:
                 self.fail(UnsupportedError, f"reads a {kind} from bytes that are not known", loc)
             if kind == "float":
                 return floats.from_bits(value.const, 8 * size)
             if value.const == 0:
                 return NULL
+            if carries:
+                return value
             self.fail(UnsupportedError, "makes a pointer from a number", loc)
         return value
 

@@ -149,6 +149,10 @@ def _compare_pointers(machine: Machine, state: State, op: str, left: Value, righ
     if isinstance(left, Undefined) or isinstance(right, Undefined):
         machine.fail(InputError, "uses the result of a function that returned nothing", loc)
     left, right = (NULL if isinstance(v, Expr) and v.is_const and v.const == 0 else v for v in (left, right))
+    numbers = [v for v in (left, right) if isinstance(v, Expr)]
+    if len(numbers) == 1 and NULL in (left, right) and op in ("eq", "ne"):
+        null = nodes.eq(numbers[0], nodes.const(0, 64))  # of a number that a pointer carries
+        return null if op == "eq" else nodes.lnot(null)
     if isinstance(left, Expr | float) or isinstance(right, Expr | float):
         machine.fail(UnsupportedError, "compares an address with a number", loc)
     if isinstance(left, Pointer) and isinstance(right, Pointer) and left.block == right.block:
@@ -185,7 +189,8 @@ def _cast(machine: Machine, state: State, frame: Frame, i: ir.Cast) -> Successor
     elif i.op in ("ptr_to_int", "int_to_ptr") and not isinstance(value, Expr | float):
         pass  # an address stays an address until somebody calculates with its number
     elif i.op == "int_to_ptr":
-        machine.fail(UnsupportedError, "makes a pointer from a number", i.loc)
+        value = machine.as_integer(value, i.from_bits, i.loc)  # a number that a pointer carries: it leads nowhere
+        value = nodes.zext(value, 64) if value.width < 64 else value
     else:
         source = machine.as_integer(value, i.from_bits, i.loc)
         if i.op == "trunc":

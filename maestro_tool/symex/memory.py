@@ -66,7 +66,14 @@ class External:
     """Something of another library (stdout, an mbuf): only its address means something."""
 
 
-Fill = Uninitialised | Zeros | PacketBytes | MovedFrame | VectorEntry | SetUp | Symbols | StateObjectFill | External
+@dataclass(frozen=True, slots=True)
+class Mbuf:
+    """The packet's mbuf, where NFs may look into it (`models.mbuf`): no other bytes than what is stored has a value."""
+
+
+Fill = (
+    Uninitialised | Zeros | PacketBytes | MovedFrame | VectorEntry | SetUp | Symbols | StateObjectFill | External | Mbuf
+)
 
 Cell = tuple[int, Value]  # size in bytes, value
 

@@ -8,21 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NoReturn
 
 from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.dialects import DIALECTS
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import INPUT_PORT, NOW, PACKET_LENGTH, Produced, is_packet_byte, option, packet_byte
 from maestro_tool.expr.walk import arguments_first
-from maestro_tool.frontend import ir
+from maestro_tool.frontend import entry, ir
+from maestro_tool.frontend.entry import Given
 from maestro_tool.operations.row import Effect
 from maestro_tool.symex import arrays, events, floats
 from maestro_tool.symex.callpath import LeftOut, StateObject
 from maestro_tool.symex.limits import Limits
 from maestro_tool.symex.machine import Machine
-from maestro_tool.symex.memory import Block, External, Memory, PacketBytes, SetUp, StateObjectFill, VectorEntry, Zeros
-from maestro_tool.symex.models import PACKET, SETUP
+from maestro_tool.symex.memory import (
+    Block,
+    External,
+    Mbuf,
+    Memory,
+    PacketBytes,
+    SetUp,
+    StateObjectFill,
+    Uninitialised,
+    VectorEntry,
+    Zeros,
+)
+from maestro_tool.symex.models import MBUFS, PACKET, SETUP, mbuf
 from maestro_tool.symex.notes import Note, NoteCode
 from maestro_tool.symex.objects import ObjectInfo
 from maestro_tool.symex.places import Access, Place, Places
@@ -41,14 +53,21 @@ ASSUMPTIONS = (
 
 _LONGEST_FRAME = 65535
 
-#: What asks for something that the NF stored.
-_STORED = frozenset({Effect.READ, Effect.GET, Effect.SIZE})
+#: What gives something that the NF stored, or a place that it was given to store at.
+_STORED = frozenset({Effect.READ, Effect.GET, Effect.SIZE, Effect.ALLOCATE})
 
 
 def _is_stored(state: State, symbol: Expr) -> bool:
     """Whether the NF's earlier packets decided what ``symbol`` stands for."""
     made = symbol.value
     return isinstance(made, Produced) and state.events[made.event].op.effect in _STORED
+
+
+def _holding(state: State, name: str, pointer: Pointer) -> Pointer:
+    """Memory that holds a pointer."""
+    holder = Block(name, 8, Zeros())
+    holder.cells[0] = (8, pointer)
+    return Pointer(state.memory.add(holder))
 
 
 def _is_address(value: Value | None) -> bool:
@@ -95,11 +114,14 @@ class Findings:
 class PacketMachine(Machine):
     """``port`` is the input port of the paths being explored."""
 
+    pointers_carry_numbers = True
+
     def __init__(
         self, program: ir.Program, result: SetUpResult, places: Places, findings: Findings,
         solver: Solver, limits: Limits, port: int, ports: int,
     ) -> None:  # fmt: skip
-        super().__init__(program, result.globals, PACKET, solver, limits)
+        models = MBUFS if DIALECTS[program.dialect].mbufs else PACKET
+        super().__init__(program, result.globals, models, solver, limits)
         self.only_in_setup = frozenset(SETUP.keys() - PACKET.keys())
         self.objects = list(result.objects)
         self.port, self.ports = port, ports
@@ -107,6 +129,7 @@ class PacketMachine(Machine):
         self._result = result
         self._places = places
         self._findings = findings
+        self._output: Pointer | None = None  # where nf_process of bursts puts its result
         self._globals = {block: len(result.objects) + i for i, block in enumerate(sorted(findings.mutable))}
         self._elements = {
             number for info in result.objects if info.kind == "vector" for number in info.contents.values()
@@ -147,29 +170,29 @@ class PacketMachine(Machine):
         packet = Pointer(state.memory.add(Block("the packet", _LONGEST_FRAME, PacketBytes())))
         state.cursor.block = packet
         state.witness = self.solver.first_witness()
-        parameters = process.parameters
-        kinds = tuple(p.kind for p in parameters)
-        if kinds[:4] != ("int", "pointer", "int", "int") or len(kinds) > 5 or kinds[4:] not in ((), ("pointer",)):
-            self.fail(
-                UnsupportedError,
-                "nf_process has parameters that are not those of the API",
-                process.loc,
-                "int nf_process(uint16_t device, uint8_t **buffer, uint16_t packet_length, vigor_time_t now, "
-                "struct rte_mbuf *mbuf)",
-            )
-        buffer = packet
-        if parameters[1].type_name.count("*") == 2:
-            holder = Block("the packet's pointer", 8, Zeros())
-            holder.cells[0] = (8, packet)
-            buffer = Pointer(state.memory.add(holder))
-        args: list[Value] = [
-            self._number(INPUT_PORT, parameters[0].bits, False), buffer,
-            self._number(PACKET_LENGTH, parameters[2].bits, False), self._number(NOW, parameters[3].bits, True),
-        ]  # fmt: skip
-        if len(parameters) == 5:
-            args.append(Pointer(state.memory.add(Block("the mbuf", None, External()))))
+        dialect = DIALECTS[self.program.dialect]
+        given = entry.given(process, dialect)
+        if given is None:
+            hint = entry.expected(dialect)
+            self.fail(UnsupportedError, "nf_process has parameters that are not those of the API", process.loc, hint)
+        args = self._arguments(state, given, packet, tuple(p.bits for p in process.parameters))
         self.enter(state, "nf_process", args, None, process.loc)
         return state
+
+    def _arguments(self, state: State, given: Given, packet: Pointer, bits: tuple[int, ...]) -> list[Value]:
+        """What nf_process is given; of ``bits`` each."""
+        if given is Given.MBUF:
+            return [mbuf.begins(state), self._number(NOW, bits[1], True)]
+        if given is Given.BURST:
+            burst = _holding(state, "the burst", mbuf.begins(state))
+            self._output = Pointer(state.memory.add(Block("the outputs", 2, Uninitialised())))
+            return [burst, nodes.const(1, bits[1]), self._number(NOW, bits[2], True), self._output]
+        buffer = packet if given is Given.FRAME else _holding(state, "the packet's pointer", packet)
+        args: list[Value] = [
+            self._number(INPUT_PORT, bits[0], False), buffer,
+            self._number(PACKET_LENGTH, bits[2], False), self._number(NOW, bits[3], True),
+        ]  # fmt: skip
+        return args if len(bits) == 4 else [*args, Pointer(state.memory.add(Block("the mbuf", None, External())))]
 
     @staticmethod
     def _number(symbol: Expr, bits: int, cut: bool) -> Expr:
@@ -288,11 +311,15 @@ class PacketMachine(Machine):
     def verdict(self, state: State) -> int | Literal["drop", "flood"] | Expr:
         """What the path returns: a port, "drop", "flood", or 16 bits that are not known."""
         result = state.result
+        if self._output is not None:
+            result = self.load(state, self._output, 2, "int", state.end)
         if isinstance(result, Undefined) or result is None:
             self.fail(InputError, "nf_process ends without a return value on this path", state.end)
         if not isinstance(result, Expr):
             self.fail(UnsupportedError, "nf_process returns something that is not a port", state.end)
-        e = nodes.extract(self.as_integer(result, max(result.width, 32), state.end), 15, 0)
+        if 0 < result.width < 16:
+            self.fail(UnsupportedError, "nf_process returns too short a number for a port", state.end, "return int")
+        e = nodes.extract(self.as_integer(result, result.width or 32, state.end), 15, 0)
         for s in sorted(self.solver.symbols(e), key=str):
             if s in self._findings.values:
                 self.pin(s, state.end)
@@ -330,7 +357,20 @@ class PacketMachine(Machine):
                 if len(cells) == 1 and cells[0][:2] == (offset, size) and cells[0][2] is not None:
                     return self._followed(number, cells[0], kind, loc)
                 return memory_order([self._bytes(block, cell, offset, size, loc) for cell in cells])
+            case Mbuf():
+                self._no_member(offset, "reads", loc)
         return super().missing(state, number, block, offset, size, kind, loc)
+
+    def _no_member(self, offset: int, doing: str, loc: int) -> NoReturn:
+        """What is at this offset of the packet's mbuf is for cards and drivers to say."""
+        fields = self.program.structs["struct rte_mbuf"].fields if "struct rte_mbuf" in self.program.structs else ()
+        name = next((f.name for f in fields if f.offset <= offset < f.offset + f.size), f"byte {offset}")
+        self.fail(
+            UnsupportedError,
+            f"{doing} '{name}' of the packet's mbuf, which NFs may not",
+            loc,
+            "they may read port, pkt_len, data_len, nb_segs and vlan_tci (0: no card strips tags), and write none",
+        )
 
     def _missing_cells(
         self, state: State, number: int, block: Block, offset: int, size: int, loc: int
@@ -473,6 +513,8 @@ class PacketMachine(Machine):
     def stored(self, state: State, number: int, block: Block, offset: int, size: int, value: Value, loc: int) -> None:
         super().stored(state, number, block, offset, size, value, loc)
         match block.fill:
+            case Mbuf():
+                self._no_member(offset, "writes", loc)
             case PacketBytes():
                 self._check_length(state, offset + size, loc)
                 self.frame_stored(offset + size)

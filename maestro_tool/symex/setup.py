@@ -55,6 +55,8 @@ class SetUpResult:
 class SetUpMachine(Machine):
     """All values are concrete; what is not is an error."""
 
+    pointers_carry_numbers = True
+
     def __init__(
         self,
         program: ir.Program,

@@ -28,7 +28,7 @@ REFERENCE = "reference"
 #: The plan asks for at least the capacity that the analysis saw: tests have smaller tables than the default.
 ARGUMENTS = {"nat": ("--max-flows", "16")}
 #: Where NFs are that are built by name.
-FOLDERS = ("nfs", "tests/foreign", "tests/dialects/state")
+FOLDERS = ("nfs", "tests/foreign", "tests/dialects/state", "tests/dialects/dpdk")
 FLAGS = ("-std=gnu11", "-O3", "-Wall", *dpdk.RENAMES)
 
 

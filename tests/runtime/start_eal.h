@@ -6,8 +6,13 @@
 
 #include "check.h"
 
+/* MB of memory for packets and tables. */
+#ifndef EAL_MEMORY
+#define EAL_MEMORY "64"
+#endif
+
 static inline void start_eal(void) {
-  static char words[][20] = {"test",        "--no-huge",      "-m", "64", "--no-pci", "--no-shconf",
+  static char words[][20] = {"test",        "--no-huge",      "-m", EAL_MEMORY, "--no-pci", "--no-shconf",
                              "--no-telemetry", "--log-level=error"};
   char *argv[sizeof words / sizeof words[0]];
   for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) argv[i] = words[i];

@@ -17,6 +17,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "test_dchain": (),
     "test_sketch_cht": (),
     "test_lpm_dmap": (),
+    "test_dpdk_state": ("dpdk_api_ours", "dpdk_api_theirs"),
     "test_steering": (),
     "test_ports": (),
     "test_packet": (),

@@ -12,3 +12,4 @@ extern int errno;
 #define EINVAL 22
 #define ENOSPC 28
 #define ERANGE 34
+#define ENOTSUP 95

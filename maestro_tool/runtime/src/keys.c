@@ -1,5 +1,5 @@
 /* The functions of raw keys, of which there is one each, wherever maps are allocated. */
-#include "lib/state/map.h"
+#include "maestro_raw_keys.h"
 
 extern inline unsigned maestro_hash_bytes(const void *object, unsigned size);
 

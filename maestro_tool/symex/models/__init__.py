@@ -30,6 +30,7 @@ from maestro_tool.symex.models import (
     log,
     lpm,
     map,
+    mbuf,
     options,
     parse,
     process,
@@ -267,3 +268,16 @@ PACKET: Final[Mapping[str, Model]] = {
     **_each(checksum.rte_raw_cksum, "rte_raw_cksum"),
     **_each(checksum.nf_set_rte_ipv4_udptcp_checksum, "nf_set_rte_ipv4_udptcp_checksum"),
 }  # fmt: skip
+
+#: Helpers that ask the packet's cursor: where an NF is given mbufs, there is none.
+_OF_THE_CURSOR: Final = frozenset(
+    name for name in PACKET if name.startswith(("packet_", "nf_")) and not name.endswith("_to_str")
+)
+
+#: What packet handling may call where it is given mbufs.
+MBUFS: Final[Mapping[str, Model]] = {
+    **{name: model for name, model in PACKET.items() if name not in _OF_THE_CURSOR},
+    **_each(mbuf.maestro_mbuf_data, "maestro_mbuf_data"),
+    **_each(mbuf.rte_pktmbuf_adj, "rte_pktmbuf_adj"),
+    **_each(mbuf.rte_pktmbuf_prepend, "rte_pktmbuf_prepend"),
+}

@@ -93,7 +93,9 @@ def _cut(site: CallSite, chunk: int, mbuf: int) -> Pointer:
             "ask for at most the chunk's length",
         )
     _check_arguments(site, mbuf)
-    return _move(site, site.state, chunk + asked, asked - length)
+    frame = moved(site, site.state, chunk + asked, asked - length)
+    site.machine.store(site.state, site.args[0], 8, frame, site.loc)
+    return frame
 
 
 def _insert(site: CallSite, mbuf: int) -> tuple[tuple[State, Pointer] | None, State | None]:
@@ -102,10 +104,23 @@ def _insert(site: CallSite, mbuf: int) -> tuple[tuple[State, Pointer] | None, St
     if length > 0xFFFF:
         return None, site.state  # no buffer has so much room
     _check_arguments(site, mbuf)
+    inserted, without = grow(site, at, length)
+    if inserted is not None:
+        site.machine.store(inserted[0], site.args[0], 8, inserted[1], site.loc)
+    return inserted, without
+
+
+def grow(
+    site: CallSite, at: int, length: int, fits: Expr = nodes.TRUE
+) -> tuple[tuple[State, Pointer] | None, State | None]:
+    """(the path on which bytes are inserted at offset ``at``, and where the frame is then; the path without room)
+
+    ``fits``: without which there is none."""
     # How much room there is in front of a frame is for the NIC's driver to say.
     room = events.unknown(site.state, 8, site.loc, part="room", function=site.name)
-    state, without = site.machine.split(site.state, nodes.lnot(nodes.eq(room, nodes.const(0, 8))), site.loc)
-    return (None if state is None else (state, _move(site, state, at, length))), without
+    enough = nodes.land(nodes.lnot(nodes.eq(room, nodes.const(0, 8))), fits)
+    state, without = site.machine.split(site.state, enough, site.loc)
+    return (None if state is None else (state, moved(site, state, at, length))), without
 
 
 def _check_arguments(site: CallSite, mbuf: int) -> None:
@@ -117,7 +132,7 @@ def _check_arguments(site: CallSite, mbuf: int) -> None:
         site.fail(UnsupportedError, f"'{site.name}' is given another mbuf than the packet's")
 
 
-def _move(site: CallSite, state: State, at: int, change: int) -> Pointer:
+def moved(site: CallSite, state: State, at: int, change: int) -> Pointer:
     """``change`` bytes are inserted at offset ``at`` (less than 0: cut behind it); the new frame."""
     cursor, machine = state.cursor, site.machine
     assert cursor.block is not None
@@ -141,7 +156,6 @@ def _move(site: CallSite, state: State, at: int, change: int) -> Pointer:
     gone.fill, gone.cells = MovedFrame(), {}
     frame = Pointer(state.memory.add(new))
     state.cursor = replace(cursor, block=frame, read=cursor.read + change, grown=cursor.grown + change)
-    machine.store(state, site.args[0], 8, frame, site.loc)
     return frame
 
 

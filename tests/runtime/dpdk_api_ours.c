@@ -1,0 +1,3 @@
+#define MAESTRO_DIALECT "dialects/dpdk.h"
+#define WHOSE ours
+#include "dpdk_api_of.h"

@@ -1,0 +1,2 @@
+#define WHOSE theirs
+#include "dpdk_api_of.h"
