@@ -22,7 +22,7 @@ from maestro_tool.expr.nodes import concat, extract, substitute, symbols
 from maestro_tool.expr.symbols import MemoryByte, Option, PacketByte, Produced, memory_byte
 from maestro_tool.frontend.ir import Program
 from maestro_tool.operations.row import Effect
-from maestro_tool.symex.callpath import Analysis, CallPath, Event
+from maestro_tool.symex.callpath import Analysis, CallPath, Event, StateObject
 
 #: Look-ups, of all ports together where these share a column; further ones are not looked ahead for.
 _MOST = 8
@@ -32,12 +32,13 @@ _MOST = 8
 class Staged:
     """Object number ``object``, in which is looked ahead: it must be of ``kind``.
 
-    ``known``: the number of a map's hash function; ``bytes``: what a vector's elements must have.
+    ``known``: the numbers of a map's hash function, or of those of a double map's keys; 0: any will do.  ``bytes``:
+    what a vector's elements must have.
     """
 
     object: int
     kind: str
-    known: int = 0
+    known: tuple[int, int] = (0, 0)
     bytes: int = 0
 
 
@@ -76,19 +77,27 @@ def stages(program: Program, analysis: Analysis, keys: KnownKeys) -> Stages:
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
-    """A look-up of the map ``object``; ``parts`` as in `Event.key`."""
+class _Map:
+    """A map, or the one of a double map's first or second keys (``second``)."""
 
     object: int
+    second: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A look-up in a map; ``parts`` as in `Event.key`, of a double map as in `Event.raw`."""
+
+    map: _Map
     parts: tuple[Expr, ...]
 
 
 @dataclass(slots=True)
 class _Column:
-    """Look-ups in map ``object``, one per packet at most: their hashes, then the numbers found.  ``leads``: chains and
-    vectors with entries of these numbers."""
+    """Look-ups in a map, one per packet at most: their hashes, then the numbers found.  ``leads``: chains, vectors and
+    double maps with entries of these numbers."""
 
-    object: int
+    map: _Map
     leads: set[int] = field(default_factory=set)
 
 
@@ -128,11 +137,11 @@ class _Maker:
         indices: dict[Expr, list[tuple[CallPath, int]]] = defaultdict(list)
         for path in (p for p in self._analysis.paths if p.port == number):
             for at, event in enumerate(path.events):
-                if self._looks_up(event):
-                    keys[_Key(event.objects[0], event.key or ())].append((path, at))
+                if (key := self._looked_up(event)) is not None:
+                    keys[key].append((path, at))
                 elif event.index is not None and self._has_entries(event):
                     indices[event.index].append((path, at))
-        used: dict[int, int] = defaultdict(int)
+        used: dict[_Map, int] = defaultdict(int)
         second: dict[tuple[int, _Key | Expr], set[int]] = {}
         for key, places in keys.items():
             with suppress(UnwritableError):
@@ -149,24 +158,30 @@ class _Maker:
                     self._second_index(made, column, what, objects)
         return made
 
-    def _looks_up(self, event: Event) -> bool:
-        o = self._objects[event.objects[0]] if event.op.effect is Effect.GET and event.objects else None
-        plain = o is not None and o.key is not None and all(f.bits is None and f.computed is None for f in o.key)
-        return o is not None and o.kind == "map" and plain
+    def _looked_up(self, event: Event) -> _Key | None:
+        """What the event looks up; None if it does not, or the key is not known."""
+        if event.op.effect is not Effect.GET or not event.objects:
+            return None
+        o = self._objects[event.objects[0]]
+        if o.kind == "dmap" and event.raw:
+            return _Key(_Map(o.id, event.op.name == "dmap_get_b"), event.raw)
+        if o.kind == "map" and o.key is not None and all(f.computed is None for f in o.key):
+            return _Key(_Map(o.id), event.key or ())
+        return None
 
     def _has_entries(self, event: Event) -> bool:
-        """Whether the event's index names an entry of a chain or vector."""
-        return bool(event.objects) and self._objects[event.objects[0]].kind in ("dchain", "vector")
+        """Whether the event's index names an entry."""
+        return bool(event.objects) and self._objects[event.objects[0]].kind in _FETCHES
 
-    def _column(self, object_: int, used: dict[int, int]) -> int:
+    def _column(self, map_: _Map, used: dict[_Map, int]) -> int:
         """The column of one more look-up of a packet in the map; ``used``: how many it has by map."""
-        same = [n for n, c in enumerate(self._columns) if c.object == object_]
-        used[object_] += 1
-        if used[object_] <= len(same):
-            return same[used[object_] - 1]
+        same = [n for n, c in enumerate(self._columns) if c.map == map_]
+        used[map_] += 1
+        if used[map_] <= len(same):
+            return same[used[map_] - 1]
         if len(self._columns) == _MOST:
             raise UnwritableError
-        self._columns.append(_Column(object_))
+        self._columns.append(_Column(map_))
         return len(self._columns) - 1
 
     def _leads(self, column: int, places: _Places, second: dict[tuple[int, _Key | Expr], set[int]]) -> None:
@@ -187,10 +202,10 @@ class _Maker:
                             for s, n in made.items()
                             if n == number and isinstance(s.value, Produced) and isinstance(part := s.value.part, int)
                         }
-                elif self._looks_up(event):
-                    parts = tuple(substitute(e, elements) for e in event.key or ())
+                elif (key := self._looked_up(event)) is not None:
+                    parts = tuple(substitute(e, elements) for e in key.parts)
                     if any(_is_element(s) for e in parts for s in symbols(e)):
-                        second.setdefault((column, _Key(event.objects[0], parts)), set())
+                        second.setdefault((column, _Key(key.map, parts)), set())
                 elif event.index is not None and self._has_entries(event):
                     index = substitute(event.index, elements)
                     if any(_is_element(s) for s in symbols(index)):
@@ -198,7 +213,7 @@ class _Maker:
 
     # ----------------------------------------------------------------- as C
 
-    def _first(self, port: _Port, key: _Key, places: _Places, used: dict[int, int]) -> int:
+    def _first(self, port: _Port, key: _Key, places: _Places, used: dict[_Map, int]) -> int:
         """The column of a look-up whose key the packet has."""
         writer = self._writer(port)
         text = self._hash(key, writer)
@@ -209,8 +224,8 @@ class _Maker:
         for c in (c for c in before[0] if all(c in others for others in before[1:])):
             with suppress(UnwritableError):
                 tests.append(writer.write(c))
-        column = self._column(key.object, used)
-        port.first.append(_if([f"length >= {writer.needed}", *tests], f"{text} {self._slot(key.object, column)}"))
+        column = self._column(key.map, used)
+        port.first.append(_if([f"length >= {writer.needed}", *tests], f"{text} {self._slot(key.map, column)}"))
         return column
 
     def _direct(self, port: _Port, index: Expr, places: _Places) -> str:
@@ -222,12 +237,12 @@ class _Maker:
         objects = sorted({path.events[at].objects[0] for path, at in places})
         return _if([f"length >= {writer.needed}"], f"const uint64_t at = {text}; {self._fetch(objects)}")
 
-    def _second_key(self, port: _Port, column: int, key: _Key, used: dict[int, int]) -> None:
+    def _second_key(self, port: _Port, column: int, key: _Key, used: dict[_Map, int]) -> None:
         writer = self._writer(port)
         text = self._hash(key, writer)
-        later = self._column(key.object, used)
+        later = self._column(key.map, used)
         self._later.add(later)
-        text = f"{text} {self._slot(key.object, later)}"
+        text = f"{text} {self._slot(key.map, later)}"
         port.second[column].append(self._with_elements(column, writer, text))
 
     def _second_index(self, port: _Port, column: int, index: Expr, objects: set[int]) -> None:
@@ -270,13 +285,28 @@ class _Maker:
 
     def _hash(self, key: _Key, writer: Writer) -> str:
         """Declares ``hash``, that of the key."""
-        o = self._objects[key.object]
-        known = next((k for k in self._keys.functions if k.hashes and k.function == o.functions[1]), None)
-        if known is None or o.key is None:
+        o = self._objects[key.map.object]
+        function = o.functions[3 if key.map.second and len(o.functions) > 3 else 1]
+        known = next((k for k in self._keys.functions if k.hashes and k.function == function), None)
+        if known is None:
             raise UnwritableError
-        # As large as the analysis lets keys be; what the hash depends on is set.
-        lines = [f"unsigned char key[4096]; __builtin_memset(key, 0, {max(f.offset + f.size for f in o.key)});"]
+        lines = self._raw_key(o, key, writer) if o.kind == "dmap" else self._plain_key(o, key, writer)
+        numbers = (0, known.number) if key.map.second else (known.number, 0)
+        self._stage(o.id, known=numbers)
+        return f"{' '.join(lines)} const uint32_t hash = MAESTRO_STAGE_HASH({body_name(known.function)}(key));"
+
+    def _plain_key(self, o: StateObject, key: _Key, writer: Writer) -> list[str]:
+        assert o.key is not None
+        lines = [_room(max(f.offset + f.size for f in o.key))]
         for part, value in zip(o.key, key.parts, strict=True):
+            if part.bits is not None:
+                first, width = part.bits
+                if part.size > 8:
+                    raise UnwritableError
+                lines.append(f"{{ uint64_t part = 0; __builtin_memcpy(&part, key + {part.offset}, {part.size});")
+                lines.append(f"part |= ((uint64_t){writer.write(value)} & (UINT64_MAX >> {64 - width})) << {first};")
+                lines.append(f"__builtin_memcpy(key + {part.offset}, &part, {part.size}); }}")
+                continue
             bytes_ = [extract(value, value.width - 8 * n - 1, value.width - 8 * n - 8) for n in range(part.size)]
             if part.size in (1, 2, 4, 8):
                 number = writer.write(concat(*reversed(bytes_)))
@@ -284,22 +314,40 @@ class _Maker:
                 lines.append(f"__builtin_memcpy(key + {part.offset}, &part, {part.size}); }}")
             else:
                 lines += [f"key[{part.offset + n}] = (unsigned char){writer.write(b)};" for n, b in enumerate(bytes_)]
-        self._stage(key.object, known=known.number)
-        return f"{' '.join(lines)} const uint32_t hash = MAESTRO_STAGE_HASH({body_name(known.function)}(key));"
+        return lines
 
-    def _slot(self, object_: int, column: int) -> str:
-        return f"maestro_stage_slot(o{object_}, hash); found_{column}[i] = hash; w_{column} |= UINT32_C(1) << i;"
+    def _raw_key(self, o: StateObject, key: _Key, writer: Writer) -> list[str]:
+        """Of a double map: the bytes that its functions read."""
+        shape = o.shapes[key.map.second] if len(o.shapes) > key.map.second else None
+        if (
+            shape is None
+            or shape.offsets is None
+            or len(shape.offsets) != len(key.parts)
+            or max(shape.offsets) >= _ROOM
+        ):
+            raise UnwritableError
+        placed = zip(shape.offsets, key.parts, strict=True)
+        lines = [f"key[{offset}] = (unsigned char){writer.write(byte)};" for offset, byte in placed]
+        return [_room(max(shape.offsets) + 1), *lines]
+
+    def _slot(self, map_: _Map, column: int) -> str:
+        return f"maestro_stage_slot({self._map(map_)}, hash); found_{column}[i] = hash; w_{column} |= UINT32_C(1) << i;"
+
+    def _map(self, map_: _Map) -> str:
+        """The map as C."""
+        if self._objects[map_.object].kind == "map":
+            return f"o{map_.object}"
+        return f"o{map_.object}->by_{'b' if map_.second else 'a'}"
 
     def _fetch(self, objects: Iterable[int]) -> str:
         return " ".join(
-            f"(void)maestro_stage_{'cell' if self._objects[o].kind == 'dchain' else 'element'}(o{o}, at);"
-            for o in objects
-            if self._stage(o)
+            f"(void)maestro_stage_{_FETCHES[self._objects[o].kind]}(o{o}, at);" for o in objects if self._stage(o)
         )
 
-    def _stage(self, object_: int, known: int = 0, bytes_: int = 0) -> bool:
+    def _stage(self, object_: int, known: tuple[int, int] = (0, 0), bytes_: int = 0) -> bool:
         before = self._staged.get(object_, Staged(object_, self._objects[object_].kind))
-        self._staged[object_] = Staged(object_, before.kind, known or before.known, max(bytes_, before.bytes))
+        both = (known[0] or before.known[0], known[1] or before.known[1])
+        self._staged[object_] = Staged(object_, before.kind, both, max(bytes_, before.bytes))
         return True
 
     def _found(self, column: int, keep: bool) -> str:
@@ -307,7 +355,7 @@ class _Maker:
         c = self._columns[column]
         then = f"{f'found_{column}[i] = at; ' if keep else ''}{self._fetch(sorted(c.leads))}"
         otherwise = f" else w_{column} &= ~(UINT32_C(1) << i);" if keep else ""
-        found = f"if (maestro_stage_found(o{c.object}, found_{column}[i], &at)) {{ {then} }}{otherwise}"
+        found = f"if (maestro_stage_found({self._map(c.map)}, found_{column}[i], &at)) {{ {then} }}{otherwise}"
         return _each(column, f"uint32_t at;\n{found}")
 
     def _text(self, ports: Sequence[_Port]) -> str:
@@ -329,9 +377,11 @@ class _Maker:
         for number, o in enumerate(self._staged.values()):
             kind = f"struct {_TYPES[o.kind]}"
             lines.append(f"const {kind} *const o{o.object} = MAESTRO_TARGET(({kind} *)objects[{number}]);")
-        many = [f"maestro_stage_many(o{o})" for o in sorted({c.object for c in self._columns})]
-        if many:
-            lines.append(f"if (!({' || '.join(many)})) {{ maestro_stage_frames(packets, n); return; }}")
+        maps = sorted({self._map(c.map) for c in self._columns})
+        if maps:
+            entries = " + ".join(f"(uint64_t){m}->size" for m in maps)
+            few = f"{entries} < MAESTRO_STAGE_ENTRIES({maps[0]})"
+            lines.append(f"if ({few}) {{ maestro_stage_frames(packets, n); return; }}")
         lines += [f"const uint64_t option_{o.number} = maestro_option_{o.number}();" for o in self._options.values()]
         # Per column: hashes, then numbers, by packet; and of which packets there are any, a bit for each.
         lines += [
@@ -340,7 +390,16 @@ class _Maker:
         return "\n".join([*lines, "maestro_stage_count(n);", *loops, "}"])
 
 
-_TYPES = {"map": "Map", "dchain": "DoubleChain", "vector": "Vector"}
+_TYPES = {"map": "Map", "dchain": "DoubleChain", "vector": "Vector", "dmap": "DoubleMap"}
+#: Kinds of objects with entries of an index -> what fetches one.
+_FETCHES = {"dchain": "cell", "vector": "element", "dmap": "value"}
+#: Bytes of a key: as large as the analysis lets keys be.
+_ROOM = 4096
+
+
+def _room(size: int) -> str:
+    """Declares the key; what the hash depends on is set."""
+    return f"unsigned char key[{_ROOM}]; __builtin_memset(key, 0, {size});"
 
 
 def _each(column: int, text: str) -> str:

@@ -135,7 +135,8 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < n; i++) keep(burst[i], verdicts[i]);
     printf("%u %u %016" PRIx64 "\n", step, n, sum);
   }
-  printf("looked ahead %" PRIu64 " times for %" PRIu64 " packets\n", maestro_looked.times, maestro_looked.packets);
+  printf("looked ahead %" PRIu64 " times for %" PRIu64 " packets; joined %u, packed %u\n", maestro_looked.times,
+         maestro_looked.packets, maestro_laid_out.joined, maestro_laid_out.packed);
   maestro_destroy(instance);
   return EXIT_SUCCESS;
 }

@@ -33,7 +33,7 @@ FLAGS = ("-std=gnu11", "-O3", "-Wall", *dpdk.RENAMES)
 
 
 #: What is done for many entries is done for few, too.
-_SMALL = ("-DMAESTRO_STAGE_ENTRIES(map)=1", "-DMAESTRO_JOIN_FROM=1")
+_SMALL = ("-DMAESTRO_STAGE_ENTRIES(map)=1", "-DMAESTRO_LARGE_FROM=1")
 #: How programs are compiled that look ahead although their maps are small, rightly or not.
 AHEAD = {
     "right": _SMALL,

@@ -29,10 +29,17 @@ OPTIONS = {
     "hhh": "--rate 4000 --burst 200 --capacity 64",
     "cl": "--expire 10000 --max-flows 64 --max-connections 4 --sketch-capacity 64",
     "bridge": "--expire 15000 --capacity 64",
+    "pairs": "--expire 20000",
+    "bitfields": "",
     "sbridge": "--entry 0,02:00:00:00:00:01 --entry 1,02:00:00:00:01:01",
 }
-#: In the gate: a wrong guess; an index that the packet brings; two steps.
-GATE = {("fw", "sequential", "wrong"), ("nat", "sequential", "right"), ("psd", "sequential", "right")}
+#: Where cells lie among elements: workers share neither, and elements leave room for a cell.
+JOINED = {(nf, s) for nf in ("fw", "nat", "lb", "cl", "psd", "pol", "hhh", "bitfields") for s in ("sequential", "auto")}
+#: In the gate: a wrong guess; an index that the packet brings; two steps; double maps; bit-fields.
+GATE = {
+    ("fw", "sequential", "wrong"), ("nat", "sequential", "right"), ("psd", "sequential", "right"),
+    ("pairs", "sequential", "right"), ("bitfields", "sequential", "right"),
+}  # fmt: skip
 MATRIX = [
     (nf, strategy, how)
     for nf in OPTIONS
@@ -68,9 +75,10 @@ def test_bursts_equal_the_plain_path(
         *found, looked = bursts(driver(build.ahead(nf, strategy, how)), nf, seed)
         assert found == plainly
         assert {int(line.split()[1]) for line in plainly} >= {0, 1, 33, 65535}
-        assert plain == "looked ahead 0 times for 0 packets"
-        times, packets = map(int, re.findall(r"[0-9]+", looked))
+        assert plain == "looked ahead 0 times for 0 packets; joined 0, packed 0"
+        times, packets, joined, packed = map(int, re.findall(r"[0-9]+", looked))
         assert times > 100 and packets > 20 * times  # parts of 32 packets, the last ones of bursts smaller
+        assert packed > 0 and (joined > 0) is ((nf, strategy) in JOINED)
 
 
 def test_many_packets_at_one_time(build: Build, tmp_path: Path) -> None:

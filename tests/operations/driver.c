@@ -70,11 +70,12 @@ void t_map_erase(struct Map *map, void *key) { map_erase(map, key, &key); }
 unsigned t_map_size(struct Map *map) { return map_size(map); }
 /* Entries as their number and the key's bytes; returns how many. */
 unsigned t_map_entries(struct Map *map, int *values, char *keys) {
+  const struct map_packed *packed = map->packed;
   unsigned n = 0;
   for (uint64_t i = 0; i <= map->mask; i++) {
-    if (map->slots[i].key == NULL) continue;
-    values[n] = map->slots[i].value;
-    memcpy(keys + KEY * n++, map->slots[i].key, KEY);
+    if (packed != NULL ? packed->slots[i].mark == 0 : map->slots[i].key == NULL) continue;
+    values[n] = packed != NULL ? packed->slots[i].value : map->slots[i].value;
+    memcpy(keys + KEY * n++, packed != NULL ? maestro_packed_key(packed, (uint32_t)i) : map->slots[i].key, KEY);
   }
   return n;
 }

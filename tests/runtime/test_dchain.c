@@ -1,4 +1,7 @@
 /* Double chain against two arrays (list of use, stack of free indices), and the structures around it. */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "check.h"
 #include "lib/unverified/util.h"
 #include "lib/verified/expirator.h"
@@ -264,7 +267,7 @@ static void joined(void) {
                                  .strategy = "sequential",
                                  .joined = pairs,
                                  .n_joined = sizeof pairs / sizeof pairs[0],
-                                 .join_from = 8};
+                                 .large_from = 8};
   static struct maestro_arena arena;
   static struct maestro_builder builder;
   char error[64] = "";
@@ -275,12 +278,12 @@ static void joined(void) {
   builder.joins = true;
   builder.n_allocations = 0;
   CHECK(!joins(7, new_vector(16, 7))); /* too small to pay */
-  nf.join_from = 0;
+  nf.large_from = 0;
   builder.n_allocations = 0;
   CHECK(!joins(7, new_vector(16, 4096)));
   builder.n_allocations = 0;
   CHECK(joins(8, new_vector(16, 1 << 21)));
-  nf.join_from = 8;
+  nf.large_from = 8;
   builder.n_allocations = 0;
   CHECK(joins(8, new_vector(16, 8)));
   CHECK(joins(7, new_vector(33, 9)));
@@ -299,6 +302,55 @@ static void joined(void) {
   maestro_builder = NULL;
 }
 
+#ifndef __SANITIZE_ADDRESS__
+static size_t resident(void) {
+  unsigned long pages = 0, in_memory = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  CHECK(file != NULL && fscanf(file, "%lu %lu", &pages, &in_memory) == 2);
+  fclose(file);
+  return in_memory * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A large table of keys of 16 bytes, all in use: 52 bytes per entry, and whole huge pages for each of its parts. */
+static void memory(void) {
+  enum { N = 1 << 21, PARTS = 16 };
+  static const struct maestro_joined pair = {1, 2};
+  static const struct maestro_nf nf = {.name = "nf", .strategy = "sequential", .joined = &pair, .n_joined = 1};
+  static struct maestro_arena arena;
+  static struct maestro_builder builder;
+  char error[64] = "";
+  builder = (struct maestro_builder){
+      .nf = &nf, .n_workers = 1, .arena = &arena, .joins = true, .error = error, .error_size = sizeof error};
+  const size_t before = resident();
+  maestro_builder = &builder;
+  struct Map *map;
+  struct DoubleChain *chain;
+  CHECK_EQ(map_allocate(equal, hash, N, &map), 1);
+  struct Vector *keys = new_vector(16, N);
+  CHECK_EQ(dchain_allocate(N, &chain), 1);
+  maestro_builder = NULL;
+  for (int i = 0; i < N; i++) {
+    int index = -1;
+    void *key;
+    CHECK_EQ(dchain_allocate_new_index(chain, &index, i), 1);
+    vector_borrow(keys, index, &key);
+    *(int *)key = index;
+    map_put(map, key, index);
+  }
+  const size_t taken = resident() - before;
+  CHECK(map->packed != NULL && !map->packed->far && chain->apart == 32);
+  CHECK(taken >= (size_t)48 * N && taken <= (size_t)52 * N + PARTS * ((size_t)2 << 20) / 4);
+  for (int i = 0; i < N; i += 1 + i / 1000) {
+    int found = -1;
+    CHECK_EQ(map_get(map, &i, &found), 1);
+    CHECK_EQ(found, i);
+  }
+  maestro_arena_destroy(&arena);
+}
+#else
+static void memory(void) {} /* which is the sanitizer's */
+#endif
+
 int main(void) {
   static const unsigned sizes[] = {0, 9, 16, 33, 48};
   for (int range = 1; range <= 70; range += range < 8 ? 1 : 31)
@@ -307,6 +359,7 @@ int main(void) {
   random_operations(MAX_RANGE, 8000, 2, 16);
   room();
   joined();
+  memory();
   boundaries();
   expirator(1);
   iteratively();

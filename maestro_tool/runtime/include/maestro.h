@@ -138,7 +138,7 @@ struct maestro_file {
  * are what they were for the analysis. */
 struct maestro_staged {
   uint16_t object;
-  uint16_t known_hash; /* map: number of its hash function */
+  uint16_t known_hash, known_second; /* map, double map: numbers of hash functions; 0: any */
   uint32_t bytes;      /* vector: that elements must have */
   enum maestro_object_kind kind;
 };
@@ -148,9 +148,16 @@ struct maestro_joined {
   uint16_t vector, dchain;
 };
 
-/* Tests join small objects, too. */
-#ifndef MAESTRO_JOIN_FROM
-#define MAESTRO_JOIN_FROM 0
+/* How many objects this thread has made that are laid out for large tables: dchains whose cells are among elements, maps
+ * whose slots are small. */
+struct maestro_laid_out {
+  uint32_t joined, packed;
+};
+extern _Thread_local struct maestro_laid_out maestro_laid_out;
+
+/* Tests treat small objects as large ones, too. */
+#ifndef MAESTRO_LARGE_FROM
+#define MAESTRO_LARGE_FROM 0
 #endif
 
 /* What code generation says about one NF.  Filled in <nf>_parallel.c. */
@@ -176,7 +183,7 @@ struct maestro_nf {
   uint16_t n_staged;
   uint16_t n_joined;
   const struct maestro_joined *joined; /* n_joined; no object is there twice */
-  uint32_t join_from;                  /* vectors of so many elements; 0: what is far more than fits into a core's cache */
+  uint32_t large_from; /* objects of so many entries are packed and joined; 0: far more than fit into a core's cache */
   bool (*as_analysed)(void);           /* without which nothing is joined; NULL: `check` says that, or nothing is assumed */
   void (*know_keys)(void); /* says which functions of keys are inlined (lib/verified/map.h); NULL: none */
   bool all_keys_known;     /* no map may have others */

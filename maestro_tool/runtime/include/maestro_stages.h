@@ -11,6 +11,7 @@
 #include <rte_mbuf.h>
 
 #include "lib/verified/double-chain.h"
+#include "lib/verified/double-map.h"
 #include "lib/verified/map.h"
 #include "lib/verified/vector.h"
 #include "maestro_sharing.h"
@@ -26,7 +27,7 @@ enum {
 #ifndef MAESTRO_STAGE_HASH
 #define MAESTRO_STAGE_HASH(hash) (hash)
 #endif
-/* From so many entries on it pays; tests look ahead in small maps, too. */
+/* From so many entries on, of all maps that are looked up, it pays; tests look ahead in small maps, too. */
 #ifndef MAESTRO_STAGE_ENTRIES
 #define MAESTRO_STAGE_ENTRIES(map) ((map)->many)
 #endif
@@ -53,16 +54,27 @@ static inline void maestro_stage_frames(struct rte_mbuf **packets, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) rte_prefetch0(rte_pktmbuf_mtod(packets[i], const void *));
 }
 
-static inline bool maestro_stage_many(const struct Map *map) {
-  return map->size >= MAESTRO_STAGE_ENTRIES(map);
+static inline void maestro_stage_slot(const struct Map *map, uint32_t hash) {
+  const uint32_t i = hash & map->mask;
+  __builtin_prefetch(map->packed != NULL ? (const void *)&map->packed->slots[i] : (const void *)&map->slots[i]);
 }
 
-static inline void maestro_stage_slot(const struct Map *map, uint32_t hash) {
-  __builtin_prefetch(&map->slots[hash & map->mask]);
+static inline bool maestro_stage_found_packed(const struct Map *map, uint32_t hash, uint32_t *value) {
+  for (uint32_t probe = 0; probe < MAESTRO_STAGE_PROBES; probe++) {
+    const uint32_t i = (hash + probe) & map->mask;
+    const struct map_small_slot *slot = &map->packed->slots[i];
+    if (slot->mark == 0) return false;
+    if (slot->mark != (hash | MAESTRO_MAP_USED)) continue;
+    __builtin_prefetch(maestro_packed_key(map->packed, i));
+    *value = (uint32_t)slot->value;
+    return true;
+  }
+  return false;
 }
 
 /* Whether a slot has the hash, near where it belongs; fetches its key. */
 static inline bool maestro_stage_found(const struct Map *map, uint32_t hash, uint32_t *value) {
+  if (map->packed != NULL) return maestro_stage_found_packed(map, hash, value);
   for (uint32_t probe = 0; probe < MAESTRO_STAGE_PROBES; probe++) {
     const struct map_slot *slot = &map->slots[(hash + probe) & map->mask];
     if (slot->key == NULL) return false;
@@ -79,6 +91,13 @@ static inline void maestro_stage_cell(const struct DoubleChain *chain, uint64_t 
   if (MAESTRO_IS_SHARED(chain) && chain->ages != NULL)
     __builtin_prefetch(&chain->ages[maestro_share.worker][index]);
   __builtin_prefetch(maestro_dchain_cell(chain, (uint32_t)index));
+}
+
+/* Of a double map. */
+static inline void maestro_stage_value(const struct DoubleMap *map, uint64_t index) {
+  if (MAESTRO_UNLIKELY(index >= map->capacity)) return;
+  __builtin_prefetch(&map->used[index]);
+  __builtin_prefetch(map->values + index * map->stride);
 }
 
 /* The element, or the spare one. */

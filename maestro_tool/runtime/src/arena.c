@@ -7,6 +7,7 @@
 #include "objects.h"
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define SMALL_PAGE ((size_t)4 << 10)
 #define ALIGNMENT ((size_t)64)
 
 struct maestro_arena_block {
@@ -36,6 +37,8 @@ void *maestro_arena_alloc(struct maestro_arena *arena, size_t size) {
   free(memory);
   return NULL;
 }
+
+void *maestro_arena_room(struct maestro_arena *arena, size_t size) { return maestro_arena_alloc(arena, size); }
 #else
 /* Maps `size` bytes (whole huge pages) at an address that is a multiple of the huge page's size. */
 static void *map_block(size_t size) {
@@ -68,6 +71,17 @@ void *maestro_arena_alloc(struct maestro_arena *arena, size_t size) {
   arena->free += size;
   arena->left -= size;
   return result;
+}
+
+/* Pages of its own, since its neighbours' would be huge. */
+void *maestro_arena_room(struct maestro_arena *arena, size_t size) {
+  if (size > SIZE_MAX / 2) return NULL;
+  size = round_up(size, SMALL_PAGE);
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return NULL;
+  if (record(arena, memory, size) != NULL) return memory;
+  munmap(memory, size);
+  return NULL;
 }
 #endif
 

@@ -16,6 +16,7 @@
 
 _Thread_local struct maestro_builder *maestro_builder;
 _Thread_local vigor_time_t maestro_now;
+_Thread_local struct maestro_laid_out maestro_laid_out;
 
 static const char *const KIND_NAMES[] = {[MAESTRO_MAP] = "map",
                                          [MAESTRO_VECTOR] = "vector",
@@ -41,6 +42,11 @@ void *maestro_object_memory(size_t size) {
   void *memory = maestro_arena_alloc(&unowned, size);
   pthread_mutex_unlock(&lock);
   return memory;
+}
+
+void *maestro_object_room(size_t size) {
+  if (maestro_builder != NULL) return maestro_arena_room(maestro_builder->arena, size);
+  return maestro_object_memory(size);
 }
 
 /* Notes the first disagreement between the program and its plan. */
@@ -182,12 +188,17 @@ bool maestro_filled_as_planned(const struct maestro_builder *builder) {
   return true;
 }
 
+static bool hashes_as(const struct Map *map, uint16_t known) { return known == 0 || map->known_hash == known; }
+
 static bool is_staged(const struct maestro_builder *builder, const struct maestro_staged *staged) {
   if (staged->object >= builder->n_allocations || staged->object >= MAESTRO_MAX_OBJECTS) return false;
   const void *made = builder->objects[staged->object];
   if (made == NULL || builder->kinds[staged->object] != staged->kind) return false;
   switch (staged->kind) {
-    case MAESTRO_MAP: return ((const struct Map *)made)->known_hash == staged->known_hash;
+    case MAESTRO_MAP: return hashes_as(made, staged->known_hash);
+    case MAESTRO_DMAP:
+      return hashes_as(((const struct DoubleMap *)made)->by_a, staged->known_hash) &&
+             hashes_as(((const struct DoubleMap *)made)->by_b, staged->known_second);
     case MAESTRO_VECTOR: return ((const struct Vector *)made)->element_size >= staged->bytes;
     default: return true;
   }
@@ -258,29 +269,101 @@ bool maestro_keys_are_known(const struct Map *map) {
   return false;
 }
 
-/* Entries with their slot, key and age have some 64 bytes; other state, and the frames, want half of the cache. */
-static uint32_t entries_in_cache(void) {
+/* From how many entries on it pays to look ahead: entries with their slot, key and age touch some 128 bytes.  What the
+ * third-level cache has, a core waits for while it goes on with the next packets by itself; measured: it pays from some
+ * eight times what the second-level cache holds. */
+static uint32_t worth_looking_ahead(void) {
   const long size = sysconf(_SC_LEVEL2_CACHE_SIZE);
-  return (uint32_t)(size > 0 ? size : 512 << 10) / 128;
+  return (uint32_t)(size > 0 ? size : 512 << 10) / 128 * 8;
+}
+
+/* Whether there are so many entries that memory is waited for, however large caches are: then a line less is worth
+ * instructions.  Measured where a core has 1 MB of second-level cache. */
+static bool is_large(uint64_t capacity) {
+  const uint32_t from = maestro_builder != NULL ? maestro_builder->nf->large_from : 0;
+  return capacity >= (from != 0 ? from : 1 + (1u << 17));
 }
 
 struct Map *maestro_map_new(map_keys_equality *equal, map_key_hash *hash, unsigned capacity) {
+  return maestro_map_made(equal, hash, capacity, is_large(capacity));
+}
+
+struct Map *maestro_map_made(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, bool packs) {
   if (capacity == 0 || capacity > UINT32_MAX / 4) return NULL;
   uint64_t n_slots = 8;
   while (n_slots < 2 * (uint64_t)capacity) n_slots *= 2;
   struct Map *map = maestro_object_memory(sizeof *map);
-  struct map_slot *slots = maestro_object_memory(n_slots * sizeof *slots);
-  if (map == NULL || slots == NULL) return NULL;
-  *map = (struct Map){.slots = slots,
+  struct map_packed *packed = packs ? maestro_object_memory(sizeof *packed) : NULL;
+  void *slots = maestro_object_memory(n_slots * (packs ? sizeof(struct map_small_slot) : sizeof(struct map_slot)));
+  void **keys = packs ? maestro_object_room(n_slots * sizeof *keys) : NULL;
+  if (map == NULL || slots == NULL || (packs && (packed == NULL || keys == NULL))) return NULL;
+  if (packs) *packed = (struct map_packed){.slots = slots, .keys = keys, .far = true};
+  maestro_laid_out.packed += packs;
+  *map = (struct Map){.slots = packs ? NULL : slots,
+                      .packed = packed,
                       .mask = (uint32_t)(n_slots - 1),
                       .capacity = capacity,
                       .equal = equal,
                       .hash = hash,
-                      .many = entries_in_cache(),
+                      .many = worth_looking_ahead(),
                       .target = map,
                       .known_hash = known_number((void (*)(void))hash),
                       .known_equal = known_number((void (*)(void))equal)};
   return map;
+}
+
+/* Whether the key, of the second entry, is behind that of the first as their numbers are. */
+static bool comes_near(struct map_packed *packed, uintptr_t key, int value) {
+  const int first = packed->slots[packed->only].value;
+  const uintptr_t place = (uintptr_t)packed->keys[packed->only];
+  const int64_t numbers = (int64_t)value - first, bytes = (int64_t)(key - place);
+  if (numbers == 0 || bytes % numbers != 0 || bytes / numbers <= 0 || bytes / numbers > INT32_MAX) return false;
+  packed->apart = bytes / numbers;
+  packed->home = place - (uintptr_t)(first * packed->apart);
+  return true;
+}
+
+/* Notes the key of the entry that free slot `i` is to have, which is not where it would be near. */
+static void place_key(const struct Map *map, uint32_t i, void *key, int value) {
+  struct map_packed *packed = map->packed;
+  if (!packed->is_known && map->size > 0) {
+    packed->is_known = true;
+    packed->far = !comes_near(packed, (uintptr_t)key, value);
+    if (!packed->far) return;
+  }
+  if (!packed->far) {
+    if (map->size == 0) { /* elsewhere, at the same distance */
+      packed->home = (uintptr_t)key - (uintptr_t)(value * packed->apart);
+      return;
+    }
+    for (uint64_t n = 0; n <= map->mask; n++)
+      if (packed->slots[n].mark != 0) packed->keys[n] = maestro_map_near(packed, packed->slots[n].value);
+    packed->far = true;
+  }
+  packed->keys[i] = key;
+  packed->only = i;
+}
+
+void maestro_packed_put(struct Map *map, void *key, uint32_t hash, int value) {
+  struct map_packed *packed = map->packed;
+  uint32_t i = hash & map->mask;
+  while (packed->slots[i].mark != 0) i = (i + 1) & map->mask;
+  if (MAESTRO_UNLIKELY(packed->far || maestro_map_near(packed, value) != key)) place_key(map, i, key, value);
+  packed->slots[i] = (struct map_small_slot){.mark = hash | MAESTRO_MAP_USED, .value = value};
+  map->size++;
+}
+
+void maestro_packed_remove(struct Map *map, uint32_t hole) {
+  struct map_packed *packed = map->packed;
+  const uint32_t mask = map->mask;
+  for (uint32_t i = (hole + 1) & mask; packed->slots[i].mark != 0; i = (i + 1) & mask) {
+    if (!maestro_map_moves(mask, packed->slots[i].mark & mask, hole, i)) continue;
+    packed->slots[hole] = packed->slots[i];
+    if (packed->far) packed->keys[hole] = packed->keys[i];
+    hole = i;
+  }
+  packed->slots[hole].mark = 0;
+  map->size--;
 }
 
 /* Elements that fit into a cache line must not straddle two; larger ones start at one. */
@@ -289,13 +372,6 @@ static size_t element_stride(size_t size) {
   size_t stride = 1;
   while (stride < size) stride *= 2;
   return stride;
-}
-
-/* Lines that hold an element and a cell are written to with each use, and come back from the second-level cache as such.
- * So it pays where more is waited for than that cache: measured from 16 times what it holds. */
-static bool pays_to_join(unsigned capacity) {
-  const uint32_t from = maestro_builder->nf->join_from;
-  return capacity >= (from != 0 ? from : 16 * entries_in_cache() + 1);
 }
 
 /* Whether an element and a cell in one take no more memory than apart. */
@@ -356,7 +432,7 @@ int vector_allocate(int element_size, unsigned capacity, vector_init_elem *init,
   if (object != NULL && object->element_size != 0 && (int64_t)object->element_size != element_size)
     disagree(maestro_builder, "the elements of '%s' have %d bytes, but the plan was made for %u", object->name,
              element_size, object->element_size);
-  const bool cells = joined_as(false) != NULL && pays_to_join(capacity);
+  const bool cells = joined_as(false) != NULL && is_large(capacity);
   struct Vector *vector = element_size > 0 ? maestro_vector_new((size_t)element_size, capacity, init, cells) : NULL;
   if (vector == NULL) return 0;
   MAESTRO_GUARD(vector, object);
@@ -374,8 +450,10 @@ int dchain_allocate(int range, struct DoubleChain **chain_out) {
   uint32_t share = (uint32_t)range;
   if (object != NULL && object->split && !ranged)
     share = (share + maestro_builder->n_workers - 1) / maestro_builder->n_workers;
-  struct DoubleChain *chain = maestro_dchain_new(share, joined_vector(share));
+  const struct Vector *with = joined_vector(share);
+  struct DoubleChain *chain = maestro_dchain_new(share, with);
   if (chain == NULL) return 0;
+  maestro_laid_out.joined += with != NULL;
   if (ranged) {
     const uint64_t worker = maestro_builder->worker, n = maestro_builder->n_workers;
     maestro_dchain_restrict(chain, (uint32_t)(worker * share / n), (uint32_t)((worker + 1) * share / n));

@@ -26,6 +26,8 @@ struct maestro_arena {
 
 /* Zeroed, 64-byte aligned memory, on huge pages where the kernel grants them; NULL if there is none. */
 void *maestro_arena_alloc(struct maestro_arena *arena, size_t size);
+/* The same for what is not used as a rule, and takes no memory then. */
+void *maestro_arena_room(struct maestro_arena *arena, size_t size);
 void maestro_arena_destroy(struct maestro_arena *arena);
 
 /* While nf_init runs on a thread: whose memory, which treatment.  Without one, objects live until the program ends. */
@@ -84,7 +86,9 @@ void maestro_digest(FILE *file, char text[65]);
 
 /* The allocation functions without numbering, for objects that are made of others. */
 void *maestro_object_memory(size_t size);
+void *maestro_object_room(size_t size); /* that is not used as a rule */
 struct Map *maestro_map_new(bool (*equal)(void *, void *), unsigned (*hash)(void *), unsigned capacity);
+struct Map *maestro_map_made(bool (*equal)(void *, void *), unsigned (*hash)(void *), unsigned capacity, bool packs);
 /* `cells`: with room for a dchain's cell in each element, if that takes no more memory than apart. */
 struct Vector *maestro_vector_new(size_t element_size, unsigned capacity, void (*init)(void *), bool cells);
 /* `with`: a vector with such room and as many elements, whose room nobody else has; NULL: cells by themselves. */

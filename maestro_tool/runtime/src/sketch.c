@@ -54,7 +54,7 @@ int sketch_allocate(map_key_hash *hash, uint32_t capacity, uint16_t threshold, s
   while (total < ROWS * capacity) total *= 2;
   struct Sketch *sketch = maestro_object_memory(sizeof *sketch);
   if (sketch == NULL) return 0;
-  *sketch = (struct Sketch){.slots = maestro_map_new(hash_equal, hash_itself, total),
+  *sketch = (struct Sketch){.slots = maestro_map_made(hash_equal, hash_itself, total, false),
                             .keys = maestro_vector_new(sizeof(uint32_t), total, null_init, false),
                             .counts = maestro_vector_new(sizeof(uint32_t), total, null_init, false),
                             .capacity = capacity,

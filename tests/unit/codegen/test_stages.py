@@ -24,8 +24,8 @@ def _of(request: pipeline.Request) -> Stages:
     return stages(found.loaded, found.analysis, known_keys(found.loaded))
 
 
-def _of_tree(name: str) -> Stages:
-    function = nf.load(ROOT / "nfs" / name, name)
+def _of_tree(name: str, folder: str = "nfs") -> Stages:
+    function = nf.load(ROOT / folder / name, name)
     return _of(pipeline.Request(function.sources, function.arguments, function.ports, (function.root,)))
 
 
@@ -62,6 +62,28 @@ def test_elements_lead_on() -> None:
     assert "e_0_2 = maestro_stage_element(o2, found_0[i])" in second and "maestro_stage_slot(o4, hash)" in second
     assert {o.object: o.bytes for o in found.objects if o.kind == "vector"} == {2: 8}
     assert "maestro_stage_found(o4" in _loops(found.text)[3]
+
+
+def test_either_key_of_a_double_map() -> None:
+    found = _of_tree("pairs", "tests/foreign")
+    assert [(o.object, o.kind) for o in found.objects] == [(0, "dmap"), (1, "dchain")]
+    assert all(found.objects[0].known)
+    first, by_a, by_b = _loops(found.text)
+    lan, wan = first.split("case 1:")
+    assert "maestro_stage_slot(o0->by_a, hash)" in lan and "maestro_stage_slot(o0->by_b, hash)" in wan
+    assert "maestro_stage_found(o0->by_a, found_0[i]" in by_a and "maestro_stage_found(o0->by_b, found_1[i]" in by_b
+    assert "maestro_stage_cell(o1, at)" in by_a and "maestro_stage_cell(o1, at)" in by_b
+
+
+def test_bit_fields_are_put_where_they_lie() -> None:
+    found = _of_tree("bitfields", "tests/foreign")
+    assert [(o.object, o.kind) for o in found.objects] == [(0, "map"), (2, "dchain")]
+    first, _ = _loops(found.text)
+    lan, wan = first.split("case 1:")
+    # 16 bits behind the first 3 of byte 8, which others share.
+    port = r"memcpy\(&part, key \+ 8, 3\); part \|= \(\(uint64_t\)\(\(uint64_t\)f\[{}\] << 8 \| \(uint64_t\)f\[{}\]\)"
+    for side, at in ((lan, 34), (wan, 36)):
+        assert re.search(port.format(at, at + 1) + r" & \(UINT64_MAX >> 48\)\) << 3;", side)
 
 
 NF = """

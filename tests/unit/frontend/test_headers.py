@@ -23,7 +23,17 @@ API = [h for h in all_headers() if (RUNTIME / h).is_file()]
 #: What the analysis' headers are called by themselves only; `assert` and the builtins of the compiler may differ.
 OWN = re.compile(r"(struct )?(maestro|MAESTRO|_)")
 #: Of the runtime's structures, which NFs have pointers to: analyses refuse what looks into them.
-INSIDE = {"DCHAIN_FREE", "DCHAIN_GROUP", "DCHAIN_MAX_LEVELS", "dchain_bound", "dchain_cell", "dchain_age", "map_slot"}
+INSIDE = {
+    "DCHAIN_FREE",
+    "DCHAIN_GROUP",
+    "DCHAIN_MAX_LEVELS",
+    "dchain_bound",
+    "dchain_cell",
+    "dchain_age",
+    "map_slot",
+    "map_small_slot",
+    "map_packed",
+}
 OPAQUE = {"struct Map", "struct Vector", "struct DoubleChain", "struct DoubleMap", "struct lpm"}
 
 

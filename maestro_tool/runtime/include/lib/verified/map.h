@@ -4,6 +4,11 @@
  * look-up reads one line of it as a rule.  A slot keeps the key's hash: keys (which live in a vector, another line) are
  * compared only when all 32 bits agree.  Deletion shifts back what follows, so there are no tombstones and probes stay
  * short.
+ *
+ * Large maps are *packed*: their slots are half as large, since where a key lies is not in them.  As a rule, keys are
+ * elements of one vector and numbers their indices, so that keys are *near*: at equal distances, in the order of their
+ * numbers.  The first two keys that a map has at the same time say at which; each put compares.  With the first key that
+ * is not where this would have it, the places of all are written out, and from then on each slot has one.
  */
 #ifndef MAESTRO_MAP_H
 #define MAESTRO_MAP_H
@@ -23,14 +28,33 @@ struct map_slot {
   int32_t value;
 };
 
+#define MAESTRO_MAP_USED (UINT32_C(1) << 31) /* in each mark; there are at most as many slots */
+
+struct map_small_slot {
+  uint32_t mark; /* the key's hash, with MAESTRO_MAP_USED; 0: free */
+  int32_t value;
+};
+
+/* Of a packed map. */
+struct map_packed {
+  struct map_small_slot *slots;
+  void **keys;    /* by slot; in use where keys are far */
+  uintptr_t home; /* near keys: of the number 0 */
+  int64_t apart;  /* near keys: from one number to the next */
+  bool far;       /* not all keys are near */
+  bool is_known;  /* whether they are: before, they are far */
+  uint32_t only;  /* until then: the slot of the only key, if there is one */
+};
+
 struct Map {
-  struct map_slot *slots;
-  uint32_t mask; /* number of slots - 1 */
+  struct map_slot *slots;    /* NULL if it is packed */
+  struct map_packed *packed; /* NULL if it is not */
+  uint32_t mask;             /* number of slots - 1 */
   uint32_t size;
   uint32_t capacity; /* of keys; fewer than there are slots, so a probe always meets a free slot */
   map_keys_equality *equal;
   map_key_hash *hash;
-  uint32_t many;      /* entries that do not stay in the caches next to a core (maestro_stages.h) */
+  uint32_t many;      /* so many entries that it pays to look ahead (maestro_stages.h) */
   struct Map *target; /* maestro_sharing.h */
   bool shared;
   bool guarded; /* who changes it must be a writer */
@@ -74,9 +98,33 @@ static inline bool maestro_map_equal(const struct Map *map, void *stored, void *
  * (libVig wants a power of two). */
 int map_allocate(map_keys_equality *equal, map_key_hash *hash, unsigned capacity, struct Map **map_out);
 
-/* The slot of the key, or NULL. */
-static inline struct map_slot *maestro_map_find(const struct Map *map, void *key) {
-  const uint32_t hash = maestro_map_hash(map, key);
+/* Where a near key of this number is. */
+static inline void *maestro_map_near(const struct map_packed *packed, int value) {
+  return (void *)(packed->home + (uintptr_t)(value * packed->apart)); /* a place that was given as a pointer */
+}
+
+static inline void *maestro_packed_key(const struct map_packed *packed, uint32_t i) {
+  if (MAESTRO_UNLIKELY(packed->far)) return packed->keys[i];
+  return maestro_map_near(packed, packed->slots[i].value);
+}
+
+/* Puts into, and frees a slot of, a packed map. */
+void maestro_packed_put(struct Map *map, void *key, uint32_t hash, int value);
+void maestro_packed_remove(struct Map *map, uint32_t i);
+
+#define MAESTRO_MAP_NONE UINT32_MAX /* there are at most 2^31 slots */
+
+static inline uint32_t maestro_packed_find(const struct Map *map, void *key, uint32_t hash) {
+  const struct map_packed *packed = map->packed;
+  const uint32_t mark = hash | MAESTRO_MAP_USED;
+  for (uint32_t i = hash & map->mask;; i = (i + 1) & map->mask) {
+    if (packed->slots[i].mark == 0) return MAESTRO_MAP_NONE;
+    if (packed->slots[i].mark == mark && maestro_map_equal(map, maestro_packed_key(packed, i), key)) return i;
+  }
+}
+
+/* The slot of the key, or NULL; of a map that is not packed. */
+static inline struct map_slot *maestro_map_find(const struct Map *map, void *key, uint32_t hash) {
   for (uint32_t i = hash & map->mask;; i = (i + 1) & map->mask) {
     struct map_slot *slot = &map->slots[i];
     if (slot->key == NULL) return NULL;
@@ -86,7 +134,15 @@ static inline struct map_slot *maestro_map_find(const struct Map *map, void *key
 
 /* 1 and the value, or 0 and *value_out unchanged. */
 static inline int map_get(struct Map *map, void *key, int *value_out) {
-  const struct map_slot *slot = maestro_map_find(MAESTRO_TARGET(map), key);
+  map = MAESTRO_TARGET(map);
+  const uint32_t hash = maestro_map_hash(map, key);
+  if (MAESTRO_UNLIKELY(map->packed != NULL)) {
+    const uint32_t i = maestro_packed_find(map, key, hash);
+    if (i == MAESTRO_MAP_NONE) return 0;
+    *value_out = map->packed->slots[i].value;
+    return 1;
+  }
+  const struct map_slot *slot = maestro_map_find(map, key, hash);
   if (slot == NULL) return 0;
   *value_out = slot->value;
   return 1;
@@ -102,10 +158,19 @@ static inline void map_put(struct Map *map, void *key, int value) {
     return;
   }
   const uint32_t hash = maestro_map_hash(map, key);
+  if (MAESTRO_UNLIKELY(map->packed != NULL)) {
+    maestro_packed_put(map, key, hash, value);
+    return;
+  }
   uint32_t i = hash & map->mask;
   while (map->slots[i].key != NULL) i = (i + 1) & map->mask;
   map->slots[i] = (struct map_slot){.key = key, .hash = hash, .value = value};
   map->size++;
+}
+
+/* Whether the entry of slot `i` may move to slot `hole` before it: if its home is not (cyclically) inside (hole, i]. */
+static inline bool maestro_map_moves(uint32_t mask, uint32_t home, uint32_t hole, uint32_t i) {
+  return ((i - home) & mask) >= ((i - hole) & mask);
 }
 
 /* Frees a slot, and moves back the entries behind it that a probe would no longer reach. */
@@ -113,9 +178,7 @@ static inline void maestro_map_remove(struct Map *map, struct map_slot *slot) {
   const uint32_t mask = map->mask;
   uint32_t hole = (uint32_t)(slot - map->slots);
   for (uint32_t i = (hole + 1) & mask; map->slots[i].key != NULL; i = (i + 1) & mask) {
-    const uint32_t home = map->slots[i].hash & mask;
-    /* May move if its home is not (cyclically) inside (hole, i]. */
-    if (((i - home) & mask) >= ((i - hole) & mask)) {
+    if (maestro_map_moves(mask, map->slots[i].hash & mask, hole, i)) {
       map->slots[hole] = map->slots[i];
       hole = i;
     }
@@ -128,7 +191,18 @@ static inline void maestro_map_remove(struct Map *map, struct map_slot *slot) {
 static inline void map_erase(struct Map *map, void *key, void **trash) {
   map = MAESTRO_TARGET(map);
   MAESTRO_BEFORE_WRITE(map);
-  struct map_slot *slot = maestro_map_find(map, key);
+  const uint32_t hash = maestro_map_hash(map, key);
+  if (MAESTRO_UNLIKELY(map->packed != NULL)) {
+    const uint32_t i = maestro_packed_find(map, key, hash);
+    if (i == MAESTRO_MAP_NONE) {
+      MAESTRO_MISUSE("the key is not in the map; size", map->size);
+      return;
+    }
+    *trash = maestro_packed_key(map->packed, i);
+    maestro_packed_remove(map, i);
+    return;
+  }
+  struct map_slot *slot = maestro_map_find(map, key, hash);
   if (MAESTRO_UNLIKELY(slot == NULL)) {
     MAESTRO_MISUSE("the key is not in the map; size", map->size);
     return;
