@@ -343,7 +343,10 @@ class Words:
         origins = {origin_of(s) for s in symbols(e)}
         if None in origins or any(e.op not in ("sym", "concat") for _ in origins):
             return f"port {text}"
-        return f"the port {text.removeprefix('number ')}" if text.startswith("number") else f"the port stored in {text}"
+        origin = origin_of(e) if e.op == "sym" else None
+        if origin is not None and origin.objects and origin.op.wording.gives_port:
+            return origin.op.wording.gives_port.format(first=self._objects[origin.objects[0]].name)
+        return f"the port stored in {text}"
 
     def protocol(self, condition: Expr, below: Sequence[Expr]) -> str | None:
         """After a test of the protocol: the only other one that is left."""

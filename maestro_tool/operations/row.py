@@ -92,7 +92,8 @@ class Wording:
     """The operation in words, as templates.
 
     ``what`` follows the verb: ``{verb} {what}``; ``brief`` is said beneath the object's name; ``yes`` and ``no`` where
-    its answer decides; ``gives`` names what it produced.  Fields: ``{objects}``, ``{first}``, ``{second}`` (names),
+    its answer decides; ``gives`` names what it produced, ``gives_port`` where that is the port that
+    packets leave by.  Fields: ``{objects}``, ``{first}``, ``{second}`` (names),
     ``{key}``, ``{prefix}`` and ``{length}`` (of a route), ``{entry}`` ("entry of src_ip", or nothing), ``{the_entry}``
     (or "the index"), ``{some}`` (or "an entry"), ``{of}`` (`` (entry of src_ip)``, or nothing), ``{from_on}``,
     ``{age}``.
@@ -104,6 +105,7 @@ class Wording:
     yes: str = ""
     no: str = ""
     gives: str = ""
+    gives_port: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

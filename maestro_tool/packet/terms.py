@@ -15,6 +15,7 @@ from maestro_tool.expr.nodes import MAX_DESCENT, concat, extract
 from maestro_tool.expr.operators import OPERATORS
 from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.expr.text import packet_span
+from maestro_tool.packet.fields import ADDRESSES_OF
 
 #: Texts are cut (``...``) after this many nodes, since shared subterms are written out each time.
 _MAX_NODES: Final = 300
@@ -26,6 +27,10 @@ _ARITHMETIC: Final = tuple({o.in_c for o in OPERATORS.values() if o.precedence >
 _BITWISE: Final = frozenset(name for name, operator in OPERATORS.items() if operator.bitwise)
 
 _SWAPS: Final = {16: ("htons", "ntohs"), 32: ("htonl", "ntohl"), 64: ("htobe64", "be64toh")}
+
+#: Fields of which a first part is a prefix, and such as are arrays of bytes in C.
+_ADDRESSES: Final = frozenset(name for names in ADDRESSES_OF.values() for name in names)
+_IN_BYTES: Final = ("src_mac", "dst_mac")
 
 #: Longest run of bytes that is looked for as one field: an IPv6 address.
 _LONGEST: Final = 16
@@ -290,7 +295,7 @@ class Terms:
 
 def part_of_field(name: str, width: int, high: int, low: int) -> str:
     """Bits high..low of a field of ``width`` bits: ``src_ip``, ``src_ip/24``, ``src_mac[0]``, ``dst_port & 0xff``."""
-    if high == width - 1 and low and name.rstrip("6").endswith("_ip"):
+    if high == width - 1 and low and name in _ADDRESSES:
         return f"{name}/{width - low}"
     return _shifted(name, width, high, low)
 
@@ -298,7 +303,7 @@ def part_of_field(name: str, width: int, high: int, low: int) -> str:
 def _shifted(name: str, width: int, high: int, low: int) -> str:
     if (high, low) == (width - 1, 0):
         return name
-    if name.endswith("_mac") and low % 8 == (high + 1) % 8 == 0:
+    if name in _IN_BYTES and low % 8 == (high + 1) % 8 == 0:
         first, last = (width - 1 - high) // 8, (width - low) // 8 - 1
         return f"{name}[{first}..{last}]" if first < last else f"{name}[{first}]"
     shifted = f"{name} >> {low}" if low else name

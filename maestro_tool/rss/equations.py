@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from maestro_tool.packet.fields import field_of, input_bits
 from maestro_tool.rss.problem import Problem
 from maestro_tool.rss.steering import Layout, Mode, is_of_bytes, modes
+from maestro_tool.rss.symmetric import PARTNER
 from maestro_tool.rss.toeplitz import window
 from maestro_tool.sharding.plan import Constraint, FieldBits
 
@@ -19,8 +21,8 @@ from maestro_tool.sharding.plan import Constraint, FieldBits
 Bit = tuple[int, str, int]
 #: (field, aligned, bit) of a packet; see `steering.Item`.
 Term = tuple[str, bool, int]
-#: Starts the names of the smaller and the larger of a source and its destination.
-SORTED = "sorted "
+#: The names of the smaller and the larger of a source and its destination, by those fields.
+SORTED: Final = {name: f"sorted {name}" for name in PARTNER}
 #: The name of the whole frame, where bytes are hashed: its bits are counted from the first on the wire.
 FRAME = "frame"
 #: A basis of the span of the related pairs of a constraint, each vector a set of `Bit`s.
@@ -69,7 +71,7 @@ def input_positions(mode: Mode) -> Iterator[tuple[int, tuple[Term, ...]]]:
             yield from ((position + i, ((FRAME, True, first + i),)) for i in range(width))
             position += width
             continue
-        names = (SORTED + item.field,) if item.function == "sort" else item.sources
+        names = (SORTED[item.field],) if item.function == "sort" else item.sources
         for i in range(0 if item.gap else width):
             yield position + i, tuple((name, item.aligned, width - 1 - i) for name in names)
         position += width

@@ -8,6 +8,7 @@ settles one dimension, so that n queries give the span exactly, and the refusals
 from __future__ import annotations
 
 from functools import reduce
+from typing import Final
 
 from maestro_tool.diagnostics import ResourceLimitError
 from maestro_tool.expr import Expr
@@ -23,6 +24,9 @@ from maestro_tool.rss.gf2 import Span
 from maestro_tool.rss.steering import Mode
 from maestro_tool.sharding.plan import Constraint
 from maestro_tool.solver import BUDGETS, Context
+
+#: Fields by the names of the smaller and the larger of a source and its destination.
+_SORTED: Final = {name: field for field, name in SORTED.items()}
 
 
 class RelatedPairs:
@@ -94,8 +98,8 @@ def bit_term(bit: Bit) -> Expr:
     if name == FRAME:
         byte = packet_byte(index // 8, PACKETS[side])
         return extract(byte, 7 - index % 8, 7 - index % 8)
-    sort = name.startswith(SORTED)
-    value = relation.sorted_field(side, name.removeprefix(SORTED)) if sort else relation.field(side, name)
+    sort = _SORTED.get(name)
+    value = relation.field(side, name) if sort is None else relation.sorted_field(side, sort)
     return extract(value, index, index)
 
 

@@ -1,7 +1,7 @@
 """Events of call paths -> accesses: which entry of which object, named by what, read or written.
 
 An entry of a map is named by its key.  An index that came out of a map lookup belongs to the key of
-that lookup, a fresh index to the core that allocated it (DESIGN, "Soundness"): accesses through such
+that lookup, a fresh index to the core that allocated it (docs/soundness.md): accesses through such
 indices stay on the core that put the key, so they need no constraint of their own as long as the map's
 put and get meet (rule R1) and indices and keys stay in step (``lemmas``).
 """

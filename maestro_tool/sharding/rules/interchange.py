@@ -4,7 +4,7 @@ A packet asks an index allocator whether an index of its own making is in use, r
 is stored with its fields.  If a mismatch behaves exactly as "not in use" does, only the core that allocated the index
 and stored those contents needs to see the packets that match: so the compared fields may shard instead of the index.
 On any other core the index is not in use, provided that no two cores hand out the same index (`ObjectDecision.ranged`).
-(Pereira et al., NSDI 2024, section 3.4; DESIGN, "Soundness".)
+(Pereira et al., NSDI 2024, section 3.4; docs/soundness.md.)
 """
 
 from __future__ import annotations
