@@ -18,7 +18,7 @@ from maestro_tool.operations import Role
 from maestro_tool.packet.fields import bytes_text, field_of
 from maestro_tool.packet.kinds import kind_of
 from maestro_tool.rss.steering import nic_inputs
-from maestro_tool.sharding.facts.pairs import spread
+from maestro_tool.sharding.facts.pairs import spread, spreadable
 from maestro_tool.sharding.outcome.sharing import shares, sharing
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from maestro_tool.rss.byte_inputs import OfBytes
     from maestro_tool.rss.problem import HashSetup
     from maestro_tool.rss.solution import PortSolution
-    from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
+    from maestro_tool.sharding.plan import ShardingPlan
     from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, LeftOut
 
 
@@ -47,7 +47,8 @@ def text(
     """
     hints = sharing(analysis, plan) if shares(plan) else None
     # A double map that is sharded is described by what it is made of.
-    parts = spread(analysis, [d.object for d in plan.decisions if d.treatment == "sharded" and _is_pair(analysis, d)])
+    known = spreadable(analysis)
+    parts = spread(analysis, [d.object for d in plan.decisions if d.treatment == "sharded" and d.object in known])
     analysis, of = parts.analysis, {m: (number, n) for number, found in parts.maps.items() for n, m in enumerate(found)}
     decisions = (*plan.decisions, *(plan.decisions[number] for number, _ in of.values()))
     pool, events = Pool(), _Events(program)
@@ -86,10 +87,6 @@ def text(
     content = canonical.compact(document)
     digest = _sha256(content.encode())
     return f'{{"certificate":{content},"digest":"{digest}","schema":"{SCHEMA}"}}\n'
-
-
-def _is_pair(analysis: Analysis, d: ObjectDecision) -> bool:
-    return analysis.objects[d.object].pair is not None
 
 
 def _part(f: KeyField, pool: Pool) -> list[int]:

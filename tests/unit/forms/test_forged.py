@@ -106,6 +106,10 @@ def with_example(place: str, value: Any) -> None:
     if place.startswith("objects.shapes"):
         doubt = {"equality": "FlowId_eq", "hash": "FlowId_hash", "field": "src_ip"}
         value["objects"][0]["shapes"] = [{"offsets": None, "equality": None, "doubt": doubt}]
+    elif place.startswith("objects.pair"):
+        table = value["objects"][0]
+        read = {"offsets": list(range(64)), "equality": None, "doubt": None}
+        table |= {"shapes": [read, read], "key_offsets": [0, 0], "pair": [table["key"][:1], table["key"][1:2]]}
     elif place == "notes.about":
         value["notes"] = [{"loc": 0, "code": "not in environment", "about": ["HOME"]}]
     elif place.startswith("left_out"):
