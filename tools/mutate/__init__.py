@@ -23,11 +23,16 @@ TARGETS: Final = {
             "key_places",
             "_agree",
             "_place",
+            "_missed",
+            "_twin_missed",
+            "_tell",
             "holds_key",
             "_both_allocated",
         )
     ),
     _SHARDING / "facts" / "reach.py": frozenset[str](),
+    _SHARDING / "facts" / "narrow.py": frozenset[str](),
+    _SHARDING / "facts" / "pairs.py": frozenset[str](),
     # What keys are equal.
     _TOOL / "symex" / "keys.py": frozenset(
         (
