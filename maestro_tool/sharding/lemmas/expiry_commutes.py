@@ -30,7 +30,8 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
     groups: dict[int, set[int]] = defaultdict(set)  # dchain or sketch -> objects whose entries its expiry ends
     bounds: dict[int, dict[Expr, int]] = defaultdict(dict)
     for path, e in scope.events(Effect.EXPIRE):
-        if _ends_old(e.op) and e.value is not None and not _idle(path, e):
+        if _ends_old(e.op) and not _idle(path, e):
+            assert e.value is not None  # the rows of operations that end old entries have a value
             groups[e.objects[0]] |= set(e.objects) | scope.places.maps(e.objects[0])
             bounds[e.objects[0]].setdefault(e.value, e.loc)
     for obj, found in bounds.items():
@@ -53,16 +54,18 @@ def _ends_old(op: Operation) -> bool:
 def _idle(path: CallPath, e: Event) -> bool:
     """Whether nothing is left to end: the path has ended all that is as old, or younger, before.  (What it used since
     is as old as the packet, which no limit lies behind.)"""
-    limit = _behind(e.value)
+    limit = _behind(e)
     before = (x for x in path.events[: path.events.index(e)] if _ends_old(x.op) and x.objects == e.objects)
-    return limit is not None and any((done := _behind(x.value)) is not None and done <= limit for x in before)
+    return limit is not None and any((done := _behind(x)) is not None and done <= limit for x in before)
 
 
-def _behind(bound: Expr | None) -> int | None:
+def _behind(e: Event) -> int | None:
     """How far a limit lies behind the packet's time; None if that is no constant."""
+    bound = e.value
+    assert bound is not None  # as above
     if bound is NOW:
         return 0
-    if bound is None or bound.op != "add" or bound.args[0] is not NOW or not bound.args[1].is_const:
+    if bound.op != "add" or bound.args[0] is not NOW or not bound.args[1].is_const:
         return None
     return -signed(bound.args[1].const, bound.args[1].width)
 

@@ -69,3 +69,10 @@ def test_what_is_older_still_has_ended_already(later: str, idle: bool, tmp_path:
     assert plan_of(tmp_path, NF.format(**{**FINE, "expire": swapped})).plan.shardable is (
         later in ("now", "now - 999", "now - 1000")
     )
+
+
+def test_how_far_an_option_lies_back_is_not_known(tmp_path: Path) -> None:
+    """The first limit may be one of long ago: then the second, too, ends entries."""
+    twice = EXPIRE.format("ip_table", "now - config.unused - 10") + EXPIRE.format("ip_table", "now - 20")
+    r = plan_of(tmp_path, NF.format(**{**FINE, "expire": twice}))
+    assert not r.plan.shardable, r.texts

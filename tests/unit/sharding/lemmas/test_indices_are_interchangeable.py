@@ -113,6 +113,18 @@ CASES = {
     "a value of a map without keys": (
         table("if (map_get(mac_table.map, &o, &q) && (q & 1)) return 4;"), set(),
     ),
+    # Nobody gets a frame that is dropped; what else its packet does counts.
+    "it is in a frame that is dropped": (table("ip->packet_id = (uint16_t)i; return device;"), set()),
+    "a frame that is dropped says how many ended": (
+        GONE + "ip->packet_id = (uint16_t)gone; (void)gone; return device;", set(),
+    ),
+    "a frame that leaves says how many ended": (GONE + "ip->packet_id = (uint16_t)gone; return 1;", GONE_OBJECTS),
+    "what is stored before the frame is dropped": (
+        table(VALUE.format("i", "(uint32_t)i") + "return device;"), decides(MAP),
+    ),
+    "what is done before the frame is dropped": (
+        table("if (i & 1) { " + VALUE.format("i", "1") + " } return device;"), decides(MAP),
+    ),
     "the first of a range": (
         table("expire_items_single_map_iteratively(ip_table.keys, ip_table.map, i, 1024);"), decides(MAP),
     ),
