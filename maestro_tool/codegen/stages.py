@@ -21,6 +21,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, extract, substitute, symbols
 from maestro_tool.expr.symbols import MemoryByte, Option, PacketByte, Produced, memory_byte
 from maestro_tool.frontend.ir import Program
+from maestro_tool.operations import parts
 from maestro_tool.operations.row import Effect
 from maestro_tool.symex.callpath import Analysis, CallPath, Event, StateObject
 
@@ -164,7 +165,7 @@ class _Maker:
             return None
         o = self._objects[event.objects[0]]
         if o.kind == "dmap" and event.raw:
-            return _Key(_Map(o.id, event.op.name == "dmap_get_b"), event.raw)
+            return _Key(_Map(o.id, event.op is parts.GETS[1]), event.raw)
         if o.kind == "map" and o.key is not None and all(f.computed is None for f in o.key):
             return _Key(_Map(o.id), event.key or ())
         return None

@@ -23,8 +23,7 @@ struct __attribute__((aligned(64))) rte_mbuf {
   uint16_t vlan_tci_outer;
   uint16_t buf_len;
   struct rte_mempool *pool;
-  struct rte_mbuf *next;
-  uint8_t maestro_rest[56];
+  struct rte_mbuf *next; /* and more: it has two cache lines */
 };
 void *maestro_mbuf_data(const struct rte_mbuf *m);
 #define rte_pktmbuf_mtod(m, t) ((t)maestro_mbuf_data(m))

@@ -7,28 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import substitute, sym, symbols
 from maestro_tool.expr.symbols import Produced
-from maestro_tool.operations.row import Entries, ObjectOperand, Operation
-from maestro_tool.operations.table import operation
+from maestro_tool.operations import parts
+from maestro_tool.operations.row import Operation
 from maestro_tool.sharding.facts.events import is_map_put
 from maestro_tool.sharding.facts.key_places import put_index, stored_bytes
 from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, LeftOut, StateObject
-
-#: An allocator's indices that are too old go, with the values that lie there and both of their keys.
-EXPIRE_PAIRS: Final = replace(
-    operation("dmap_expire"),
-    name="expire_pairs",
-    objects=(
-        ObjectOperand("dchain", Entries.OLD, reads=True, writes=True),
-        ObjectOperand("vector", Entries.OLD, reads=True),
-        *(ObjectOperand("map", Entries.OLD, reads=True, writes=True) for _ in range(2)),
-    ),
-)
-_GETS: Final = ("dmap_get_a", "dmap_get_b")
 
 P = TypeVar("P", CallPath, LeftOut)
 
@@ -64,7 +52,7 @@ def spreadable(analysis: Analysis) -> frozenset[int]:
     known = {o.id for o in analysis.objects if o.pair is not None}
     for path in analysis.paths:
         for e in path.events:
-            plain = e.op.name in (*_GETS, "dmap_read", "dmap_expire") or (e.op.name == "dmap_put" and e.result is None)
+            plain = e.op in (*parts.GETS, parts.READ, parts.EXPIRE) or (e.op is parts.PUT and e.result is None)
             known -= set() if plain else set(e.objects)
     return frozenset(known)
 
@@ -79,7 +67,7 @@ def spread(analysis: Analysis, chosen: Iterable[int]) -> Spread:
         maps[number] = len(objects), len(objects) + 1
         objects += (_map(o, n, maps[number][n]) for n in (0, 1))
         objects[number] = replace(o, kind="vector", shapes=(), key_offsets=None, pair=None, functions=())
-    parts = {
+    in_parts = {
         number: _Parts(number, found, o.pair, tuple(s.offsets or () for s in o.shapes), o.key_offsets or (0, 0))
         for number, found in maps.items()
         if (o := analysis.objects[number]).pair is not None
@@ -87,8 +75,8 @@ def spread(analysis: Analysis, chosen: Iterable[int]) -> Spread:
     whole = replace(
         analysis,
         objects=tuple(objects),
-        paths=tuple(_path(p, parts) for p in analysis.paths),
-        left_out=tuple(_path(p, parts) for p in analysis.left_out),
+        paths=tuple(_path(p, in_parts) for p in analysis.paths),
+        left_out=tuple(_path(p, in_parts) for p in analysis.left_out),
     )
     return Spread(whole if maps else analysis, maps)
 
@@ -111,37 +99,35 @@ class _Parts:
 
     def events(self, e: Event) -> Iterator[Event]:
         """What an event does to the parts."""
-        if e.op.name in _GETS:
-            n = _GETS.index(e.op.name)
+        if e.op in parts.GETS:
+            n = parts.GETS.index(e.op)
             given = {self.at[n] + offset: byte for offset, byte in zip(self.read[n], e.raw, strict=True)}
-            yield replace(e, op=operation("map_get"), objects=(self.maps[n],), key=_key(self.keys[n], given), raw=())
-        elif e.op.name == "dmap_read":
-            yield replace(e, op=operation("vector_read"))
-        elif e.op.name == "dmap_expire":
-            yield replace(e, op=EXPIRE_PAIRS, objects=(*e.objects, *self.maps))
+            yield replace(e, op=parts.MAP_GET, objects=(self.maps[n],), key=_key(self.keys[n], given), raw=())
+        elif e.op is parts.READ:
+            yield replace(e, op=parts.VALUE_READ)
+        elif e.op is parts.EXPIRE:
+            yield replace(e, op=parts.EXPIRE_PAIRS, objects=(*e.objects, *self.maps))
         else:
-            assert e.op.name == "dmap_put" and e.value is not None, e
+            assert e.op is parts.PUT and e.value is not None, e
             span = (0, max(offset + value.width // 8 for offset, value in e.stored))
-            yield replace(e, op=operation("vector_write"), index=e.value, value=None, span=span)
+            yield replace(e, op=parts.VALUE_WRITTEN, index=e.value, value=None, span=span)
             held = stored_bytes(e)
             for n, m in enumerate(self.maps):
                 home = self.number, e.value
-                yield replace(
-                    e, op=operation("map_put"), objects=(m,), key=_key(self.keys[n], held), key_home=home, stored=()
-                )
+                yield replace(e, op=parts.MAP_PUT, objects=(m,), key=_key(self.keys[n], held), key_home=home, stored=())
 
 
 def _key(fields: tuple[KeyField, ...], held: dict[int, Expr]) -> tuple[Expr, ...]:
     return tuple(f.value([held[f.offset + n] for n in range(f.size)]) for f in fields)
 
 
-def _path(path: P, parts: dict[int, _Parts]) -> P:
+def _path(path: P, in_parts: dict[int, _Parts]) -> P:
     """The path over the parts.  Later events have other numbers, by which what they produce is known."""
     events: list[Event] = []
     number: dict[int, int] = {}
     for n, e in enumerate(path.events):
         number[n] = len(events)
-        mine = next((parts[o] for o in e.objects if o in parts), None)
+        mine = next((in_parts[o] for o in e.objects if o in in_parts), None)
         events += (e,) if mine is None else mine.events(e)
     if events == list(path.events):
         return path

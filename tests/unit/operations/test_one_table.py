@@ -11,12 +11,15 @@ from maestro_tool.operations import OPERATIONS
 ROOT = Path(maestro_tool.__file__).parent
 
 #: They record operations, so they name them; `symex.models` also binds C functions, some of which are called so.
-RECORDERS = {"operations/table.py", "symex/events.py", "symex/packet.py"}
+RECORDERS = {"operations/table.py", "operations/parts.py", "symex/events.py", "symex/packet.py"}
 #: An effect, and the C function that makes an index allocator, are called as an operation is.
 NAMESAKES = {"operations/row.py": {"expire"}, "frontend/library.py": {"dchain_allocate"}}
 #: The checker of certificates knows operations by itself: it would check nothing if it followed the rows.  Its list is
 #: compared with them (tests/certify), and an operation that it does not know is refused.
-INDEPENDENT = (*(f"certificate/{name}.py" for name in ("read", "shapes", "ledger", "homes")), "certify/")
+INDEPENDENT = (
+    *(f"certificate/{name}.py" for name in ("binding", "read", "shapes", "ledger", "homes", "twins")),
+    "certify/",
+)
 
 
 def _operations_named(path: Path) -> set[str]:
