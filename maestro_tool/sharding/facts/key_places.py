@@ -123,12 +123,9 @@ def _place(
         return _refused(Code.KEY_NOT_AT_FRESH_INDEX, put)
     if not holds_key(analysis, path, number, vector, index):
         return _refused(Code.KEY_NOT_WRITTEN, put, vector)
-    earlier = [e for e in path.events[:number] if e.objects == put.objects]
-    missed = [n for n, e in enumerate(earlier) if _missed(e, put)]
-    if not missed and not _twin_missed(analysis, path, number, prover):
-        return _refused(Code.KEY_NOT_LOOKED_UP, put)
-    if missed and any(map(is_map_put, earlier[missed[-1] :])):
-        return _refused(Code.SEVERAL_KEYS_PUT, put)  # perhaps this very key
+    doubt = _may_be_there(path, number)
+    if doubt is not None and not _goes_with_another(analysis, path, number, prover):
+        return _refused(doubt, put)
     at_index = strip_extension(put.value) is strip_extension(index)
     if stride > 1 and not at_index:
         made = dependencies(path, put.value, 4)
@@ -136,29 +133,26 @@ def _place(
     return KeyPlace(vector, dchain, stride, at_index and stride == 1)
 
 
-def _missed(e: Event, put: Event) -> bool:
-    """Whether the key of a put was looked up there, and absent."""
-    return is_map_get(e) and e.objects == put.objects and e.result is False and same(e.key, put.key)
+def _may_be_there(path: CallPath, number: int) -> Code | None:
+    """Why the map may have the key of a put; None: it was looked up, was absent, and none was put since."""
+    put = path.events[number]
+    earlier = [e for e in path.events[:number] if e.objects == put.objects]
+    missed = [n for n, e in enumerate(earlier) if is_map_get(e) and e.result is False and same(e.key, put.key)]
+    if not missed:
+        return Code.KEY_NOT_LOOKED_UP
+    return Code.SEVERAL_KEYS_PUT if any(map(is_map_put, earlier[missed[-1] :])) else None  # perhaps this very key
 
 
-def _twin_missed(analysis: Analysis, path: CallPath, number: int, prover: Prover) -> bool:
-    """Whether the key of a put is absent because another is that would lie in the same element: it was looked up last
-    before it was put into its map.
+def _goes_with_another(analysis: Analysis, path: CallPath, number: int, prover: Prover) -> bool:
+    """Whether the only key that the path puts into this map is absent because another is that lies in its element.
 
     All packets put such pairs, and who agrees in the one key agrees in the other; and both leave with the element's
     index.
     """
-    put = path.events[number]
-    for n, e in enumerate(path.events[:number]):
-        if not (is_map_put(e) and e.key_home == put.key_home and e.objects != put.objects):
-            continue
-        earlier = [x for x in path.events[:n] if x.objects == e.objects and (is_map_get(x) or is_map_put(x))]
-        while earlier and is_map_get(earlier[-1]) and not _missed(earlier[-1], e):
-            earlier.pop()
-        once = sum(is_map_put(x) and x.objects == put.objects for x in path.events) == 1
-        if once and earlier and _missed(earlier[-1], e) and _tell(analysis, put.objects, e.objects, prover):
-            return True
-    return False
+    m = path.events[number].objects
+    others = [n for n, e in enumerate(path.events[:number]) if is_map_put(e) and _may_be_there(path, n) is None]
+    once = sum(is_map_put(e) and e.objects == m for e in path.events) == 1
+    return once and any(_tell(analysis, m, path.events[n].objects, prover) for n in others)
 
 
 def _tell(analysis: Analysis, m: tuple[int, ...], twin: tuple[int, ...], prover: Prover) -> bool:
@@ -167,16 +161,18 @@ def _tell(analysis: Analysis, m: tuple[int, ...], twin: tuple[int, ...], prover:
     keys: set[tuple[tuple[Expr, ...], tuple[Expr, ...]]] = set()
     for path in analysis.paths:
         for e in path.events:
-            if is_map_put(e) and e.objects == m:
-                others = [x for x in path.events if is_map_put(x) and x.objects == twin and x.key_home == e.key_home]
-                if e.key is None or e.key_home is None or len(others) != 1 or others[0].key is None:
-                    return False
-                keys.add((e.key, others[0].key))
+            if not is_map_put(e) or e.objects != m:
+                continue
+            others = [x for x in path.events if x.objects == twin and x.key_home == e.key_home is not None]
+            if len(others) != 1:
+                return False
+            assert (
+                e.key is not None and others[0].key is not None
+            )  # of maps with known keys, one of which was found equal
+            keys.add((e.key, others[0].key))
     if not all(is_packet_byte(s) for pair in keys for key in pair for part in key for s in symbols(part)):
         return False
-    return all(
-        prover.always((), lor(lnot(_equal(x, y, 0)), _equal(x, y, 1))) for x in keys for y in keys
-    )  # fmt: skip
+    return all(prover.always((), lor(lnot(_equal(x, y, 0)), _equal(x, y, 1))) for x in keys for y in keys)
 
 
 def _equal(x: tuple[tuple[Expr, ...], ...], y: tuple[tuple[Expr, ...], ...], which: int) -> Expr:

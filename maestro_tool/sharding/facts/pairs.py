@@ -60,6 +60,7 @@ def spreadable(analysis: Analysis) -> frozenset[int]:
 def spread(analysis: Analysis, chosen: Iterable[int]) -> Spread:
     """``analysis`` with these double maps in parts."""
     maps: dict[int, tuple[int, int]] = {}
+    in_parts: dict[int, _Parts] = {}
     objects = list(analysis.objects)
     for number in sorted(chosen):
         o = objects[number]
@@ -67,18 +68,16 @@ def spread(analysis: Analysis, chosen: Iterable[int]) -> Spread:
         maps[number] = len(objects), len(objects) + 1
         objects += (_map(o, n, maps[number][n]) for n in (0, 1))
         objects[number] = replace(o, kind="vector", shapes=(), key_offsets=None, pair=None, functions=())
-    in_parts = {
-        number: _Parts(number, found, o.pair, tuple(s.offsets or () for s in o.shapes), o.key_offsets or (0, 0))
-        for number, found in maps.items()
-        if (o := analysis.objects[number]).pair is not None
-    }
+        in_parts[number] = _Parts(
+            number, maps[number], o.pair, tuple(s.offsets or () for s in o.shapes), o.key_offsets or (0, 0)
+        )
     whole = replace(
         analysis,
         objects=tuple(objects),
         paths=tuple(_path(p, in_parts) for p in analysis.paths),
         left_out=tuple(_path(p, in_parts) for p in analysis.left_out),
     )
-    return Spread(whole if maps else analysis, maps)
+    return Spread(whole, maps)
 
 
 def _map(o: StateObject, n: int, number: int) -> StateObject:

@@ -103,9 +103,9 @@ def outside_view(
     for side, mine in enumerate(paths):
         hashed = {name for names in HASHABLE_OF.values() for name in names}
         fields = {pair[side].field for pair in constraint.equal} | named_bytes(constraint, side) & hashed
-        if not fields and constraint.relation is not None:
-            continue  # it says what frames these are
-        family: Family = 4 if fields & frozenset(HASHABLE_OF[4]) or not fields else 6
+        if not fields:
+            continue  # a relation says what frames these are
+        family: Family = 4 if fields & frozenset(HASHABLE_OF[4]) else 6
         ports = fields & PORTS_OF[family]
         l4 = classes.view_predicate(classes.L4[family])
         if reach.always(mine, l4 if ports else lor(l4, classes.view_predicate(classes.L3[family]))):

@@ -36,6 +36,8 @@ WRONG = {
     "an index without a value": {"put": "if (ip->time_to_live > 3) dmap_put(pairs, &p, i);"},
     "another allocator": {"allocate": "dchain_allocate_new_index(mac_table.chain, &i, now)"},
     "the index decides": {"hit": "if (i & 1) return device;"},
+    "the index is the port": {"hit": "return i;"},
+    "a new index is the port": {"put": "dmap_put(pairs, &p, i); return i;"},
     "values are erased": {"hit": "dmap_erase(pairs, i);"},
     "only indices are freed": {"hit": "dchain_free_index(ip_table.chain, i);"},
     "how many values": {"hit": "if (dmap_size(pairs) > 3) return device;"},
@@ -54,6 +56,28 @@ def test_sources_meet_who_answers_them(tmp_path: Path) -> None:
     names = {o.name: o.id for o in r.analysis.objects}
     [decision] = [d for d in r.plan.decisions if d.object == names["pairs"]]
     assert decision.led_by == (names["ip_table.chain"], 1) and len(r.plan.decisions) == len(r.analysis.objects)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hit": "ip->packet_id = (uint16_t)i;"},
+        {"put": "dmap_put(pairs, &p, i); ip->packet_id = (uint16_t)i;"},
+        # Found behind what is put, and where the NF ends itself.
+        {"put": "dmap_put(pairs, &p, i); int n; if (dmap_get_a(pairs, &p.a, &n)) ip->packet_id = (uint16_t)n;"},
+        {"put": "dmap_put(pairs, &p, i); int n; if (dmap_get_a(pairs, &p.a, &n)) { if (n == -7) exit(1); ip->packet_id = (uint16_t)n; }"},
+    ],
+)  # fmt: skip
+def test_indices_that_leave_are_each_cores_own(change: dict[str, str], tmp_path: Path) -> None:
+    r = plan_of(tmp_path, NF.format(**FINE | change), prelude=prelude())
+    assert "pairs" in r.named("sharded") and r.ranged == {"ip_table.chain"}, r.texts
+
+
+def test_other_tables_have_other_allocators(tmp_path: Path) -> None:
+    r = plan_of(tmp_path, "touch_ip_port(ip->src_addr ^ ip->dst_addr, 7, now);" + NF.format(**FINE), prelude=prelude())
+    names = {o.name: o.id for o in r.analysis.objects}
+    [decision] = [d for d in r.plan.decisions if d.object == names["pairs"]]
+    assert decision.led_by == (names["ip_table.chain"], 1), r.texts
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -150,3 +150,64 @@ ENDS_OLD = "expire_items_single_map({0}.chain, {0}.keys, {0}.map, now - 5);"
 def test_entries_that_hold_a_key(tmp_path: Path, body: str, codes: set[Code]) -> None:
     refused = question_of(tmp_path, TWO + body).scope.places.refused
     assert {o.code for o in refused} == codes
+
+
+#: An element has the keys of two tables, of which the first is looked up.
+BOTH = (
+    "struct IpPort k = {{ {addr}, {port} }}, q = {{ ip->dst_addr, 2 }}, *s, *t; struct Ip a = {{ k.addr }}; int i, j;"
+    + "(void)q; (void)s; (void)t; (void)a; (void)i; (void)j;"
+    + "if (ports == NULL || device != 0) return device; {look}"
+    + "if (!dchain_allocate_new_index(ip_port_table.chain, &i, now)) return device; {before}"
+    + "vector_borrow(ip_port_table.keys, i, (void **)&s); *s = k; {first} {second}"
+)
+PUT_FIRST, PUT_SECOND = "map_put(ip_port_table.map, s, i);", "map_put(ip_table.map, s, i);"
+MISSED = "if (map_get(ip_port_table.map, &k, &j)) return 1;"
+ALONE = (
+    "if (!map_get(ip_table.map, &a, &j) && dchain_allocate_new_index(ip_port_table.chain, &j, now)) {"
+    " vector_borrow(ip_port_table.keys, j, (void **)&t); *t = k; map_put(ip_table.map, t, j); return 1; }"
+)
+ELSEWHERE = (
+    "if (!dchain_allocate_new_index(ip_port_table.chain, &j, now)) return device;"
+    "vector_borrow(ip_port_table.keys, j, (void **)&t); *t = k; map_put(ip_table.map, t, j);"
+)
+ANY_PORT = "k.port = ports->dst_port;"
+NOT_LOOKED_UP = {Code.KEY_NOT_LOOKED_UP}
+TWINS: dict[str, tuple[dict[str, str], set[Code]]] = {
+    "who has the one has the other": ({}, set()),
+    "by what is made of it": ({"port": "(uint16_t)(ip->src_addr >> 7)"}, set()),
+    "another is looked up as well": ({"look": MISSED + "if (map_get(ip_port_table.map, &q, &j)) i = j;"}, set()),
+    "both are looked up": (
+        {"look": ANY_PORT + MISSED + "if (map_get(ip_table.map, &a, &j)) return 1;"}, set(),
+    ),
+    "many have the second key": ({"look": ANY_PORT + MISSED}, NOT_LOOKED_UP),
+    "two ways to have it": ({"port": "ip->next_proto_id == 6 ? 7 : 8"}, NOT_LOOKED_UP),
+    "the first was there": ({"look": MISSED.replace("if (", "if (!")}, NOT_LOOKED_UP),
+    "the first was not looked up": ({"look": ""}, NOT_LOOKED_UP),
+    "another was looked up": ({"look": MISSED.replace("&k", "&q")}, NOT_LOOKED_UP),
+    "another table was looked up": ({"look": MISSED.replace("ip_port_table.map, &k", "ip_table.map, &q")}, NOT_LOOKED_UP),
+    "in another element": ({"second": ELSEWHERE}, NOT_LOOKED_UP),
+    "the first comes later": ({"first": PUT_SECOND, "second": PUT_FIRST}, NOT_LOOKED_UP),
+    "the first comes later, and was looked up twice": (
+        {"look": MISSED + MISSED, "first": PUT_SECOND, "second": PUT_FIRST}, NOT_LOOKED_UP,
+    ),
+    "some put them in two elements": (
+        {"look": MISSED + "if (ip->next_proto_id == 6) {" + OF_IT.format("i") + "vector_borrow(ip_port_table.keys, i, (void **)&s); *s = k; "
+         + PUT_FIRST + ELSEWHERE + "return 1; }"}, NOT_LOOKED_UP,
+    ),
+    "the first is not put": ({"first": ""}, NOT_LOOKED_UP),
+    "the second twice": ({"second": 2 * PUT_SECOND}, NOT_LOOKED_UP),
+    "some put the second only": ({"look": "if (ip->next_proto_id == 6) {" + ALONE + "}" + MISSED}, NOT_LOOKED_UP),
+    "another of the first was put since": (
+        {"before": ELSEWHERE.replace("*t = k; map_put(ip_table.map", "*t = q; map_put(ip_port_table.map")},
+        NOT_LOOKED_UP,
+    ),
+    "what they have is not the packet's": ({"addr": "(uint32_t)now"}, NOT_LOOKED_UP),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_key_is_absent_where_its_elements_other_key_is(tmp_path: Path, name: str) -> None:
+    change, codes = TWINS[name]
+    fine = {"addr": "ip->src_addr", "port": "7", "look": MISSED, "before": "", "first": PUT_FIRST, "second": PUT_SECOND}
+    q = question_of(tmp_path, BOTH.format(**{**fine, **change}))
+    assert {o.code for o in q.scope.places.refused if q.scope.name(o.objects[0]) == "ip_table.map"} == codes

@@ -44,6 +44,8 @@ def test_what_is_the_whole_index(at: str, put: str, most: int, tmp_path: Path) -
         ("i & 511", "i & 511"),
         ("i & 1022", "i"),
         ("i >> 1", "i"),
+        ("(uint32_t)i >> 1", "i"),
+        ("((uint32_t)i >> 1) & 4095", "i"),
         ("(int8_t)i", "i"),
         ("(i & 1023) ^ 1", "i"),
         ("i & 1023", "ip->time_to_live"),
