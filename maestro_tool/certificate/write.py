@@ -76,6 +76,9 @@ def text(
             for o, d in zip(analysis.objects, decisions, strict=True)
         ],
         "always_write": hints is not None and hints.always_write,
+        "restore_bytes": 0 if hints is None else hints.restore_bytes,
+        "frame_stored": analysis.frame_stored,
+        "frame_moved": analysis.frame_moved,
         "paths": paths,
         "left_out": left_out,
         "events": events.entries,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from maestro_tool.certificate.homes import Home, homes, shown
 from maestro_tool.certificate.read import Certificate, Event, Path
-from maestro_tool.certificate.shapes import ANNOUNCES
 from maestro_tool.certificate.tree import forks
+from maestro_tool.certificate.turns import turns
 from maestro_tool.certificate.twins import twins
 from maestro_tool.certify.entries import Chains, entries
 from maestro_tool.certify.premises import premises
@@ -60,7 +60,7 @@ class Checker:
                     yield Obligation("treatment", why, (obj,), (e["location"],))
         if len({len(p["parts"]) for p in self.c.ports}) > 1:
             yield Obligation("table", "the tables of the ports have different sizes")
-        for text, objects, places in (*self._homeless, *premises(self.c, self.homes)):
+        for text, objects, places in (*self._homeless, *premises(self.c, self.homes), *turns(self.c)):
             yield Obligation("premise", text, objects, places)
         yield from (*twins(self.c), *entries(self.c, self.homes, self._chains()))
         for path, _, put in self.c.events("map_put"):
@@ -118,11 +118,6 @@ class Checker:
         match o["treatment"]:
             case "read-only" if writes:
                 return "packets change what is taken to be only read"
-            case "shared" if writes and not (o["guarded"] or self.c.document["always_write"]):
-                own_age = e["op"] == "dchain_rejuvenate" and o["ages_per_worker"]
-                waits = own_age or e.get("result") is False or any(map(self._announces, path.events[: event + 1]))
-                if not waits:
-                    return "a packet changes what is shared, but does not wait for its turn"
             case "per-core":
                 uses = [(where, n, self.c.pool.symbols(value)) for where, value, n in self.c.uses(path)]
                 own = [n for n, x in enumerate(path.events) if x["objects"] == e["objects"] and x["op"][-5:] == "write"]
@@ -133,11 +128,6 @@ class Checker:
             case other if other not in ("read-only", "shared", "sharded"):
                 raise ValueError(f"no treatment: {other!r:.40}")
         return None
-
-    def _announces(self, e: Event) -> bool:
-        """Whether the runtime makes the packet the writer there, if it is not (docs/strategies.md)."""
-        announces = e.get("result") in ANNOUNCES.get(e["op"], ())
-        return announces and bool(self.c.objects[e["objects"][0]]["treatment"] == "shared")
 
     def _named(self, path: Path, event: int, how: str) -> list[Name] | str:
         """The names of the entry that an event touches, none if it is this worker's own affair; or why it has none."""

@@ -8,9 +8,9 @@ from collections.abc import Container, Iterator
 from maestro_tool.certificate.homes import Home, Wrong
 from maestro_tool.certificate.ledger import idle, ledger
 from maestro_tool.certificate.read import Certificate, Path
+from maestro_tool.certificate.shapes import AGES
 
 _EXPIRY = ("expire", "expire_pairs", "sketch_expire")
-_USES = ("dchain_allocate", "dchain_rejuvenate", "sketch_refresh", "sketch_touch_buckets")
 
 
 def premises(c: Certificate, home: dict[int, Home]) -> Iterator[Wrong]:
@@ -39,7 +39,7 @@ def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: di
         yield "what is too old is not the packet's time less an option, the same for all"
     if op in _EXPIRY[:2] and keyed != dict.fromkeys(e["objects"][2:], e["objects"][1]):
         yield "expiry leaves a key behind, or looks for it in another place"
-    if op in _USES and first in limits and c.pool.name(e["value"]) != "now":
+    if op in AGES and first in limits and c.pool.name(e["value"]) != "now":
         yield "an entry is given another age than the packet's time"
     owner = c.owned(path, e["index"]) if "index" in e else None
     used = {first, *(home[o].chain for o in e["objects"] if o in home), owner and c.chain_of(path, owner)}
