@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from maestro_tool.certificate.read import OPERATIONS, Certificate, touches
 from maestro_tool.certificate.shapes import ANNOUNCES, SHAPES
-from maestro_tool.operations import OPERATIONS as ROWS
+from maestro_tool.operations import OPERATIONS as NAMED
 from maestro_tool.operations.row import Entries, Role
+from maestro_tool.sharding.facts.pairs import EXPIRE_PAIRS
+
+#: And what certificates say of the parts of double maps.
+ROWS = {**NAMED, EXPIRE_PAIRS.name: EXPIRE_PAIRS}
 
 
 def test_operations() -> None:
