@@ -14,6 +14,7 @@ from maestro_tool import canonical
 from maestro_tool.certificate.c_data import CError, read
 from maestro_tool.certificate.program import of_program
 from maestro_tool.certificate.read import SCHEMA, Certificate, Event
+from maestro_tool.certificate.relaxations import relaxations, wrongly_shown
 from maestro_tool.certificate.steering import NAMED, as_named, kinds_of_bytes
 
 
@@ -81,6 +82,13 @@ def _of_plan(plan: dict[str, Any], c: Certificate) -> Iterator[tuple[str, Any, A
     """(what, as the plan says it, as the certificate does)."""
     yield "plan.json: the NF", (plan["nf"], plan["n_ports"]), (c.document["nf"], len(c.ports))
     yield "plan.json: the strategy", plan["strategy"], c.document["strategy"]
+    yield (
+        "plan.json: constraints",
+        [{m: said[m] for m in ("ports", "equal", "classes", "rule", "objects")} for said in plan["constraints"]],
+        c.document["constraints"],
+    )
+    yield "plan.json: relaxations", [(r["kind"], r["object"]) for r in plan["relaxations"]], relaxations(c)
+    yield "plan.json: what is shown of indices", wrongly_shown(plan, c), []
     written = {o for _, _, e in c.events() for o, _, writes in c.accesses(e) if writes}
     members = ("name", "kind", "treatment", "split", "ranged")
     yield (

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from maestro_tool.rss.byte_inputs import OfBytes
     from maestro_tool.rss.problem import HashSetup
     from maestro_tool.rss.solution import PortSolution
-    from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
+    from maestro_tool.sharding.plan import Constraint, FieldBits, ObjectDecision, ShardingPlan
     from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, LeftOut
 
 
@@ -62,6 +62,7 @@ def text(
         "nf": name,
         "program": meaning,
         "strategy": strategy,
+        "constraints": [_constraint(x, analysis) for x in plan.constraints],
         "ports": [_port(p, solution) | _card(p, profiles) for p in solution.ports],
         "objects": [
             {
@@ -106,6 +107,22 @@ def text(
 
 def _is_pair(analysis: Analysis, d: ObjectDecision) -> bool:
     return analysis.objects[d.object].pair is not None
+
+
+def _constraint(x: Constraint, analysis: Analysis) -> dict[str, Any]:
+    """As plan.json says it: nothing that is proved rests on it."""
+    return {
+        "ports": list(x.ports),
+        "equal": [[_bits(a), _bits(b)] for a, b in x.equal],
+        "classes": [list(side) for side in x.classes],
+        "rule": x.rule,
+        "objects": [analysis.objects[o].name for o in x.objects],
+    }
+
+
+def _bits(f: FieldBits) -> str:
+    whole = (f.high, f.low) == (field_of(f.field).bits - 1, 0)
+    return f.field if whole else f"{f.field}[{f.high}:{f.low}]"
 
 
 def _part(f: KeyField, pool: Pool) -> list[int]:
