@@ -13,7 +13,7 @@ from typing import Any
 from maestro_tool import canonical
 from maestro_tool.certificate.c_data import CError, read
 from maestro_tool.certificate.program import of_program
-from maestro_tool.certificate.read import SCHEMA, Certificate, Event
+from maestro_tool.certificate.read import SCHEMA, Certificate, Event, is_of_element, touches
 from maestro_tool.certificate.relaxations import relaxations, wrongly_shown
 from maestro_tool.certificate.steering import NAMED, as_named, kinds_of_bytes
 
@@ -134,6 +134,6 @@ def _as_called(c: Certificate, e: Event) -> tuple[str, list[int]]:
     if "of" in first:
         number, n = map(int, first["of"])
         return ("dmap_get_b" if n else "dmap_get_a", [number]) if e["op"] == "map_get" else ("", [])
-    if first["kind"] == "dmap" and e["op"].startswith("vector_"):
-        return "dmap_read" if e["op"] == "vector_read" else "dmap_put", list(e["objects"])
+    if first["kind"] == "dmap" and is_of_element(e):
+        return "dmap_put" if any(writes for _, writes in touches(e)) else "dmap_read", list(e["objects"])
     return e["op"], list(dict.fromkeys(e["objects"]))

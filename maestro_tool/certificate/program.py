@@ -11,12 +11,11 @@ from typing import Any, Final
 from maestro_tool.certificate.c_data import CError, Data, Item, Text, words
 from maestro_tool.certificate.read import Certificate
 from maestro_tool.certificate.steering import ByteInput, as_named, inputs_of_bytes
+from maestro_tool.certificate.turns import ONE_COPY
 from maestro_tool.smtlib.frames import CLASSES, place
 
 #: (what, as the program says it, as certificate and plan do).
 Compared = tuple[str, Any, Any]
-#: Strategies under which the NF's variables exist once.
-_ONE_COPY: Final = ("locks", "tm")
 #: Field -> where a card finds it, its offset there and its size.
 _ON_CARDS: Final = {
     "src_ip": ("FROM_FRAME", 26, 4), "dst_ip": ("FROM_FRAME", 30, 4), "src_ip6": ("FROM_FRAME", 22, 16),
@@ -256,7 +255,7 @@ def _byte_input(found: ByteInput) -> list[Any]:
 
 def _nf(c: Certificate, plan: dict[str, Any], theirs: dict[str, Any], objects: int, files: int) -> dict[str, Any]:
     d, generated = c.document, c.document["generated"]
-    one_copy, shared = d["strategy"] in _ONE_COPY, bool(c.treated("shared"))
+    one_copy, shared = d["strategy"] in ONE_COPY, bool(c.treated("shared"))
     found: dict[str, Any] = {
         **{m: Text(x) for m, x in (("name", d["nf"]), ("nic", plan["nic"]), ("strategy", d["strategy"]))},
         "n_ports": len(c.ports),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
-from maestro_tool.certificate.homes import homes, shown
+from maestro_tool.certificate.key_storage import key_storage, shown
 from maestro_tool.certificate.read import Certificate, Path
 
 #: Header field -> its first byte in the frame, and how many it has.  A byte may be one of either version of IP.
@@ -37,9 +37,9 @@ def wrongly_shown(plan: dict[str, Any], c: Certificate) -> list[str]:
     """Allocators of which plan.json does not say rightly in which fields of the frames sent where a choice is seen."""
     bytes_of: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     may: dict[str, set[int]] = defaultdict(set)
-    home, _ = homes(c)
+    storage, _ = key_storage(c)
     for path in c.paths:
-        seen = [(e, c.label(chain)) for where, e, _, chain in shown(c, path, home) if where == "frame"]
+        seen = [(e, c.label(chain)) for where, e, _, chain in shown(c, path, storage) if where == "frame"]
         for expression, name in seen:
             for port in _leaves_on(c, path):
                 bytes_of[name][port] |= {at for at, e in path.frame if e == expression}

@@ -1,24 +1,31 @@
 """Where workers share objects: that readers change nothing, and that a run which starts again does nothing twice.
 
 A packet runs as a reader until an operation announces that it changes something; then its run is undone, and it runs
-again as the writer, alone (docs/strategies.md).  What the runtime must be told for that is derived here from the paths.
+again as the writer, alone (docs/strategies.md).  What the runtime must know for that is derived here from the paths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maestro_tool.certificate.homes import Wrong
+from maestro_tool.certificate.key_storage import Wrong
 from maestro_tool.certificate.read import OPERATIONS, Certificate, Event, Path, touches
 from maestro_tool.certificate.shapes import AGES, ANNOUNCES, ENDS_OLD
 
+#: Strategies under which the NF's variables and objects exist once.
+ONE_COPY = ("locks", "tm")
 #: Leading bytes of a frame that the runtime can put back.
 MOST_RESTORED = 256
 
 
 def turns(c: Certificate) -> Iterator[Wrong]:
     """What the certificate does not tell the runtime, and must."""
-    shared = frozenset(c.treated("shared"))
+    shared, one_copy = frozenset(c.treated("shared")), c.document["strategy"] in ONE_COPY
+    for n, o in enumerate(c.objects):
+        if one_copy and o["treatment"] not in ("shared", "read-only"):
+            yield "workers have one of it, and it is treated as if each had its own", (n,), ()
+        if o["kind"] == "global" and n in shared and not one_copy:
+            yield "workers share variables, and each has its own", (n,), ()
     aged = {n for n, o in enumerate(c.objects) if o["ages_per_worker"]}
     for chain in aged:
         if chain not in shared or c.objects[chain]["kind"] != "dchain":

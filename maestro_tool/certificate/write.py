@@ -217,7 +217,7 @@ def _port(p: PortSolution, solution: RssSolution) -> dict[str, Any]:
 
 
 def _card(p: PortSolution, profiles: Sequence[NicProfile]) -> dict[str, Any]:
-    """What the program is told about the port's card."""
+    """What the program knows about the port's card."""
     if not profiles:
         return {}
     profile = profiles[p.port]

@@ -40,7 +40,7 @@ def test_steps_are_counted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         asked.append(0)
         assert solvers.solve(text, "bitwuzla")[0] == "unsat"
-    assert len(set(asked)) == 1
+    assert len(set(asked)) == 1 <= asked[0]
 
 
 def test_no_option_is_about_time() -> None:
