@@ -221,9 +221,9 @@ def generate(
     files["plan.json"] = plan_text
     # What was found and decided, for whoever wants to prove it again.
     with watch.phase("certificate"):
-        bound = {file: files[file] for file in ("plan.json", f"gen/{name}_parallel.c")}
+        bound = {f: text for f, text in files.items() if f == "plan.json" or (f[:4] == "gen/" and f[-2:] == ".c")}
         meaning, strategy = analysed.program, choice.strategy.name
-        proof = certificate.text(name, program, meaning, analysed.analysis, plan, solution, strategy, bound)
+        proof = certificate.text(name, program, meaning, analysed.analysis, plan, solution, strategy, bound, profiles)
     return {**files, "certificate.json": proof}
 
 

@@ -39,6 +39,12 @@ def touches(event: Event) -> tuple[tuple[str, bool], ...]:
     return OPERATIONS.get(event["op"], (("any", True),) * len(event["objects"]))
 
 
+def is_of_element(event: Event) -> bool:
+    """Whether it reads or writes bytes of an entry that an index names."""
+    needs, _ = shapes.SHAPES.get(event["op"], ("", ""))
+    return "span" in needs.split() and all(how == "index" for how, _ in touches(event))
+
+
 @dataclass(frozen=True)
 class Path:
     """``left_out``: why it is taken that no packet goes on like this."""

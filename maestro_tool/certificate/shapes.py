@@ -34,6 +34,10 @@ ANNOUNCES: Final[dict[str, tuple[bool | None, ...]]] = {
     "dchain_expire_one": (True,), "sketch_compute_hashes": (None,), "sketch_refresh": (None,),
     "sketch_fetch": (None, True, False), "sketch_touch_buckets": (None, True, False),
 }  # fmt: skip
+#: Operations whose ``value`` is when an entry was last used.
+AGES: Final = ("dchain_allocate", "dchain_rejuvenate", "sketch_refresh", "sketch_touch_buckets")
+#: Operations that end what is too old of an allocator, with its keys.
+ENDS_OLD: Final = ("expire", "expire_pairs", "dmap_expire")
 #: About the key that was hashed last.
 _COUNTERS: Final = ("sketch_refresh", "sketch_fetch", "sketch_touch_buckets")
 #: A symbol for what an event produced: operation, number of the event, part.

@@ -7,10 +7,12 @@ It says what symbolic execution found and what was decided.  That the one makes 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from maestro_tool import canonical
+from maestro_tool import __version__, canonical
+from maestro_tool.certificate.c_data import read
+from maestro_tool.certificate.program import unsaid
 from maestro_tool.certificate.read import SCHEMA
 from maestro_tool.expr import Expr
 from maestro_tool.expr.text import Pool
@@ -23,11 +25,12 @@ from maestro_tool.sharding.outcome.sharing import shares, sharing
 
 if TYPE_CHECKING:
     from maestro_tool.frontend.ir import Program
+    from maestro_tool.nic.profile import NicProfile
     from maestro_tool.rss import RssSolution
     from maestro_tool.rss.byte_inputs import OfBytes
     from maestro_tool.rss.problem import HashSetup
     from maestro_tool.rss.solution import PortSolution
-    from maestro_tool.sharding.plan import ShardingPlan
+    from maestro_tool.sharding.plan import Constraint, FieldBits, ShardingPlan
     from maestro_tool.symex.callpath import Analysis, CallPath, Event, KeyField, LeftOut
 
 
@@ -40,10 +43,12 @@ def text(
     solution: RssSolution,
     strategy: str,
     files: Mapping[str, str],
+    profiles: Sequence[NicProfile] = (),
 ) -> str:
     """The content of ``certificate.json``, on one line.
 
     ``meaning``: the program's fingerprint.  ``files``: plan.json and the generated C that is bound, by name.
+    ``profiles``: one per port, where there is generated C.
     """
     hints = sharing(analysis, plan) if shares(plan) else None
     # A double map that is sharded is described by what it is made of.
@@ -51,14 +56,15 @@ def text(
     parts = spread(analysis, [d.object for d in plan.decisions if d.treatment == "sharded" and d.object in known])
     analysis, of = parts.analysis, {m: (number, n) for number, found in parts.maps.items() for n, m in enumerate(found)}
     decisions = (*plan.decisions, *(plan.decisions[number] for number, _ in of.values()))
-    pool, events = Pool(), _Events(program)
+    pool, events, tables = Pool(), _Events(program), f"gen/{name}_parallel.c"
     paths = [_path(p, program, pool, events) for p in analysis.paths]
     left_out = [_left_out(p, program, pool, events) for p in analysis.left_out]
     document = {
         "nf": name,
         "program": meaning,
         "strategy": strategy,
-        "ports": [_port(p, solution) for p in solution.ports],
+        "constraints": [_constraint(x, analysis) for x in plan.constraints],
+        "ports": [_port(p, solution) | _card(p, profiles) for p in solution.ports],
         "objects": [
             {
                 "name": o.name,
@@ -72,11 +78,22 @@ def text(
                 "ranged": d.ranged,
                 "guarded": hints is not None and o.id in hints.guarded,
                 "ages_per_worker": hints is not None and o.id in hints.ages_per_worker,
+                "element_size": o.element_size or 0,
+                "min_capacity": d.min_capacity,
+                "max_capacity": d.max_capacity,
+                "led_by": list(d.led_by or (0, 0)),
             }
             | ({"of": list(of[o.id])} if o.id in of else {})
             for o, d in zip(analysis.objects, decisions, strict=True)
         ],
         "always_write": hints is not None and hints.always_write,
+        "restore_bytes": 0 if hints is None else hints.restore_bytes,
+        "frame_stored": analysis.frame_stored,
+        "frame_moved": analysis.frame_moved,
+        "files": [[f.name, f.digest] for f in analysis.files],
+        "entry_points": [f for f in ("nf_config_init", "nf_config_print") if f in program.functions],
+        "maestro": __version__,
+        "generated": unsaid(read(files[tables])) if tables in files else {},
         "paths": paths,
         "left_out": left_out,
         "events": events.entries,
@@ -87,6 +104,22 @@ def text(
     content = canonical.compact(document)
     digest = _sha256(content.encode())
     return f'{{"certificate":{content},"digest":"{digest}","schema":"{SCHEMA}"}}\n'
+
+
+def _constraint(x: Constraint, analysis: Analysis) -> dict[str, Any]:
+    """As plan.json says it: nothing that is proved rests on it."""
+    return {
+        "ports": list(x.ports),
+        "equal": [[_bits(a), _bits(b)] for a, b in x.equal],
+        "classes": [list(side) for side in x.classes],
+        "rule": x.rule,
+        "objects": [analysis.objects[o].name for o in x.objects],
+    }
+
+
+def _bits(f: FieldBits) -> str:
+    whole = (f.high, f.low) == (field_of(f.field).bits - 1, 0)
+    return f.field if whole else f"{f.field}[{f.high}:{f.low}]"
 
 
 def _part(f: KeyField, pool: Pool) -> list[int]:
@@ -177,6 +210,27 @@ def _port(p: PortSolution, solution: RssSolution) -> dict[str, Any]:
         "parts": list(solution.groups) or list(range(p.table_size)),
         "classes": {name: _steered(name, how, setup, p.of_bytes) for name, how in p.steering},
         "software": {str(view): list(fields) for view, fields in p.software},
+    }
+
+
+def _card(p: PortSolution, profiles: Sequence[NicProfile]) -> dict[str, Any]:
+    """What the program knows about the port's card."""
+    if not profiles:
+        return {}
+    profile = profiles[p.port]
+    rss = profile.rss
+    return {
+        "card": {
+            "hashes": rss.kind == "hardware",
+            "drivers": list(profile.planned_drivers),
+            "initial_hash": rss.initial_hash,
+            "key_reversed": rss.key_reversed,
+            "key_unread": not rss.read_back.key,
+            "max_queues": rss.max_queues or 0,
+            "power_of_two_queues": rss.power_of_two_queues,
+            "table_selectable": rss.tables.selectable,
+            "table_unread": not rss.read_back.table,
+        }
     }
 
 

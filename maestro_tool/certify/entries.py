@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from maestro_tool.certificate.homes import Home
+from maestro_tool.certificate.key_storage import KeyStorage
 from maestro_tool.certificate.read import Certificate, Event, Path
 from maestro_tool.smtlib.obligation import Obligation
 from maestro_tool.smtlib.terms import Script, conjunction, disjunction
@@ -15,9 +15,9 @@ from maestro_tool.smtlib.terms import Script, conjunction, disjunction
 Chains = dict[int, set[tuple[int, bool]]]
 
 
-def entries(c: Certificate, home: dict[int, Home], chains: Chains) -> Iterator[Obligation]:
+def entries(c: Certificate, storage: dict[int, KeyStorage], chains: Chains) -> Iterator[Obligation]:
     """Where an entry is read, or treated, as if it were somebody else's."""
-    yield from _closed(c, home)
+    yield from _closed(c, storage)
     for obj, chain in ((o, n) for o, ways in chains.items() for n, block in ways if not block):
         vector, allocator = c.objects[obj], c.objects[chain]
         if vector["kind"] in ("vector", "dmap") and allocator["ranged"] and vector["capacity"] < allocator["capacity"]:
@@ -27,7 +27,7 @@ def entries(c: Certificate, home: dict[int, Home], chains: Chains) -> Iterator[O
         vector, at, inside = e["objects"][0], c.index_of(path, e["index"]), c.owned(path, e["index"])
         of = at or inside
         chain = -1 if of is None else path.events[of[1]]["objects"][0]
-        chain = home[chain].chain if of is not None and of[0] == "found" and chain in home else chain
+        chain = storage[chain].chain if of is not None and of[0] == "found" and chain in storage else chain
         sharded = chain >= 0 and c.objects[chain]["treatment"] == "sharded"
         if sharded and (at is None or at[0] == "fresh"):
             yield (
@@ -45,11 +45,11 @@ def entries(c: Certificate, home: dict[int, Home], chains: Chains) -> Iterator[O
             yield Obligation("premise", text, (vector, *e["objects"]), (read[vector, byte], e["location"]))
 
 
-def _closed(c: Certificate, home: dict[int, Home]) -> Iterator[Obligation]:
+def _closed(c: Certificate, storage: dict[int, KeyStorage]) -> Iterator[Obligation]:
     """An operation that changes a sharded object changes no other; a key lies where its map is."""
     touched = [(path, e, [o for o, *_ in c.accesses(e)]) for path, _, e in c.events()]
     written = {o for path, _, e in c.events() for o, _, writes in c.accesses(e) if writes}
-    together = {(m, h.vector, h.chain): "" for m, h in home.items()}
+    together = {(m, s.vector, s.chain): "" for m, s in storage.items()}
     together |= {
         (*objects, *e.get("key_home", ())[:1]): e["location"]
         for _, e, objects in touched

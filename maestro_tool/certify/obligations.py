@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from maestro_tool.certificate.homes import Home, homes, shown
-from maestro_tool.certificate.read import Certificate, Event, Path
-from maestro_tool.certificate.shapes import ANNOUNCES
+from maestro_tool.certificate.key_storage import KeyStorage, key_storage, shown
+from maestro_tool.certificate.read import Certificate, Event, Path, touches
 from maestro_tool.certificate.tree import forks
+from maestro_tool.certificate.turns import turns
 from maestro_tool.certificate.twins import twins
 from maestro_tool.certify.entries import Chains, entries
 from maestro_tool.certify.premises import premises
@@ -48,7 +48,7 @@ class Checker:
         self.c, self._meeting = certificate, Meeting(certificate.pool, certificate.ports, refuted)
         self._refuted = refuted
         self.sharded = frozenset(certificate.treated("sharded"))
-        self.homes, self._homeless = homes(certificate)
+        self.storage, self._misplaced = key_storage(certificate)
 
     def obligations(self) -> Iterator[Obligation]:
         """All of them."""
@@ -60,11 +60,11 @@ class Checker:
                     yield Obligation("treatment", why, (obj,), (e["location"],))
         if len({len(p["parts"]) for p in self.c.ports}) > 1:
             yield Obligation("table", "the tables of the ports have different sizes")
-        for text, objects, places in (*self._homeless, *premises(self.c, self.homes)):
+        for text, objects, places in (*self._misplaced, *premises(self.c, self.storage), *turns(self.c)):
             yield Obligation("premise", text, objects, places)
-        yield from (*twins(self.c), *entries(self.c, self.homes, self._chains()))
+        yield from (*twins(self.c), *entries(self.c, self.storage, self._chains()))
         for path, _, put in self.c.events("map_put"):
-            if put["objects"][0] in self.homes:
+            if put["objects"][0] in self.storage:
                 script, held = Script(self.c.pool, {"": path.port}), self.c.contents(path, *put["key_home"])
                 before = [script.term("", c) for c in sorted(self.c.frame_conditions(path))]
                 other = indices.other_keys(script, held, self.c.objects[put["objects"][0]]["key"], put["key"])
@@ -94,11 +94,13 @@ class Checker:
         """Whether a path that is left out reads, by event ``n``, of an entry that a map leads to, what nobody leaves
         there: neither who takes the index, all of whom write it, nor any later packet of this worker."""
         asked, at = path.events[n], self.c.index_of(path, path.events[n].get("index", -1))
-        home = self.homes.get(path.events[at[1]]["objects"][0]) if at is not None and at[0] == "found" else None
+        storage = self.storage.get(path.events[at[1]]["objects"][0]) if at is not None and at[0] == "found" else None
         read = {(asked["objects"][0], byte) for byte in self.c.bytes_asked(path, n)}
-        if asked["op"] != "vector_read" or home is None or not home.plain or not read:
+        if asked["op"] != "vector_read" or storage is None or not storage.plain or not read:
             return False
-        taken = [(p, k) for p, k, e in self.c.events("dchain_allocate") if e["objects"] == [home.chain] and e["result"]]
+        taken = [
+            (p, k) for p, k, e in self.c.events("dchain_allocate") if e["objects"] == [storage.chain] and e["result"]
+        ]
         if any(read - self.c.filled(p, k) for p, k in taken):
             return False
         for writer, _, w in self.c.events("vector_write"):
@@ -118,26 +120,17 @@ class Checker:
         match o["treatment"]:
             case "read-only" if writes:
                 return "packets change what is taken to be only read"
-            case "shared" if writes and not (o["guarded"] or self.c.document["always_write"]):
-                own_age = e["op"] == "dchain_rejuvenate" and o["ages_per_worker"]
-                waits = own_age or e.get("result") is False or any(map(self._announces, path.events[: event + 1]))
-                if not waits:
-                    return "a packet changes what is shared, but does not wait for its turn"
             case "per-core":
                 uses = [(where, n, self.c.pool.symbols(value)) for where, value, n in self.c.uses(path)]
-                own = [n for n, x in enumerate(path.events) if x["objects"] == e["objects"] and x["op"][-5:] == "write"]
+                mine = [(n, x) for n, x in enumerate(path.events) if x["objects"] == e["objects"]]
+                own = [n for n, x in mine if any(changes for _, changes in touches(x))]
                 found = (s for where, n, used in uses if where != "stored" or n not in own for s in used)
-                told = any((self.c.origin(path, s) or (-1, ""))[0] == event for s in found)
-                if told or e["op"] not in ("global_read", "global_write", "vector_read", "vector_write"):
+                decides = any((self.c.origin(path, s) or (-1, ""))[0] == event for s in found)
+                if decides or e["op"] not in ("global_read", "global_write", "vector_read", "vector_write"):
                     return "what cores count apart decides something"
             case other if other not in ("read-only", "shared", "sharded"):
                 raise ValueError(f"no treatment: {other!r:.40}")
         return None
-
-    def _announces(self, e: Event) -> bool:
-        """Whether the runtime makes the packet the writer there, if it is not (docs/strategies.md)."""
-        announces = e.get("result") in ANNOUNCES.get(e["op"], ())
-        return announces and bool(self.c.objects[e["objects"][0]]["treatment"] == "shared")
 
     def _named(self, path: Path, event: int, how: str) -> list[Name] | str:
         """The names of the entry that an event touches, none if it is this worker's own affair; or why it has none."""
@@ -152,10 +145,10 @@ class Checker:
         block = how == "index" and (e["op"] == "expire_range" or self.c.index_of(path, e["index"]) is None)
         made = path.events[owner[1]]
         if owner[0] == "found":
-            home = self.homes.get(made["objects"][0], Home(-1, -1, False))
-            if not home.plain or "key" not in made:
+            storage = self.storage.get(made["objects"][0], KeyStorage(-1, -1, False))
+            if not storage.plain or "key" not in made:
                 return f"{self.c.label(made['objects'][0])}, where its index is found, holds not just fresh ones"
-            return [Name(made["objects"][0], tuple(made["key"]), home.chain, block)]
+            return [Name(made["objects"][0], tuple(made["key"]), storage.chain, block)]
         puts = [x for x in path.events if x["op"] == "map_put" and self.c.index_of(path, x["value"]) == owner]
         named = [Name(x["objects"][0], tuple(x["key"]), made["objects"][0], block) for x in puts if "key" in x]
         return named or [Name(None, (), made["objects"][0], block)]
@@ -190,7 +183,7 @@ class Checker:
     def _shown(self) -> Iterator[Obligation]:
         """No packet can tell which index was chosen, but by frames that leave: then no two workers have the same."""
         for path in self.c.paths:
-            for where, e, symbol, chain in shown(self.c, path, self.homes):
+            for where, e, symbol, chain in shown(self.c, path, self.storage):
                 if where == "frame" and self.c.objects[chain]["ranged"]:
                     continue
                 script, claims = Script(self.c.pool, {"": path.port}), []

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterator
 
-from maestro_tool.certificate.homes import Home, Wrong
+from maestro_tool.certificate.key_storage import KeyStorage, Wrong
 from maestro_tool.certificate.ledger import idle, ledger
 from maestro_tool.certificate.read import Certificate, Path
+from maestro_tool.certificate.shapes import AGES
 
 _EXPIRY = ("expire", "expire_pairs", "sketch_expire")
-_USES = ("dchain_allocate", "dchain_rejuvenate", "sketch_refresh", "sketch_touch_buckets")
 
 
-def premises(c: Certificate, home: dict[int, Home]) -> Iterator[Wrong]:
+def premises(c: Certificate, storage: dict[int, KeyStorage]) -> Iterator[Wrong]:
     """What could put keys, indices and entries out of step on one of several workers."""
     for obj in (sharded := c.treated("sharded")):
         o = c.objects[obj]
@@ -25,42 +25,44 @@ def premises(c: Certificate, home: dict[int, Home]) -> Iterator[Wrong]:
     for path, n, e in c.events(*_EXPIRY):
         limits[e["objects"][0]] |= {e["value"]} if not idle(c, path, n) else set()
     for path in c.paths:
-        yield from _in_step(c, path, home, limits)
+        yield from _in_step(c, path, storage, limits)
     for path, n, e in c.events():
-        for text in _wrong(c, path, n, home, limits) if set(sharded) & set(e["objects"]) else ():
+        for text in _wrong(c, path, n, storage, limits) if set(sharded) & set(e["objects"]) else ():
             yield text, tuple(e["objects"]), (e["location"],)
 
 
-def _wrong(c: Certificate, path: Path, n: int, home: dict[int, Home], limits: dict[int, set[int]]) -> Iterator[str]:
+def _wrong(
+    c: Certificate, path: Path, n: int, storage: dict[int, KeyStorage], limits: dict[int, set[int]]
+) -> Iterator[str]:
     e, before = path.events[n], path.events[:n]
     first, op = e["objects"][0], e["op"]
-    keyed = {m: h.vector for m, h in home.items() if h.chain == first and h.plain}
+    keyed = {m: s.vector for m, s in storage.items() if s.chain == first and s.plain}
     if op in _EXPIRY and (len(limits[first]) > 1 or not _is_age(c, e["value"])):
         yield "what is too old is not the packet's time less an option, the same for all"
     if op in _EXPIRY[:2] and keyed != dict.fromkeys(e["objects"][2:], e["objects"][1]):
         yield "expiry leaves a key behind, or looks for it in another place"
-    if op in _USES and first in limits and c.pool.name(e["value"]) != "now":
+    if op in AGES and first in limits and c.pool.name(e["value"]) != "now":
         yield "an entry is given another age than the packet's time"
     owner = c.owned(path, e["index"]) if "index" in e else None
-    used = {first, *(home[o].chain for o in e["objects"] if o in home), owner and c.chain_of(path, owner)}
+    used = {first, *(storage[o].chain for o in e["objects"] if o in storage), owner and c.chain_of(path, owner)}
     if op not in _EXPIRY and not (used & set(limits)) <= {x["objects"][0] for x in before if x["op"] in _EXPIRY}:
         yield "an entry is used before old ones are expired"
-    if op == "vector_write" and any(h.vector == first for h in home.values()):
+    if op == "vector_write" and any(s.vector == first for s in storage.values()):
         mine = c.index_of(path, e["index"])
         put = any(x.get("key_home") == [first, e["index"]] for x in path.events if x["op"] == "map_put")
         if (mine is not None and mine[0] != "fresh") or (mine is None and not put):
             yield "a key is changed while its map may hold it"
-    block = Home(first, (owner and c.chain_of(path, owner)) or 0, False)
-    if op == "expire_range" and home.get(e["objects"][1]) != block:
+    block = KeyStorage(first, (owner and c.chain_of(path, owner)) or 0, False)
+    if op == "expire_range" and storage.get(e["objects"][1]) != block:
         yield "keys are erased that may be another map's"
 
 
-def _in_step(c: Certificate, path: Path, home: dict[int, Home], ends: Container[int]) -> Iterator[Wrong]:
+def _in_step(c: Certificate, path: Path, storage: dict[int, KeyStorage], ends: Container[int]) -> Iterator[Wrong]:
     """Keys and indices that a path does not leave in step: an index is in its maps exactly while it is in use."""
     known = ledger(c, path)
     keyed: dict[int, set[int]] = defaultdict(set)
-    for m, h in home.items():
-        keyed[h.chain if h.plain else -1].add(m)
+    for m, s in storage.items():
+        keyed[s.chain if s.plain else -1].add(m)
     used = [("fresh", n) for n, e in enumerate(path.events) if e["op"] == "dchain_allocate" and e["result"]]
     made = dict.fromkeys((*known.erased, *known.freed, *used))
     wrong = [(n, "a key is erased, or an index freed, of which the other is not known") for n in known.unknown]

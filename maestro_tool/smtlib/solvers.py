@@ -1,4 +1,6 @@
-"""Three solvers behind one function; obligations are SMT-LIB text (QF_BV), which all of them read."""
+"""Three solvers behind one function; obligations are SMT-LIB text (QF_BV), which all of them read.
+
+None looks at a clock: each gives up after so many steps of its own, on any machine after the same."""
 
 from __future__ import annotations
 
@@ -7,9 +9,20 @@ from typing import Final, Literal
 
 Answer = tuple[Literal["unsat", "sat", "unknown"], dict[str, int]]
 
-#: Milliseconds (bitwuzla, cvc5) and z3's units of work for one obligation; beyond that it is undecided.
-_MILLISECONDS: Final = 20_000
-_RLIMIT: Final = 200_000_000
+#: Steps for one obligation; beyond that it is undecided.  Bitwuzla: how often it asks whether to go on; it does so at
+#: places that its search alone decides.  The others count their work themselves.  Each comes to 5 to 20 s.
+_MOST: Final = {"bitwuzla": 1_000_000, "cvc5": 500_000, "z3": 200_000_000}
+
+
+class _Steps:
+    """Asked by Bitwuzla whether to give up."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        return self._left < 0
 
 
 def _bitwuzla(text: str) -> Answer:
@@ -17,10 +30,10 @@ def _bitwuzla(text: str) -> Answer:
 
     options = b.Options()
     options.set(b.Option.PRODUCE_MODELS, True)
-    options.set(b.Option.TIME_LIMIT_PER, _MILLISECONDS)
     parser = b.Parser(b.TermManager(), options)
     parser.parse(text, True, False)
     solver = parser.bitwuzla()
+    solver.configure_terminator(_Steps(_MOST["bitwuzla"]))
     answer = str(solver.check_sat())
     if answer != "sat":
         return ("unsat", {}) if answer == "unsat" else ("unknown", {})
@@ -32,7 +45,7 @@ def _z3(text: str) -> Answer:
     import z3
 
     solver = z3.SolverFor("QF_BV", ctx=z3.Context())
-    solver.set("rlimit", _RLIMIT)
+    solver.set("rlimit", _MOST["z3"])
     solver.from_string(text)
     answer = str(solver.check())
     if answer != "sat":
@@ -46,7 +59,7 @@ def _cvc5(text: str) -> Answer:
 
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("produce-models", "true")
-    solver.setOption("tlimit-per", str(_MILLISECONDS))
+    solver.setOption("rlimit-per", str(_MOST["cvc5"]))
     parser = cvc5.InputParser(solver)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligation")
     symbols = parser.getSymbolManager()

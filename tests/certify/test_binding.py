@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builds import reseal, write
+from builds import noted, reseal, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +73,14 @@ def test_files_are_needed(build: Path, file: str) -> None:
 
 
 CHANGES = {
+    "no relaxations": lambda p, c: p.update(relaxations=[]),
+    "another relaxation": lambda p, c: p["relaxations"][0].update(kind="index-choice"),
+    "a relaxation of another": lambda p, c: p["relaxations"][0].update(object="state->flows"),
+    "what is not shown": lambda p, c: p["relaxations"][0].update(shown=[{"port": 1, "fields": ["src_port"]}]),
+    "no constraints": lambda p, c: p.update(constraints=[]),
+    "a constraint of less": lambda p, c: p["constraints"][0]["equal"].pop(),
+    "a constraint of other packets": lambda p, c: p["constraints"][0]["classes"][0].pop(),
+    "another strategy": lambda p, c: c.update(strategy="hybrid"),
     "key": lambda p, c: c["ports"][0].update(key="00" + c["ports"][0]["key"][2:]),
     "table": lambda p, c: p["groups"].extend([0] * 512),
     "treatment": lambda p, c: c["objects"][0].update(treatment="read-only"),
@@ -112,8 +120,30 @@ def test_digests_made_right_again_do_not_help(tmp_path: Path, what: str) -> None
     CHANGES[what](plan, value["certificate"])
     (folder / "plan.json").write_text(json.dumps(plan))
     (folder / "certificate.json").write_text(json.dumps(value))
+    noted(folder, "fw")
     reseal(folder)
     assert check(folder, "bitwuzla").verdict == "mismatch"
+
+
+def test_what_is_shown_of_indices(tmp_path: Path) -> None:
+    """nat: the chosen index leaves as a port, and in checksums."""
+    folder = write(tmp_path, "nat", "e810")
+    plan, before = json.loads((folder / "plan.json").read_text()), (folder / "gen/nat_parallel.c").read_text()
+    [choice] = [r for r in plan["relaxations"] if r["kind"] == "index-choice"]
+    assert choice["shown"] == [{"port": 1, "fields": ["src_port", "udp_checksum", "tcp_checksum"]}]
+    fields = choice["shown"][0]["fields"]
+    for shown in ([], [{"port": 0, "fields": fields}], [{"port": 1, "fields": fields[:-1]}],
+                  [{"port": 1, "fields": [*fields, "dst_port"]}], [{"port": 1, "fields": fields}] * 2,
+                  [{"port": 1, "fields": fields}, {"port": 0, "fields": fields}]):  # fmt: skip
+        choice["shown"] = shown
+        (folder / "plan.json").write_text(json.dumps(plan))
+        (folder / "gen/nat_parallel.c").write_text(before)
+        noted(folder, "nat")
+        reseal(folder)
+        report = check(folder, "bitwuzla")
+        assert [f["text"] for f in report.failed] == [
+            "plan.json: what is shown of indices is not that of the certificate"
+        ]
 
 
 def test_the_generated_keys_and_tables_count(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from builds import ROOT, reseal, write
+from builds import ROOT, noted, reseal, write
 
 from maestro_tool.smtlib import solvers
 
@@ -61,6 +61,7 @@ def test_refuted_with_witnesses(tmp_path: Path) -> None:
     keys = [text.index("key_0[] ="), text.index("key_1[] =")]
     bodies = [text[k : text.index("};", k)].partition("=")[2] for k in keys]
     program.write_text(text.replace(bodies[0], bodies[1]))
+    noted(folder, "fw")
     reseal(folder)
     done = _run(str(folder), "--json", cwd=tmp_path)
     said = json.loads(done.stdout)

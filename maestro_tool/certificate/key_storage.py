@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from maestro_tool.certificate.read import Certificate, Event, Path, answer
+from maestro_tool.certificate.read import Certificate, Event, Path, answer, is_of_element
 from maestro_tool.certificate.twins import twin
 
 #: What is wrong, with which objects, and where.
@@ -14,7 +14,7 @@ Wrong = tuple[str, tuple[int, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Home:
+class KeyStorage:
     """Where the keys of a map lie: in ``vector``, at indices of ``chain``; ``plain``: the map's values are these."""
 
     vector: int
@@ -22,18 +22,19 @@ class Home:
     plain: bool
 
 
-def homes(c: Certificate) -> tuple[dict[int, Home], list[Wrong]]:
-    """The home of each sharded map that packets put into, where it has one."""
-    found: dict[int, set[Home | str]] = defaultdict(set)
+def key_storage(c: Certificate) -> tuple[dict[int, KeyStorage], list[Wrong]]:
+    """Where the keys of each sharded map lie that packets put into, if that is one place."""
+    found: dict[int, set[KeyStorage | str]] = defaultdict(set)
     for path, n, put in c.events("map_put"):
         if c.objects[put["objects"][0]]["treatment"] == "sharded":
-            found[put["objects"][0]].add(_home(c, path, n, put))
-    wrong: list[Wrong] = [(h, (m,), ()) for m, places in found.items() for h in places if isinstance(h, str)]
+            found[put["objects"][0]].add(_storage(c, path, n, put))
+    wrong: list[Wrong] = [(p, (m,), ()) for m, places in found.items() for p in places if isinstance(p, str)]
     wrong += [("its keys lie in several places", (m,), ()) for m, places in found.items() if len(places) > 1]
-    return {m: h for m, places in found.items() for h in places if isinstance(h, Home) and len(places) == 1}, wrong
+    known = {m: places for m, places in found.items() if len(places) == 1}
+    return {m: p for m, places in known.items() for p in places if isinstance(p, KeyStorage)}, wrong
 
 
-def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
+def _storage(c: Certificate, path: Path, n: int, put: Event) -> KeyStorage | str:
     if "key_home" not in put or "key" not in put or "key_offset" in put:
         return f"the key that is put does not lie in a vector, from an element's start: {put['location']}"
     vector, index = put["key_home"]
@@ -54,10 +55,10 @@ def _home(c: Certificate, path: Path, n: int, put: Event) -> Home | str:
             return f"the entry where the key lies may be written again, or as another one: {put['location']}"
     if chain is None:
         return f"the allocator of the index is not known: {put['location']}"
-    return Home(vector, chain, plain)
+    return KeyStorage(vector, chain, plain)
 
 
-def shown(c: Certificate, path: Path, home: dict[int, Home]) -> Iterator[tuple[str, int, int, int]]:
+def shown(c: Certificate, path: Path, storage: dict[int, KeyStorage]) -> Iterator[tuple[str, int, int, int]]:
     """Where more depends on an index than which entry is meant: (where, expression, the index, its allocator)."""
     for where, e, n in c.uses(path):
         if (where, path.verdict) == ("frame", "drop"):
@@ -67,7 +68,7 @@ def shown(c: Certificate, path: Path, home: dict[int, Home]) -> Iterator[tuple[s
         for s in c.roots(path, e):
             made = c.index_of(path, s)
             obj = path.events[made[1]]["objects"][0] if made is not None else -1
-            chain = obj if made is not None and made[0] == "fresh" else home[obj].chain if obj in home else None
+            chain = obj if made is not None and made[0] == "fresh" else storage[obj].chain if obj in storage else None
             event: Event = path.events[n] if n >= 0 else {"op": "", "objects": []}
             origin = c.origin(path, s)
             if origin is not None and path.events[origin[0]]["op"] in ("expire", "expire_pairs", "expire_range"):
@@ -75,7 +76,7 @@ def shown(c: Certificate, path: Path, home: dict[int, Home]) -> Iterator[tuple[s
             if chain is None or c.objects[chain]["treatment"] != "sharded":
                 continue
             own = where == "index" and c.objects[event["objects"][0]]["treatment"] == "sharded"
-            own = own and (event["op"].startswith("vector_") or event["objects"] == [chain])
-            put = where == "value" and event["op"] == "map_put" and event["objects"][0] in home
+            own = own and (is_of_element(event) or event["objects"] == [chain])
+            put = where == "value" and event["op"] == "map_put" and event["objects"][0] in storage
             if not (own or put or event["op"] == "expire_range"):
                 yield where, e, s, chain
