@@ -48,6 +48,11 @@ _Static_assert((char)-1 < 0 && sizeof(short) == 2 && sizeof(int) == 4 && sizeof(
 """
 
 
+#: From how many entries on objects are laid out and looked ahead in otherwise, which changes nothing that they do; with
+#: ``optimise=none`` never.
+_LARGE_FROM: Final = ("MAESTRO_LARGE_FROM", "UINT32_MAX")
+
+
 def unsaid(items: Iterable[Item]) -> dict[str, Any]:
     """What only the program says, for the certificate: names in other files, and what makes it faster."""
     found: dict[str, Any] = {
@@ -280,7 +285,7 @@ def _nf(c: Certificate, plan: dict[str, Any], theirs: dict[str, Any], objects: i
     counts = {"objects": objects, "files": files, **{m: len(generated[m]) for m in ("staged", "joined")}}
     for name, n in counts.items():
         found |= {name: name, f"n_{name}": n} if n else {}
-    found |= {"join_from": "MAESTRO_JOIN_FROM"} if generated["joined"] else {}
+    found["large_from"] = _LARGE_FROM[theirs.get("large_from") == _LARGE_FROM[True]]
     return found | ({"know_keys": "know_keys", "all_keys_known": generated["all"]} if generated["knows"] else {})
 
 

@@ -17,7 +17,10 @@ NAMESAKES = {"operations/row.py": {"expire"}, "frontend/library.py": {"dchain_al
 #: The checker of certificates knows operations by itself: it would check nothing if it followed the rows.  Its list is
 #: compared with them (tests/certify), and an operation that it does not know is refused.
 INDEPENDENT = (
-    *(f"certificate/{name}.py" for name in ("binding", "read", "shapes", "ledger", "homes", "twins")),
+    *(
+        f"certificate/{name}.py"
+        for name in ("binding", "read", "shapes", "ledger", "key_storage", "turns", "twins", "relaxations")
+    ),
     "certify/",
 )
 
