@@ -189,9 +189,15 @@ def _asked(frame: bytes, what: str) -> int:
     return len(frame) if what == "len" else int.from_bytes(frame[int(what) : int(what) + 1], "big")
 
 
+def _tied(c: Constraint) -> bool:
+    """Whether a bit of one side is equal to several of the other: then its column is the sum of theirs."""
+    named = [[(f.field, n) for f in (p[side] for p in c.equal) for n in range(f.low, f.high + 1)] for side in (0, 1)]
+    return any(len(set(bits)) < len(bits) for bits in named)
+
+
 def by_linear_function(constraints: Sequence[Constraint], cores: int, seed: int) -> Assignment | None:
     """The linear function that parts most of what constraints allow; None if they are no equalities of fields that cards hash."""
-    if any(c.relation is not None or c.in_software for c in constraints):
+    if any(c.relation is not None or c.in_software or _tied(c) for c in constraints):
         return None
     sets = Sets()
     for c in constraints:
