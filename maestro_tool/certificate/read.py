@@ -163,7 +163,7 @@ class Certificate:
         if whole is None or self.pool.base(e) == narrow:
             return whole
         chain = self.chain_of(path, whole)
-        return whole if chain is not None and 0 < self.objects[chain]["capacity"] <= room else None
+        return whole if chain is not None and 0 < self.objects[chain]["max_capacity"] <= room else None
 
     def _index(self, path: Path, e: int) -> tuple[str, int] | None:
         made = self.origin(path, e)

@@ -20,7 +20,8 @@ def entries(c: Certificate, storage: dict[int, KeyStorage], chains: Chains) -> I
     yield from _closed(c, storage)
     for obj, chain in ((o, n) for o, ways in chains.items() for n, block in ways if not block):
         vector, allocator = c.objects[obj], c.objects[chain]
-        if vector["kind"] in ("vector", "dmap") and allocator["ranged"] and vector["capacity"] < allocator["capacity"]:
+        few = vector["capacity"] < allocator["capacity"] or vector["led_by"][0] != chain or vector["led_by"][1] < 1
+        if vector["kind"] in ("vector", "dmap") and allocator["ranged"] and few:
             yield Obligation("premise", "it has no entry for a later worker's indices", (obj, chain))
     wanted: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)  # allocator -> byte of a vector -> where read
     for path, n, e in c.events("vector_read"):

@@ -157,7 +157,7 @@ class Checker:
         """An index out of a packet is one that the object has."""
         script = Script(self.c.pool, {"": path.port})
         before = [script.term("", c) for c in path.conditions]
-        claims = (*before, indices.beyond(script, e["index"], self.c.objects[obj]["capacity"]))
+        claims = (*before, indices.beyond(script, e["index"], self.c.objects[obj]["min_capacity"]))
         return Obligation("range", "there is such an entry", (obj,), (e["location"],), script, claims)
 
     def _block(self, path: Path, e: Event, chain: int) -> Iterator[Obligation]:
@@ -166,7 +166,7 @@ class Checker:
         vector, capacity, places = e["objects"][0], self.c.objects[chain]["capacity"], (e["location"],)
         each, pool, erased = self.c.objects[vector]["capacity"] // capacity, self.c.pool, e["op"] == "expire_range"
         owner = next(s for s in pool.symbols(e["index"]) if self.c.index_of(path, s) is not None)
-        own = 0 < each <= 4096 and self.c.objects[chain]["ranged"]
+        own = 0 < each <= 4096 and self.c.objects[chain]["ranged"] and self.c.objects[vector]["led_by"] == [chain, each]
         bounds = [e["index"], e["value"]] if erased else [e["index"]]
         if not own or {pool.width[x] for x in (owner, *bounds)} != {32}:
             yield Obligation("block", "not a block for each index of this worker", (vector, chain), places)

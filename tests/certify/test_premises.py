@@ -19,6 +19,8 @@ from builds import ROOT
 from small_nfs import PRELUDE
 
 from maestro_tool.certificate import write
+from maestro_tool.certificate.read import Certificate
+from maestro_tool.certify.obligations import Checker
 from maestro_tool.cli.certify import prove
 from maestro_tool.frontend import load_program
 from maestro_tool.frontend.ir import Program
@@ -42,6 +44,10 @@ def passed_off(folder: Path, body: str, like: str | None = None, prelude: str = 
     document: dict[str, Any] = json.loads(text)["certificate"]
     for port in document["ports"]:  # where nothing is hashed, all frames have index 0
         port |= {"classes": {name: ["software"] for name in CLASSES}, "software": port["software"] if like else {}}
+    for obj, ways in Checker(Certificate(document), lambda text: False)._chains().items():
+        for chain, _ in (w for w in ways if document["objects"][obj]["kind"] == "vector"):
+            entries = document["objects"][obj]["capacity"] // document["objects"][chain]["capacity"]
+            document["objects"][obj]["led_by"] = [chain, entries]  # which the program makes sure of
     return document
 
 
