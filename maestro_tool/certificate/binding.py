@@ -58,8 +58,9 @@ def _check_files(folder: Path, document: dict[str, Any]) -> None:
     if not {"plan.json", program} <= digests.keys() or not all(map(_is_of_the_build, digests)):
         raise ValueError("digests of other files")
     contents = {name: _read(folder, name) for name in digests}
-    if digests != {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}:
-        raise BindingError("mismatch", "plan.json or the generated C is not what was certified")
+    for name, content in contents.items():
+        if digests[name] != hashlib.sha256(content).hexdigest():
+            raise BindingError("mismatch", f"{name} is not the one that was certified")
     certificate, plan = Certificate(document), json.loads(contents["plan.json"])
     texts = {name: content.decode("utf-8", "surrogateescape") for name, content in contents.items()}
     sources = {name: text for name, text in texts.items() if name not in ("plan.json", program)}
