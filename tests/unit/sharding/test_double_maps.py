@@ -8,6 +8,8 @@ import pytest
 from small_nfs import PRELUDE, plan_of
 from test_remedies import ALLOCATED, prelude
 
+from maestro_tool.sharding.facts.pairs import spread
+
 #: A source's value on port 0, which packets to it find on port 1 by its other key.
 NF = (
     "{expire} struct Pair p = {{ {{ {a} }}, {{ {b} }} }}, q; int i = 0; (void)q;"
@@ -38,6 +40,9 @@ WRONG = {
     "the index decides": {"hit": "if (i & 1) return device;"},
     "the index is the port": {"hit": "return i;"},
     "a new index is the port": {"put": "dmap_put(pairs, &p, i); return i;"},
+    "an index that is found behind a put is the port": {
+        "put": "dmap_put(pairs, &p, i); int n; if (dmap_get_a(pairs, &p.a, &n)) return n;"
+    },
     "values are erased": {"hit": "dmap_erase(pairs, i);"},
     "only indices are freed": {"hit": "dchain_free_index(ip_table.chain, i);"},
     "how many values": {"hit": "if (dmap_size(pairs) > 3) return device;"},
@@ -78,6 +83,7 @@ def test_other_tables_have_other_allocators(tmp_path: Path) -> None:
     names = {o.name: o.id for o in r.analysis.objects}
     [decision] = [d for d in r.plan.decisions if d.object == names["pairs"]]
     assert decision.led_by == (names["ip_table.chain"], 1), r.texts
+    assert spread(r.analysis, [names["pairs"]]).allocator(names["pairs"]) == names["ip_table.chain"]
 
 
 @pytest.mark.parametrize("name", WRONG)
