@@ -79,7 +79,8 @@ def test_indices_that_leave_are_each_cores_own(change: dict[str, str], tmp_path:
 
 
 def test_other_tables_have_other_allocators(tmp_path: Path) -> None:
-    r = plan_of(tmp_path, "touch_ip_port(ip->src_addr ^ ip->dst_addr, 7, now);" + NF.format(**FINE), prelude=prelude())
+    hit = FINE["hit"] + "touch_ip_port(ip->src_addr, 7, now);"
+    r = plan_of(tmp_path, NF.format(**FINE | {"hit": hit}), prelude=prelude())
     names = {o.name: o.id for o in r.analysis.objects}
     [decision] = [d for d in r.plan.decisions if d.object == names["pairs"]]
     assert decision.led_by == (names["ip_table.chain"], 1), r.texts
