@@ -37,6 +37,7 @@ def test_a_variable_counts_what_packets_say(tmp_path: Path) -> None:
         (f"{BORROW} uint32_t old = *a; *a = old + 1; vector_borrow(counters, old & 255, (void **)&b); *b = *b + 1;", "counters"),
         # What is added comes from state, or what was there goes elsewhere, too.
         (f"{BORROW} *a = *a + *a;", "counters"),
+        (f"{BORROW} vector_borrow(counters, 7, (void **)&b); *a = *b + 1;", "counters"),
         (f"{BORROW} *a = *a + 1; total = *a;", "counters"),
         (f"{BORROW} *a = *a + 1; ip->packet_id = (uint16_t)*a;", "counters"),
     ],
