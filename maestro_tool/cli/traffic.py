@@ -81,7 +81,7 @@ def _register_run(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     subparsers.add_parser("run", help="replay captures through a built program")
     p = _NfOptionsParser(prog="maestro run", usage=usage, description="Replays captures through a built program.")
     subparsers.choices["run"] = p
-    p.add_argument("program", type=Path, metavar="PROGRAM", help="an executable, or the plan.json beside it")
+    p.add_argument("program", type=Path, metavar="PROGRAM", help="an executable, or its folder (plan.json)")
     p.add_argument("--in", type=Path, required=True, dest="captures", metavar="DIR", help="port0.pcap, port1.pcap ...")
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what the NF sends")
     p.add_argument(

@@ -122,12 +122,12 @@ def read_headers(path: Path) -> Headers:
     return Headers(frames, tuple(notes))
 
 
-def capture_paths(folder: Path) -> dict[int, Path]:
-    """``portN.pcap`` of a folder, for ports 0..n-1.  Raises `InputError` if there are none or one is left out."""
+def capture_paths(folder: Path, ports: int = 0) -> dict[int, Path]:
+    """``portN.pcap`` of a folder, for ports 0..n-1, at least ``ports``.  Raises `InputError` if one is missing."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of captures", hint="`maestro traffic --out DIR` makes one")
     found = {int(m[1]): path for path in folder.iterdir() if (m := re.fullmatch(r"port(\d+)\.pcap", path.name))}
-    for port in range(max(found, default=0) + 1):
+    for port in range(max(ports, max(found, default=0) + 1)):
         if port not in found:
             raise InputError(
                 f"{folder / f'port{port}.pcap'}: no such capture",

@@ -63,7 +63,7 @@ def replay(
     nf_arguments: Sequence[str] = (),
     timeout: float = 300,
 ) -> ReplayResult:
-    """Runs ``program`` (an executable, or the plan.json beside it) over the captures in folder ``captures``.
+    """Runs ``program`` (an executable, its plan.json, or the folder of both) over the captures in folder ``captures``.
 
     Writes one capture per port to ``out``, all of them or none.  Their frames are in the order in which they were
     sent; the timestamps only count them (1 us each), so that equal output means equal bytes.  ``workers`` None: as
@@ -71,7 +71,7 @@ def replay(
     or the folders, `ToolError` if the program fails.
     """
     executable = _executable(program)
-    inputs = capture_paths(captures)
+    inputs = capture_paths(captures, _ports(executable))
     if out.exists() and out.resolve() == captures.resolve():
         raise InputError(f"{out}: input and output are the same folder")
     frames = {port: read_capture(path) for port, path in inputs.items()}
@@ -104,6 +104,8 @@ def replay(
 
 
 def _executable(program: Path) -> Path:
+    if (program / "plan.json").is_file():
+        program = program / "plan.json"
     path = program
     if program.name == "plan.json":
         try:
@@ -116,10 +118,20 @@ def _executable(program: Path) -> Path:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{program}: not a plan of this tool: {error}") from None
     if not path.is_file():
-        raise InputError(f"{path}: no such program", hint="`scons nf=NAME nic=soft` builds it")
+        what = "there is no program in this folder" if path.is_dir() else "no such program"
+        raise InputError(f"{path}: {what}", hint="`scons nf=NAME nic=soft` builds it")
     if not os.access(path, os.X_OK):
         raise InputError(f"{path}: this file cannot be executed")
     return path.resolve()
+
+
+def _ports(executable: Path) -> int:
+    """How many ports the plan beside ``executable`` is for; 0 if it has none: then the program says what it misses."""
+    try:
+        plan = json.loads((executable.parent / "plan.json").read_text(encoding="utf-8"))
+        return int(plan["n_ports"]) if plan["nf"] == executable.name else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _run(command: list[str], executable: Path, timeout: float, named: Mapping[str, str]) -> None:

@@ -70,6 +70,17 @@ def test_plan_stands_for_the_program_beside_it(tmp_path: Path, captures: Path) -
     plan = program(tmp_path).parent / "plan.json"
     plan.write_text(json.dumps({"nf": "fw"}))
     assert replay(plan, captures, tmp_path / "out").received == {0: 2, 1: 1}
+    assert replay(plan.parent, captures, tmp_path / "out").received == {0: 2, 1: 1}
+    plan.unlink()
+    with pytest.raises(InputError, match="no program in this folder"):
+        replay(plan.parent, captures, tmp_path / "out")
+
+
+def test_each_port_of_the_plan_needs_a_capture(tmp_path: Path, captures: Path) -> None:
+    plan = program(tmp_path).parent / "plan.json"
+    plan.write_text(json.dumps({"nf": "fw", "n_ports": 3}))
+    with pytest.raises(InputError, match=r"port2\.pcap: no such capture"):
+        replay(plan.parent / "fw", captures, tmp_path / "out")
 
 
 @pytest.mark.parametrize("plan", ["", "[]", "{}", "\x00", '{"nf": "other"}'])
