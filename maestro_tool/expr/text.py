@@ -1,4 +1,8 @@
-"""Expressions as text for people and as JSON for artifacts."""
+"""Expressions as text for people and as JSON for artifacts.
+
+The text has a walk of its own: what is shared is written again wherever it occurs, until there is no room, and bytes
+that stand side by side are looked at together.  What an operator is written as is in its row.
+"""
 
 from __future__ import annotations
 
@@ -53,19 +57,14 @@ def _show(e: Expr, room: list[int]) -> str:
         case "extract":
             high, low = e.bounds
             return f"{args[0]}[{high}:{low}]"
-        case "zext" | "sext":
-            return args[0]
-        case "not":
-            return f"~{args[0]}"
-        case "lnot":
-            if e.args[0].op == "eq":
-                return _show_eq(e.args[0], "!=", room)
-            return f"!{args[0]}"
+        case "lnot" if e.args[0].op == "eq":
+            return _show_eq(e.args[0], "!=", room)
         case "eq":
             return _show_eq(e, "==", room)
         case "ite":
             return f"({args[0]} ? {args[1]} : {args[2]})"
-    return f"({args[0]} {OPERATORS[e.op].text} {args[1]})"
+    sign = OPERATORS[e.op].text
+    return f"{sign}{args[0]}" if len(args) == 1 else f"({args[0]} {sign} {args[1]})"
 
 
 def _number(value: int, width: int) -> str:

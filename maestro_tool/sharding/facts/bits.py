@@ -1,16 +1,20 @@
 """Which header bits the bits of an expression are: the step from key expressions to fields.
 
 Byte swaps, struct copies, prefixes and masks all become concatenations and extractions in ``expr``;
-following each bit to its origin undoes them without a case for any.
+following each bit to its origin undoes them without a case for any: rows of operators say where bits go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
 
 from maestro_tool.expr import Expr
+from maestro_tool.expr.operators import OPERATORS
 from maestro_tool.expr.symbols import PacketByte
+from maestro_tool.expr.walk import bottom_up
 from maestro_tool.packet.fields import (
     ALL_FIELDS,
     FIELDS_OF,
@@ -38,51 +42,42 @@ class PacketBit:
 Origin = PacketBit | int | None
 
 
+#: Operators whose bits may be those of their arguments.
+_FOLLOWED: Final = frozenset(name for name, row in OPERATORS.items() if row.moved is not None or row.bitwise)
+
+
 def origins(e: Expr) -> list[Origin]:
     """Origin of every bit of ``e``, most significant first."""
-    match e.op:
-        case "const":
-            return [(e.const >> i) & 1 for i in reversed(range(e.width))]
-        case "sym":
-            if isinstance(e.value, PacketByte):
-                return [PacketBit(e.value.offset, i) for i in reversed(range(8))]
-        case "concat":
-            return [o for part in e.args for o in origins(part)]
-        case "extract":
-            assert isinstance(e.value, tuple)
-            top = e.args[0].width - 1
-            return origins(e.args[0])[top - e.value[0] : top - e.value[1] + 1]
-        case "zext":
-            inner = origins(e.args[0])
-            return [0] * (e.width - len(inner)) + inner
-        case "shl" | "lshr" | "ashr" if e.args[1].is_const:
-            inner, n = origins(e.args[0]), min(e.args[1].const, e.width)
-            filled: list[Origin] = n * [inner[0] if e.op == "ashr" else 0]
-            return [*inner[n:], *filled] if e.op == "shl" else [*filled, *inner[: e.width - n]]
-        case "and" | "or" | "xor":
-            left, right = origins(e.args[0]), origins(e.args[1])
-            return [_combine(e.op, a, b) for a, b in zip(left, right, strict=True)]
-        case "not":
-            return [_complement(o) for o in origins(e.args[0])]
-    return [None] * e.width
+    return bottom_up(e, _origins, {}, lambda x: x.args if x.op in _FOLLOWED else ())
 
 
-def _complement(o: Origin) -> Origin:
-    if isinstance(o, PacketBit):
-        return PacketBit(o.byte, o.bit, not o.inverted)
-    return None if o is None else 1 - o
+def _origins(e: Expr, args: list[list[Origin]]) -> list[Origin]:
+    found: list[Origin] | None = None
+    if e.is_const:
+        found = [(e.const >> i) & 1 for i in reversed(range(e.width))]
+    elif isinstance(e.value, PacketByte):
+        found = [PacketBit(e.value.offset, i) for i in reversed(range(8))]
+    elif e.op in _FOLLOWED:
+        moved = OPERATORS[e.op].moved
+        found = [_made(e.op, bits) for bits in zip(*args, strict=True)] if moved is None else moved(e, *args)
+    return [None] * e.width if found is None else found
 
 
-def _combine(op: str, a: Origin, b: Origin) -> Origin:
-    if isinstance(b, int):
-        a, b = b, a
-    if not isinstance(a, int):
-        return a if op != "xor" and a == b else None
-    if op == "and":
-        return b if a else 0
-    if op == "or":
-        return 1 if a else b
-    return _complement(b) if a else b
+@lru_cache(maxsize=4096)
+def _made(op: str, bits: tuple[Origin, ...]) -> Origin:
+    """What a bitwise operator makes of bits, of which at most one is unknown, be it there twice."""
+    unknown = [replace(b, inverted=False) if isinstance(b, PacketBit) else b for b in bits if not isinstance(b, int)]
+    if len(set(unknown)) > 1 or unknown.count(None) > 1:
+        return None
+
+    def of(value: int) -> int:
+        given = (b if isinstance(b, int) else value ^ (b is not None and b.inverted) for b in bits)
+        return OPERATORS[op].fold(1, *given) & 1
+
+    if of(0) == of(1):
+        return of(0)
+    bit = unknown[0]
+    return None if bit is None else replace(bit, inverted=of(0) == 1)
 
 
 _FIELD_OF_BYTE: dict[Family, dict[int, HeaderField]] = {

@@ -11,6 +11,7 @@ import pytest
 from maestro_tool.codegen.c_values import UnwritableError, Writer
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.evaluate import Numbers
+from maestro_tool.expr.operators import OPERATORS, PART
 from maestro_tool.expr.symbols import INPUT_PORT, NOW, PACKET_LENGTH, option, packet_byte
 
 PORT, FRAME = 1, 40
@@ -90,6 +91,75 @@ def test_random_expressions(tmp_path: Path) -> None:
         given = [str(n) for n in (length, limit, *frame)]
         done = subprocess.run([tmp_path / "x", *given], check=True, capture_output=True, text=True)
         assert [int(line) for line in done.stdout.split()] == expected
+
+
+def _one_of(rng: Random, op: str) -> tuple[Expr, list[Expr]]:
+    """A term of the operator over symbols, of at most 64 bits, nothing folded; and the symbols.  Half of the divisors
+    are constants."""
+    form = OPERATORS[op].form
+    while True:
+        count = rng.randint(2, 4) if form.arity is None else form.arity
+        widths = [rng.choice((0, 1, 2, 7, 8, 16, 32, 33, 63, 64)) for _ in range(count)]
+        if form.arity == 3:
+            widths = [0, widths[1], widths[1]]
+        elif form.arity == 2:
+            widths[1] = widths[0]
+        width = form.width(tuple(widths), rng.choice((1, 8, 16, 33, 64)))
+        if width is not None and width <= 64:
+            break
+    symbols = [option(f"argument{n}", w) for n, w in enumerate(widths)]
+    args = list(symbols)
+    if OPERATORS[op].form.arity == 2 and widths[1] and rng.random() < 0.5:
+        args[1] = nodes.const(rng.choice((0, 1, -1, widths[1] - 1, rng.getrandbits(widths[1]))), widths[1])
+    low = rng.randint(0, widths[0] - width) if form is PART else 0
+    value = (low + width - 1, low) if form is PART else None
+    return nodes._make(op, width, tuple(args), value), symbols
+
+
+def _number(rng: Random, width: int) -> int:
+    bits = max(width, 1)
+    edges = (0, 1, 2, bits - 1, bits, (1 << bits) - 1, 1 << (bits - 1), (1 << (bits - 1)) - 1, rng.getrandbits(bits))
+    return rng.choice(edges) & ((1 << bits) - 1)
+
+
+def test_every_operator_as_its_row_folds_it(tmp_path: Path) -> None:
+    """Also what divides by what may be 0: such a term is not written."""
+    rng = Random(11)
+    lines: list[str] = []
+    expected: list[int] = []
+    for op in sorted(OPERATORS):
+        written = 0
+        for _ in range(60):
+            e, symbols = _one_of(rng, op)
+            numbers = {s: _number(rng, s.width) for s in symbols}
+            try:
+                text = Writer(PORT, lambda s, numbers=numbers: f"((volatile uint64_t){{{numbers[s]}u}})").write(e)  # type: ignore[misc]
+            except UnwritableError:
+                assert OPERATORS[op].hard, e
+                divisor = e.args[1]
+                assert not divisor.is_const or nodes.signed(divisor.const, divisor.width) in (0, -1)
+                continue
+            written += 1
+            lines.append(text)
+            expected += Numbers([e])(numbers)
+        assert written > 10, op
+    body = "\n".join(f'printf("%" PRIu64 "\\n", (uint64_t){line});' for line in lines)
+    (tmp_path / "x.c").write_text(
+        f"#include <inttypes.h>\n#include <stdio.h>\nint main(void) {{\n{body}\nreturn 0; }}\n"
+    )
+    words = ["gcc", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-w", str(tmp_path / "x.c")]
+    subprocess.run([*words, "-o", str(tmp_path / "x")], check=True)
+    done = subprocess.run([tmp_path / "x"], check=True, capture_output=True, text=True)
+    assert [int(line) for line in done.stdout.split()] == expected
+
+
+def test_what_is_written_does_not_explode() -> None:
+    """A shift names by how much it shifts twice."""
+    e = packet_byte(0)
+    for n in range(1, 40):
+        e = nodes.binary("shl", packet_byte(n), e)
+    with pytest.raises(UnwritableError):
+        Writer(0, str).write(e)
 
 
 def _operators(e: Expr) -> set[str]:

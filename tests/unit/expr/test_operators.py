@@ -8,6 +8,7 @@ import random
 import pytest
 import z3
 
+from maestro_tool.codegen.c_values import Writer
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.operators import (
@@ -78,6 +79,44 @@ def test_all_agree_on_an_operator(op: str) -> None:
 
 
 @pytest.mark.parametrize("op", sorted(OPERATORS))
+def test_bits_go_where_the_row_says(op: str) -> None:
+    r, row, moves = random.Random(op), OPERATORS[op], 0
+    for _ in range(200):
+        widths, width, value = drawn(r, op)
+        args = [option(f"argument{n}", w) for n, w in enumerate(widths)]
+        numbers = [number(r, w) for w in widths]
+        if len(args) == 2 and r.random() < 0.5:  # shifts by what is known
+            args[1] = constant(numbers[1], widths[1])
+        term = nodes._make(op, width, tuple(args), value)
+        given = [[f"{n:0{w}b}"[i] if w else "" for i in range(w)] for n, w in zip(numbers, widths, strict=True)]
+        bits = row.moved(term, *given) if row.moved is not None else None
+        if bits is None:
+            continue
+        moves += 1
+        of = {a: n for a, n in zip(args, numbers, strict=True) if not a.is_const}
+        assert "".join(map(str, bits)) == f"{Numbers([term])(of)[0]:0{width}b}"
+    assert (moves > 50) == (row.moved is not None)
+
+
+@pytest.mark.parametrize("op", sorted(OPERATORS))
+def test_no_number_is_greater_than_the_row_says(op: str) -> None:
+    r, row = random.Random(op), OPERATORS[op]
+    for _ in range(300):
+        widths, width, value = drawn(r, op)
+        args = [option(f"argument{n}", w) for n, w in enumerate(widths)]
+        numbers = [number(r, w) for w in widths]
+        if len(args) == 2 and r.random() < 0.5:  # divisors that are known
+            args[1] = constant(numbers[1], widths[1])
+        term = nodes._make(op, width, tuple(args), value)
+        bounds = [
+            n if a.is_const else r.randint(n, (1 << max(w, 1)) - 1)
+            for a, n, w in zip(args, numbers, widths, strict=True)
+        ]
+        of = {a: n for a, n in zip(args, numbers, strict=True) if not a.is_const}
+        assert Numbers([term])(of)[0] <= row.most(term, *bounds) < 1 << max(width, 1), (term, numbers, bounds)
+
+
+@pytest.mark.parametrize("op", sorted(OPERATORS))
 def test_laws_hold(op: str) -> None:
     """What a row says of the order of arguments, and of parts of them, is proved or refuted for all values."""
     row, translate = OPERATORS[op], Translator()
@@ -110,9 +149,18 @@ def test_laws_hold(op: str) -> None:
 
 def test_an_operator_more_is_a_row_more(monkeypatch: pytest.MonkeyPatch) -> None:
     nand = Operator(
-        ARITHMETIC, lambda w, a, b: ~(a & b), lambda z, e, a, b: ~(a & b), "~&", 5, commutative=True, bitwise=True
+        ARITHMETIC,
+        lambda w, a, b: ~(a & b),
+        lambda z, e, a, b: ~(a & b),
+        lambda e, a, b: f"(~({a} & {b}) & 0xFF)",
+        "~&",
+        5,
+        commutative=True,
+        bitwise=True,
     )
-    above = Operator(ORDER, lambda w, a, b: a > b, lambda z, e, a, b: z.UGT(a, b), "above", 7, ">")
+    above = Operator(
+        ORDER, lambda w, a, b: a > b, lambda z, e, a, b: z.UGT(a, b), lambda e, a, b: f"({a} > {b})", "above", 7, ">"
+    )
     monkeypatch.setitem(OPERATORS, "nand", nand)
     monkeypatch.setitem(OPERATORS, "above", above)
     for op in ("nand", "above"):
@@ -122,4 +170,8 @@ def test_an_operator_more_is_a_row_more(monkeypatch: pytest.MonkeyPatch) -> None
     assert nodes.build("nand", [y, x]) is nodes.build("nand", [x, y])
     assert show(nodes.build("nand", [x, y])) == "(cfg.x ~& cfg.y)"
     assert Terms({}).value(nodes.build("above", [nodes.build("nand", [x, y]), x])) == "(cfg.x ~& cfg.y) > cfg.x"
+    assert (
+        Writer(0, str).write(nodes.build("above", [nodes.build("nand", [x, y]), x]))
+        == "((~(cfg.x & cfg.y) & 0xFF) > cfg.x)"
+    )
     assert nodes.substitute(nodes.build("nand", [x, y]), {x: nodes.const(5, 8), y: nodes.const(6, 8)}).const == 0xFB

@@ -1,6 +1,9 @@
 """Key expressions lead back to header fields through whatever C did to them."""
 
-from maestro_tool.expr.nodes import binary, concat, const, extract, zext
+import random
+
+from maestro_tool.expr.evaluate import Numbers
+from maestro_tool.expr.nodes import binary, bv_not, concat, const, extract, sext, zext
 from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.sharding.facts.bits import PacketBit, origins, pair_fields, show_field
 from maestro_tool.sharding.plan import FieldBits
@@ -73,3 +76,51 @@ def test_xor_of_fields_is_unknown():
 
 def test_network_order_bit_numbers():
     assert origins(BYTE[26])[0] == PacketBit(26, 7)
+
+
+def test_bits_of_one_bit_are_that_bit_its_complement_or_known():
+    bit, other = extract(BYTE[15], 3, 3), extract(BYTE[15], 2, 2)
+    plain, inverted = PacketBit(15, 3), PacketBit(15, 3, inverted=True)
+    turned = bv_not(bit)
+    assert origins(turned) == [inverted] and origins(binary("xor", bit, const(1, 1))) == [inverted]
+    wide = concat(bit, other)
+    assert origins(binary("xor", wide, concat(bit, turned))) == [0, None]
+    assert origins(binary("and", wide, concat(turned, other))) == [0, PacketBit(15, 2)]
+    assert origins(binary("or", wide, concat(turned, other))) == [1, PacketBit(15, 2)]
+    computed = extract(binary("mul", SRC_PORT, concat(*BYTE[36:38])), 1, 0)
+    assert origins(binary("and", computed, const(1, 2))) == [0, None]
+    assert origins(binary("xor", computed, concat(bit, bit))) == [None, None]
+    assert origins(sext(wide, 4)) == [plain, plain, plain, PacketBit(15, 2)]
+
+
+def test_origins_are_what_the_numbers_say():
+    rng = random.Random(3)
+
+    def draw(depth):
+        if depth == 0:
+            return rng.choice([BYTE[rng.randrange(14, 18)], const(rng.getrandbits(8), 8)])
+        a, b = draw(depth - 1), draw(depth - 1)
+        match rng.randrange(5):
+            case 0:
+                return extract(concat(a, b), (low := rng.randrange(9)) + 7, low)
+            case 1:
+                return binary(rng.choice(["shl", "lshr", "ashr"]), a, const(rng.randrange(9), 8))
+            case 2:
+                return bv_not(a)
+            case 3:
+                return extract(sext(a, 16), 11, 4)
+        return binary(rng.choice(["and", "or", "xor", "add"]), a, b)
+
+    terms = [draw(4) for _ in range(300)]
+    numbers, known = Numbers(terms), 0
+    for _ in range(20):
+        frame = {BYTE[n]: rng.getrandbits(8) for n in range(14, 18)}
+        for e, value in zip(terms, numbers(frame), strict=True):
+            for n, origin in enumerate(reversed(origins(e))):
+                bit = value >> n & 1
+                if isinstance(origin, PacketBit):
+                    assert bit == (frame[BYTE[origin.byte]] >> origin.bit & 1) ^ origin.inverted
+                elif origin is not None:
+                    assert bit == origin
+                known += origin is not None
+    assert known > 10_000
