@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from maestro_tool.explain.steps import Action, Edit, Route, Step
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, land, lnot, symbols
+from maestro_tool.expr.walk import parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +218,10 @@ def _contradict(a: Expr, b: Expr) -> bool:
 
 def conjuncts(e: Expr) -> list[Expr]:
     """The parts of a conjunction, in order."""
-    parts, work = [], [e]
-    while work:
-        x = work.pop()
-        if x.op == "land":
-            work += reversed(x.args)
-        elif x.op == "lnot" and x.args[0].op == "lor":
-            work += [lnot(a) for a in reversed(x.args[0].args)]
-        elif x is not TRUE:
-            parts.append(x)
-    return parts
+
+    def split(x: Expr) -> tuple[Expr, ...] | None:
+        if x.op == "lnot" and x.args[0].op == "lor":
+            return tuple(map(lnot, x.args[0].args))
+        return x.args if x.op == "land" else None
+
+    return [x for x in parts(e, split) if x is not TRUE]

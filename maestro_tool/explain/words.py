@@ -2,6 +2,8 @@
 
 What a byte of the frame is called depends on what is known of the frame: byte 36 is only dst_port if it is TCP or UDP
 over IPv4.  `Facts` is that knowledge; without it, bytes are called ``frame[36..37]``.
+
+Conditions are written from the top, as `packet.terms` writes values: what has a name is not looked into.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ from maestro_tool.expr.symbols import (
     packet_byte,
 )
 from maestro_tool.expr.text import packet_span
+from maestro_tool.expr.walk import beneath, operands
 from maestro_tool.operations.row import Effect
 from maestro_tool.packet.classes import ETHERNET_LENGTH
+from maestro_tool.packet.fields import ADDRESSES_OF, MACS
 from maestro_tool.packet.terms import Terms, swapped
 from maestro_tool.symex.callpath import Analysis, StateObject
 
@@ -241,7 +245,7 @@ class Words:
         span = packet_span(left)
         for (first, size), name in facts.fields().items():
             bits = 8 * (span[1] - first) - low if span is not None else 0
-            if name.endswith("_ip") and span is not None and span[0] == first and 0 < bits < 8 * size:
+            if name in ADDRESSES_OF[4] and span is not None and span[0] == first and 0 < bits < 8 * size:
                 return f"{name} in {IPv4Address(right.const << 8 * size - bits)}/{bits}"
         return None
 
@@ -276,11 +280,11 @@ class Words:
         span = packet_span(beside)
         if e.is_const and span is not None:
             name = facts.fields().get((span[0], span[1] - span[0]), "")
-            if name.endswith("_ip"):
+            if name in ADDRESSES_OF[4]:
                 return str(IPv4Address(e.const))
-            if name.endswith("_ip6"):
+            if name in ADDRESSES_OF[6]:
                 return str(IPv6Address(e.const))
-            if name.endswith("_mac"):
+            if name in MACS:
                 return e.const.to_bytes(6, "big").hex(":")
         return self._side(e, facts)
 
@@ -360,9 +364,7 @@ class Words:
         """Which entry an index names, as seen from a vector: "of the entry found in flows"; "" where unknown."""
         if index is None:
             return ""
-        inner = index
-        while inner.op in ("zext", "sext"):
-            inner = inner.args[0]
+        inner = beneath(index, "zext", "sext")
         origin = origin_of(inner) if inner.op == "sym" else None
         if origin is not None and origin.objects:
             match origin.op.effect:
@@ -460,15 +462,12 @@ def _span_any_order(e: Expr) -> tuple[int, int] | None:
 
 def _about_frame(e: Expr) -> bool:
     """A header field, or part of one."""
-    while e.op in ("extract", "zext", "sext"):
-        e = e.args[0]
+    e = beneath(e, "extract", "zext", "sext")
     return _span_any_order(e) is not None or e is PACKET_LENGTH
 
 
 def _alternatives(e: Expr) -> list[Expr]:
-    if e.op != "lor":
-        return [e]
-    return [p for a in e.args for p in _alternatives(a)]
+    return list(operands(e, "lor"))
 
 
 def _length_bound(e: Expr, least: int) -> tuple[bool, int] | None:
@@ -486,8 +485,7 @@ def _length_bound(e: Expr, least: int) -> tuple[bool, int] | None:
 
 def _less_header(e: Expr, least: int) -> tuple[Expr, int]:
     """``pkt_len - n``, which does not wrap around, as (pkt_len, n)."""
-    while e.op == "zext":
-        e = e.args[0]
+    e = beneath(e, "zext")
     if e.op == "add" and e.args[1].is_const:
         inner = e.args[0].args[0] if e.args[0].op == "zext" else e.args[0]
         less = (1 << e.width) - e.args[1].const

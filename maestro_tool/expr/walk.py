@@ -1,8 +1,12 @@
-"""The walk over expressions: every subterm once, behind its arguments.  Iterative, since expressions may be deep."""
+"""The walks over expressions: every subterm once, behind its arguments; and from the top, as far as one operator goes.
+
+Iterative, since expressions may be deep.  Others have no walks of their own (`tests/vocabulary/test_walks.py`): what
+they do with a subterm they give to these, and what is true of an operator whoever asks is in its row (`operators`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -44,3 +48,27 @@ def arguments_first(terms: Iterable[Expr]) -> list[Expr]:
     for e in terms:
         bottom_up(e, lambda x, args: None, done)
     return list(done)
+
+
+def parts(e: Expr, split: Callable[[Expr], tuple[Expr, ...] | None]) -> Iterator[Expr]:
+    """What ``e`` is made of, in order: of what ``split`` says is made of others, those, and so on."""
+    work = [e]
+    while work:
+        x = work.pop()
+        others = split(x)
+        if others is None:
+            yield x
+        else:
+            work.extend(reversed(others))
+
+
+def operands(e: Expr, op: str) -> Iterator[Expr]:
+    """The operands of ``e`` where it is ``op`` of terms of ``op``, however grouped, in order; else ``e``."""
+    return parts(e, lambda x: x.args if x.op == op else None)
+
+
+def beneath(e: Expr, *ops: str) -> Expr:
+    """The first argument, as long as ``e`` is one of ``ops``."""
+    while e.op in ops:
+        e = e.args[0]
+    return e

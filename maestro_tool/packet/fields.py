@@ -35,6 +35,9 @@ class HeaderField:
 
 _ETHERNET = (HeaderField("dst_mac", 0, 6), HeaderField("src_mac", 6, 6), HeaderField("ether_type", 12, 2))
 
+#: Addresses of Ethernet, which are arrays of bytes in C.
+MACS: tuple[str, ...] = tuple(f.name for f in _ETHERNET[:2])
+
 FIELDS: dict[str, HeaderField] = {
     f.name: f
     for f in (

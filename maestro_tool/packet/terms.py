@@ -3,6 +3,10 @@
 A field's name stands for its value as a number.  What reads it in the other byte order, as C code on a little-endian
 host does without ``ntohs``, is ``htons(src_port)``.  Where only equality counts, as among the bytes of keys, a byte
 swap of a whole term says nothing, and is left out.
+
+The walk is one of its own (`expr.walk` goes from the leaves): names and patterns of several layers come before the
+operators in them, and what is shared is written wherever it occurs, until there is no room.  Signs and precedence are
+those of `expr.operators`.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ from maestro_tool.expr.nodes import MAX_DESCENT, concat, extract
 from maestro_tool.expr.operators import OPERATORS
 from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.expr.text import packet_span
-from maestro_tool.packet.fields import ADDRESSES_OF
+from maestro_tool.expr.walk import bottom_up
+from maestro_tool.packet.fields import ADDRESSES_OF, MACS
 
 #: Texts are cut (``...``) after this many nodes, since shared subterms are written out each time.
 _MAX_NODES: Final = 300
@@ -28,9 +33,8 @@ _BITWISE: Final = frozenset(name for name, operator in OPERATORS.items() if oper
 
 _SWAPS: Final = {16: ("htons", "ntohs"), 32: ("htonl", "ntohl"), 64: ("htobe64", "be64toh")}
 
-#: Fields of which a first part is a prefix, and such as are arrays of bytes in C.
+#: Fields of which a first part is a prefix.
 _ADDRESSES: Final = frozenset(name for names in ADDRESSES_OF.values() for name in names)
-_IN_BYTES: Final = ("src_mac", "dst_mac")
 
 #: Longest run of bytes that is looked for as one field: an IPv6 address.
 _LONGEST: Final = 16
@@ -53,6 +57,7 @@ class Terms:
         self._named = named
         self._condition = condition or self._inner
         self._room = _MAX_NODES
+        self._turned = 0  # how many values were written in the order of the wire, as by htons
 
     def value(self, e: Expr) -> str:
         """The number, which wraps around at the width of what holds it."""
@@ -142,7 +147,7 @@ class Terms:
             return "...", ""
         e = _whole(e)
         if (name := self._name(e)) is not None:
-            return name, next((sign for sign in ("&", ">>") if f" {sign} " in name), "")
+            return name
         match e.op:
             case "const":
                 return number(e.const, e.width) if e.width else str(e is nodes.TRUE).lower(), ""
@@ -155,7 +160,7 @@ class Terms:
             case "ite":
                 return self._chosen(e)
             case "not":
-                return f"~{self._inner(e.args[0])}", ""
+                return f"{OPERATORS[e.op].in_c}{self._inner(e.args[0])}", ""
             case "lnot":
                 return self._negated(e.args[0])
         return self._infix(e)
@@ -183,8 +188,11 @@ class Terms:
     def _chosen(self, e: Expr) -> tuple[str, str]:
         if (extreme := _extreme(e)) is not None:
             name, a, b, turned = extreme
-            text = f"{name}({self._top(a)}, {self._top(b)})"
-            return f"{_swap_name(e.width, text)}({text})" if turned else text, ""
+
+            def chosen() -> str:
+                return f"{name}({self._top(a)}, {self._top(b)})"
+
+            return self._turn(e.width, chosen) if turned else chosen(), ""
         condition, yes, no = e.args
         return f"{self._condition(condition)} ? {self._inner(yes)} : {self._inner(no)}", "?"
 
@@ -219,27 +227,36 @@ class Terms:
         return " | ".join(texts), "|" if len(texts) > 1 else "<<"
 
     def _swap(self, turned: Expr) -> str:
-        text = self._top(turned)
-        return f"{_swap_name(turned.width, text)}({text})"
+        return self._turn(turned.width, lambda: self._top(turned))
+
+    def _turn(self, width: int, written: Callable[[], str]) -> str:
+        """The swap of what is ``written``: where that has values in the order of the wire, it turns them back."""
+        before, text = self._turned, written()
+        forth, back = _SWAPS.get(width, ("bswap", "bswap"))
+        if self._turned > before:
+            return f"{back}({text})"
+        self._turned += width in _SWAPS
+        return f"{forth}({text})"
 
     # ----------------------------------------------------------------- names
 
-    def _name(self, e: Expr) -> str | None:
+    def _name(self, e: Expr) -> tuple[str, str] | None:
+        """As `_written`, for what has a name."""
         if (name := self._named(e)) is not None:
-            return name
+            return name, ""
         if (span := packet_span(e)) is not None:
             return self._field(*span)
         if (place := _frame_bits(e)) is not None:
             return self._bits(*place)
-        return str(e.value) if e.op == "sym" else None
+        return (str(e.value), "") if e.op == "sym" else None
 
-    def _field(self, first: int, end: int) -> str | None:
+    def _field(self, first: int, end: int) -> tuple[str, str] | None:
         """Bytes first..end-1; None for those of several fields."""
         if any(start < end and first < start + size for start, size in self._fields):
             return self._bits(8 * first, 8 * end)
-        return f"frame[{first}..{end - 1}]" if end - first > 1 else f"frame[{first}]"
+        return (f"frame[{first}..{end - 1}]" if end - first > 1 else f"frame[{first}]"), ""
 
-    def _bits(self, begin: int, end: int) -> str | None:
+    def _bits(self, begin: int, end: int) -> tuple[str, str] | None:
         """Bits begin..end-1 of the frame, if they are of one field."""
         return None if (part := self._part_of(begin, end)) is None else _shifted(*part)
 
@@ -297,17 +314,20 @@ def part_of_field(name: str, width: int, high: int, low: int) -> str:
     """Bits high..low of a field of ``width`` bits: ``src_ip``, ``src_ip/24``, ``src_mac[0]``, ``dst_port & 0xff``."""
     if high == width - 1 and low and name in _ADDRESSES:
         return f"{name}/{width - low}"
-    return _shifted(name, width, high, low)
+    return _shifted(name, width, high, low)[0]
 
 
-def _shifted(name: str, width: int, high: int, low: int) -> str:
+def _shifted(name: str, width: int, high: int, low: int) -> tuple[str, str]:
+    """The text, and its outermost operation, as in `Terms`."""
     if (high, low) == (width - 1, 0):
-        return name
-    if name in _IN_BYTES and low % 8 == (high + 1) % 8 == 0:
+        return name, ""
+    if name in MACS and low % 8 == (high + 1) % 8 == 0:
         first, last = (width - 1 - high) // 8, (width - low) // 8 - 1
-        return f"{name}[{first}..{last}]" if first < last else f"{name}[{first}]"
+        return (f"{name}[{first}..{last}]" if first < last else f"{name}[{first}]"), ""
     shifted = f"{name} >> {low}" if low else name
-    return shifted if high == width - 1 else f"{shifted} & {(1 << (high - low + 1)) - 1:#x}"
+    if high == width - 1:
+        return shifted, ">>"
+    return f"{shifted} & {(1 << (high - low + 1)) - 1:#x}", "&"
 
 
 def number(value: int, width: int) -> str:
@@ -325,39 +345,13 @@ def swapped(e: Expr) -> Expr:
 
 def most(e: Expr) -> int:
     """No value of ``e``, as an unsigned number, is greater."""
-    full = (1 << e.width) - 1
-    if e.depth > MAX_DESCENT:
-        return full
-    match e.op:
-        case "const":
-            return e.const
-        case "zext":
-            return most(e.args[0])
-        case "concat":
-            first, *rest = e.args
-            return (most(first) + 1 << sum(a.width for a in rest)) - 1
-        case "extract" if e.bounds[1] == 0:
-            return min(full, most(e.args[0]))
-        case "and":
-            return min(map(most, e.args))
-        case "or" | "xor":
-            return int((1 << max(most(a).bit_length() for a in e.args)) - 1)
-        case "add":
-            return min(full, sum(map(most, e.args)))
-        case "mul":
-            return min(full, most(e.args[0]) * most(e.args[1]))
-        case "ite":
-            return max(map(most, e.args[1:]))
-        case "udiv" | "sdiv" if e.args[1].is_const and e.args[1].const:
-            whole, divisor = most(e.args[0]), e.args[1].const
-            return whole // divisor if e.op == "udiv" or max(whole, divisor) <= full // 2 else full
-    return full
+    return bottom_up(e, _most, {}, lambda x: x.args if x.depth <= MAX_DESCENT else ())
 
 
-def _swap_name(width: int, text: str) -> str:
-    """What the swap of ``text`` is called: where that has values in the order of the wire, it turns them back."""
-    names = _SWAPS.get(width, ("bswap", "bswap"))
-    return names["hton" in text or "htobe" in text]
+def _most(e: Expr, args: list[int]) -> int:
+    if e.is_const:
+        return e.const
+    return OPERATORS[e.op].most(e, *args) if args else (1 << max(e.width, 1)) - 1
 
 
 def _whole(e: Expr) -> Expr:

@@ -15,6 +15,7 @@ from maestro_tool.diagnostics import MaestroError, UnsupportedError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.symbols import MemoryBit, MemoryByte, memory_bit, memory_byte
+from maestro_tool.expr.walk import beneath, operands
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import KeyField
 from maestro_tool.symex.events import opaque_values
@@ -155,9 +156,7 @@ def _chained(end: State) -> set[int] | None:
     chained: set[int] = set()
     work = [_in_bits(end.result)] if isinstance(end.result, Expr) else []
     while work:
-        e = work.pop()
-        while e.op == "zext":
-            e = e.args[0]
+        e = beneath(work.pop(), "zext")
         if e in crc:
             start, data = crc[e]
             if not start.is_const and (start not in crc or data in crc):  # crc32(a, b) is crc32(b, a)
@@ -177,9 +176,9 @@ def _calculated(ends: list[State]) -> tuple[KeyField, ...] | None:
     if len(ends) != 1 or ends[0].conditions or not isinstance(ends[0].result, Expr):
         return None
     crc = {v: operands for name, operands, v in opaque_values(ends[0]) if name.startswith("__builtin_ia32_crc32")}
-    parts, rest = list[Expr](), _narrow(ends[0].result)
+    parts, rest = list[Expr](), beneath(ends[0].result, "zext")
     while rest in crc:
-        start, data = map(_narrow, crc[rest])
+        start, data = (beneath(e, "zext") for e in crc[rest])
         if data in crc or not (start in crc or start.is_const):  # crc32(a, b) is crc32(b, a)
             return None
         parts.append(data)
@@ -188,12 +187,6 @@ def _calculated(ends: list[State]) -> tuple[KeyField, ...] | None:
         parts.append(rest)
     found = [_part(e) for e in parts]
     return None if None in found or not found else tuple(sorted(filter(None, found), key=lambda f: f.offset))
-
-
-def _narrow(e: Expr) -> Expr:
-    while e.op == "zext":
-        e = e.args[0]
-    return e
 
 
 def _part(e: Expr) -> KeyField | None:
@@ -315,7 +308,7 @@ def _check_copies(program: ir.Program, name: str, given: int, size: int, solver:
 def _computed(equal: Expr) -> tuple[KeyField, ...] | None:
     """The parts of a key if ``equal`` says that what is made of one key equals what is made so of the other."""
     found = []
-    for e in _conjuncts(equal):
+    for e in operands(equal, "land"):
         if e.op != "eq":
             return None
         left, right = e.args if _blocks(e.args[0]) == {"a"} else e.args[::-1]
@@ -324,10 +317,6 @@ def _computed(equal: Expr) -> tuple[KeyField, ...] | None:
             return None
         found.append(part)
     return tuple(sorted(found, key=lambda f: f.offset))
-
-
-def _conjuncts(e: Expr) -> list[Expr]:
-    return [part for a in e.args for part in _conjuncts(a)] if e.op == "land" else [e]
 
 
 def _blocks(e: Expr) -> set[str]:
@@ -420,18 +409,14 @@ def _plainly_same(equal: Expr) -> set[int]:
     """The bits that ``equal`` compares if it is a conjunction of which each part says that bits of one key are those of
     the other, as most are; else none."""
     found = set[int]()
-    for e in _conjuncts(equal):
+    for e in operands(equal, "land"):
         left, right = e.args if e.op == "eq" else (e, e)
         if _blocks(left) != {"a"}:
             left, right = right, left
         if _blocks(left) != {"a"} or right is not _other(left):
             return set()
-        work = [_in_bits(left)]
-        while work:
-            part = work.pop()
-            if part.op == "concat":
-                work += part.args
-            elif isinstance(part.value, MemoryBit):
+        for part in operands(_in_bits(left), "concat"):
+            if isinstance(part.value, MemoryBit):
                 found.add(_number(part.value))
             elif not part.is_const:
                 return set()

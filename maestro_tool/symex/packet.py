@@ -14,7 +14,7 @@ from maestro_tool.diagnostics import InputError, UnsupportedError
 from maestro_tool.dialects import DIALECTS
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import INPUT_PORT, NOW, PACKET_LENGTH, Produced, is_packet_byte, option, packet_byte
-from maestro_tool.expr.walk import arguments_first
+from maestro_tool.expr.walk import arguments_first, parts
 from maestro_tool.frontend import entry, ir
 from maestro_tool.frontend.entry import Given
 from maestro_tool.operations.row import Effect
@@ -282,16 +282,11 @@ class PacketMachine(Machine):
         return Key(None if found.fields is None else tuple(self._shaped(f, loc) for f in found.fields), found.raw)
 
     def _shaped(self, e: Expr, loc: int) -> Expr:
-        symbols = self.solver.symbols(e)
-        options = [s for s in symbols if s in self._findings.values]
-        if not options or not any(map(is_packet_byte, symbols)):
-            return e
-        if e.op in ("concat", "extract", "zext", "sext"):
-            for part in e.args:
-                self._shaped(part, loc)
-        else:
-            for s in options:
-                self.pin(s, loc)
+        for part in parts(e, lambda x: x.args if x.op in ("concat", "extract", "zext", "sext") else None):
+            symbols = self.solver.symbols(part)
+            if any(map(is_packet_byte, symbols)):
+                for s in symbols & self._findings.values.keys():
+                    self.pin(s, loc)
         return self._resolved_pins(e)
 
     def _resolved_pins(self, e: Expr) -> Expr:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import PACKET_LENGTH
+from maestro_tool.expr.walk import operands
 from maestro_tool.frontend import ir
 from maestro_tool.symex.callpath import Event
 from maestro_tool.symex.memory import Memory
@@ -111,13 +112,9 @@ class State:
 
     def assume(self, condition: Expr) -> None:
         """Add a condition (its conjuncts) and what follows from it at once."""
-        work = [condition]
         added: list[Expr] = []
-        while work:
-            c = work.pop()
-            if c.op == "land":
-                work.extend(reversed(c.args))
-            elif c is not nodes.TRUE and c not in self.conditions:
+        for c in operands(condition, "land"):
+            if c is not nodes.TRUE and c not in self.conditions:
                 added.append(c)
                 self.learn(c)
         self.conditions += tuple(added)

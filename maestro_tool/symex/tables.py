@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_tool.expr import Expr, nodes
+from maestro_tool.expr.walk import beneath
 from maestro_tool.symex import events
 from maestro_tool.symex.memory import Block, Zeros
 from maestro_tool.symex.notes import NoteCode
@@ -87,8 +88,7 @@ def one_alike(machine: Machine, state: State, address: Pointer, size: int, loc: 
 
 def is_choice(e: Expr) -> bool:
     """Whether ``e`` is one of a few numbers."""
-    while e.op in ("zext", "sext", "extract"):
-        e = e.args[0]
+    e = beneath(e, "zext", "sext", "extract")
     while e.op == "ite" and e.args[1].is_const:
         e = e.args[2]
         if e.is_const:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import substitute, symbols
 from maestro_tool.expr.symbols import PacketByte, packet_byte
+from maestro_tool.expr.walk import operands
 from maestro_tool.packet.fields import FIELDS, field_of
 from maestro_tool.packet.terms import Terms, part_of_field
 from maestro_tool.sharding.plan import Constraint, FieldBits
@@ -47,7 +48,7 @@ def _sides(relation: Expr) -> tuple[list[str], list[str]] | None:
     """What packet a and packet b have equal, pair by pair; None if the relation says something else."""
     terms = Terms({(f.offset, f.size): f.name for f in FIELDS.values()})
     pairs: dict[tuple[str, str], None] = {}
-    for part in _conjuncts(relation):
+    for part in operands(relation, "land"):
         if part.op != "eq":
             return None
         x, y = part.args if "b" not in _packets(part.args[0]) else reversed(part.args)
@@ -56,10 +57,6 @@ def _sides(relation: Expr) -> tuple[list[str], list[str]] | None:
         x, y = terms.equality(*(_renamed(e, {"a": 0, "b": 0}) for e in (x, y)))
         pairs[terms.value(x), terms.value(y)] = None
     return [x for x, _ in pairs], [y for _, y in pairs]
-
-
-def _conjuncts(e: Expr) -> list[Expr]:
-    return [p for a in e.args for p in _conjuncts(a)] if e.op == "land" else [e]
 
 
 def _packets(e: Expr) -> set[str]:
