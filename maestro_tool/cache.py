@@ -270,7 +270,7 @@ def open_cache(environment: Mapping[str, str] = os.environ, warn: Warn = _warn) 
     """
     found = cache_trust.setting(environment)
     if found.refusal is not None:
-        if not environment.get(cache_trust.TOLD):
+        if not environment.get(cache_trust.REFUSAL_SAID):
             warn(refused(found))
         return NoCache()
     if found.unwritable is not None:
@@ -282,6 +282,6 @@ def open_cache(environment: Mapping[str, str] = os.environ, warn: Warn = _warn) 
             return local
         return TieredCache(local, remote.Remote(behind, waiting.of(environment), warn), found.key)
     except ValueError as error:
-        if not environment.get(cache_trust.TOLD):
+        if not environment.get(cache_trust.REFUSAL_SAID):
             warn(unused(error))
         return local

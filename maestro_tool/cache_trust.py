@@ -20,7 +20,7 @@ from maestro_tool import remote
 FOLDER = "MAESTRO_CACHE"
 KEY = "MAESTRO_CACHE_KEY"
 #: Set by a build that has said why nothing is cached: its steps need not say it again.
-TOLD = "MAESTRO_CACHE_TOLD"
+REFUSAL_SAID = "MAESTRO_CACHE_REFUSAL_SAID"
 
 #: Shorter keys can be guessed by who reads an entry.
 SHORTEST_KEY = 16

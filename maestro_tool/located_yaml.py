@@ -136,8 +136,8 @@ class _Converter:
 # --------------------------------------------------------------------------- checking
 
 
-def told(text: str, hint: str | None = None) -> WrapValidator:
-    """For a field: whatever is wrong with its value itself is told as ``'<its name>' <text>``."""
+def error_text(text: str, hint: str | None = None) -> WrapValidator:
+    """For a field: whatever is wrong with its value itself is said as ``'<its name>' <text>``."""
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -145,7 +145,7 @@ def told(text: str, hint: str | None = None) -> WrapValidator:
         except ValidationError as error:
             if any(e["loc"] for e in error.errors()):
                 raise  # with a part of the value
-            raise PydanticCustomError("told", "{text}", {"text": text, "hint": hint}) from None
+            raise PydanticCustomError("error_text", "{text}", {"text": text, "hint": hint}) from None
 
     return WrapValidator(check)
 
@@ -178,7 +178,7 @@ def _located(model: type[BaseModel], tree: Located, findings: Sequence[ErrorDeta
             return InputError(f"unknown field {dotted!r}", key, hint=hint)
         case "missing":
             return InputError(f"{dotted} is missing", location)
-        case "told":
+        case "error_text":
             named = ".".join(p for p in path if isinstance(p, str))
             return InputError(f"'{named}' {finding['ctx']['text']}", location, hint=finding["ctx"]["hint"])
         case "value_error":

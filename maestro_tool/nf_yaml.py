@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from maestro_tool import located_yaml
 from maestro_tool.diagnostics import SourceLocation
-from maestro_tool.located_yaml import told
+from maestro_tool.located_yaml import error_text
 from maestro_tool.nf import C_NAME, LIMITS, MAX_PORTS
 
 if TYPE_CHECKING:  # types cannot be made of tables for mypy; for pydantic they can
@@ -35,14 +35,14 @@ def _pure(said: dict[str, str]) -> dict[str, str]:
 
 _Number = Annotated[int, BeforeValidator(_decimal)]
 _Words = Annotated[
-    tuple[Annotated[str, told("must be a list of strings")], ...],
-    told("must be a list"),
+    tuple[Annotated[str, error_text("must be a list of strings")], ...],
+    error_text("must be a list"),
 ]
-_Function = Annotated[str, Field(pattern=f"^{C_NAME.pattern}$"), told("must be a function's name")]
+_Function = Annotated[str, Field(pattern=f"^{C_NAME.pattern}$"), error_text("must be a function's name")]
 _Pure = Annotated[
     dict[str, str],
     AfterValidator(_pure),
-    told("must be {pure: true}", "functions that change state cannot be declared: add their sources"),
+    error_text("must be {pure: true}", "functions that change state cannot be declared: add their sources"),
 ]
 
 
@@ -53,9 +53,11 @@ class Description(BaseModel):
 
     sources: _Words | None = None
     arguments: _Words = ()
-    ports: Annotated[_Number, Field(ge=1, le=MAX_PORTS), told(f"must be a number from 1 to {MAX_PORTS}")] = 2
-    limits: Annotated[dict[Limit, Annotated[_Number, told("must be a number")]], told("must be a mapping")] = {}
-    functions: Annotated[dict[_Function, _Pure], told("must be a mapping")] = {}
+    ports: Annotated[_Number, Field(ge=1, le=MAX_PORTS), error_text(f"must be a number from 1 to {MAX_PORTS}")] = 2
+    limits: Annotated[
+        dict[Limit, Annotated[_Number, error_text("must be a number")]], error_text("must be a mapping")
+    ] = {}
+    functions: Annotated[dict[_Function, _Pure], error_text("must be a mapping")] = {}
 
 
 def read(path: Path) -> tuple[Description, SourceLocation]:

@@ -18,7 +18,7 @@ FILE = "MAESTRO_STEPS"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Report:
     """``words``: the step's command line.  ``reused``: phases whose results came from the cache, and its place:
     "local" or "remote".  ``error``: its message, or ""."""
 
@@ -53,14 +53,14 @@ def outputs(words: Sequence[str]) -> frozenset[str]:
     return frozenset(behind or words)
 
 
-def read(file: Path) -> dict[str, list[Told]]:
+def read(file: Path) -> dict[str, list[Report]]:
     """All that was told, by what the steps make; what is no whole line (of a step that was killed) is left out."""
-    found: dict[str, list[Told]] = {}
+    found: dict[str, list[Report]] = {}
     with contextlib.suppress(OSError):
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 said = json.loads(line)
-                told = Told(tuple(said["words"]), dict(said["reused"]), str(said["error"]))
-                for name in outputs(told.words):
-                    found.setdefault(name, []).append(told)
+                report = Report(tuple(said["words"]), dict(said["reused"]), str(said["error"]))
+                for name in outputs(report.words):
+                    found.setdefault(name, []).append(report)
     return found

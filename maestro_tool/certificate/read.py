@@ -216,10 +216,10 @@ class Certificate:
 
     def operands(self, event: Event) -> Iterator[tuple[str, int]]:
         """What an event is given: (member, expression)."""
-        for slot in _OPERANDS:
-            found: Any = event.get(slot, [])
-            for e in [found] if isinstance(found, int) else found[1:] if slot == "key_home" else found:
-                yield slot, e[1] if isinstance(e, list) else e
+        for operand in _OPERANDS:
+            found: Any = event.get(operand, [])
+            for e in [found] if isinstance(found, int) else found[1:] if operand == "key_home" else found:
+                yield operand, e[1] if isinstance(e, list) else e
 
     def uses(self, path: Path) -> Iterator[tuple[str, int, int]]:
         """All that a path uses: where (``condition``, ``frame``, ``verdict``, or a member of an event), expression,
@@ -228,7 +228,7 @@ class Certificate:
         yield from (("frame", e, -1) for _, e in path.frame)
         yield from (("verdict", e, -1) for e in path.goes)
         for n, event in enumerate(path.events):
-            yield from ((slot, e, n) for slot, e in self.operands(event))
+            yield from ((operand, e, n) for operand, e in self.operands(event))
 
     def outcome(self, path: Path, event: int) -> Any:
         """What leaves, and where; None if it is made of what that event or a later one gives."""

@@ -158,10 +158,10 @@ def _event(event: Event, pool: Pool) -> dict[str, Any]:
     """The operation, its objects, and those of its operands that there are, by name; ``conditions``: how many of the
     path's hold before it."""
     entry: dict[str, Any] = {"op": event.op.name, "objects": list(event.objects), "conditions": event.condition_length}
-    for slot, role in event.op.operands.items():
-        found = event.expressions(slot)
-        if found and role is not Role.PRODUCES and slot not in ("stored", "key_home"):
-            entry[slot] = pool.add(found[0]) if slot in ("index", "value") else list(map(pool.add, found))
+    for operand, role in event.op.operands.items():
+        found = event.expressions(operand)
+        if found and role is not Role.PRODUCES and operand not in ("stored", "key_home"):
+            entry[operand] = pool.add(found[0]) if operand in ("index", "value") else list(map(pool.add, found))
     if event.key_home is not None:
         entry["key_home"] = [event.key_home[0], pool.add(event.key_home[1])]
         if event.key_offset != 0:

@@ -79,7 +79,7 @@ def _cleans(c: Certificate, path: Path, n: int) -> Obligation:
     def rest(p: Path) -> tuple[Any, ...]:
         return p.port, [x for x in p.conditions if not about(x)], [*map(same, p.events)], p.frame, p.verdict, p.grown
 
-    operands = [x for e in path.events for slot, x in c.operands(e) if slot in same(e)]
+    operands = [x for e in path.events for operand, x in c.operands(e) if operand in same(e)]
     if any(map(about, (*operands, *(v for _, v in path.frame), *path.goes))):
         return Obligation("premise", text, objects, places)
     script, mine = Script(c.pool, {"": path.port}), rest(path)

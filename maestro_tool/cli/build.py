@@ -135,12 +135,12 @@ def _show_progress(port: int, paths: int) -> None:
 
 def _now_and_then() -> Callable[[int, int], None]:
     """Progress in a log: a line of its own, if it takes long."""
-    told = time.monotonic()
+    last_line = time.monotonic()
 
     def tell(port: int, paths: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= _LINE_EVERY:
-            told = time.monotonic()
+        nonlocal last_line
+        if time.monotonic() - last_line >= _LINE_EVERY:
+            last_line = time.monotonic()
             print(f"analysing: {paths} call paths, port {port} ...", file=sys.stderr, flush=True)
 
     return tell

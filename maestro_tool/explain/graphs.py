@@ -44,9 +44,9 @@ def _grow(
 ) -> None:
     """``passage``, to which ``condition`` leads from the node ``parent``; ``drawn``: nodes of what occurs again."""
     last = parent
-    told = [*passage.actions, *([f"decided by {passage.decided_by}:"] if passage.decided_by else [])]
-    if told:
-        last = _node(graph, last, condition, "\n".join(told), shape="box", style="rounded")
+    lines = [*passage.actions, *([f"decided by {passage.decided_by}:"] if passage.decided_by else [])]
+    if lines:
+        last = _node(graph, last, condition, "\n".join(lines), shape="box", style="rounded")
         condition = ""
     if passage.verdict is not None:
         colour = "#f8cecc" if passage.verdict == "drop" else "#d5e8d4"

@@ -152,16 +152,16 @@ class _Path:
 
     def _steps(self) -> Iterator[Step]:
         conditions = [self._rename(c) for c in self._path.condition]
-        told = 0
+        passed = 0
         for event in self._path.events:
-            yield from conditions[told : event.condition_length]
-            told = max(told, event.condition_length)
+            yield from conditions[passed : event.condition_length]
+            passed = max(passed, event.condition_length)
             if event.op.effect is not Effect.CALCULATE:  # it calculates; what it gives says so where it is used
                 yield self._action(event)
-        yield from conditions[told:]
+        yield from conditions[passed:]
 
     def _action(self, e: Event) -> Action:
-        given = set(e.op.slots(Role.NAMES, Role.DECIDES))
+        given = set(e.op.operands_of(Role.NAMES, Role.DECIDES))
         return Action(
             e.op,
             e.objects,

@@ -133,7 +133,7 @@ class Operation:
     answers: bool = False
     produces: Mapping[str, int | None] = field(default_factory=dict)
     functions: Mapping[str, Arguments] = field(default_factory=dict)
-    announces: Literal["always", "if yes", "never"] = "never"
+    announces: Literal["always", "if_yes", "never"] = "never"
 
     def __repr__(self) -> str:
         return self.name
@@ -167,6 +167,6 @@ class Operation:
         """Whether it changes any object."""
         return any(o.writes for o in self.objects)
 
-    def slots(self, *roles: Role) -> tuple[str, ...]:
+    def operands_of(self, *roles: Role) -> tuple[str, ...]:
         """The members of its events that have one of ``roles``."""
-        return tuple(slot for slot, role in self.operands.items() if role in roles)
+        return tuple(name for name, role in self.operands.items() if role in roles)

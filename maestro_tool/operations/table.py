@@ -88,7 +88,7 @@ _ROWS: Final = (
         Wording("take", "a new index from {objects}", "take a new index", "{objects} has room: take a new index",
                 "{objects} is full", "new index of {first}"),
         answers=True, produces={"index": 32}, functions={"dchain_allocate_new_index": Arguments((), (1,))},
-        announces="if yes",
+        announces="if_yes",
         semantics="chains.dchain_allocate",
     ),
     Operation(
@@ -102,7 +102,7 @@ _ROWS: Final = (
         "dchain_free", Effect.FREE, (ObjectOperand("dchain", Entries.INDEX, writes=True),),
         {"index": _NAMES}, ("index",),
         Wording("free", "the index in {objects}{of}", yes=_INDEX_YES, no=_INDEX_NO),
-        answers=True, functions={"dchain_free_index": Arguments()}, announces="if yes",
+        answers=True, functions={"dchain_free_index": Arguments()}, announces="if_yes",
         semantics="chains.dchain_free",
     ),
     Operation(
@@ -118,7 +118,7 @@ _ROWS: Final = (
         Wording("free", "the oldest index in {objects}, if it is older than {age}", "free the oldest index",
                 "an index of {objects} is too old", "none of {objects} is too old", "oldest index of {first}"),
         answers=True, produces={"index": 32}, functions={"dchain_expire_one_index": Arguments((), (1,))},
-        announces="if yes",
+        announces="if_yes",
         semantics="chains.dchain_expire_one",
     ),
     # ----------------------------------------------------------------- expiry

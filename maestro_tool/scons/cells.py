@@ -14,10 +14,10 @@ from SCons.Node import executed, failed, up_to_date
 
 from maestro_tool import canonical
 from maestro_tool.scons import mistakes, reuse, spent
-from maestro_tool.steps import Told
+from maestro_tool.steps import Report
 
-#: What steps told, by what they make.
-By = Mapping[str, Sequence[Told]]
+#: What steps tell, by what they make.
+Reports = Mapping[str, Sequence[Report]]
 
 SCHEMA = "maestro-summary/1"
 NAME = "summary.json"
@@ -57,19 +57,19 @@ class Product:
         return [node for node in found if node is not None]
 
 
-def write(folder: Path, products: Sequence[Product], failures: Sequence[Any], told: By) -> None:
+def write(folder: Path, products: Sequence[Product], failures: Sequence[Any], reports: Reports) -> None:
     """Write the file; a disk that is full, or no longer there, is no error of its own."""
     document = {
         "schema": SCHEMA,
-        "cells": [_cell(product, failures, told) for product in products],
-        "steps": _steps(products, told),
+        "cells": [_cell(product, failures, reports) for product in products],
+        "steps": _steps(products, reports),
     }
     with contextlib.suppress(OSError):
         canonical.write_files({folder / NAME: canonical.dumps(document)})
 
 
-def _cell(product: Product, failures: Sequence[Any], told: By) -> dict[str, Any]:
-    errors = list(_errors(product, failures, told))
+def _cell(product: Product, failures: Sequence[Any], reports: Reports) -> dict[str, Any]:
+    errors = list(_errors(product, failures, reports))
     is_there = product.program.get_state() in (executed, up_to_date) and not errors
     plan = _plan(product) if is_there else {}
     if errors:
@@ -83,7 +83,7 @@ def _cell(product: Product, failures: Sequence[Any], told: By) -> dict[str, Any]
         "nic": product.nic,
         "strategy": plan.get("strategy"),
         "status": status,
-        "reused": _all_reused(product, told),
+        "reused": _all_reused(product, reports),
         "seconds": round(spent.seconds(_names(product.nodes())), 3),
         "relaxations": plan.get("relaxations", []),
         "program": str(product.program) if is_there else None,
@@ -96,29 +96,29 @@ def is_built(product: Product) -> bool:
     return any(node.get_state() == executed for node in product.nodes())
 
 
-def spent_on(product: Product, told: By) -> str:
+def spent_on(product: Product, reports: Reports) -> str:
     """How long its steps took, and what they took from elsewhere; "" if they took no time."""
     seconds = spent.seconds(_names(product.nodes()))
-    reused = [part for part, place in _all_reused(product, told).items() if place != "no"]
+    reused = [part for part, place in _all_reused(product, reports).items() if place != "no"]
     return f"took {seconds:.1f} s{', reused: ' if reused else ''}{', '.join(reused)}" if seconds else ""
 
 
-def steps_in_words(products: Sequence[Product], told: By) -> str:
+def steps_in_words(products: Sequence[Product], reports: Reports) -> str:
     """How many steps a build has run, and how many it had not to."""
-    count = _steps(products, told)
+    count = _steps(products, reports)
     return f"steps run: {count['ran']}; from the local cache: {count['local']}; from the remote: {count['remote']}"
 
 
-def _all_reused(product: Product, told: By) -> dict[str, str]:
+def _all_reused(product: Product, reports: Reports) -> dict[str, str]:
     return {
-        "analysis": _reused([product.analysis], told, "symex"),
-        "solution": _reused([product.plan], told, "rss"),
-        "generated": _reused([product.plan, *product.generated], told),
-        "objects": _reused(product.objects, told),
+        "analysis": _reused([product.analysis], reports, "symex"),
+        "solution": _reused([product.plan], reports, "rss"),
+        "generated": _reused([product.plan, *product.generated], reports),
+        "objects": _reused(product.objects, reports),
     }
 
 
-def _steps(products: Sequence[Product], told: By) -> dict[str, int]:
+def _steps(products: Sequence[Product], reports: Reports) -> dict[str, int]:
     """Steps that ran; those whose result came from a cache instead. What is up to date is neither."""
     first = {
         str(n): n
@@ -126,39 +126,39 @@ def _steps(products: Sequence[Product], told: By) -> dict[str, int]:
         for n in (*p.profiles, p.analysis, p.plan, *p.objects, p.library, p.program, *p.runtime)
     }
     done = [node for node in first.values() if node is not None and node.get_state() in (executed, failed)]
-    found = [_reused([node], told, "symex") for node in done]
+    found = [_reused([node], reports, "symex") for node in done]
     return {"ran": found.count("no"), "local": found.count("local"), "remote": found.count("remote")}
 
 
-def _reused(nodes: Iterable[Any], told: By, phase: str = "") -> str:
+def _reused(nodes: Iterable[Any], reports: Reports, phase: str = "") -> str:
     """Where all were: "local" if each is up to date, or came from a cache, or its step took ``phase`` from one;
     "remote" if any came from there."""
-    found = [_place(node, told, phase) for node in nodes] or ["no"]
+    found = [_place(node, reports, phase) for node in nodes] or ["no"]
     return next((place for place in ("no", "remote") if place in found), "local")
 
 
-def _place(node: Any, told: By, phase: str) -> str:
+def _place(node: Any, reports: Reports, phase: str) -> str:
     if node is None:
         return "no"
     if node.get_state() == executed:
         if (place := reuse.place(node)) is not None:
             return place
-        return next((t.reused[phase] for t in _of([node], told) if phase in t.reused), "no")
+        return next((t.reused[phase] for t in _of([node], reports) if phase in t.reused), "no")
     return "local" if node.get_state() == up_to_date else "no"
 
 
-def _errors(product: Product, failures: Sequence[Any], told: By) -> Iterator[str]:
+def _errors(product: Product, failures: Sequence[Any], reports: Reports) -> Iterator[str]:
     """What failed of the product; where a step said why, its words."""
     own = {str(node) for node in product.nodes()}
     for failure in failures:
         if str(failure.node) in own:
-            said = [t.error for t in _of([failure.node], told) if t.error]
+            said = [t.error for t in _of([failure.node], reports) if t.error]
             yield said[-1] if said else f"{failure.node}: {mistakes.reason(failure)}"
 
 
-def _of(nodes: Iterable[Any], told: By) -> list[Told]:
-    """What was told by the steps that make the nodes, each of which makes one of them."""
-    return [t for name in _names(nodes) for t in told.get(name, ())]
+def _of(nodes: Iterable[Any], reports: Reports) -> list[Report]:
+    """What the steps tell that make the nodes, each of which makes one of them."""
+    return [t for name in _names(nodes) for t in reports.get(name, ())]
 
 
 def _names(nodes: Iterable[Any]) -> set[str]:

@@ -8,16 +8,16 @@ from typing import Any
 from SCons.Action import Action
 
 from maestro_tool.scons import builders, parallelize, places, variables
-from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.mistakes import reported
 from maestro_tool.scons.places import at_top
 from maestro_tool.scons.words import EXACT, Word
 
 
 def add(env: Any) -> None:
     """Register the pseudo-builders in ``env``."""
-    env.AddMethod(told(at_top(_explain)), "ExplainNF")
-    env.AddMethod(told(at_top(_certify)), "CertifyNF")
-    env.AddMethod(told(at_top(_new)), "NewNF")
+    env.AddMethod(reported(at_top(_explain)), "ExplainNF")
+    env.AddMethod(reported(at_top(_certify)), "CertifyNF")
+    env.AddMethod(reported(at_top(_new)), "NewNF")
 
 
 def _explain(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:

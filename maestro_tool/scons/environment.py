@@ -42,7 +42,7 @@ from maestro_tool.scons import (
 _C_FLAGS = ("-std=gnu11", "-O3", "-g", "-Wall", "-DCAPACITY_POW2")
 
 #: What does not say how anything is compiled.
-_TOLD = (steps.FILE, cache_trust.TOLD, waiting.STATE)
+_NOT_OF_COMPILATION = (steps.FILE, cache_trust.REFUSAL_SAID, waiting.STATE)
 
 #: The unit of the runtime that has its symbol.
 _NAMED = "made_of"
@@ -65,13 +65,13 @@ def compiler(env: Any) -> Any:
         shared.begin(env, build)
     folders = places.headers(env)
     said = frozenset(f"{name}={value!r}" for name, value in env.items() if name != "ENV")
-    variables = tuple((n, str(v)) for n, v in sorted(env["ENV"].items()) if n not in _TOLD)
+    variables = tuple((n, str(v)) for n, v in sorted(env["ENV"].items()) if n not in _NOT_OF_COMPILATION)
     key = (env.fs, build, *folders, said, variables)
     if key not in _made():
         _made()[key] = _make(env, build, folders)
     cc = _made()[key]
-    if cache_trust.TOLD in cc["ENV"]:
-        env["ENV"][cache_trust.TOLD] = "1"
+    if cache_trust.REFUSAL_SAID in cc["ENV"]:
+        env["ENV"][cache_trust.REFUSAL_SAID] = "1"
     return cc
 
 
@@ -232,9 +232,9 @@ def folders_of_headers(cc: Any) -> Any:
 def _say_cache(env: Any) -> None:
     """Why nothing is cached, once and not in each step."""
     setting = cache_trust.setting({**os.environ, **env["ENV"]}, make=False)
-    if setting.refusal is not None and cache_trust.TOLD not in env["ENV"] and not GetOption("help"):
+    if setting.refusal is not None and cache_trust.REFUSAL_SAID not in env["ENV"] and not GetOption("help"):
         print(f"warning: {cache.refused(setting)}", file=sys.stderr, flush=True)
-        env["ENV"][cache_trust.TOLD] = "1"
+        env["ENV"][cache_trust.REFUSAL_SAID] = "1"
 
 
 def _require_tools(env: Any) -> None:

@@ -16,13 +16,13 @@ from typing import Any, Final
 from SCons.Errors import UserError
 
 from maestro_tool import cluster
-from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.mistakes import reported
 
 _STARTING = threading.Lock()
 _PACKAGES: Final = Path(cluster.__file__).parents[2]
 
 
-@functools.partial(told, place=False)
+@functools.partial(reported, place=False)
 def use(env: Any) -> None:
     """Have steps of ``env`` make analyses at the cluster that its variables name, if any."""
     address = str(env["MAESTRO_CLUSTER"] or env["ENV"].get(cluster.ADDRESS, ""))

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -16,13 +17,14 @@ from SCons.Errors import UserError
 
 #: What SCons ends with after a UserError.
 _STATUS = 2
+_PHASES = ("analyse", "generate", "sequential", "profile", "run", "bench")
 _INTERNAL = tuple(f"{Path(f).resolve().parent}{os.sep}" for f in (Path(__file__).parent, SCons.__file__))
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def told(function: Callable[P, R], *, place: bool = True) -> Callable[P, R]:
+def reported(function: Callable[P, R], *, place: bool = True) -> Callable[P, R]:
     """``function``, what SCons calls for the user; its UserError ends the build here.
 
     ``place``: with the line of the SConstruct.  SCons itself would add the deepest line outside of its own package,
@@ -39,7 +41,7 @@ def told(function: Callable[P, R], *, place: bool = True) -> Callable[P, R]:
     return call
 
 
-@functools.partial(told, place=False)
+@functools.partial(reported, place=False)
 def folder(path: Path) -> None:
     """Make the folder of what is built; end the build where nothing can be written to it."""
     try:
@@ -52,13 +54,9 @@ def folder(path: Path) -> None:
 
 def reason(failure: Any) -> str:
     """Why a step failed, in a line; ``failure``: SCons' BuildError."""
-    words = failure.command if isinstance(failure.command, list) else []
-    text = " ".join(str(word) for word in words)
-    phase = next(
-        (p for p in ("analyse", "generate", "sequential", "profile", "run", "bench") if f"maestro_tool {p}" in text),
-        None,
-    )
-    what = f"maestro {phase}" if phase else str(words[0]) if words else "it"
+    words = " ".join(map(str, failure.command)).split() if isinstance(failure.command, list) else []
+    phase = next((phase for tool, phase in pairwise(words) if tool == "maestro_tool" and phase in _PHASES), None)
+    what = f"maestro {phase}" if phase else words[0] if words else "it"
     status = failure.status if isinstance(failure.status, int) else 0
     number = -status if status < 0 else status - 128  # as shells say it
     if number in {s.value for s in signal.Signals}:

@@ -39,7 +39,7 @@ from maestro_tool.scons import (
     words,
 )
 from maestro_tool.scons.environment import compiler, file, files, folders_of_headers, for_runtime, once, translated
-from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.mistakes import reported
 from maestro_tool.scons.places import at_top
 
 #: As `nic.profile.Name`, whose module takes long to load: it becomes the name of a folder.
@@ -48,10 +48,10 @@ _CARD = re.compile("[a-z0-9][a-z0-9_-]{0,40}")
 
 def add(env: Any) -> None:
     """Register the pseudo-builders in ``env``."""
-    env.AddMethod(told(at_top(_parallelize)), "Parallelize")
-    env.AddMethod(told(at_top(_sequential)), "SequentialNF")
-    env.AddMethod(told(at_top(_runtime)), "MaestroRuntime")
-    env.AddMethod(told(at_top(_bench)), "Bench")
+    env.AddMethod(reported(at_top(_parallelize)), "Parallelize")
+    env.AddMethod(reported(at_top(_sequential)), "SequentialNF")
+    env.AddMethod(reported(at_top(_runtime)), "MaestroRuntime")
+    env.AddMethod(reported(at_top(_bench)), "Bench")
 
 
 def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> Any:

@@ -23,14 +23,14 @@ def declare(env: Any, nfs: str | Sequence[str] = "nfs", configs: str = "configs"
     """
     if lock.writes():
         mistakes.folder(Path("build"))
-        mistakes.told(lock.hold, place=False)(Path("build"))
+        mistakes.reported(lock.hold, place=False)(Path("build"))
     if lock.writes() or Path("build/.sconsign.dblite").exists():
         SConsignFile("build/.sconsign")
     else:  # signatures are nowhere: without a name, SCons writes them to all folders, be they this tool's
         SConsignFile(".sconsign", SimpleNamespace(open=lambda name, mode: {}))
     SetOption("max_drift", -1)  # contents decide: times of unpacked archives may be equal
     folders = [nfs] if isinstance(nfs, str) else list(nfs)
-    known = mistakes.told(variables.known, place=False)(folders)
+    known = mistakes.reported(variables.known, place=False)(folders)
     variables.read(env, known, Path(configs))
     env.Tool(
         "maestro", MAESTRO_NFS=folders[0], MAESTRO_CONFIGS=configs, MAESTRO_VERBOSE=env["verbose"],

@@ -12,7 +12,7 @@ from SCons.Errors import UserError
 from maestro_tool import profiles
 from maestro_tool.scons import builders, parallelize, places, words
 from maestro_tool.scons.environment import once
-from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.mistakes import reported
 from maestro_tool.scons.places import at_top
 
 #: What `run` generates by default: enough flows to meet both workers, some odd frames, a second or so of work.
@@ -21,7 +21,7 @@ _DEFAULT_TRAFFIC = "--flows 1000 --packets 20000 --unknown 0.05 --odd 0.02"
 
 def add(env: Any) -> None:
     """Register the pseudo-builder in ``env``."""
-    env.AddMethod(told(at_top(_replay)), "Replay")
+    env.AddMethod(reported(at_top(_replay)), "Replay")
 
 
 def _replay(env: Any, name: str, sources: Any = None, *, WORKERS: int = 2, TRAFFIC: str = "", **options: Any) -> Any:

@@ -15,13 +15,13 @@ from SCons.Errors import UserError
 from maestro_tool import cache, cache_size, cache_trust, remote
 from maestro_tool.remote import waiting
 from maestro_tool.scons import spent
-from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.mistakes import reported
 
 #: What an environment says of the cache.
 _SETTINGS: Final = (
     cache_trust.FOLDER,
     cache_trust.KEY,
-    cache_trust.TOLD,
+    cache_trust.REFUSAL_SAID,
     remote.URL,
     remote.MODE,
     waiting.WAIT,
@@ -29,7 +29,7 @@ _SETTINGS: Final = (
 )
 
 
-@functools.partial(told, place=False)
+@functools.partial(reported, place=False)
 def use(env: Any) -> None:
     """Have steps of ``env`` ask the store that its variables name: a URL, or a folder."""
     where = str(env["MAESTRO_CACHE_URL"] or env["ENV"].get(remote.URL, ""))

@@ -20,7 +20,7 @@ from maestro_tool.scons import cells, compile_commands, mistakes, outputs, progr
 from maestro_tool.scons.cells import Product
 
 #: Files to which steps tell of themselves.
-_TOLD = ".told"
+_REPORTS = ".reports"
 #: Notes of an analysis that are shown; plan.json has all.
 _MAX_NOTES = 5
 
@@ -47,9 +47,9 @@ def begin(folder: str) -> str:
     if folder not in _begun():
         place = Path(folder).absolute()
         with contextlib.suppress(OSError):
-            for path in (place / cells.NAME, *place.glob(f"{_TOLD}-*")):
+            for path in (place / cells.NAME, *place.glob(f"{_REPORTS}-*")):
                 path.unlink(missing_ok=True)
-        _begun()[folder] = place / f"{_TOLD}-{os.getpid()}"
+        _begun()[folder] = place / f"{_REPORTS}-{os.getpid()}"
     return str(next(iter(_begun().values())))
 
 
@@ -62,8 +62,8 @@ def _begun() -> dict[str, Path]:
 
 
 def _end(folders: dict[str, Path]) -> None:
-    told = next(iter(folders.values()))
-    said, failures = steps.read(told), list(GetBuildFailures())
+    reports = next(iter(folders.values()))
+    said, failures = steps.read(reports), list(GetBuildFailures())
     for folder, place in folders.items():
         products = [product for key, product in _declared().items() if key[0] == folder]
         if GetOption("clean"):
@@ -74,7 +74,7 @@ def _end(folders: dict[str, Path]) -> None:
         if any(p.program.get_state() in (executed, up_to_date) for p in products):  # then all was declared
             outputs.forget(place.parent)
     with contextlib.suppress(OSError):
-        told.unlink(missing_ok=True)
+        reports.unlink(missing_ok=True)
 
 
 @functools.cache
@@ -89,10 +89,10 @@ def _print(products: dict[tuple[str, str, str], Product]) -> None:
     if any(GetOption(o) for o in ("clean", "no_exec", "question", "silent", "help")):
         return
     failures = list(GetBuildFailures())
-    told = steps.read(next(iter(_begun().values()))) if _begun() else {}
-    lines = [line for p in products.values() for line in _describe(p, told)]
+    reports = steps.read(next(iter(_begun().values()))) if _begun() else {}
+    lines = [line for p in products.values() for line in _describe(p, reports)]
     if products:
-        lines.append(cells.steps_in_words(list(products.values()), told))
+        lines.append(cells.steps_in_words(list(products.values()), reports))
     if failures:
         lines.append("")
         lines.append("Failed:")
@@ -115,7 +115,7 @@ def _say(text: str) -> None:
         rest = rest[os.write(1, rest) :]
 
 
-def _describe(product: Product, told: cells.By) -> Iterator[str]:
+def _describe(product: Product, reports: cells.Reports) -> Iterator[str]:
     """All that is to be said of what this build has made, and with verbose=1; a line of what it found up to date."""
     # Not what stands in build/ from before: what this build was asked for and has made or checked.
     if product.program.get_state() not in (executed, up_to_date):
@@ -144,6 +144,6 @@ def _describe(product: Product, told: cells.By) -> Iterator[str]:
     yield from notes[:_MAX_NOTES]
     if len(notes) > _MAX_NOTES:
         yield f"  note: {len(notes) - _MAX_NOTES} more in {product.plan}"
-    if spent := cells.spent_on(product, told):
+    if spent := cells.spent_on(product, reports):
         yield f"  {spent}"
     yield f"  {product.program}"

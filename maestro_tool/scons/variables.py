@@ -21,7 +21,7 @@ from SCons.Variables import BoolVariable, EnumVariable, Variables
 from maestro_tool import nf, profiles, remote
 from maestro_tool.choices import MAX_WORKERS, OPTIMISE, STRATEGIES
 from maestro_tool.diagnostics import InputError
-from maestro_tool.scons.mistakes import told
+from maestro_tool.scons.mistakes import reported
 
 #: The target that takes names of NFs which are not there yet.
 NEW = "new"
@@ -59,7 +59,7 @@ of files and folders are relative to that), -u (so, and only NFs there) and --de
 """
 
 
-@partial(told, place=False)
+@partial(reported, place=False)
 def read(env: Any, nfs: Mapping[str, Path], configs: Path) -> None:
     """Read nf=, nic= ... into ``env``; raise UserError for what is unknown; set the text of ``scons -h``.
 
@@ -292,7 +292,7 @@ def _cards(name: str, known: Iterable[str]) -> list[str]:
     return ["+".join(cards) for cards in itertools.product(*ports)]
 
 
-@partial(told, place=False)
+@partial(reported, place=False)
 def captures(text: str) -> str:
     """``traffic=`` where it names captures; "" where it is empty or options of `maestro traffic`."""
     if not text or text.startswith("-"):
@@ -358,7 +358,7 @@ class Asked:
     bench: list[str]
 
 
-@partial(told, place=False)
+@partial(reported, place=False)
 def targets(env: Any, nfs: Mapping[str, Path]) -> Asked:
     """Sort the command line's targets; a path below build/ counts as nf= and nic= by itself."""
     words = [str(t) for t in COMMAND_LINE_TARGETS]

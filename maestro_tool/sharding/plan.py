@@ -179,7 +179,8 @@ class Obstacle:
     """Why ``objects`` cannot be sharded.
 
     ``locs``: the places that conflict.  The rest are operands of the code: ``about``, objects that it names
-    (``objects``, if none); ``number``, a byte, a capacity or a version of IP; ``slot``, as in `callpath.Use`;
+    (``objects``, if none); ``number``, a byte, a capacity or a version of IP; ``operand``, one of an event,
+    as in `callpath.Use`;
     ``fields``, what the entries are named by there; ``constraints`` that cannot be met together.
     """
 
@@ -188,7 +189,7 @@ class Obstacle:
     locs: tuple[Natural, ...]
     about: tuple[Natural, ...] = ()
     number: Natural = 0
-    slot: str = ""
+    operand: str = ""
     fields: tuple[Dependency, ...] = ()
     constraints: tuple[Constraint, ...] = ()
 

@@ -169,9 +169,9 @@ class Event:
     key_offset: int | None = 0
     function: MaybeFunction = ""
 
-    def expressions(self, slot: str) -> tuple[Expr, ...]:
-        """What the member ``slot`` holds."""
-        match slot:
+    def expressions(self, operand: str) -> tuple[Expr, ...]:
+        """What the member ``operand`` holds."""
+        match operand:
             case "key":
                 return self.key or ()
             case "raw":
@@ -186,12 +186,12 @@ class Event:
                 return () if self.index is None else (self.index,)
             case "value":
                 return () if self.value is None else (self.value,)
-        raise AssertionError(slot)
+        raise AssertionError(operand)
 
     def operands_with(self, *roles: Role) -> Iterator[Expr]:
         """All operands that have one of ``roles``."""
-        for slot in self.op.slots(*roles):
-            yield from self.expressions(slot)
+        for operand in self.op.operands_of(*roles):
+            yield from self.expressions(operand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +232,12 @@ class LeftOut:
 class Use:
     """An expression that a path uses.
 
-    ``slot``: the member of `Event` that it is an operand in, of event number ``event``; else ``condition``, ``frame``
-    (a byte that leaves) or ``verdict``, and ``event`` is None.
+    ``operand``: the member of `Event` that it is an operand in, of event number ``event``; else ``condition``,
+    ``frame`` (a byte that leaves) or ``verdict``, and ``event`` is None.
     """
 
     expr: Expr
-    slot: str
+    operand: str
     loc: int
     event: int | None = None
     role: Role | None = None
@@ -248,10 +248,10 @@ def uses(path: CallPath) -> Iterator[Use]:
     for c in path.condition:
         yield Use(c, "condition", path.loc)
     for number, event in enumerate(path.events):
-        for slot, role in event.op.operands.items():
+        for operand, role in event.op.operands.items():
             if role is not Role.PRODUCES:
-                for e in event.expressions(slot):
-                    yield Use(e, slot, event.loc, number, role)
+                for e in event.expressions(operand):
+                    yield Use(e, operand, event.loc, number, role)
     for _, value in path.packet_writes:
         yield Use(value, "frame", path.loc)
     if isinstance(path.verdict, Expr):

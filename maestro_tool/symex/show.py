@@ -59,9 +59,9 @@ def _event(n: int, event: Event, objects: tuple[StateObject, ...]) -> str:
     parts = [f"{n}: {event.op.name} {names or event.function}".rstrip()]
     if event.index is not None:
         parts.append(f"[{show(event.index)}]")
-    for slot in ("key", "raw", "operands"):
-        if given := event.expressions(slot):
-            parts.append(f"{slot} ({', '.join(map(show, given))})")
+    for operand in ("key", "raw", "operands"):
+        if given := event.expressions(operand):
+            parts.append(f"{operand} ({', '.join(map(show, given))})")
     if event.span is not None and not event.stored:
         parts.append(f"bytes {event.span[0]}..{event.span[1] - 1}")
     parts += [f"{offset}+{e.width // 8} := {show(e)}" for offset, e in event.stored]

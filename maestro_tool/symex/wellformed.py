@@ -18,7 +18,7 @@ _LARGEST_KEY = 1 << 20  # bytes
 _FARTHEST = 1 << 47  # bytes; the user's half of addresses
 
 #: The members of an event that hold expressions.
-_SLOTS = ("key", "raw", "index", "value", "operands", "stored", "key_home")
+_OPERANDS = ("key", "raw", "index", "value", "operands", "stored", "key_home")
 
 
 def check(analysis: Analysis) -> None:
@@ -105,8 +105,8 @@ def _check_path(path: CallPath, objects: tuple[StateObject, ...]) -> None:
 @cache
 def _row(op: Operation) -> tuple[list[str], list[str], list[str]]:
     """Kinds of its objects; members that its events never have; members that they must have."""
-    absent = [slot for slot in _SLOTS if slot not in op.operands]
-    return [o.kind for o in op.objects], absent, [slot for slot in op.required if slot != "key"]
+    absent = [operand for operand in _OPERANDS if operand not in op.operands]
+    return [o.kind for o in op.objects], absent, [operand for operand in op.required if operand != "key"]
 
 
 def _check_event(e: Event, objects: tuple[StateObject, ...]) -> None:
@@ -115,12 +115,12 @@ def _check_event(e: Event, objects: tuple[StateObject, ...]) -> None:
         raise ValueError(f"no operation {e.op} on such objects")
     if e.result is not None and not e.op.answers:
         raise ValueError(f"{e.op} with a result")
-    for slot in absent:
-        if getattr(e, slot):
-            raise ValueError(f"{e.op} with {slot}")
-    for slot in required:
-        if getattr(e, slot) is None:
-            raise ValueError(f"{e.op} without {slot}")
+    for operand in absent:
+        if getattr(e, operand):
+            raise ValueError(f"{e.op} with {operand}")
+    for operand in required:
+        if getattr(e, operand) is None:
+            raise ValueError(f"{e.op} without {operand}")
     if e.function and e.op.effect is not Effect.CALCULATE:
         raise ValueError(f"{e.op} with a function")
     if e.key_home is not None:

@@ -253,7 +253,7 @@ class Program:
         return path.events[n]["conditions"] if n < len(path.events) else None
 
     def _in_numbers(self, e: Event, number: Any) -> Any:
-        given = [(slot, number(x)) for slot, x in self._c.operands(e)]
+        given = [(operand, number(x)) for operand, x in self._c.operands(e)]
         at = [offset for offset, _ in e.get("stored", ())]
         return e["op"], e["objects"], given, at, e.get("span"), e.get("key_home", [None])[0]
 

@@ -74,13 +74,13 @@ def swap_accesses(d: Document, rng: random.Random) -> None:
 
 def other_operand(d: Document, rng: random.Random) -> None:
     """An index, value, or part of a key is another's of that width."""
-    slots = [(e, s) for e in d["events"] for s in ("index", "value", "key") if s in e]
-    event, slot = rng.choice(slots)
-    old = event[slot] if slot != "key" else rng.choice(event["key"])
+    names = [(e, s) for e in d["events"] for s in ("index", "value", "key") if s in e]
+    event, name = rng.choice(names)
+    old = event[name] if name != "key" else rng.choice(event["key"])
     width = d["expressions"][old][1]
-    found = [x for e, s in slots for x in (e[s] if s == "key" else [e[s]]) if d["expressions"][x][1] == width]
+    found = [x for e, s in names for x in (e[s] if s == "key" else [e[s]]) if d["expressions"][x][1] == width]
     new = rng.choice(found)
-    event[slot] = [new if x == old else x for x in event["key"]] if slot == "key" else new
+    event[name] = [new if x == old else x for x in event["key"]] if name == "key" else new
 
 
 def write_less(d: Document, rng: random.Random) -> None:
@@ -170,12 +170,12 @@ def _renumber(d: Document, path: Document, numbers: dict[int, int]) -> None:
         path["verdict"] = [new(e) for e in path["verdict"]]
     for n, e in enumerate(path["events"]):
         event = dict(d["events"][e])
-        for slot in ("key", "raw", "operands"):
-            if slot in event:
-                event[slot] = [new(x) for x in event[slot]]
-        for slot in ("index", "value"):
-            if slot in event:
-                event[slot] = new(event[slot])
+        for name in ("key", "raw", "operands"):
+            if name in event:
+                event[name] = [new(x) for x in event[name]]
+        for name in ("index", "value"):
+            if name in event:
+                event[name] = new(event[name])
         if "key_home" in event:
             event["key_home"] = [event["key_home"][0], new(event["key_home"][1])]
         if "stored" in event:

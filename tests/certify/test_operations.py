@@ -60,7 +60,7 @@ def test_what_is_not_known_there_gives_anything() -> None:
 
 
 def test_who_becomes_the_writer() -> None:
-    answers: dict[str, tuple[bool | None, ...]] = {"always": (None,), "if yes": (True,), "never": ()}
+    answers: dict[str, tuple[bool | None, ...]] = {"always": (None,), "if_yes": (True,), "never": ()}
     for name, row in ROWS.items():  # one that is not there makes nobody the writer
         either = (True, False) if row.answers and row.announces == "always" else ()
         assert ANNOUNCES.get(name, ()) == (*answers[row.announces], *either), name

@@ -409,7 +409,7 @@ def _joined(log: Log, apart: frozenset[str]) -> Graph:
     sets = log.same
     for entry in (e for e in (*log.readers, *log.writers) if e[0] == "key" and e[1] in log.twice):
         sets.join(entry, ("places", entry[1]))
-    for entry, packet in log.old.told():
+    for entry, packet in log.old.found_out():
         log.writers[entry].add(packet)
     written = {sets.find(e) for e in log.writers if e[0] not in _WEAK}
     written |= {sets.find(e) for e in log.writers if e[0] in _WEAK and log.readers.get(e)}

@@ -51,7 +51,7 @@ class Old:
         """Entries whose age the allocator or sketch knows are looked at."""
         self.most[name] = max(self.most.get(name, 0), self.done.get(name, inf))
 
-    def told(self) -> Iterator[tuple[Entry, Entry]]:
+    def found_out(self) -> Iterator[tuple[Entry, Entry]]:
         """Entries, and who ended them, if somebody may have found them too old."""
         for name, entry, by in self.gone:
             if self.most.get(name, 0) > self.least[name] or len(self.ahead[name]) > 1:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from maestro_tool.sharding.plan import Constraint, FieldBits
 
 from .expressions import Field, Glob, KeyMember, Member, Num, Op, Var
-from .machine import Fate
+from .machine import Decision
 from .program import (
     Allocate, Block, Borrow, Chain, Dmap, DmapErase, DmapPut, DmapValue, Get, Global, If, MakeKey, Map, Object,
     Program, Put, Rejuvenate, Return, SetGlobal, StoreKey, Struct, Vector,
@@ -55,8 +55,8 @@ KNOWN_BAD = {
     "through a double map": THROUGH_A_DOUBLE_MAP,
 }
 
-#: Their plans before the tool was mended: (fates, constraints).  Packets of one source meet.
-SHARDED = {"map": Fate("sharded"), "keys": Fate("sharded"), "chain": Fate("sharded", split=True)}
+#: Their plans before the tool was mended: (decisions, constraints).  Packets of one source meet.
+SHARDED = {"map": Decision("sharded"), "keys": Decision("sharded"), "chain": Decision("sharded", split=True)}
 SOURCE = FieldBits("src_ip", 31, 0)
 FRAMES = (
     "tcp4",
@@ -73,8 +73,8 @@ FRAMES = (
 MEET = tuple(
     Constraint(ports, ((SOURCE, SOURCE),), (FRAMES, FRAMES), "R1", (), ()) for ports in ((0, 0), (0, 1), (1, 1))
 )
-FATES = {
-    "by a counter": ({**SHARDED, "odd": Fate("shared"), "n": Fate("per-core")}, MEET),
-    "by a fresh index": ({**SHARDED, "odd": Fate("shared")}, MEET),
-    "through a double map": ({**SHARDED, "pairs": Fate("shared"), "n": Fate("per-core")}, MEET),
+DECISIONS = {
+    "by a counter": ({**SHARDED, "odd": Decision("shared"), "n": Decision("per-core")}, MEET),
+    "by a fresh index": ({**SHARDED, "odd": Decision("shared")}, MEET),
+    "through a double map": ({**SHARDED, "pairs": Decision("shared"), "n": Decision("per-core")}, MEET),
 }

@@ -326,7 +326,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Fate:
+class Decision:
     """What the plan says of an object."""
 
     treatment: Treatment
@@ -336,10 +336,10 @@ class Fate:
 
 @dataclass
 class Parted:
-    """``fates``: by name; what is not there is read-only."""
+    """``decisions``: by name; what is not there is read-only."""
 
     model: Model
-    fates: dict[str, Fate]
+    decisions: dict[str, Decision]
     cores: int
     record: list[tuple[str, int | None]] = field(default_factory=list)
 
@@ -351,14 +351,14 @@ class Parted:
             self.sets.append({name: shared[name] if self._treatment(name) == "shared" else own[name] for name in own})
 
     def _treatment(self, name: str) -> Treatment:
-        return self.fates[name].treatment if name in self.fates else "read-only"
+        return self.decisions[name].treatment if name in self.decisions else "read-only"
 
     def _chain(self, c: Chain, core: int) -> ChainState:
         """As the runtime parts it: a range of its own, or a share of as many indices as it takes, from 0 on."""
-        fate = self.fates.get(c.name, Fate("read-only"))
-        if fate.ranged:
+        decision = self.decisions.get(c.name, Decision("read-only"))
+        if decision.ranged:
             mine: Sequence[int] = range(core * c.capacity // self.cores, (core + 1) * c.capacity // self.cores)
-        elif fate.split:
+        elif decision.split:
             mine = range(-(-c.capacity // self.cores))
         else:
             return ChainState(range(c.capacity), c.capacity)
@@ -370,15 +370,19 @@ class Parted:
         return self.model.handled(self.sets[core], arrival)
 
 
-def guided(model: Model, fates: dict[str, Fate], cores: int, guide: Iterator[tuple[str, int | None]]) -> dict[str, Any]:
+def guided(
+    model: Model, decisions: dict[str, Decision], cores: int, guide: Iterator[tuple[str, int | None]]
+) -> dict[str, Any]:
     """The sequential NF's objects, whose split allocators follow the guide; they have the cores' shares together."""
     chains: dict[str, ChainState] = {}
     for c in model.chains:
-        fate = fates.get(c.name, Fate("read-only"))
-        if fate.split or fate.ranged:
-            end = c.capacity if fate.ranged else -(-c.capacity // cores) * cores
-            chains[c.name] = GuidedChain(range(end), end, c.name, guide, fate.ranged)
+        decision = decisions.get(c.name, Decision("read-only"))
+        if decision.split or decision.ranged:
+            end = c.capacity if decision.ranged else -(-c.capacity // cores) * cores
+            chains[c.name] = GuidedChain(range(end), end, c.name, guide, decision.ranged)
         else:
             chains[c.name] = ChainState(range(c.capacity), c.capacity)
     # What is shared is as large as the NF says: where it overflows, it does on the cores, too.
-    return model.objects(chains, {name: cores for name, fate in fates.items() if fate.treatment == "sharded"})
+    return model.objects(
+        chains, {name: cores for name, decision in decisions.items() if decision.treatment == "sharded"}
+    )

@@ -17,7 +17,7 @@ from maestro_tool.sharding.plan import ObjectDecision, ShardingPlan
 from maestro_tool.strategies import Choice
 
 from .assignment import Assignment
-from .machine import Arrival, Diverged, Fate, Model, Parted, Undefined, Verdict, guided
+from .machine import Arrival, Decision, Diverged, Model, Parted, Undefined, Verdict, guided
 from .program import Global, Program, Vector
 from .to_c import to_c
 from .traffic import Pools, traffic
@@ -39,16 +39,16 @@ class Planned:
         return self.choice.plan
 
     @property
-    def fates(self) -> dict[str, Fate]:
-        return {name: Fate(d.treatment, d.split, d.ranged) for name, d in self._decisions()}
+    def decisions(self) -> dict[str, Decision]:
+        return {name: Decision(d.treatment, d.split, d.ranged) for name, d in self._planned()}
 
     @property
     def treatments(self) -> list[tuple[str, str]]:
         """(kind, treatment) of each object that packets write."""
         kinds = {o.name: o.kind for o in self.analysed.analysis.objects}
-        return [(kinds[name], d.treatment) for name, d in self._decisions() if d.written]
+        return [(kinds[name], d.treatment) for name, d in self._planned() if d.written]
 
-    def _decisions(self) -> list[tuple[str, ObjectDecision]]:
+    def _planned(self) -> list[tuple[str, ObjectDecision]]:
         names = {o.id: o.name for o in self.analysed.analysis.objects}
         return [(names[d.object], d) for d in self.plan.decisions]
 
@@ -85,10 +85,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Run:
-    """``seen``: packets that both machines handled before the NF did what is undefined, or all; ``full``: allocations that a
+    """``handled``: packets that both machines handled before the NF did what is undefined, or all; ``full``: allocations that a
     core's full share refused."""
 
-    seen: int
+    handled: int
     failure: Failure | None
     parted: int = 0
     full: int = 0
@@ -113,12 +113,12 @@ class _Stopped(Exception):
 
 
 def compared(
-    model: Model, fates: dict[str, Fate], cores: int, assignment: Assignment, arrivals: Sequence[Arrival]
+    model: Model, decisions: dict[str, Decision], cores: int, assignment: Assignment, arrivals: Sequence[Arrival]
 ) -> Run:
     """Runs both machines packet by packet."""
-    parted = Parted(model, fates, cores)
+    parted = Parted(model, decisions, cores)
     guide: list[tuple[str, int | None]] = []
-    sequential = guided(model, fates, cores, _taken(guide))
+    sequential = guided(model, decisions, cores, _taken(guide))
     assigned, full = assignment(arrivals), 0
     for n, (arrival, core) in enumerate(zip(arrivals, assigned, strict=True)):
         try:
@@ -138,9 +138,9 @@ def compared(
                 n, Failure(n, f"packet {n} on core {core}: undefined there only ({why})"), len(set(assigned)), full
             )
         if guide or made != wanted:
-            told = f"{made.output} {made.frame.hex()} for {wanted.output} {wanted.frame.hex()}"
-            return Run(n, Failure(n, f"packet {n} on core {core}: {told}"), len(set(assigned)), full)
-    left = _left_behind(model, fates, parted, sequential)
+            difference = f"{made.output} {made.frame.hex()} for {wanted.output} {wanted.frame.hex()}"
+            return Run(n, Failure(n, f"packet {n} on core {core}: {difference}"), len(set(assigned)), full)
+    left = _left_behind(model, decisions, parted, sequential)
     failure = Failure(len(arrivals), left) if left else None
     return Run(len(arrivals), failure, len(set(assigned)), full)
 
@@ -151,10 +151,12 @@ def _taken(guide: list[Any]) -> Iterator[Any]:
         yield guide.pop(0) if guide else (None, None)
 
 
-def _left_behind(model: Model, fates: dict[str, Fate], parted: Parted, sequential: dict[str, Any]) -> str | None:
+def _left_behind(
+    model: Model, decisions: dict[str, Decision], parted: Parted, sequential: dict[str, Any]
+) -> str | None:
     """What each core counted for itself adds up to what the sequential NF counted."""
     for o in model.program.objects:
-        if fates.get(o.name, Fate("read-only")).treatment != "per-core":
+        if decisions.get(o.name, Decision("read-only")).treatment != "per-core":
             continue
         fresh = model.alone()
         numbers = [_numbers(o, s[o.name]) for s in (*parted.sets, sequential, fresh)]
@@ -169,6 +171,6 @@ def _numbers(o: Global | Vector, state: Any) -> list[int]:
     return list(state) if isinstance(o, Global) else [n for element in state.elements[: o.capacity] for n in element]
 
 
-def broken(fates: dict[str, Fate], names: set[str]) -> dict[str, Fate]:
+def broken(decisions: dict[str, Decision], names: set[str]) -> dict[str, Decision]:
     """The plan with these shared objects treated as sharded."""
-    return {name: replace(f, treatment="sharded") if name in names else f for name, f in fates.items()}
+    return {name: replace(f, treatment="sharded") if name in names else f for name, f in decisions.items()}

@@ -12,7 +12,7 @@ from maestro_tool.diagnostics import MaestroError
 
 from .assignment import Assignment, by_classes, by_keys, by_linear_function
 from .generator import generate
-from .machine import Fate, Model
+from .machine import Decision, Model
 from .oracle import Failure, Planned, Run, arrivals_of, compared, planned
 from .program import Program
 from .to_c import to_c
@@ -64,17 +64,19 @@ class Trial:
     run: Run
 
 
-def trials(p: Planned, fates: dict[str, Fate], seeds: Iterable[int], keys: bool = True) -> Iterator[Trial]:
+def trials(p: Planned, decisions: dict[str, Decision], seeds: Iterable[int], keys: bool = True) -> Iterator[Trial]:
     model = Model(p.program)
     for seed in seeds:
         assigned, cores, assignment = assignment_of(p, seed, keys)
-        yield Trial(seed, assigned, cores, compared(model, fates, cores, assignment, arrivals_of(model, seed, PACKETS)))
+        yield Trial(
+            seed, assigned, cores, compared(model, decisions, cores, assignment, arrivals_of(model, seed, PACKETS))
+        )
 
 
 def first_failure(
-    p: Planned, fates: dict[str, Fate], seeds: Iterable[int], keys: bool = True
+    p: Planned, decisions: dict[str, Decision], seeds: Iterable[int], keys: bool = True
 ) -> tuple[Trial, Failure] | None:
-    return next(((t, t.run.failure) for t in trials(p, fates, seeds, keys) if t.run.failure), None)
+    return next(((t, t.run.failure) for t in trials(p, decisions, seeds, keys) if t.run.failure), None)
 
 
 @dataclass
@@ -97,7 +99,7 @@ class Figures:
         self.obstacles.update({f"{o.rule or 'undecided'}: {o.code}" for o in s.planned.found.obstacles})
 
     def ran(self, t: Trial) -> None:
-        self.runs.update({"runs": 1, f"runs by {t.assigned}": 1, "packets": t.run.seen})
+        self.runs.update({"runs": 1, f"runs by {t.assigned}": 1, "packets": t.run.handled})
         self.runs["runs on several cores"] += t.run.parted > 1
         self.runs["runs with a full share"] += t.run.full > 0
 

@@ -12,7 +12,7 @@ from random import Random
 
 from .assignment import Assignment, view_of
 from .conflicts import Graph, graph, node_of
-from .machine import Arrival, ChainState, Fate, Model, Undefined
+from .machine import Arrival, ChainState, Decision, Model, Undefined
 from .oracle import arrivals_of, compared
 from .program import Chain, Global, Program, Vector
 from .traffic import Pools
@@ -49,10 +49,10 @@ def shardable(program: Program, seed: int) -> Verdict:
         return Verdict(True, "no state")
     if not found.falls_apart:
         return Verdict(False, "all packets of a port are related")
-    fates = {o.name: Fate("per-core" if o.name in counted else "sharded", isinstance(o, Chain) and not o.taken,
+    decisions = {o.name: Decision("per-core" if o.name in counted else "sharded", isinstance(o, Chain) and not o.taken,
                           isinstance(o, Chain) and not o.taken) for o in program.objects}  # fmt: skip
     for n, arrivals in enumerate(judged):
-        run = compared(model, fates, CORES, _along(found, n), arrivals)
+        run = compared(model, decisions, CORES, _along(found, n), arrivals)
         if run.failure:
             return Verdict(False, f"parted along its conflicts it is another: {run.failure.text}")
     if any(_outputs(model, arrivals, False) != _outputs(model, arrivals, True) for arrivals in judged):
@@ -104,10 +104,10 @@ def _only_counts(model: Model, name: str, runs: Sequence[Sequence[Arrival]]) -> 
     """Whether each core may count for itself: nobody notices, and the sums are right, wherever packets go."""
     if not isinstance(model.program.object(name), Global | Vector):
         return False
-    fates = {o.name: Fate("per-core" if o.name == name else "shared") for o in model.program.objects}
+    decisions = {o.name: Decision("per-core" if o.name == name else "shared") for o in model.program.objects}
 
     def anywhere(arrivals: Sequence[Arrival]) -> list[int]:
         rng = Random(len(arrivals))
         return [rng.randrange(CORES) for _ in arrivals]
 
-    return all(compared(model, fates, CORES, anywhere, arrivals).failure is None for arrivals in runs[:4])
+    return all(compared(model, decisions, CORES, anywhere, arrivals).failure is None for arrivals in runs[:4])

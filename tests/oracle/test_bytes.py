@@ -38,7 +38,7 @@ def figures(nfs: int, runs: int, folder: Path) -> Counter[str]:
         if not any(c.in_software for c in p.plan.constraints):
             continue
         found[p.choice.strategy.name] += 1
-        for t in trials(p, p.fates, range(1000 * seed, 1000 * seed + runs)):
+        for t in trials(p, p.decisions, range(1000 * seed, 1000 * seed + runs)):
             assert t.run.failure is None, (seed, t.seed, t.assigned, t.cores, t.run.failure)
             found["parted"] += t.run.parted > 1
     return found
@@ -54,7 +54,7 @@ def test_it_would_be_noticed(tmp_path: Path) -> None:
     p = planned(rewritten(generate(FIRST + 2), of_bytes), tmp_path)
     assert p.choice.strategy.name == "shared-nothing" and any(c.in_software for c in p.plan.constraints)
     model = Model(p.program)
-    runs = [compared(model, p.fates, 3, by_classes((), 3, n), arrivals_of(model, n, PACKETS)) for n in range(20)]
+    runs = [compared(model, p.decisions, 3, by_classes((), 3, n), arrivals_of(model, n, PACKETS)) for n in range(20)]
     assert any(run.failure for run in runs)
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from .assignment import by_classes, by_keys
 from .compiled import DROP, Job, Sent, Workshop
-from .known_bad import FATES, KNOWN_BAD
-from .machine import Arrival, Fate, Model, Parted
+from .known_bad import DECISIONS, KNOWN_BAD
+from .machine import Arrival, Decision, Model, Parted
 from .oracle import Planned, arrivals_of, compared, planned
 from .population import PACKETS, Figures, Specimen, first_failure, specimens, trials
 from .program import Program
@@ -57,7 +57,7 @@ def examined(found: Iterable[Specimen], runs: int, folder: Path) -> Figures:
         figures.add(s)
         if s.planned is None or s.planned.choice.strategy.name in ("locks", "tm"):
             continue  # all is shared: there is nothing that a core would not see
-        for t in trials(s.planned, s.planned.fates, seeds_of(s.seed, runs)):
+        for t in trials(s.planned, s.planned.decisions, seeds_of(s.seed, runs)):
             figures.ran(t)
             if t.run.failure:
                 pytest.fail(report(s, runs, folder), pytrace=False)
@@ -72,14 +72,14 @@ def report(s: Specimen, runs: int, folder: Path) -> str:
             p = planned(program, folder)
         except Exception:
             return False
-        return first_failure(p, p.fates, seeds_of(s.seed, runs)) is not None
+        return first_failure(p, p.decisions, seeds_of(s.seed, runs)) is not None
 
     small = shrunk(s.program, fails)
     p = planned(small, folder)
-    found = first_failure(p, p.fates, seeds_of(s.seed, runs))
+    found = first_failure(p, p.decisions, seeds_of(s.seed, runs))
     assert found is not None
     trial, failure = found
-    treated = ", ".join(f"{name} {fate.treatment}" for name, fate in p.fates.items())
+    treated = ", ".join(f"{name} {decision.treatment}" for name, decision in p.decisions.items())
     return (
         f"unsound plan: NF {s.seed}, run {trial.seed} by {trial.assigned} on {trial.cores} cores: {failure.text}\n"
         f"{p.choice.strategy.name}: {treated}\n{to_c(small)}\n{small.body}"
@@ -107,16 +107,16 @@ def test_many_more(tmp_path: Path, record_property: Record) -> None:
 # --------------------------------------------------------------------------- would it notice?
 
 
-def without_a_constraint(p: Planned, rng: Random) -> tuple[Planned, dict[str, Fate]] | None:
+def without_a_constraint(p: Planned, rng: Random) -> tuple[Planned, dict[str, Decision]] | None:
     constraints = p.plan.constraints
     if not constraints or any(c.relation is not None for c in constraints):
         return None
     n = rng.randrange(len(constraints))
     plan = replace(p.plan, constraints=(*constraints[:n], *constraints[n + 1 :]))
-    return replace(p, choice=replace(p.choice, plan=plan)), p.fates
+    return replace(p, choice=replace(p.choice, plan=plan)), p.decisions
 
 
-def with_finer_constraints(p: Planned, rng: Random) -> tuple[Planned, dict[str, Fate]] | None:
+def with_finer_constraints(p: Planned, rng: Random) -> tuple[Planned, dict[str, Decision]] | None:
     """Packets meet only if another field agrees, too."""
     named = {f for c in p.plan.constraints for pair in c.equal for f in (pair[0].field, pair[1].field)}
     free = {"src_ip", "dst_ip"} - named
@@ -124,22 +124,22 @@ def with_finer_constraints(p: Planned, rng: Random) -> tuple[Planned, dict[str, 
         return None
     other = replace(p.plan.constraints[0].equal[0][0], field=min(free), high=31, low=0)
     plan = replace(p.plan, constraints=tuple(replace(c, equal=(*c.equal, (other, other))) for c in p.plan.constraints))
-    return replace(p, choice=replace(p.choice, plan=plan)), p.fates
+    return replace(p, choice=replace(p.choice, plan=plan)), p.decisions
 
 
-def own_copies(p: Planned, rng: Random) -> tuple[Planned, dict[str, Fate]] | None:
+def own_copies(p: Planned, rng: Random) -> tuple[Planned, dict[str, Decision]] | None:
     """Each core has a copy of what should be shared."""
-    shared = [name for name, fate in p.fates.items() if fate.treatment == "shared"]
+    shared = [name for name, decision in p.decisions.items() if decision.treatment == "shared"]
     if not shared:
         return None
-    return p, {name: replace(f, treatment="sharded") if name in shared else f for name, f in p.fates.items()}
+    return p, {name: replace(f, treatment="sharded") if name in shared else f for name, f in p.decisions.items()}
 
 
-def equal_indices(p: Planned, rng: Random) -> tuple[Planned, dict[str, Fate]] | None:
+def equal_indices(p: Planned, rng: Random) -> tuple[Planned, dict[str, Decision]] | None:
     """Cores hand out the same indices where each should have its own range."""
-    if not any(f.ranged for f in p.fates.values()):
+    if not any(f.ranged for f in p.decisions.values()):
         return None
-    return p, {name: replace(f, ranged=False) for name, f in p.fates.items()}
+    return p, {name: replace(f, ranged=False) for name, f in p.decisions.items()}
 
 
 BREAKS = {without_a_constraint: 0.5, with_finer_constraints: 0.5, own_copies: 0.4, equal_indices: 0.5}
@@ -165,15 +165,17 @@ def test_broken_plans_are_noticed(gate: list[Specimen], record_property: Record)
 @pytest.mark.parametrize("name", KNOWN_BAD)
 def test_what_was_unsound_once_is_noticed(name: str) -> None:
     """Under the plans that the tool made before it was mended."""
-    model, fates, constraints = Model(KNOWN_BAD[name]), *FATES[name]
-    runs = [compared(model, fates, 3, by_classes(constraints, 3, n), arrivals_of(model, n, PACKETS)) for n in range(40)]
+    model, decisions, constraints = Model(KNOWN_BAD[name]), *DECISIONS[name]
+    runs = [
+        compared(model, decisions, 3, by_classes(constraints, 3, n), arrivals_of(model, n, PACKETS)) for n in range(40)
+    ]
     assert any(run.failure for run in runs)
 
 
 @pytest.mark.parametrize("name", KNOWN_BAD)
 def test_what_was_unsound_once_is_mended(name: str, tmp_path: Path) -> None:
     p = planned(KNOWN_BAD[name], tmp_path)
-    assert first_failure(p, p.fates, range(60)) is None
+    assert first_failure(p, p.decisions, range(60)) is None
 
 
 # --------------------------------------------------------------------------- compiled
@@ -221,7 +223,7 @@ def sequential(s: Specimen, arrivals: Sequence[Arrival]) -> list[Sent]:
 
 def parted(s: Specimen, workers: int, arrivals: Sequence[Arrival]) -> list[Sent]:
     model, p = Model(s.program, ExactSketch), of(s)
-    machine = Parted(model, p.fates, workers)
+    machine = Parted(model, p.decisions, workers)
     assigned = by_keys(p.choice.solution, workers)(arrivals)
     return [sent(model, machine.sets[core], a, core) for a, core in zip(arrivals, assigned, strict=True)]
 

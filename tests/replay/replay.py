@@ -115,27 +115,27 @@ class Replay:
         """What an event does, in numbers: alike for events of which the packet does one."""
         if event.op.semantics is None and event.function not in FUNCTIONS:
             return event.function, event.operands  # they may be such results themselves
-        slots = [slot for slot, role in event.op.operands.items() if role is not Role.PRODUCES]
+        names = [name for name, role in event.op.operands.items() if role is not Role.PRODUCES]
         return (
             event.op.name, event.objects, event.span, event.function,
             event.key_home and event.key_home[0], tuple(offset for offset, _ in event.stored),
-            tuple((slot, tuple(values.number(e) for e in event.expressions(slot))) for slot in slots),
+            tuple((name, tuple(values.number(e) for e in event.expressions(name))) for name in names),
         )  # fmt: skip
 
     def _fits(self, event: Event, number: int, outcome: Outcome, values: Values) -> bool:
         """Whether the path goes on like this: the answer, and what was given where the path knows it already."""
         if event.result is not None and event.result is not outcome.answer:
             return False
-        given = [e for slot in event.op.slots(Role.PRODUCES) for e in event.expressions(slot)]
+        given = [e for name in event.op.operands_of(Role.PRODUCES) for e in event.expressions(name)]
         return all(_gives(number, e) or values.number(e) in outcome.produced.values() for e in given)
 
     # ----------------------------------------------------------------------- what it does
 
-    def _given(self, event: Event, slot: str, values: Values) -> int:
+    def _given(self, event: Event, name: str, values: Values) -> int:
         """A member that may be what the operation produces, and is no operand then."""
-        if event.op.operands.get(slot) in (None, Role.PRODUCES):
+        if event.op.operands.get(name) in (None, Role.PRODUCES):
             return 0
-        (operand,) = event.expressions(slot)
+        (operand,) = event.expressions(name)
         return values.number(operand)
 
     def _perform(self, event: Event, number: int, values: Values) -> Outcome:
@@ -144,7 +144,7 @@ class Replay:
             return self._calculate(event, number, values)
         objects, home = tuple(self._objects[n] for n in event.objects), event.key_home
         home = home if event.key_offset == 0 else None
-        index, value = (self._given(event, slot, values) for slot in ("index", "value"))
+        index, value = (self._given(event, name, values) for name in ("index", "value"))
         call = Call(
             objects,
             key=tuple(values.number(e) for e in event.key or event.raw),

@@ -68,9 +68,9 @@ def events(analysis: Analysis, op: str, change: Change) -> Analysis:
     return changed
 
 
-def plus_one(slot: str, event: Event) -> Event:
-    operand = getattr(event, slot)
-    return replace(event, **{slot: nodes.binary("add", operand, nodes.const(1, operand.width))})
+def plus_one(name: str, event: Event) -> Event:
+    operand = getattr(event, name)
+    return replace(event, **{name: nodes.binary("add", operand, nodes.const(1, operand.width))})
 
 
 def stored(event: Event) -> Event:

@@ -59,7 +59,7 @@ def test_builds_as_they_go(tree: Tree) -> None:
     tree.edit("nfs/nop/nop_main.c", "return device ^", "return device ^ 1")
     tree.edit("SConstruct", '"ar"]', '"ar"], CPPFLAGS=["-isystem", "nfs/nop"]')
     assert tree.scons("nf=nop").status != 0 and summary(tree)["cells"] == []
-    assert not list((tree.root / "build").glob(".told*"))
+    assert not list((tree.root / "build").glob(".reports*"))
 
 
 def test_cells_of_which_one_fails(tree: Tree) -> None:

@@ -42,7 +42,7 @@ def run(code: str, folder: Path, *words: str, building: bool = True) -> subproce
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAESTRO_")}
     environment = {**kept, "PYTHONPATH": str(ROOT), "MAESTRO_CACHE": str(folder / "cache")}
     if building:
-        environment["MAESTRO_STEPS"] = str(folder / "told")
+        environment["MAESTRO_STEPS"] = str(folder / "reports")
     command = [sys.executable, "-P", "-c", code, *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

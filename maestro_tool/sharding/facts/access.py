@@ -20,7 +20,7 @@ from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.events import is_map_get
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
-How = Literal["key", "via map", "fresh", "whole", "maintenance", "unknown"]
+How = Literal["key", "via_map", "fresh", "whole", "maintenance", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _of_index(path: CallPath, e: Event, end: Expr | None, prover: Prover) -> _Na
     if base is not None and (end is None or stride > 1):
         origin = path.producer(base)
         if origin is not None and is_map_get(origin):
-            return _Name("via map", origin.key or (), origin.objects[0], stride)
+            return _Name("via_map", origin.key or (), origin.objects[0], stride)
         if origin is not None and origin.op.effect is Effect.ALLOCATE:
             return _Name("fresh", (), origin.objects[0], stride)
     found = symbols(index)

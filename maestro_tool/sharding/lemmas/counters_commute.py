@@ -27,7 +27,7 @@ _KINDS = ("global", "vector")
 def counters(analysis: Analysis, accesses: list[Access]) -> set[int]:
     """Objects all of whose accesses are ``x += what the packet, options and time say``."""
     # Vectors that are reached by indices belong to what gives the indices out.
-    indexed = {a.object for a in accesses if a.how in ("via map", "fresh")}
+    indexed = {a.object for a in accesses if a.how in ("via_map", "fresh")}
     keys = {v for o in analysis.objects for v in o.key_vectors}  # maps read them
     candidates = {o.id for o in analysis.objects if o.kind in _KINDS} - indexed - keys
     for path in analysis.paths:
@@ -77,7 +77,7 @@ def _uses(path: CallPath) -> dict[int, set[int | None]]:
     """For each event that reads the objects that what it read is stored in; None: it decides, or leaves, something."""
     found: dict[int, set[int | None]] = defaultdict(set)
     for use in uses(path):
-        into = path.events[use.event].objects[0] if use.slot == "stored" and use.event is not None else None
+        into = path.events[use.event].objects[0] if use.operand == "stored" and use.event is not None else None
         for s in symbols(use.expr):
             if isinstance(s.value, Produced):
                 found[s.value.event].add(into)

@@ -40,7 +40,7 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
         for bound, loc in found.items():
             if not _is_age(bound):
                 yield Obstacle(Code.TIME_LIMIT_NO_AGE, (obj,), (loc,))
-    for e in (e for p in scope.analysis.paths for e in p.events if e.op.slots(Role.AGES)):
+    for e in (e for p in scope.analysis.paths for e in p.events if e.op.operands_of(Role.AGES)):
         if e.objects[0] in bounds and not all(t is NOW for t in e.operands_with(Role.AGES)):
             yield Obstacle(Code.AGE_NOT_NOW, (e.objects[0],), (e.loc,))
     yield from _late_expiry(scope, groups, bounds)

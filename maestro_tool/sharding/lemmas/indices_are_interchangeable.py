@@ -100,7 +100,7 @@ def _names(places: Iterable[_Shown]) -> tuple[str, ...]:
 
 def _decides(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
     for path, use in _seen(scope, prover):
-        if use.slot == "frame" and path.verdict == "drop":
+        if use.operand == "frame" and path.verdict == "drop":
             continue  # nobody gets it
         for s in _roots(path, use.expr):
             origin = path.producer(s)
@@ -108,13 +108,13 @@ def _decides(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
                 continue
             if origin.op.effect in _COUNTS_EXPIRED:
                 if not scope.objects.isdisjoint(origin.objects):
-                    yield Obstacle(Code.EXPIRED_COUNT_DECIDES, origin.objects, (use.loc,), slot=_slot(use))
-            elif use.slot != "frame" and list(_sources(scope, path, s)):
-                yield Obstacle(Code.INDEX_DECIDES, origin.objects[:1], (use.loc,), slot=_slot(use))
+                    yield Obstacle(Code.EXPIRED_COUNT_DECIDES, origin.objects, (use.loc,), operand=_operand(use))
+            elif use.operand != "frame" and list(_sources(scope, path, s)):
+                yield Obstacle(Code.INDEX_DECIDES, origin.objects[:1], (use.loc,), operand=_operand(use))
 
 
-def _slot(use: Use) -> str:
-    return "age" if use.role is Role.AGES else use.slot
+def _operand(use: Use) -> str:
+    return "age" if use.role is Role.AGES else use.operand
 
 
 def _elsewhere(scope: Scope) -> Iterator[Obstacle]:
@@ -184,12 +184,12 @@ def _telling(scope: Scope, path: CallPath, own: frozenset[int], prover: Prover) 
         e = path.events[use.event]
         if e.op.effect is Effect.CALCULATE:
             continue  # `_roots` looks through it
-        if (use.slot == "index" and _reaches(e)) or (use.slot == "value" and _puts(scope, e)):
+        if (use.operand == "index" and _reaches(e)) or (use.operand == "value" and _puts(scope, e)):
             continue
-        if use.slot in ("index", "value") and use.event in own:
+        if use.operand in ("index", "value") and use.event in own:
             yield replace(use, expr=_in_block(path, e, use.expr, prover))
             continue
-        if use.slot == "key_home":
+        if use.operand == "key_home":
             assert e.key_home is not None
             if scope.objects.issuperset((e.objects[0], e.key_home[0])):
                 continue  # `key_storage_is_kept` is about where the keys of the scope's maps lie
@@ -211,7 +211,7 @@ def _in_block(path: CallPath, e: Event, entry: Expr, prover: Prover) -> Expr:
 
 def _is_about_index(e: Event) -> bool:
     """Whether the event asks or tells an allocator about an index that it is given."""
-    return bool(e.op.objects) and e.op.objects[0].kind == "dchain" and "index" in e.op.slots(Role.NAMES)
+    return bool(e.op.objects) and e.op.objects[0].kind == "dchain" and "index" in e.op.operands_of(Role.NAMES)
 
 
 def _reaches(e: Event) -> bool:

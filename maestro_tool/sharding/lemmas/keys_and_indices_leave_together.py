@@ -85,7 +85,7 @@ def _freed(scope: Scope, path: CallPath, e: Event) -> Iterator[Obstacle]:
             if _lies_at(put, source) and not _erased_after(path, put, put.key):
                 left.add(put.objects[0])
     elif keyed:
-        code = Code.KEY_OF_OLDEST_MAY_STAY if e.op.slots(Role.DECIDES) else Code.KEY_MAY_STAY
+        code = Code.KEY_OF_OLDEST_MAY_STAY if e.op.operands_of(Role.DECIDES) else Code.KEY_MAY_STAY
         yield Obstacle(code, (dchain, *keyed), (e.loc,))
     yield from _left_behind(scope, e, left)
 

@@ -107,7 +107,7 @@ def _only_cleans(analysis: Analysis, path: CallPath, event: int, index: Expr, pr
 
     for use in uses(path):
         cleans = use.event is not None and _cleans(path, path.events[use.event], index, prover)
-        if use.slot != "condition" and not cleans and about(use.expr):
+        if use.operand != "condition" and not cleans and about(use.expr):
             return False
 
     def rest(p: CallPath) -> tuple[object, ...]:

@@ -117,7 +117,7 @@ def _announces(event: Event, shared: set[int]) -> bool:
     """Whether the event is sure to have made the packet a writer."""
     if not event.objects or event.objects[0] not in shared:
         return False
-    return event.op.announces == "always" or (event.op.announces == "if yes" and event.result is True)
+    return event.op.announces == "always" or (event.op.announces == "if_yes" and event.result is True)
 
 
 def _silently_written(path: CallPath, shared: set[int]) -> set[int]:

@@ -2,7 +2,7 @@
 
 A row per code: what is in the way, and what would lift it.  Fields of the templates: ``{0}``, ``{1}`` (names of the
 objects that the obstacle speaks of), ``{others}`` (all but the first), ``{all}``, ``{number}``, ``{decides}`` (by
-``Obstacle.slot``), ``{fields}``, ``{blamed}`` (those of the fields that no NIC hashes).
+``Obstacle.operand``), ``{fields}``, ``{blamed}`` (those of the fields that no NIC hashes).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from maestro_tool.packet.fields import ALL_FIELDS, HASHABLE_OF
+from maestro_tool.packet.fields import ALL_FIELDS, HASHABLE_OF, PORTS_OF
 from maestro_tool.sharding.facts.bits import show_field
 from maestro_tool.sharding.outcome.constraint_words import field_text, sentence
 from maestro_tool.sharding.plan import (
@@ -249,12 +249,14 @@ _WORDS: Final[Mapping[Code, tuple[str, str]]] = {
     ),
 }
 
-#: What a value decides, by `Obstacle.slot`.
+#: What a value decides, by `Obstacle.operand`.
 _DECIDES: Final[Mapping[str, str]] = {
     "condition": "what the packet does", "frame": "what leaves in packets", "verdict": "where the packet goes",
     "key": "a key", "raw": "a key", "key_home": "where a key lies", "index": "which entry is used",
     "stored": "what an entry holds", "value": "a value", "operands": "what is chosen", "age": "an entry's age",
 }  # fmt: skip
+
+_PORTS: Final = frozenset[str]().union(*PORTS_OF.values())
 
 _BECAUSE: Final[Mapping[Because, str]] = {
     Because.UNTOUCHED: "no packet touches it",
@@ -298,10 +300,10 @@ def obstacle(analysis: Analysis, o: Obstacle) -> Said:
         "all": " and ".join(names) if o.code in (Code.NOTHING_IN_COMMON, Code.KEYS_NOT_FOUND) else ", ".join(names),
         "others": " and ".join(names[1:]) if o.code is Code.FEW_CONSTANT_KEYS else ", ".join(names[1:]),
         "number": o.number,
-        "decides": _DECIDES.get(o.slot, ""),
+        "decides": _DECIDES.get(o.operand, ""),
         "fields": ", ".join(fields) or "a constant",
         "blamed": _blamed(o.fields, fields),
-        "frames": f"TCP or UDP over IPv{o.number}" if o.slot == "ports" else f"IPv{o.number}",
+        "frames": f"TCP or UDP over IPv{o.number}" if any(d.name in _PORTS for d in o.fields) else f"IPv{o.number}",
         "doubt": _doubt(analysis, about[0]),
         "sides": " here, by ".join(fields) + " there",
         "constraints": _together(o.constraints),

@@ -70,7 +70,7 @@ def _allocators(scope: Scope) -> dict[int, int]:
     for a in scope.touched:
         if a.how == "fresh":
             found[a.object].add(a.through if a.stride == 1 else None)
-        elif a.how == "via map":
+        elif a.how == "via_map":
             place = scope.places.index_map(a.through)
             found[a.object].add(place.dchain if place is not None and a.stride == 1 else None)
     return {obj: next(iter(chains)) for obj, chains in found.items() if len(chains) == 1 and None not in chains}  # type: ignore[misc]

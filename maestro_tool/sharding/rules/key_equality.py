@@ -111,8 +111,7 @@ def outside_view(
         if reach.always(mine, l4 if ports else lor(l4, classes.view_predicate(classes.L3[family]))):
             continue
         named = tuple(Dependency("field", name) for name in sorted(fields))
-        slot = "ports" if ports else "addresses"
-        yield Obstacle(Code.OUTSIDE_VIEW, (obj,), constraint.locs, number=family, slot=slot, fields=named)
+        yield Obstacle(Code.OUTSIDE_VIEW, (obj,), constraint.locs, number=family, fields=named)
 
 
 def named_bytes(constraint: Constraint, side: int) -> frozenset[str]:

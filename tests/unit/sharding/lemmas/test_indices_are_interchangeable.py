@@ -189,9 +189,9 @@ def test_what_is_shared_can_tell_but_is_not_told(name: str, tmp_path: Path) -> N
 
 def test_ages_are_told_from_values(tmp_path: Path) -> None:
     q = question_of(tmp_path, START_V + CASES["an age"][0], prelude=TWINS)
-    assert {o.slot for o in obstacles(q)} == {"age"}
+    assert {o.operand for o in obstacles(q)} == {"age"}
     q = question_of(tmp_path, START_V + CASES["what is stored"][0], prelude=TWINS)
-    assert {o.slot for o in obstacles(q)} == {"stored"}
+    assert {o.operand for o in obstacles(q)} == {"stored"}
 
 
 #: What a packet does about the slot that it finds in the block of its source's index.
