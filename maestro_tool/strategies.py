@@ -110,9 +110,8 @@ def _sharded(question: Question, name: str) -> Choice:
     solution = _solved(question, plan, name == "handoff", "not shared-nothing")
     strategy = strategy_of(solution, question.profiles, forced=name == "handoff")
     if name == "shared-nothing" and strategy.name != name:
-        reason = next(text for text in strategy.why if "hands packets to their owner" in text)
         raise UnsupportedError(
-            f"strategy=shared-nothing is not possible: {reason}", hint="use strategy=handoff or auto"
+            f"strategy=shared-nothing is not possible: {strategy.by_hand[0]}", hint="use strategy=handoff or auto"
         )
     return Choice(plan, solution, strategy)
 

@@ -12,6 +12,7 @@ from maestro_tool.explain.words import Facts, Words, place, rewritten
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import lnot
 from maestro_tool.expr.symbols import NOW
+from maestro_tool.operations.row import Effect
 
 OTHERWISE = "otherwise"
 
@@ -68,8 +69,8 @@ def _ways(end: Test | Lookup | Choice, words: Words, known: Sequence[Expr]) -> l
             found, missed = _outcomes(operation, words, known)
             return [Way(found, tell(yes, words, known)), Way(missed, tell(no, words, known))]
         case Choice(_, nodes):
-            told = sorted((tell(n, words, known) for n in nodes), key=_order)
-            return [Way("or" if n else "either", passage) for n, passage in enumerate(told)]
+            passages = sorted((tell(n, words, known) for n in nodes), key=_order)
+            return [Way("or" if n else "either", passage) for n, passage in enumerate(passages)]
 
 
 def _tests(condition: Expr, then: Node, other: Node, words: Words, known: Sequence[Expr]) -> list[Way]:
@@ -97,6 +98,7 @@ def _plain(node: Node) -> bool:
 
 
 def _negations(e: Expr) -> int:
+    """How many there are in the text of ``e``, which has what is shared several times."""
     return sum(1 + len(p.args[0].args) if p.op == "lnot" else p.op == "lor" and _negated_or(p) for p in conjuncts(e))
 
 
@@ -133,14 +135,25 @@ def _bytes(count: int) -> str:
 # --------------------------------------------------------------------------- operations
 
 
+#: Bytes of entries, or of the object.
+_READS, _WRITES = (Effect.READ, Effect.LOOK), (Effect.WRITE, Effect.CHANGE)
+
+
 def actions_of(operations: Sequence[Action], words: Words, known: Sequence[Expr]) -> list[str]:
     """What operations do, each once; reading and writing one entry is one action."""
-    actions: dict[str, str] = {}  # what is done it to -> what is done
+    actions: dict[str, str] = {}  # what it is done to -> what is done
+    read, both = set[str](), set[str]()
     for o in operations:
         verb, what = action(o, words, known)
-        if verb == "write" and actions.get(what) in ("read", "read and write"):
-            actions[what] = "read and write"
-        elif actions.setdefault(what, verb) != verb and actions[what] != "read and write":
+        if what not in actions:
+            actions[what] = verb
+            if o.op.effect in _READS:
+                read.add(what)
+        elif what in read and o.op.effect in _WRITES:
+            if what not in both:
+                actions[what] += f" and {verb}"
+            both.add(what)
+        elif actions[what] != verb and what not in both:
             actions.setdefault(f"{verb} {what}", "")
     return [f"{verb} {what}".strip() for what, verb in actions.items()]
 

@@ -149,24 +149,27 @@ def _grow(
         head = Text(way.when)
         then = way.then
         if then.ways in labels:
-            tree.add(_lines(head, then, f"-> go on at {labels[then.ways]}"))
+            tree.add(_lines(head, then, at=labels[then.ways]))
             continue
         mark = ""
         if counts[then.ways] > 1:
             mark = labels[then.ways] = f"[{_letter(len(labels))}]"
-        _grow(tree.add(_lines(head, then, mark)), then, counts, labels)
+        _grow(tree.add(_lines(head, then, mark=mark)), then, counts, labels)
 
 
 def _letter(n: int) -> str:
     return chr(ord("A") + n % 26) + (str(n // 26) if n >= 26 else "")
 
 
-def _lines(head: Text, passage: Passage, last: str = "") -> Group:
-    """Condition, actions, verdict; on one line where only a verdict follows."""
+def _lines(head: Text, passage: Passage, *, mark: str = "", at: str = "") -> Group:
+    """Condition, actions, verdict; on one line where only a verdict follows.
+
+    ``mark``: what the ways from here are called;  ``at``: what they are called where they were shown before.
+    """
     if passage.verdict is not None:
         end = Text(f"-> {passage.verdict}", "bold red" if passage.verdict == "drop" else "bold green")
     else:
-        end = Text(last, "magenta")
+        end = Text(f"-> go on at {at}" if at else mark, "magenta")
     if not passage.actions and passage.decided_by is None:
         return Group(Text.assemble(head, " ", end) if end.plain else head)
     parts = [head]
@@ -174,7 +177,7 @@ def _lines(head: Text, passage: Passage, last: str = "") -> Group:
         parts.append(Text("; ".join(passage.actions), "blue"))
     if end.plain:
         parts.append(end)
-    if passage.decided_by is not None and not last.startswith("->"):
+    if passage.decided_by is not None and not at:
         parts.append(Text(f"decided by {passage.decided_by}:"))
     return Group(*parts)
 

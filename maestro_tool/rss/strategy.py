@@ -15,20 +15,25 @@ from maestro_tool.rss.solution import PortSolution, RssSolution
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """``why``: a sentence for each port, and what else is to be known before it is used."""
+    """``why``: a sentence for each port, and what else is to be known before it is used.
+
+    ``by_hand``: the sentences of ports whose packets software hands to their owner.
+    """
 
     name: str
     why: tuple[str, ...]
+    by_hand: tuple[str, ...] = ()
 
 
 def strategy_of(solution: RssSolution, profiles: Sequence[NicProfile], *, forced: bool = False) -> Strategy:
     """The strategy of a satisfiable solution; ``profiles``: one per port; ``forced``: NICs were not asked to hash."""
     why = [f"port {p.port}: {_who(p, profiles[p.port], forced=forced)}" for p in solution.ports]
-    by_hand = any(
-        _constrained(p) and not _by_nic(p) and (forced or profiles[p.port].rss.kind != "software")
-        for p in solution.ports
+    by_hand = tuple(
+        text
+        for text, p in zip(why, solution.ports, strict=True)
+        if _constrained(p) and not _by_nic(p) and (forced or profiles[p.port].rss.kind != "software")
     )
-    return Strategy("handoff" if by_hand else "shared-nothing", (*why, *solution.notes))
+    return Strategy("handoff" if by_hand else "shared-nothing", (*why, *solution.notes), by_hand)
 
 
 def unused(p: PortSolution, profile: NicProfile) -> list[str]:

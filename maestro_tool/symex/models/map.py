@@ -44,7 +44,7 @@ def _remember(state: State, number: int, key: Key, answer: Value) -> None:
     """``answer``: the number found; 0.0 if the key is not there."""
     if key.fields is not None:
         state.facts["map_get", number, key.fields] = answer
-        state.facts["map_get after", number, key.fields] = nodes.const(len(state.events), 32)
+        state.facts["map_get_after", number, key.fields] = nodes.const(len(state.events), 32)
 
 
 def _answered(site: CallSite, number: int, key: Key) -> Value | None:
@@ -52,7 +52,7 @@ def _answered(site: CallSite, number: int, key: Key) -> Value | None:
     answer = site.state.facts.get(("map_get", number, key.fields)) if key.fields is not None else None
     if answer is None:
         return None
-    after = site.state.facts.get(("map_get after", number, key.fields))
+    after = site.state.facts.get(("map_get_after", number, key.fields))
     since = site.state.events[after.const if isinstance(after, Expr) else 0 :]
     written = {n for e in since if e.op.effect is Effect.WRITE for n in e.objects}
     return None if site.machine.may_hold_keys(written, number) else answer
@@ -131,7 +131,7 @@ def map_size(site: CallSite) -> Outcome:
 
 def forget(state: State, number: int) -> None:
     """Answers about map ``number`` no longer hold."""
-    for fact in [f for f in state.facts if f[0] in ("map_get", "map_get after", "map_size") and f[1] == number]:
+    for fact in [f for f in state.facts if f[0] in ("map_get", "map_get_after", "map_size") and f[1] == number]:
         del state.facts[fact]
 
 
