@@ -39,8 +39,8 @@ def wrongly_shown(plan: dict[str, Any], c: Certificate) -> list[str]:
     may: dict[str, set[int]] = defaultdict(set)
     storage, _ = key_storage(c)
     for path in c.paths:
-        seen = [(e, c.label(chain)) for where, e, _, chain in shown(c, path, storage) if where == "frame"]
-        for expression, name in seen:
+        visible = [(e, c.label(chain)) for where, e, _, chain in shown(c, path, storage) if where == "frame"]
+        for expression, name in visible:
             for port in _leaves_on(c, path):
                 bytes_of[name][port] |= {at for at, e in path.frame if e == expression}
             may[name] |= {path.port} if path.goes else set()

@@ -92,12 +92,12 @@ def range_equations(
     first: dict[int, frozenset[tuple[int, int]]] = {}
     for side in (0, 1):
         port = constraint.ports[side]
-        seen = ranges[port]
+        mine = ranges[port]
         for mode in modes(constraint, side, layouts[port]):
             for (name, aligned, bit), positions in input_changes(mode).items():
                 columns = frozenset((port, position) for position in positions)
-                if aligned and name in seen.fields and seen.low <= bit <= seen.high:
-                    columns ^= first.setdefault(bit - seen.low, columns)
+                if aligned and name in mine.fields and mine.low <= bit <= mine.high:
+                    columns ^= first.setdefault(bit - mine.low, columns)
                 yield from vanish(columns, bits)
 
 

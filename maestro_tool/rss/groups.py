@@ -137,12 +137,12 @@ class _Pairs:
     def moved(self, pair: Pair) -> Iterator[tuple[tuple[int, int], Pair]]:
         """The same distance at all other places of the range, with the indices that it meets there."""
         start = self.indices(pair)
-        seen = [_seen(bits, frame) for bits, frame in zip(self._ranges, pair, strict=True)]
+        values = [_value(bits, frame) for bits, frame in zip(self._ranges, pair, strict=True)]
         for n in range(1, 1 << self._ranges[0].width):
             frames, indices = [], []
-            for bits, frame, added, index, old in zip(self._ranges, pair, self._added, start, seen, strict=True):
+            for bits, frame, added, index, old in zip(self._ranges, pair, self._added, start, values, strict=True):
                 frames.append(_moved(frame, bits.fields[0], n << bits.low))
-                indices.append(index ^ added[old] ^ added[_seen(bits, frames[-1])])
+                indices.append(index ^ added[old] ^ added[_value(bits, frames[-1])])
             yield (indices[0], indices[1]), (frames[0], frames[1])
 
 
@@ -154,7 +154,7 @@ def _added(columns: Sequence[int]) -> list[int]:
     return result
 
 
-def _seen(bits: BitRange, frame: bytes) -> int:
+def _value(bits: BitRange, frame: bytes) -> int:
     """The value of the range."""
     value = 0
     for name in bits.fields:

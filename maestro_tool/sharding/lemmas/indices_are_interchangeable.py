@@ -99,7 +99,7 @@ def _names(places: Iterable[_Shown]) -> tuple[str, ...]:
 
 
 def _decides(scope: Scope, prover: Prover) -> Iterator[Obstacle]:
-    for path, use in _seen(scope, prover):
+    for path, use in _visible(scope, prover):
         if use.operand == "frame" and path.verdict == "drop":
             continue  # nobody gets it
         for s in _roots(path, use.expr):
@@ -154,7 +154,7 @@ def _sources(scope: Scope, path: CallPath, s: Expr) -> Iterator[int]:
             yield block.dchain
 
 
-def _seen(scope: Scope, prover: Prover) -> Iterator[tuple[CallPath, Use]]:
+def _visible(scope: Scope, prover: Prover) -> Iterator[tuple[CallPath, Use]]:
     """Every use but indices that just reach entries, or entries of their own block, and what is true of every index."""
     solver = IndexConditions()
     own = own_entries(scope)
