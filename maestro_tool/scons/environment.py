@@ -109,6 +109,9 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
     progress.begin(summary.phases, explain=False)
     build = Path(env.Dir(f"#{folder}").abspath)
     visible = {name: str(value) for name, value in env["ENV"].items()}
+    compilation.check_link(env)
+    if edits := [name for name in toolchain.EDITS if name in visible]:
+        raise UserError(f"{edits[0]} in ENV changes the compiler's flags unseen: NFs cannot be analysed with it")
     found = translated(dpdk.find, visible)
     cc = env.Clone(
         MAESTRO_BUILD=folder, MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_WORDS={}, MAESTRO_FOLDERS_OF_HEADERS=folders,

@@ -169,6 +169,37 @@ def test_what_cannot_be_followed_is_refused(seen: Callable[..., bool], variables
         seen(BY_DST, **variables)
 
 
+LINKED: list[tuple[dict[str, Any], str]] = [
+    ({"LINKFLAGS": ["-Wl,--wrap=memcmp"]}, "not linked with --wrap=memcmp"),
+    ({"LINKFLAGS": "-Wl,-z,now,--defsym,rte_log=0"}, "not linked with --defsym"),
+    ({"LINKFLAGS": ["-Xlinker", "--defsym=a=b"]}, "not linked with --defsym=a=b"),
+    ({"LIBS": ["m"], "LINKCOM": "$LINK -o $TARGET $SOURCES -Wl,-z,muldefs $_LIBFLAGS"}, "not linked with muldefs"),
+    ({"LINKFLAGS": ["-Wl,-Tmy.ld"]}, "not linked with -Tmy.ld"),
+    ({"LINKFLAGS": ["-Ofast"]}, "not linked with -Ofast"),
+    ({"LINKFLAGS": ["-ffast-math"]}, "not linked with -ffast-math"),
+    ({"LINKFLAGS": ["-fplugin=x.so"]}, "not linked with -fplugin=x.so"),
+    ({"LINKFLAGS": ["@more"]}, "not linked with @more"),
+]
+
+
+@pytest.mark.parametrize(("variables", "message"), LINKED, ids=[str(v) for v, _ in LINKED])
+def test_flags_by_which_other_programs_are_linked_are_refused(variables: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        compilation.check_link(Environment(tools=["gcc", "gnulink"], **variables))
+
+
+def test_other_flags_of_linkers_are_not() -> None:
+    flags = ["-Wl,-z,now,-z,relro,--as-needed,-Map=x.map,-rpath,/x", "-O2", "-flto", "-s", "-static-libgcc", "-pthread"]
+    env = Environment(tools=["gcc", "gnulink"], LINKFLAGS=flags, LIBS=["m"], LIBPATH=["/x"], RPATH=["/x"])
+    compilation.check_link(env)
+
+
+def test_variables_that_edit_the_compilers_flags_are_refused(tree: Tree) -> None:
+    nf(tree, BY_DST, 'ENV={"CCC_OVERRIDE_OPTIONS": "+-funsigned-char", "PATH": "/usr/bin:/bin"}')
+    result = tree.scons("-n", "nf=once")
+    assert result.status == 2 and "CCC_OVERRIDE_OPTIONS in ENV changes the compiler's flags unseen" in result.err
+
+
 LINK_TIME: list[dict[str, Any]] = [
     *({name: ["-flto"]} for name in ("CCFLAGS", "CFLAGS", "CPPFLAGS")),
     *({name: "-flto=auto -ffat-lto-objects"} for name in ("CCFLAGS", "CFLAGS", "CPPFLAGS")),
