@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from maestro_tool import canonical, remembered, runtime
+from maestro_tool import canonical, inputs, remembered, runtime
 from maestro_tool.dpdk import Dpdk
 
 #: Variables that say where compilers and linkers look: what they find there counts.
@@ -50,9 +50,18 @@ def digest(
     how = Path(__file__).read_text(encoding="utf-8")  # another version of this may look at more
     question = canonical.digest([list(compiler), list(flags), repr(dpdk), visible, how])
     contents = remembered.answer(memory, question, lambda: _ask(compiler, flags, dpdk, environment), remember=remember)
-    settings = {name: visible[name] for name in SETTINGS if name in visible}
+    settings: dict[str, object] = {name: visible[name] for name in SETTINGS if name in visible}
+    # Below them are headers that NFs may include, in this order.
+    settings |= {name: _below(visible[name]) for name in inputs.FOLDER_VARIABLES if name in visible}
     words = [w for w in (*dpdk.cflags, *dpdk.libs) if not w.startswith("-L")]
     return canonical.digest([Path(compiler[0]).name, *compiler[1:], dpdk.version, words, settings, contents])
+
+
+def _below(folders: str) -> list[str]:
+    """Those folders, by their names from here on where they are below."""
+    here = os.path.join(os.getcwd(), "")
+    names = map(os.path.abspath, folders.split(os.pathsep))  # an empty one is this folder
+    return [os.path.relpath(name) if f"{name}/".startswith(here) else name for name in names]
 
 
 def known(memory: Path) -> frozenset[str]:

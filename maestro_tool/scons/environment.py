@@ -117,6 +117,7 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
         MAESTRO_BUILD=folder, MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_WORDS={}, MAESTRO_FOLDERS_OF_HEADERS=folders,
         ESCAPE=words.quoted,
     )  # fmt: skip
+    cc.Decider("content")  # times say nothing of files that were copied, or restored, with theirs
     # The compiler is a command, perhaps of several words.
     command = tuple(str(w) for w in flatten(env.subst_list("$CC"))) or ("gcc",)
     tool = fingerprint.tool_remembered(

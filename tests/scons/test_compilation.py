@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -343,3 +344,32 @@ def test_the_command_line_takes_flags_as_well(tree: Tree) -> None:
     tree.write("x.h", "#ifdef BY_DST\n#undef BY_DST\n#endif\n")
     assert "src_ip" not in tree.maestro("explain", "nfs/once/once.c", "-DBY_DST").out
     assert "dst_ip" not in tree.maestro("explain", "nfs/once/once.c", *words).out
+
+
+def test_folders_of_headers_in_the_environment_are_inputs(tree: Tree) -> None:
+    """CPATH: a header in a folder before the one where it was, and other folders."""
+    nf(tree, "HERE", 'ENV={**__import__("os").environ, "CPATH": "first:second"}')
+    tree.edit("nfs/once/key.h", "#pragma once\n", '#pragma once\n#include "settings.h"\n')
+    tree.write("second/settings.h", "#define HERE 1\n")
+    tree.write("third/settings.h", "#define HERE 0\n")
+    assert sharded_by(tree) == "dst_ip"
+    hidden = tree.write("first/settings.h", "#define HERE 0\n")
+    assert sharded_by(tree) == "src_ip"
+    hidden.unlink()
+    assert sharded_by(tree) == "dst_ip"
+    tree.edit("SConstruct", "first:second", "first:third")
+    assert sharded_by(tree) == "src_ip"
+
+
+def test_contents_decide_whatever_the_environment_says(tree: Tree) -> None:
+    """A file that is older than what was made of it, too."""
+    nf(tree, BY_DST, "")
+    tree.edit("SConstruct", "project.declare", 'env.Decider("timestamp-newer")\nproject.declare')
+    plan = "build/mine/once/plan.json"
+    own = tree.write("configs/mine.yaml", "extends: e810\nname: mine\n")
+    tree.built(plan)
+    before = (tree.root / plan).read_text()
+    own.write_text("extends: x710\nname: mine\n")
+    os.utime(own, (1e9, 1e9))
+    tree.built(plan)
+    assert (tree.root / plan).read_text() != before
