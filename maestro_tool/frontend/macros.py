@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from maestro_tool import dialects, runtime
+from maestro_tool import dialects, dpdk, runtime
 from maestro_tool.diagnostics import SourceLocation, UnsupportedError
 
 _TEMPLATES: Final = Path(__file__).parent.parent / "codegen" / "templates"
@@ -51,22 +51,23 @@ _SYNONYMS: Final[dict[str, frozenset[str] | None]] = {
 _PREFIXES: Final = ("maestro_", "MAESTRO_")
 #: Those that the build defines itself.
 _OURS: Final = ("MAESTRO_DPDK_VERSION", dialects.MACRO)
+_RENAMES: Final = frozenset(f"#define {flag.removeprefix('-D').replace('=', ' ')}" for flag in dpdk.RENAMES)
 
 
-def check(directive: str, location: SourceLocation) -> None:
+def check(directive: str, location: SourceLocation, *, everywhere: bool = False) -> None:
     """Raises `UnsupportedError` if a ``#define`` or ``#undef`` of the user's, as preprocessors print it, is about such
-    a name."""
+    a name.  ``everywhere``: it holds in the runtime's own files, too."""
     if (gone := _UNDEFINE.match(directive)) is not None:
         if gone[1].startswith(_PREFIXES):
             raise _is_ours(gone[1], location)
         return
     match = _DEFINE.match(directive)
-    if match is None:
+    if match is None or directive.rstrip() in _RENAMES:
         return
     name, takes, body = match[1], bool(match[2]), match[3].strip()
     if name.startswith(_PREFIXES) and name not in _OURS:
         raise _is_ours(name, location)
-    words, calls = _taken()
+    words, calls = _taken(everywhere)
     if name not in (calls if takes else words):
         return
     if name in _SYNONYMS and ((allowed := _SYNONYMS[name]) is None or body in allowed):
@@ -83,9 +84,10 @@ def _is_ours(name: str, location: SourceLocation) -> UnsupportedError:
 
 
 @cache
-def _taken() -> tuple[frozenset[str], frozenset[str]]:
+def _taken(everywhere: bool) -> tuple[frozenset[str], frozenset[str]]:
     """Words that no macro may have for a name, and those of them that no macro with arguments may have."""
-    texts = [p.read_text(encoding="utf-8") for p in sorted(runtime.INCLUDE.rglob("*.h"))]
+    files = [*runtime.INCLUDE.rglob("*.h"), *(runtime.SOURCE.glob("*.[ch]") if everywhere else ())]
+    texts = [p.read_text(encoding="utf-8") for p in sorted(files)]
     own = {name for text in texts for name in _OWN_DEFINES.findall(text)}
     # What they ask for is for the user to say: ENABLE_LOG.
     own |= {match[1] for text in texts for line in _TESTED.findall(text) for match in _WORD.finditer(line)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,10 +93,23 @@ def preprocess(
     # One after the other: a build has other processes for its other processors.
     found = [_run(words, path, columns, copies) for path in sources]
     own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
+    _check_files(own)
     first = check_conditionals(own, copies.texts, compiler, words, searched)
     if compilation.headers:
         compare(sources, tuple(own), compiler, words, searched, copies)
     return found, first
+
+
+def _check_files(own: Iterable[str]) -> None:
+    """Generated code includes headers by these names, and would get the NF's."""
+    for file in own:
+        name = os.path.basename(file)
+        if name.startswith("maestro") and (runtime.INCLUDE / name).is_file():
+            raise UnsupportedError(
+                f"the runtime has a header '{name}', too, which generated code includes",
+                SourceLocation(file, 1),
+                hint="give it another name",
+            )
 
 
 def _run(words: Sequence[str], path: Path, columns: Columns, copies: Copies) -> Source:
@@ -173,7 +186,7 @@ def without_markers(output: str, path: Path, columns: Columns, *, checked: bool 
 def _check_option(line: str) -> None:
     """As of the user's files, of what -D and -U say; these have no place in a file."""
     try:
-        macros.check(line, SourceLocation("", 0))
+        macros.check(line, SourceLocation("", 0), everywhere=True)
     except UnsupportedError as error:
         raise UnsupportedError(f"-D or -U: {error.message}", hint=error.hint) from None
 

@@ -178,6 +178,7 @@ LINKED: list[tuple[dict[str, Any], str]] = [
     ({"LINKFLAGS": ["-Wl,-Tmy.ld"]}, "not linked with -Tmy.ld"),
     ({"LINKFLAGS": ["-Ofast"]}, "not linked with -Ofast"),
     ({"LINKFLAGS": ["-ffast-math"]}, "not linked with -ffast-math"),
+    ({"LINKFLAGS": ["-mdaz-ftz"]}, "not linked with -mdaz-ftz"),
     ({"LINKFLAGS": ["-fplugin=x.so"]}, "not linked with -fplugin=x.so"),
     ({"LINKFLAGS": ["@more"]}, "not linked with @more"),
 ]

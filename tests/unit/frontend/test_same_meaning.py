@@ -81,6 +81,7 @@ def test_accepted(tmp_path: Path, text: str) -> None:
         ("-D_Thread_local=", MACRO),
         ("-Dstatic=", MACRO),
         ("-Dmemcpy=mine", MACRO),
+        ("-Drte_eth_rx_burst=mine", MACRO),
         ("-DMAESTRO_LARGE_FROM=1", "is a name of generated programs"),
         ("-DNOW=__TIME__", "'__TIME__' is another each time"),
         ("-DNEXT()=__COUNTER__", "'__COUNTER__' is another each time"),
@@ -119,3 +120,12 @@ def test_inline_functions_that_do_not(tmp_path: Path) -> None:
     load(tmp_path, a=header + USE, b=header + "extern inline int less(int);\nextern inline int pick(void);\n")
     load(tmp_path, a=f"inline int pick(void) {{ return 1; }}\n{USE}", b="static int pick(void) { return 2; }\n"
          "int other(void) { return pick(); }\n")  # fmt: skip
+
+
+def test_headers_called_as_those_of_generated_code(tmp_path: Path) -> None:
+    (tmp_path / "maestro.h").write_text("int mine;\n", encoding="utf-8")
+    (tmp_path / "maestro_mine.h").write_text("int others;\n", encoding="utf-8")
+    load(tmp_path, a='#include "maestro_mine.h"\n')
+    with pytest.raises(UnsupportedError, match=r"the runtime has a header 'maestro\.h', too") as caught:
+        load(tmp_path, a='#include "maestro.h"\n')
+    assert str(caught.value.location) == f"{tmp_path}/maestro.h:1"
