@@ -86,8 +86,7 @@ def _is_ours(name: str, location: SourceLocation) -> UnsupportedError:
 @cache
 def _taken(everywhere: bool) -> tuple[frozenset[str], frozenset[str]]:
     """Words that no macro may have for a name, and those of them that no macro with arguments may have."""
-    files = [*runtime.INCLUDE.rglob("*.h"), *(runtime.SOURCE.glob("*.[ch]") if everywhere else ())]
-    texts = [p.read_text(encoding="utf-8") for p in sorted(files)]
+    texts = [p.read_text(encoding="utf-8") for p in sorted(runtime.INCLUDE.rglob("*.h"))]
     own = {name for text in texts for name in _OWN_DEFINES.findall(text)}
     # What they ask for is for the user to say: ENABLE_LOG.
     own |= {match[1] for text in texts for line in _TESTED.findall(text) for match in _WORD.finditer(line)}
@@ -97,4 +96,8 @@ def _taken(everywhere: bool) -> tuple[frozenset[str], frozenset[str]]:
             words.add(match[1])
             if match[2]:
                 calls.add(match[1])
+    for file in sorted(runtime.SOURCE.glob("*.c")) if everywhere else ():
+        # What else has a name there does not compile under another.
+        found = {m[1] for m in _WORD.finditer(_LEFT_OUT.sub(" ", file.read_text(encoding="utf-8"))) if m[2]}
+        words, calls = words | found, calls | found
     return frozenset(words - own | _KEYWORDS), frozenset(calls - own | _KEYWORDS)
