@@ -20,6 +20,8 @@ from maestro_tool import canonical, runtime
 
 #: Written beside an analysis: all that was read; and what is compiled from where it is, not mirrored below gen/.
 INPUTS, OUTSIDE = "inputs.json", "outside.json"
+#: Variables of compilers with folders of headers.
+FOLDER_VARIABLES = ("CPATH", "C_INCLUDE_PATH")
 _STUBS = Path(__file__).parent / "frontend" / "headers"
 
 
@@ -48,6 +50,12 @@ def folders(
                 found.append(Path(flag.removeprefix(option) or following))
                 break
     return tuple(found)
+
+
+def folders_of_environment(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Where compilers look for headers besides, as variables say; an empty name is the folder that they run in."""
+    said = (environment[name] for name in FOLDER_VARIABLES if environment.get(name))
+    return tuple(Path(folder) for folders in said for folder in folders.split(os.pathsep))
 
 
 def texts(read: Read) -> dict[str, str]:

@@ -12,18 +12,22 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from maestro_tool import canonical, remembered, runtime
+from maestro_tool import canonical, inputs, remembered, runtime
 from maestro_tool.dpdk import Dpdk
 
 #: Variables that say where compilers and linkers look: what they find there counts.
 SEARCHED = ("PATH", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_LIBRARY_PATH")
 #: Variables that count as they are.
 SETTINGS = ("SOURCE_DATE_EPOCH", "LD_RUN_PATH", "GNUTARGET", "LDEMULATION")
+#: Variables by which compilers get other flags than their command has.
+EDITS = ("CCC_OVERRIDE_OPTIONS", "CCC_ADD_ARGS", "QA_OVERRIDE_GCC3_OPTIONS", "GCC_COMPARE_DEBUG")
 
 _STUBS = Path(__file__).parent / "frontend" / "headers"
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([^>\n]+)>", re.MULTILINE)
 _WORD = re.compile(r"(?:\\.|[^\s\\])+")
 _NONE_THERE = re.compile(r'^ignoring nonexistent directory "(.*)"$', re.MULTILINE)
+#: gcc reads this beside its own files, if it is there: it says what the compiler's parts are given.
+_SPECS = "specs"
 #: Programs that a compiler runs.
 _PARTS = ("cc1", "as", "collect2", "ld")
 
@@ -46,9 +50,18 @@ def digest(
     how = Path(__file__).read_text(encoding="utf-8")  # another version of this may look at more
     question = canonical.digest([list(compiler), list(flags), repr(dpdk), visible, how])
     contents = remembered.answer(memory, question, lambda: _ask(compiler, flags, dpdk, environment), remember=remember)
-    settings = {name: visible[name] for name in SETTINGS if name in visible}
+    settings: dict[str, object] = {name: visible[name] for name in SETTINGS if name in visible}
+    # Below them are headers that NFs may include, in this order.
+    settings |= {name: _below(visible[name]) for name in inputs.FOLDER_VARIABLES if name in visible}
     words = [w for w in (*dpdk.cflags, *dpdk.libs) if not w.startswith("-L")]
     return canonical.digest([Path(compiler[0]).name, *compiler[1:], dpdk.version, words, settings, contents])
+
+
+def _below(folders: str) -> list[str]:
+    """Those folders, by their names from here on where they are below."""
+    here = os.path.join(os.getcwd(), "")
+    names = map(os.path.abspath, folders.split(os.pathsep))  # an empty one is this folder
+    return [os.path.relpath(name) if f"{name}/".startswith(here) else name for name in names]
 
 
 def known(memory: Path) -> frozenset[str]:
@@ -61,6 +74,7 @@ def _ask(compiler: Sequence[str], flags: Sequence[str], dpdk: Dpdk, environment:
     folders = [word for folder in dpdk.include_dirs for word in ("-isystem", folder)]
     command = [*compiler, "-x", "c", "-std=gnu11", "-O3", *flags, *dpdk.cflags, *folders]
     names = [_run([*compiler, *flags, f"-print-prog-name={part}"], environment, "").stdout.strip() for part in _PARTS]
+    specs = _specs(compiler, flags, environment)
     headers, searched = _headers([*command, "-v", "-M", "-"], environment)
     # With all that the C library has, as units of the runtime ask for.
     headers = sorted({*headers, *_headers([*command, "-D_GNU_SOURCE", "-v", "-M", "-"], environment)[0]})
@@ -73,11 +87,19 @@ def _ask(compiler: Sequence[str], flags: Sequence[str], dpdk: Dpdk, environment:
     places |= {word[2:] for word in dpdk.libs if word.startswith("-L")}
     said = _run([*compiler, *flags, "-print-search-dirs"], environment, "").stdout.partition("libraries: =")[2]
     places |= {os.path.normpath(d) for d in said.strip().split(os.pathsep) if d}
-    files = sorted({f for f in (*programs, *headers, *libraries) if os.path.isfile(f)})
+    files = sorted({f for f in (*programs, *specs, *headers, *libraries) if os.path.isfile(f)})
     return remembered.Found(
         lambda contents: canonical.digest(sorted([os.path.basename(f), contents[f]] for f in files)),
-        [*files, *programs, *_asking(), *places],
+        [*files, *programs, *specs, *_asking(), *places],
     )
+
+
+def _specs(compiler: Sequence[str], flags: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Where gcc looks for `_SPECS`, whether or not it is there; nothing of compilers that have none."""
+    said = _run([*compiler, *flags, "-print-search-dirs"], environment, "").stdout
+    folders = (line.partition(": ")[2].strip().removeprefix("=") for line in said.splitlines())
+    found = (d for line in folders for d in line.split(os.pathsep) if d)
+    return sorted({os.path.normpath(os.path.join(d, _SPECS)) for d in found})
 
 
 def _asking() -> list[str]:

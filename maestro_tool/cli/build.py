@@ -288,7 +288,7 @@ def _record(
         return {}
     from maestro_tool import inputs, own_files, reads
 
-    folders = (*request.include_dirs, *inputs.folders(request.flags))
+    folders = (*request.include_dirs, *inputs.folders(request.flags), *inputs.folders_of_environment())
     # What a build does not know to be read is known to the next one.
     others = reads.others([*request.sources, *program.files, *(name for name, _ in opened)])
     read = inputs.Read(program.files, own_files.common_folder(request.sources), folders, opened, tuple(others))

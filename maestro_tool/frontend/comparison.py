@@ -18,7 +18,7 @@ from pathlib import Path
 from maestro_tool.diagnostics import SourceLocation, ToolError, UnsupportedError
 from maestro_tool.frontend import flags
 from maestro_tool.frontend.compiler import Compilation, Compiler, run
-from maestro_tool.frontend.conditionals import RUNTIME
+from maestro_tool.frontend.conditionals import HEADERS, RUNTIME
 from maestro_tool.frontend.copies import Copies
 
 #: With the end of the line before, which is found ten times as fast as the start of a line.
@@ -35,6 +35,8 @@ class _Left:
     """What a unit's directives leave: the user's lines in order; text of headers, with the macros that it defines."""
 
     lines: list[tuple[str, int]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)  # of these lines, where the compiler prints them as they are
+    system: set[str] = field(default_factory=set)  # names of headers of the system
     headers: list[str] = field(default_factory=list)
 
     def macros(self) -> dict[str, bool]:
@@ -72,12 +74,16 @@ def compare(
     option = "-fdirectives-only" if verbatim else "-dD"
     grouped = (lambda file, line: line) if verbatim else _groups(copies)
     known = frozenset(own)
+    others = [os.path.normpath(f) for f in _folders_of_others(compilation)]
 
     def check(source: Path) -> None:
         place = str(copies.place(source))
         analysed = _left(run([*command, option, place]), known, copies, grouped)
         compiled = _left(run([*real, option, place]), known, copies, grouped)
         _check_lines(analysed.lines, compiled.lines)
+        if verbatim:
+            _check_texts(analysed, compiled)
+        _check_stand_ins(compiled, others)
         _check_names(analysed, compiled, copies)
 
     for source in sources:
@@ -121,12 +127,17 @@ def _left(output: str, own: frozenset[str], copies: Copies, grouped: Callable[[s
         ours = file.startswith("<") or system or any(file.startswith(f"{folder}{os.sep}") for folder in RUNTIME)
         if real not in own and (ours or _is_stub(file)):
             left.headers.append(text)
+            if system:
+                left.system.add(real)
             continue
         for line, content in enumerate(text.split("\n"), number):
             if content.strip():
                 place = (real, grouped(real, line))
                 if not left.lines or left.lines[-1] != place:
                     left.lines.append(place)
+                    left.texts.append(content.strip())
+                elif content.strip() not in left.texts[-1]:
+                    left.texts[-1] += content.strip()
     return left
 
 
@@ -167,6 +178,39 @@ def _check_lines(analysed: list[tuple[str, int]], compiled: list[tuple[str, int]
     other = f"goes on at {there[0]}:{there[1]}" if there else "has ended"
     message = f"this is analysed, but not compiled: there, the compiler {other}"
     raise UnsupportedError(message, SourceLocation(*here), hint=hint)
+
+
+def _check_texts(analysed: _Left, compiled: _Left) -> None:
+    """Lines of one number are one line: #line may give several the same."""
+    for place, here, there in zip(compiled.lines, analysed.texts, compiled.texts, strict=True):
+        if here != there:
+            raise UnsupportedError(
+                "another line of this number is compiled than is analysed",
+                SourceLocation(*place),
+                source_line=there,
+                hint="remove #line, or the condition around it",
+            )
+
+
+def _folders_of_others(compilation: Compilation) -> Iterator[str]:
+    """Folders of headers that compilers take for the system's, as the user names them; not DPDK's."""
+    words = [argument for flag, argument in flags.words(compilation.flags) if flag in ("-isystem", "-idirafter")]
+    for folder in (*words, *filter(None, os.environ.get("C_INCLUDE_PATH", "").split(os.pathsep))):
+        if os.path.realpath(folder) not in {os.path.realpath(d) for d in compilation.headers}:
+            yield folder
+
+
+def _check_stand_ins(compiled: _Left, folders: Sequence[str]) -> None:
+    """The analysis has headers of its own for those of the system: no others may stand for these unseen."""
+    for file in sorted(compiled.system):
+        for folder in folders:
+            name = os.path.relpath(file, folder)
+            if not name.startswith("..") and (HEADERS / name).is_file():
+                raise UnsupportedError(
+                    f"this is compiled in place of the system's <{name}>, for which the analysis has one of its own",
+                    SourceLocation(file, 1),
+                    hint="name its folder with -I (CPPPATH), where it is read, or another system with --sysroot",
+                )
 
 
 def _check_names(analysed: _Left, compiled: _Left, copies: Copies) -> None:

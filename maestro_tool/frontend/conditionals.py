@@ -50,6 +50,7 @@ def check_conditionals(
     """
     texts = {f: text_of(f) for f in files}
     own = {name for text in texts.values() for name in _DEFINE.findall(text)}
+    _check_options(compilation)
     given = _given(compilation)
     same = given.keys() | _NEITHER | compiler.macros
     open_names: dict[str, SourceLocation] = {}
@@ -124,6 +125,14 @@ def _check_names(file: str, text: str) -> None:
         column = match.start() - text.rfind("\n", 0, match.start())
         message = f"'{match[0]}' is another each time that the file is preprocessed"
         raise UnsupportedError(message, SourceLocation(file, line, column), hint="do without it")
+
+
+def _check_options(compilation: Compilation) -> None:
+    """The same of macros that -D makes."""
+    for flag, argument in flags.words(compilation.flags):
+        if flag == "-D" and (match := _WHERE.search(argument)) is not None:
+            message = f"-D{argument}: '{match[0]}' is another each time that a file is preprocessed"
+            raise UnsupportedError(message, hint="do without it")
 
 
 def _tested(file: str, text: str) -> Iterator[tuple[str, SourceLocation]]:

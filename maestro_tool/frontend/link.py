@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maestro_tool.diagnostics import InputError, SourceLocation
-from maestro_tool.frontend import c_types, declarations, functions, initialisers, merge, statements
+from maestro_tool.frontend import c_types, declarations, functions, initialisers, linkage, merge, statements
 from maestro_tool.frontend.c_types import ArrayType, CType, FunctionType, RecordLayout, RecordType, VoidType, type_name
 from maestro_tool.frontend.context import Context, FunctionName, Variable
 from maestro_tool.frontend.ir import (
@@ -215,10 +215,15 @@ class ProgramBuilder:
             ctx.input_error(
                 f"'{node.name}' is defined twice", node, f"the other definition is at {found.unit.location(found.node)}"
             )
+        self._check_name(ctx, node)
         if not found.defined or node.init is not None:
             found.unit, found.node = ctx.unit, node
         found.defined, found.defined_by = True, ctx.index
         found.initialised = found.initialised or node.init is not None
+
+    def _check_name(self, ctx: Context, node: Any) -> None:
+        if is_own(ctx.unit.source.file(position(node)[0])):
+            linkage.check_name(ctx, node)
 
     def _initialise(self, ctx: Context, found: _Object, node: Any) -> None:
         if node.init is None:
@@ -230,6 +235,7 @@ class ProgramBuilder:
         type_, _ = declarations.declared_type(ctx, node.decl)
         if not isinstance(type_, FunctionType):
             ctx.input_error(f"'{node.decl.name}' is not a function", node)
+        self._check_name(ctx, node)
         if node.param_decls:
             ctx.unsupported(
                 "parameters declared after the parentheses (K&R style) are not supported", node, "write (int a, char b)"
@@ -270,6 +276,7 @@ class ProgramBuilder:
                 groups[self._bodies[name].node.decl.name].append(name)
         taken = (set(lowered) | set(self._used)) - {n for names in groups.values() for n in names}
         merged, globals_ = merge.merge_equal(lowered, globals_, groups, taken)
+        linkage.check_inline(((b.ctx, b.node, n) for n, b in self._bodies.items()), merged)
         externals = sorted(n for n in self._used if n not in lowered and n not in self._objects)
         return Program(
             functions=merged,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maestro_tool import runtime
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
-from maestro_tool.frontend import flags, unknown
+from maestro_tool.frontend import flags, macros, unknown
 from maestro_tool.frontend.columns import Columns
 from maestro_tool.frontend.comparison import compare
 from maestro_tool.frontend.compiler import Compilation, Compiler, find
@@ -26,6 +26,8 @@ from maestro_tool.frontend.copies import Copies
 #: there for "../nf-log.h", which NFs include from a folder below nf.h's.
 #: The runtime's come last: those that say in C what they do are read as they are compiled (`dialects`).
 _STUBS = (f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", f"-I{runtime.INCLUDE}", "-nostdinc")
+
+_COMMAND_LINE = "<command-line>"
 
 _MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"[ \d]*')
 _DIRECTIVE = re.compile(r"#(?:define (\w+) (.*)|(?:define|undef|ident|sccs)\b)")
@@ -91,10 +93,23 @@ def preprocess(
     # One after the other: a build has other processes for its other processors.
     found = [_run(words, path, columns, copies) for path in sources]
     own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
+    _check_files(own)
     first = check_conditionals(own, copies.texts, compiler, words, searched)
     if compilation.headers:
         compare(sources, tuple(own), compiler, words, searched, copies)
     return found, first
+
+
+def _check_files(own: Iterable[str]) -> None:
+    """Generated code includes headers by these names, and would get the NF's."""
+    for file in own:
+        name = os.path.basename(file)
+        if name.startswith("maestro") and (runtime.INCLUDE / name).is_file():
+            raise UnsupportedError(
+                f"the runtime has a header '{name}', too, which generated code includes",
+                SourceLocation(file, 1),
+                hint="give it another name",
+            )
 
 
 def _run(words: Sequence[str], path: Path, columns: Columns, copies: Copies) -> Source:
@@ -133,14 +148,17 @@ def _error(stderr: str, path: Path, copies: Copies) -> InputError | UnsupportedE
     return error
 
 
-def without_markers(output: str, path: Path, columns: Columns) -> Source:
-    """Blank the ``# 12 "file.c"`` lines and remember what they say."""
+def without_markers(output: str, path: Path, columns: Columns, *, checked: bool = True) -> Source:
+    """Blank the ``# 12 "file.c"`` lines and remember what they say.
+
+    ``checked``: whether names of macros are (`macros`).
+    """
     lines = output.split("\n")
     files: list[str] = []
     numbers: list[int] = []
     file, number = str(path), 1
     names: dict[str, str] = {}
-    macros: dict[str, str] = {}
+    defined: dict[str, str] = {}
     for index, line in enumerate(lines):
         files.append(file)
         numbers.append(number)
@@ -154,11 +172,23 @@ def without_markers(output: str, path: Path, columns: Columns) -> Source:
             lines[index] = ""
         elif (directive := _DIRECTIVE.match(line)) is not None:
             lines[index] = ""
-            if directive[1] is not None and not is_own(file) and not file.startswith("<"):
-                macros[directive[1]] = directive[2]
+            if checked and is_own(file):
+                macros.check(line, SourceLocation(file, number - 1))
+            elif checked and file == _COMMAND_LINE:
+                _check_option(line)
+            elif directive[1] is not None and not is_own(file) and not file.startswith("<"):
+                defined[directive[1]] = directive[2]
         elif not re.match(r"#\s*pragma\b", line):
             raise InputError("this line marker is malformed", SourceLocation(file, number - 1), source_line=line)
-    return Source(path, "\n".join(lines), tuple(files), tuple(numbers), columns, tuple(macros.items()))
+    return Source(path, "\n".join(lines), tuple(files), tuple(numbers), columns, tuple(defined.items()))
+
+
+def _check_option(line: str) -> None:
+    """As of the user's files, of what -D and -U say; these have no place in a file."""
+    try:
+        macros.check(line, SourceLocation("", 0), everywhere=True)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"-D or -U: {error.message}", hint=error.hint) from None
 
 
 def _file_name(quoted: str) -> str:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from maestro_tool.diagnostics import UnsupportedError
+from maestro_tool.frontend import flags
 from maestro_tool.frontend.preprocess import Source
 from maestro_tool.frontend.prune import prune
 
@@ -86,11 +87,21 @@ _REFUSED = {
 }
 # Change neither a layout nor what the program computes.
 _HARMLESS = {
-    "unused", "used", "always_inline", "noinline", "noreturn", "format", "format_arg", "const", "pure", "hot",
-    "cold", "nonnull", "returns_nonnull", "malloc", "warn_unused_result", "deprecated", "visibility", "nothrow",
-    "leaf", "flatten", "may_alias", "fallthrough", "sentinel", "alloc_size", "artificial", "gnu_inline", "noclone",
-    "optimize", "unavailable", "access",
+    "unused", "used", "always_inline", "noinline", "noreturn", "format", "format_arg", "hot", "cold",
+    "warn_unused_result", "deprecated", "visibility", "nothrow", "leaf", "flatten", "may_alias", "fallthrough",
+    "sentinel", "alloc_size", "artificial", "gnu_inline", "noclone", "unavailable", "access",
 }  # fmt: skip
+# What the compiler believes of a function without looking; the analysis looks.
+_CLAIMS = {"const", "pure", "malloc", "nonnull", "returns_nonnull"}
+_CLAIM_HINT = "leave it out: of functions that it sees, the compiler finds this out"
+# Pragmas that change neither what is read nor what it means; pack is followed.
+_PRAGMAS = re.compile(
+    r"pack|once|message|region|endregion|mark|unroll|nounroll|omp|STDC FP_CONTRACT"
+    r"|(?:push|pop)_macro|(?:GCC|clang) (?:diagnostic|warning|error|poison|system_header|dependency|unroll|visibility"
+    r"|push_options|pop_options|reset_options|target|loop)"
+)
+# Sections in which the system finds functions that are called before main, and behind it; and notes of ours.
+_RUNS = re.compile(r"\.(?:preinit|init|fini|ctors|dtors|tm_clone|note|maestro|interp|dyn)")
 _WORDS = re.compile(
     r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|\b(?:'
     + "|".join(sorted((*_RENAMED, *_REFUSED, "__attribute__", "__attribute"), key=len, reverse=True))
@@ -132,7 +143,26 @@ def _is_pack(line: str, source: Source, text: str, offset: int) -> bool:
     words = re.findall(r"\w+", line)[1:]
     if words[:1] in (["scalar_storage_order"], ["ms_struct"]):
         raise _unsupported(f"#pragma {words[0]} is not supported", source, text, offset, "use __attribute__((packed))")
+    if words[:2] == ["GCC", "optimize"]:
+        _check_optimize(line.partition("optimize")[2], source, text, offset)
+    elif words and not any(_PRAGMAS.fullmatch(" ".join(words[:n])) for n in (1, 2)):
+        named = " ".join(words[:2] if words[0] in ("GCC", "clang", "STDC") else words[:1])
+        raise _unsupported(f"#pragma {named} is not supported", source, text, offset, "leave it out")
     return words[:1] == ["pack"]
+
+
+def _check_optimize(arguments: str, source: Source, text: str, offset: int) -> None:
+    """Refuses options, of #pragma GCC optimize or the attribute, that the command line could not have."""
+    for option in re.findall(r"[\w.+=-]+", arguments):
+        flag = f"-O{option}" if re.fullmatch(r"\d+", option) else option if option[0] == "-" else _option(option)
+        row = flags.row_of(flag)
+        if row is None or row.treatment != "kept":
+            why = row.why if row is not None else "it may change what the program means"
+            raise _unsupported(f"'{option}' for a part of a file is not supported: {why}", source, text, offset)
+
+
+def _option(word: str) -> str:
+    return f"-{word}" if re.fullmatch(r"O\w*", word) else f"-f{word}"
 
 
 _PACK = re.compile(r"#\s*pragma\s+pack\s*\(\s*(?:(?P<do>push|pop)\s*)?,?\s*(?P<bytes>1|2|4|8|16)?\s*\)\s*")
@@ -195,6 +225,7 @@ def _without_attributes(text: str, source: Source) -> Parsable:
         offset, token = match.end(), match[0]
         if token.startswith("__attribute"):
             names, offset = _attribute_list(text, match.end(), source)
+            _check_functions(names, source, text, match.start())
             pieces += (text[last : match.start()], re.sub(r"[^\n]", " ", text[match.start() : offset]))
             last = offset
             if head is not None or closed is not None:
@@ -291,10 +322,22 @@ def _layout(found: list[str], source: Source, key: Position, pack: int = 0) -> R
     return RecordAttributes(packed, align, pack)
 
 
+def _check_functions(names: list[str], source: Source, text: str, offset: int) -> None:
+    """Refuses, at whatever place, what lets the compiler take a function for another than it is."""
+    for attribute in names:
+        name = _name(attribute)
+        if name in _CLAIMS:
+            raise _unsupported(f"attribute '{name}' is not supported", source, text, offset, _CLAIM_HINT)
+        if name == "optimize":
+            _check_optimize(attribute.partition("(")[2], source, text, offset)
+        if name == "section" and _RUNS.search(attribute):
+            raise _unsupported(f"attribute '{attribute}' is not supported", source, text, offset, _ATTRIBUTE_HINT)
+
+
 def _check_elsewhere(names: list[str], layout_matters: bool, source: Source, text: str, offset: int) -> None:
     for attribute in names:
         name = _name(attribute)
-        if name in _HARMLESS or (name in ("aligned", "section") and not layout_matters):
+        if name in _HARMLESS or name == "optimize" or (name in ("aligned", "section") and not layout_matters):
             continue
         hint = "packed and aligned belong behind a struct or a member's name" if name in ("packed", "aligned") else None
         raise _unsupported(f"attribute '{name}' is not supported here", source, text, offset, hint or _ATTRIBUTE_HINT)

@@ -7,8 +7,10 @@ that somebody thought of.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,16 @@ _HEADER_FLAGS = ("-include", "-imacros")
 _FOLDER_FLAGS = ("-isystem", "-idirafter")
 _PLACE_FLAGS = (*_FOLDER_FLAGS, "-isysroot", "--sysroot", "--target", "-target")
 _NO_LTO = "-fno-lto"
+#: Flags of linkers by which a name means something else than in the objects, or more is run than they say.
+_LEADS_ELSEWHERE = re.compile(
+    r"(?:--?wrap|--?defsym|--?just-symbols|--?script|--?default-script|--?version-script|--?plugin|--?section-start"
+    r"|--?entry|--?init|--?fini)(?:=.*)?|-[TRe].*|--?allow-multiple-definition|muldefs|-zmuldefs|@.*"
+)
+#: The same of compilers that link; floating point is as IEEE 754 says.
+_LINKS_MORE = re.compile(
+    r"-Ofast|-f(?:fast-math|unsafe-math-optimizations)|-m(?:daz-ftz|pc(?:32|64|80))|-f(?:plugin|pass-plugin).*"
+    r"|--?specs.*|-B.*|-wrapper|-T.*|-nostartfiles|@.*"
+)
 #: What /proc/cpuinfo says of a CPU that its instructions and costs depend on, of x86 and of arm64.
 _CPU = (
     "vendor_id", "cpu family", "model", "stepping", "cache size", "flags",
@@ -58,6 +70,21 @@ def words(cc: Any, folders: list[str]) -> Words:
     if sum(w.startswith(("-I", "-iquote")) for w in found) != len(folders):
         raise UserError("folders of headers belong into CPPPATH, where SCons sees which headers change")
     return Words(tuple(found[:first]), tuple(found[first:]))
+
+
+def check_link(cc: Any) -> None:
+    """UserError where programs of ``cc`` are linked by flags that lead calls elsewhere, or change how is calculated
+    (with -Ofast or -ffast-math, gcc links code that sets the floating-point unit)."""
+    names = {"target": [cc.File(f"#{_TARGET}")], "source": [cc.File(f"#{_SOURCE}")]}
+    said = [str(w) for line in cc.subst_list("$LINKCOM", SUBST_CMD, **names) for w in line]
+    linkers = [part for w in said if w.startswith("-Wl,") for part in w.split(",")[1:]]
+    linkers += [w for before, w in pairwise(said) if before == "-Xlinker"]
+    for flag in said:
+        if _LINKS_MORE.fullmatch(flag):
+            raise UserError(f"programs of NFs are not linked with {flag}: it changes more than is seen: remove it")
+    for flag in linkers:
+        if _LEADS_ELSEWHERE.fullmatch(flag):
+            raise UserError(f"programs of NFs are not linked with {flag}: it lets names mean something else: remove it")
 
 
 def word(said: Any) -> str:

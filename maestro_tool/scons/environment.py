@@ -109,11 +109,15 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
     progress.begin(summary.phases, explain=False)
     build = Path(env.Dir(f"#{folder}").abspath)
     visible = {name: str(value) for name, value in env["ENV"].items()}
+    compilation.check_link(env)
+    if edits := [name for name in toolchain.EDITS if name in visible]:
+        raise UserError(f"{edits[0]} in ENV changes the compiler's flags unseen: NFs cannot be analysed with it")
     found = translated(dpdk.find, visible)
     cc = env.Clone(
         MAESTRO_BUILD=folder, MAESTRO_DPDK_LIBS=list(found.libs), MAESTRO_WORDS={}, MAESTRO_FOLDERS_OF_HEADERS=folders,
         ESCAPE=words.quoted,
     )  # fmt: skip
+    cc.Decider("content")  # times say nothing of files that were copied, or restored, with theirs
     # The compiler is a command, perhaps of several words.
     command = tuple(str(w) for w in flatten(env.subst_list("$CC"))) or ("gcc",)
     tool = fingerprint.tool_remembered(

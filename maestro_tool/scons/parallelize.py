@@ -78,7 +78,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
     request = _request(cc, function)
 
     def analyse() -> Any:
-        made = env.MaestroAnalyse(
+        made = cc.MaestroAnalyse(
             [f"{place}/analysis.json", f"{place}/{inputs.INPUTS}", f"{place}/{inputs.OUTSIDE}"],
             files(env, function.sources),
             **request,
@@ -109,7 +109,7 @@ def _parallelize(env: Any, name: str, sources: Any = None, **overrides: Any) -> 
         }
 
         def generate(cards: list[Path] = described, folder: str = folder, options: dict[str, Any] = options) -> Any:
-            made = env.MaestroGenerate(
+            made = cc.MaestroGenerate(
                 [f"{folder}/plan.json", *_outputs(function, folder), f"{folder}/certificate.json"],
                 [analysis, *files(env, tuple(dict.fromkeys(cards)))],
                 **options,
@@ -138,7 +138,7 @@ def _checked(env: Any, cc: Any, card: Path) -> Any:
 
     def check() -> Any:
         bases = files(env, tuple(profiles.with_bases(card)[1:]))
-        made = env.MaestroProfile(
+        made = cc.MaestroProfile(
             target, [file(env, card), *bases], MAESTRO_CARD=[words.Place("", file(env, card).path)]
         )
         env.Depends(made, cc["MAESTRO_TOOL"])
@@ -160,7 +160,7 @@ def _sequential(env: Any, name: str, sources: Any = None, **overrides: Any) -> A
     }
 
     def generate() -> Any:
-        made = env.MaestroSequential(
+        made = cc.MaestroSequential(
             [*_outputs(function, folder), f"{folder}/{inputs.INPUTS}", f"{folder}/{inputs.OUTSIDE}"],
             files(env, function.sources),
             **request,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -169,6 +170,38 @@ def test_what_cannot_be_followed_is_refused(seen: Callable[..., bool], variables
         seen(BY_DST, **variables)
 
 
+LINKED: list[tuple[dict[str, Any], str]] = [
+    ({"LINKFLAGS": ["-Wl,--wrap=memcmp"]}, "not linked with --wrap=memcmp"),
+    ({"LINKFLAGS": "-Wl,-z,now,--defsym,rte_log=0"}, "not linked with --defsym"),
+    ({"LINKFLAGS": ["-Xlinker", "--defsym=a=b"]}, "not linked with --defsym=a=b"),
+    ({"LIBS": ["m"], "LINKCOM": "$LINK -o $TARGET $SOURCES -Wl,-z,muldefs $_LIBFLAGS"}, "not linked with muldefs"),
+    ({"LINKFLAGS": ["-Wl,-Tmy.ld"]}, "not linked with -Tmy.ld"),
+    ({"LINKFLAGS": ["-Ofast"]}, "not linked with -Ofast"),
+    ({"LINKFLAGS": ["-ffast-math"]}, "not linked with -ffast-math"),
+    ({"LINKFLAGS": ["-mdaz-ftz"]}, "not linked with -mdaz-ftz"),
+    ({"LINKFLAGS": ["-fplugin=x.so"]}, "not linked with -fplugin=x.so"),
+    ({"LINKFLAGS": ["@more"]}, "not linked with @more"),
+]
+
+
+@pytest.mark.parametrize(("variables", "message"), LINKED, ids=[str(v) for v, _ in LINKED])
+def test_flags_by_which_other_programs_are_linked_are_refused(variables: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        compilation.check_link(Environment(tools=["gcc", "gnulink"], **variables))
+
+
+def test_other_flags_of_linkers_are_not() -> None:
+    flags = ["-Wl,-z,now,-z,relro,--as-needed,-Map=x.map,-rpath,/x", "-O2", "-flto", "-s", "-static-libgcc", "-pthread"]
+    env = Environment(tools=["gcc", "gnulink"], LINKFLAGS=flags, LIBS=["m"], LIBPATH=["/x"], RPATH=["/x"])
+    compilation.check_link(env)
+
+
+def test_variables_that_edit_the_compilers_flags_are_refused(tree: Tree) -> None:
+    nf(tree, BY_DST, 'ENV={"CCC_OVERRIDE_OPTIONS": "+-funsigned-char", "PATH": "/usr/bin:/bin"}')
+    result = tree.scons("-n", "nf=once")
+    assert result.status == 2 and "CCC_OVERRIDE_OPTIONS in ENV changes the compiler's flags unseen" in result.err
+
+
 LINK_TIME: list[dict[str, Any]] = [
     *({name: ["-flto"]} for name in ("CCFLAGS", "CFLAGS", "CPPFLAGS")),
     *({name: "-flto=auto -ffat-lto-objects"} for name in ("CCFLAGS", "CFLAGS", "CPPFLAGS")),
@@ -312,3 +345,32 @@ def test_the_command_line_takes_flags_as_well(tree: Tree) -> None:
     tree.write("x.h", "#ifdef BY_DST\n#undef BY_DST\n#endif\n")
     assert "src_ip" not in tree.maestro("explain", "nfs/once/once.c", "-DBY_DST").out
     assert "dst_ip" not in tree.maestro("explain", "nfs/once/once.c", *words).out
+
+
+def test_folders_of_headers_in_the_environment_are_inputs(tree: Tree) -> None:
+    """CPATH: a header in a folder before the one where it was, and other folders."""
+    nf(tree, "HERE", 'ENV={**__import__("os").environ, "CPATH": "first:second"}')
+    tree.edit("nfs/once/key.h", "#pragma once\n", '#pragma once\n#include "settings.h"\n')
+    tree.write("second/settings.h", "#define HERE 1\n")
+    tree.write("third/settings.h", "#define HERE 0\n")
+    assert sharded_by(tree) == "dst_ip"
+    hidden = tree.write("first/settings.h", "#define HERE 0\n")
+    assert sharded_by(tree) == "src_ip"
+    hidden.unlink()
+    assert sharded_by(tree) == "dst_ip"
+    tree.edit("SConstruct", "first:second", "first:third")
+    assert sharded_by(tree) == "src_ip"
+
+
+def test_contents_decide_whatever_the_environment_says(tree: Tree) -> None:
+    """A file that is older than what was made of it, too."""
+    nf(tree, BY_DST, "")
+    tree.edit("SConstruct", "project.declare", 'env.Decider("timestamp-newer")\nproject.declare')
+    plan = "build/mine/once/plan.json"
+    own = tree.write("configs/mine.yaml", "extends: e810\nname: mine\n")
+    tree.built(plan)
+    before = (tree.root / plan).read_text()
+    own.write_text("extends: x710\nname: mine\n")
+    os.utime(own, (1e9, 1e9))
+    tree.built(plan)
+    assert (tree.root / plan).read_text() != before

@@ -42,6 +42,25 @@ def test_places_and_times_do_not_count(prefix: Path, tmp_path: Path) -> None:
     assert digest(moved, memory=tmp_path / "new.json") == before
 
 
+def test_a_specs_file_that_was_not_there_counts(prefix: Path, tmp_path: Path) -> None:
+    """gcc reads one among its own files, and gives its parts the flags that it says."""
+    (tmp_path / "own").mkdir()
+    command = tmp_path / "gcc"
+    command.write_text(
+        f'#!/bin/sh\ntest "$1" = -print-search-dirs && echo "install: {tmp_path}/own/" || exec gcc "$@"\n'
+    )
+    command.chmod(0o755)
+    found = dataclasses.replace(dpdk.find(), include_dirs=(f"{prefix}/include", *dpdk.find().include_dirs))
+
+    def ask() -> str:
+        return toolchain.digest([str(command)], found, os.environ, tmp_path / "known.json")
+
+    before = ask()
+    assert ask() == before
+    (tmp_path / "own/specs").write_text("*cpp:\n+ -DMORE\n")
+    assert ask() != before
+
+
 def test_settings_of_the_environment_count(prefix: Path) -> None:
     assert digest(prefix, SOURCE_DATE_EPOCH="1") != digest(prefix)
 

@@ -97,6 +97,44 @@ def test_names_that_are_macros_there(folder: Path) -> None:
         assert str(caught.value.location).startswith("a.c:2:")
 
 
+def test_lines_that_line_directives_number_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("real").mkdir()
+    Path("real/rte_common.h").write_text(REAL, encoding="utf-8")
+    same = '#line 9 "a.c"\nint x = 1;\n'
+    for text in (f"#if RTE_CACHE_LINE_SIZE == 64\n{same}#else\n{same}#endif\n", f"{same}int y;\n#line 9\nint z;\n"):
+        load(HEAD + text)
+    with pytest.raises(UnsupportedError, match="another line of this number is compiled than is analysed") as caught:
+        load(f"{HEAD}#if RTE_CACHE_LINE_SIZE == 64\n{same}#else\n{same.replace('1', '2')}#endif\n")
+    assert str(caught.value.location) == "a.c:9" and caught.value.source_line == "int x = 2;"
+
+
+@pytest.mark.parametrize("how", ["-isystem", "-idirafter", "C_INCLUDE_PATH"])
+def test_others_headers_do_not_stand_for_the_systems(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The analysis reads its own <string.h>, wherever the compiler finds one."""
+    monkeypatch.chdir(tmp_path)
+    Path("others").mkdir()
+    if how == "C_INCLUDE_PATH":
+        monkeypatch.setenv(how, "others")
+    found = dpdk.find()
+    flags = [*found.cflags, *([f"{how}others"] if how[0] == "-" else [])]
+
+    def read(text: str) -> None:
+        Path("a.c").write_text(text, encoding="utf-8")
+        load_program([Path("a.c")], compilation=compilation((), flags, found.include_dirs))
+
+    name = "rte_mine.h" if how == "-idirafter" else "string.h"
+    Path("others", name).write_text("#define memset(p, c, n) 0\n#include_next <string.h>\n", encoding="utf-8")
+    if how == "-idirafter":  # the system's comes first
+        Path("others/string.h").write_text("#error\n", encoding="utf-8")
+        read("#include <string.h>\nint x;\n")
+        return
+    with pytest.raises(UnsupportedError, match=r"this is compiled in place of the system's <string\.h>") as caught:
+        read("#include <string.h>\nint x;\n")
+    assert str(caught.value.location) == "others/string.h:1"
+    read("#include <stdint.h>\nint x;\n")
+
+
 def test_without_the_real_headers_nothing_is_compared(folder: Path) -> None:
     Path("a.c").write_text(HEAD + "#if RTE_CACHE_LINE_SIZE > 64\nint x;\n#endif\n", encoding="utf-8")
     load_program([Path("a.c")])

@@ -1,0 +1,101 @@
+"""Macros of the user's that would change more than the user's text: words of C, of the runtime, of generated code.
+
+The analysis sees the NF with its macros, but has models in place of the runtime's headers, which are compiled below
+these macros, and does not see what is appended to the NF's files (``_Thread_local``, checks).  So no macro may have a
+name that is a word there: ``-D_Thread_local=`` would give all workers one copy of each variable.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from maestro_tool import dialects, dpdk, runtime
+from maestro_tool.diagnostics import SourceLocation, UnsupportedError
+
+_TEMPLATES: Final = Path(__file__).parent.parent / "codegen" / "templates"
+#: What is appended to the NF's files; other templates are units of their own.
+_APPENDED: Final = ("appendix.c.j2", "origin.c.j2")
+
+_DEFINE = re.compile(r"#define (\w+)(\([^)]*\))? ?(.*)", re.DOTALL)
+_UNDEFINE = re.compile(r"#undef (\w+)")
+_WORD = re.compile(r"\b([A-Za-z_]\w*)\b(\s*\()?")
+_OWN_DEFINES = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
+_TESTED = re.compile(r"^[ \t]*#[ \t]*(?:el)?if(?:n?def)?\b(.*)", re.MULTILINE)
+_LEFT_OUT = re.compile(
+    r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL
+)
+
+#: C11 6.4.1, and words of GNU C that generated text has, or headers.
+_WORDS: Final = """
+    auto break case char const continue default do double else enum extern float for goto if int long return short
+    signed sizeof static struct switch typedef union unsigned void volatile while _Alignas _Alignof _Atomic _Bool
+    _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local asm __asm __asm__ __attribute
+    __attribute__ __extension__ __thread __typeof__ typeof
+"""
+_KEYWORDS: Final = frozenset(_WORDS.split())
+#: Words whose usual other spellings change nothing; None: any.
+_SYNONYMS: Final[dict[str, frozenset[str] | None]] = {
+    "inline": None,
+    "NULL": frozenset({"0", "((void *)0)", "((void*)0)", "(void *)0", "(void*)0"}),
+    "bool": frozenset({"_Bool"}),
+    "true": frozenset({"1"}),
+    "false": frozenset({"0"}),
+    "asm": frozenset({"__asm__"}),
+    "typeof": frozenset({"__typeof__"}),
+    "signed": frozenset({"__signed__"}),
+    "volatile": frozenset({"__volatile__"}),
+}
+_PREFIXES: Final = ("maestro_", "MAESTRO_")
+#: What the runtime's own files call; what else has a name there does not compile under another.
+_OF_DPDK: Final = re.compile(r"(?:__)?rte_[a-z]")
+#: Those that the build defines itself.
+_OURS: Final = ("MAESTRO_DPDK_VERSION", dialects.MACRO)
+_RENAMES: Final = frozenset(f"#define {flag.removeprefix('-D').replace('=', ' ')}" for flag in dpdk.RENAMES)
+
+
+def check(directive: str, location: SourceLocation, *, everywhere: bool = False) -> None:
+    """Raises `UnsupportedError` if a ``#define`` or ``#undef`` of the user's, as preprocessors print it, is about such
+    a name.  ``everywhere``: it holds in the runtime's own files, too."""
+    if (gone := _UNDEFINE.match(directive)) is not None:
+        if gone[1].startswith(_PREFIXES):
+            raise _is_ours(gone[1], location)
+        return
+    match = _DEFINE.match(directive)
+    if match is None or directive.rstrip() in _RENAMES:
+        return
+    name, takes, body = match[1], bool(match[2]), match[3].strip()
+    if name.startswith(_PREFIXES) and name not in _OURS:
+        raise _is_ours(name, location)
+    words, calls = _taken()
+    if name not in (calls if takes else words) and not (everywhere and _OF_DPDK.match(name)):
+        return
+    if name in _SYNONYMS and ((allowed := _SYNONYMS[name]) is None or body in allowed):
+        return
+    raise UnsupportedError(
+        f"a macro may not be called '{name}': it would change the library's headers, and what is added to the program",
+        location,
+        hint="give it another name",
+    )
+
+
+def _is_ours(name: str, location: SourceLocation) -> UnsupportedError:
+    return UnsupportedError(f"'{name}' is a name of generated programs", location, hint="give the macro another name")
+
+
+@cache
+def _taken() -> tuple[frozenset[str], frozenset[str]]:
+    """Words that no macro may have for a name, and those of them that no macro with arguments may have."""
+    texts = [p.read_text(encoding="utf-8") for p in sorted(runtime.INCLUDE.rglob("*.h"))]
+    own = {name for text in texts for name in _OWN_DEFINES.findall(text)}
+    # What they ask for is for the user to say: ENABLE_LOG.
+    own |= {match[1] for text in texts for line in _TESTED.findall(text) for match in _WORD.finditer(line)}
+    words, calls = set(_KEYWORDS), set(_KEYWORDS)
+    for text in (*texts, *((_TEMPLATES / name).read_text(encoding="utf-8") for name in _APPENDED)):
+        for match in _WORD.finditer(_LEFT_OUT.sub(" ", text)):
+            words.add(match[1])
+            if match[2]:
+                calls.add(match[1])
+    return frozenset(words - own | _KEYWORDS), frozenset(calls - own | _KEYWORDS)
