@@ -15,6 +15,10 @@ RENAMES = ("-Dd_addr=dst_addr", "-Ds_addr=src_addr")
 
 OLDEST = (22, 11)
 
+#: A number as `RTE_VERSION` of rte_version.h.  The analysis' headers follow it, and it stands for DPDK's headers in
+#: signatures.
+VERSION_MACRO = "MAESTRO_DPDK_VERSION"
+
 _INSTALL = "install it: apt-get install libdpdk-dev pkg-config (Debian, Ubuntu)"
 
 
@@ -26,6 +30,13 @@ class Dpdk:
     include_dirs: tuple[str, ...]
     cflags: tuple[str, ...]
     libs: tuple[str, ...]
+
+    @property
+    def number(self) -> int:
+        """As `RTE_VERSION_NUM`: year, month, minor, release candidate or 99, a byte each."""
+        released, _, candidate = self.version.partition("-rc")
+        parts = [int(part) if part.isdigit() else 0 for part in (*released.split("."), "0", "0", "0")[:3]]
+        return int.from_bytes((*parts, int(candidate) if candidate.isdigit() else 99))
 
 
 def find(environment: Mapping[str, str] | None = None) -> Dpdk:

@@ -52,7 +52,7 @@ _PREFIXES: Final = ("maestro_", "MAESTRO_")
 #: What the runtime's own files call; what else has a name there does not compile under another.
 _OF_DPDK: Final = re.compile(r"(?:__)?rte_[a-z]")
 #: Those that the build defines itself.
-_OURS: Final = ("MAESTRO_DPDK_VERSION", dialects.MACRO)
+_OURS: Final = (dpdk.VERSION_MACRO, dialects.MACRO)
 _RENAMES: Final = frozenset(f"#define {flag.removeprefix('-D').replace('=', ' ')}" for flag in dpdk.RENAMES)
 
 

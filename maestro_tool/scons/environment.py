@@ -135,7 +135,7 @@ def _make(env: Any, folder: str, folders: list[str]) -> Any:
     cc["_CCCOMCOM"] = f"{cc['_CCCOMCOM']} $MAESTRO_DPDK_INCLUDES $MAESTRO_PREFIX_MAPS {depfile.WORDS}"
     first = "CFLAGS" if "$CFLAGS" in str(cc["CCCOM"]) else "CCFLAGS"
     cc[first] = CLVar([*_C_FLAGS, *found.cflags, *dpdk.RENAMES, *flatten([CLVar(cc.get(first, ""))])])
-    cc.Append(CPPDEFINES={"MAESTRO_DPDK_VERSION": f'\\"{found.version}\\"'})
+    cc.Append(CPPDEFINES={dpdk.VERSION_MACRO: found.number})
     # lib/: NFs include "../nf-log.h" from a folder below nf.h's.
     cc["CPPPATH"] = [
         *(cc.Dir(f"#{f}" if not os.path.isabs(f) else f) for f in folders),

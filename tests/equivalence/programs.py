@@ -88,7 +88,7 @@ def _flags(*folders: Path) -> list[str]:
     found = dpdk.find()
     ours = (*folders, runtime.INCLUDE, runtime.INCLUDE / "lib")
     places = [word for include in found.include_dirs for word in ("-isystem", include)]
-    return [*FLAGS, *found.cflags, f'-DMAESTRO_DPDK_VERSION="{found.version}"', *(f"-I{f}" for f in ours), *places]
+    return [*FLAGS, *found.cflags, f"-D{dpdk.VERSION_MACRO}={found.number}", *(f"-I{f}" for f in ours), *places]
 
 
 def _runtime(folder: Path) -> list[Path]:

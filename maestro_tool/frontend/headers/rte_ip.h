@@ -3,6 +3,8 @@
 #include <rte_common.h>
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
+#include <rte_version.h>
+#include <string.h>
 struct rte_ipv4_hdr {
   union {
     uint8_t version_ihl;
@@ -21,13 +23,27 @@ struct rte_ipv4_hdr {
   rte_be32_t src_addr;
   rte_be32_t dst_addr;
 } __attribute__((packed));
+#if defined RTE_VERSION && RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
+#define RTE_IPV6_ADDR_SIZE 16
+struct rte_ipv6_addr {
+  uint8_t a[RTE_IPV6_ADDR_SIZE];
+};
+static inline bool rte_ipv6_addr_eq(const struct rte_ipv6_addr *a, const struct rte_ipv6_addr *b) {
+  return memcmp(a, b, sizeof *a) == 0;
+}
+#endif
 struct rte_ipv6_hdr {
   rte_be32_t vtc_flow;
   rte_be16_t payload_len;
   uint8_t proto;
   uint8_t hop_limits;
+#if defined RTE_VERSION && RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
+  struct rte_ipv6_addr src_addr;
+  struct rte_ipv6_addr dst_addr;
+#else
   uint8_t src_addr[16];
   uint8_t dst_addr[16];
+#endif
 } __attribute__((packed));
 #define RTE_IPV4(a, b, c, d) \
   ((uint32_t)(((a) & 0xff) << 24) | (((b) & 0xff) << 16) | (((c) & 0xff) << 8) | ((d) & 0xff))

@@ -12,12 +12,24 @@ from pathlib import Path
 
 import pytest
 
+from maestro_tool import dpdk
+from maestro_tool.diagnostics import ToolError
+from maestro_tool.frontend import DEFAULT, load_program
 from maestro_tool.frontend.preprocess import HEADERS
 
 from .header_names import RUNTIME, Offered, offered
 from .test_layouts import all_headers, dpdk_flags
 
-STUBS = ("-nostdinc", f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", "-Dd_addr=dst_addr", "-Ds_addr=src_addr")
+
+def _version() -> list[str]:
+    """Where DPDK's versions differ, the analysis follows what it is told: see `Dpdk.number`."""
+    try:
+        return [f"-D{dpdk.VERSION_MACRO}={dpdk.find().number}"]
+    except ToolError:
+        return []  # those that need DPDK are skipped
+
+
+STUBS = ("-nostdinc", f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", "-Dd_addr=dst_addr", "-Ds_addr=src_addr", *_version())
 #: Headers of the NF API: the runtime has them, too.
 API = [h for h in all_headers() if (RUNTIME / h).is_file()]
 #: What the analysis' headers are called by themselves only; `assert` and the builtins of the compiler may differ.
@@ -164,3 +176,28 @@ def _checks(found: Offered, names: Iterable[str], expansions: dict[str, str]) ->
             yield f'_Static_assert(sizeof({name}) > 0, "{name}");'
         else:
             yield f"__typeof__({name}) *v_{name};"
+
+
+@pytest.mark.parametrize(("version", "number"), [
+    ("22.11.11", 0x160B0B63), ("24.11", 0x180B0063), ("25.11.0-rc2", 0x190B0002), ("25.03.0~x", 0x19030063),
+])  # fmt: skip
+def test_versions_are_numbers(version: str, number: int) -> None:
+    assert dpdk.Dpdk(version, (), (), ()).number == number
+
+
+@pytest.mark.parametrize(("version", "member"), [("22.11.11", ""), ("24.11.2", ".a")])
+def test_ipv6_addresses_are_those_of_the_version(tmp_path: Path, version: str, member: str) -> None:
+    """A struct from 24.11 on, an array before; in the same bytes."""
+    source = tmp_path / "nf.c"
+    source.write_text(
+        "#include <rte_ip.h>\n"
+        f"uint8_t last(const struct rte_ipv6_hdr *ip) {{ return ip->src_addr{member}[15]; }}\n"
+        "#if defined RTE_VERSION && RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)\n"
+        "bool same(const struct rte_ipv6_hdr *ip) { return rte_ipv6_addr_eq(&ip->src_addr, &ip->dst_addr); }\n"
+        "#endif\n"
+    )
+    number = dpdk.Dpdk(version, (), (), ()).number
+    program = load_program([source], compilation=DEFAULT.with_more((), [f"{dpdk.VERSION_MACRO}={number}"]))
+    assert {f.name for f in program.functions.values()} >= {"last", *(["same"] if member else [])}
+    (layout,) = (s for s in program.structs.values() if s.name == "struct rte_ipv6_hdr")
+    assert layout.size == 40
