@@ -21,9 +21,8 @@ _APPENDED: Final = ("appendix.c.j2", "origin.c.j2")
 
 _DEFINE = re.compile(r"#define (\w+)(\([^)]*\))? ?(.*)", re.DOTALL)
 _UNDEFINE = re.compile(r"#undef (\w+)")
-_WORD = re.compile(r"\b([A-Za-z_]\w*)\b(\s*\()?")
-_OWN_DEFINES = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
-_TESTED = re.compile(r"^[ \t]*#[ \t]*(?:el)?if(?:n?def)?\b(.*)", re.MULTILINE)
+#: Where a header defines a name or asks whether it is defined.
+_OWN: Final = r"(?m)^[ \t]*#[ \t]*(?:define[ \t]+{0}\b|(?:el)?if(?:n?def)?\b.*\b{0}\b)"
 _LEFT_OUT = re.compile(
     r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL
 )
@@ -69,8 +68,7 @@ def check(directive: str, location: SourceLocation, *, everywhere: bool = False)
     name, takes, body = match[1], bool(match[2]), match[3].strip()
     if name.startswith(_PREFIXES) and name not in _OURS:
         raise _is_ours(name, location)
-    words, calls = _taken()
-    if name not in (calls if takes else words) and not (everywhere and _OF_DPDK.match(name)):
+    if not (everywhere and _OF_DPDK.match(name)) and not _is_taken(name, takes):
         return
     if name in _SYNONYMS and ((allowed := _SYNONYMS[name]) is None or body in allowed):
         return
@@ -86,16 +84,22 @@ def _is_ours(name: str, location: SourceLocation) -> UnsupportedError:
 
 
 @cache
-def _taken() -> tuple[frozenset[str], frozenset[str]]:
-    """Words that no macro may have for a name, and those of them that no macro with arguments may have."""
-    texts = [p.read_text(encoding="utf-8") for p in sorted(runtime.INCLUDE.rglob("*.h"))]
-    own = {name for text in texts for name in _OWN_DEFINES.findall(text)}
-    # What they ask for is for the user to say: ENABLE_LOG.
-    own |= {match[1] for text in texts for line in _TESTED.findall(text) for match in _WORD.finditer(line)}
-    words, calls = set(_KEYWORDS), set(_KEYWORDS)
-    for text in (*texts, *((_TEMPLATES / name).read_text(encoding="utf-8") for name in _APPENDED)):
-        for match in _WORD.finditer(_LEFT_OUT.sub(" ", text)):
-            words.add(match[1])
-            if match[2]:
-                calls.add(match[1])
-    return frozenset(words - own | _KEYWORDS), frozenset(calls - own | _KEYWORDS)
+def _is_taken(name: str, takes_arguments: bool) -> bool:
+    """Whether it is a word of C, or of those files; what these define or ask for (ENABLE_LOG) is for users to say."""
+    if name in _KEYWORDS:
+        return True
+    headers = [text for text in _headers() if name in text]
+    if any(re.search(_OWN.format(name), text) for text in headers):
+        return False
+    word = rf"\b{name}\b\s*\(" if takes_arguments else rf"\b{name}\b"
+    return any(re.search(word, _LEFT_OUT.sub(" ", text)) for text in (*headers, *_appended()) if name in text)
+
+
+@cache
+def _headers() -> tuple[str, ...]:
+    return tuple(p.read_text(encoding="utf-8") for p in sorted(runtime.INCLUDE.rglob("*.h")))
+
+
+@cache
+def _appended() -> tuple[str, ...]:
+    return tuple((_TEMPLATES / name).read_text(encoding="utf-8") for name in _APPENDED)

@@ -156,7 +156,7 @@ def without_markers(output: str, path: Path, columns: Columns, *, checked: bool 
     lines = output.split("\n")
     files: list[str] = []
     numbers: list[int] = []
-    file, number = str(path), 1
+    file, number, own = str(path), 1, True
     names: dict[str, str] = {}
     defined: dict[str, str] = {}
     for index, line in enumerate(lines):
@@ -169,14 +169,15 @@ def without_markers(output: str, path: Path, columns: Columns, *, checked: bool 
         if match is not None:
             number = int(match[1])
             file = names.get(match[2]) or names.setdefault(match[2], _file_name(match[2]))
+            own = is_own(file)
             lines[index] = ""
         elif (directive := _DIRECTIVE.match(line)) is not None:
             lines[index] = ""
-            if checked and is_own(file):
+            if checked and own:
                 macros.check(line, SourceLocation(file, number - 1))
             elif checked and file == _COMMAND_LINE:
                 _check_option(line)
-            elif directive[1] is not None and not is_own(file) and not file.startswith("<"):
+            elif directive[1] is not None and not own and not file.startswith("<"):
                 defined[directive[1]] = directive[2]
         elif not re.match(r"#\s*pragma\b", line):
             raise InputError("this line marker is malformed", SourceLocation(file, number - 1), source_line=line)
