@@ -78,11 +78,13 @@ def _who(p: PortSolution, profile: NicProfile, *, forced: bool) -> str:
 
 
 def _of_bytes(p: PortSolution) -> str:
-    """The bytes that software hashes, and of which classes."""
+    """The bytes that software hashes, and of which classes; parts of such a class that have none go by their fields."""
     classes: dict[tuple[str, ...], list[str]] = {}
     for name, fields in p.of_bytes:
         classes.setdefault(fields, []).append(name)
-    return "; ".join(f"{', '.join(fields)} of {', '.join(names)}" for fields, names in classes.items())
+    return "; ".join(
+        f"{', '.join(fields) or 'header fields'} of {', '.join(names)}" for fields, names in classes.items()
+    )
 
 
 def _setup(p: PortSolution) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rss_cases import CONFIGS, FW, NOP, POL, profile
 
@@ -56,6 +58,18 @@ def test_what_the_card_does_not_hash_is_said() -> None:
     card = profile("vmxnet3")
     why = strategy_of(solve(FW, card, 2), (card, card)).why[0]
     assert why.startswith("port 0: the NIC steers tcp4; software steers udp4")
+
+
+def test_parts_of_a_class_without_bytes_of_their_own_go_by_fields() -> None:
+    """Of fragments, ICMP errors by what they are about, and the others as whole packets."""
+    soft = profile("soft")
+    solution = solve(FW, soft, 2)
+    parts = (("ipv4_fragment[70 23=01]", ("frame[54..57]",)), ("ipv4_fragment[not 70 23=01]", ()))
+    ports = tuple(replace(p, of_bytes=parts) for p in solution.ports)
+    assert strategy_of(replace(solution, ports=ports), (soft, soft)).why[0] == (
+        "port 0: the program hashes and dispatches, by frame[54..57] of ipv4_fragment[70 23=01]; "
+        "header fields of ipv4_fragment[not 70 23=01]; no card is needed"
+    )
 
 
 def test_offers_that_are_not_used() -> None:
