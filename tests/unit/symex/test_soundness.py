@@ -204,9 +204,13 @@ def test_unwritten_bytes_that_are_copied_to_state_are_a_write(tmp_path: Path) ->
 
 
 def test_a_function_that_the_nf_defines_itself_is_followed(tmp_path: Path) -> None:
-    own = "static uint32_t count; int putchar(int c) { count++; return c; }"
-    analysis = nf(tmp_path, KEY, ALLOCATE, INIT, own, process("putchar('x'); return device;"))
+    """Unless others would call it, too: gcc makes putchar of their printf("x")."""
+    own = "static uint32_t count; static int putchar(int c) { count++; return c; }"
+    body = process("putchar('x'); return device;")
+    analysis = nf(tmp_path, KEY, ALLOCATE, INIT, own, body)
     assert [e.op.name for p in analysis.paths for e in p.events] == ["global_read", "global_write"]
+    error = refused(tmp_path, KEY, ALLOCATE, INIT, own.replace("static int", "int"), body)
+    assert "putchar" in error.message
 
 
 def test_a_function_of_the_library_cannot_be_defined(tmp_path: Path) -> None:
