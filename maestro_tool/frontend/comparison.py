@@ -136,7 +136,7 @@ def _left(output: str, own: frozenset[str], copies: Copies, grouped: Callable[[s
                 if not left.lines or left.lines[-1] != place:
                     left.lines.append(place)
                     left.texts.append(content.strip())
-                elif content.strip() not in left.texts[-1]:
+                else:
                     left.texts[-1] += content.strip()
     return left
 

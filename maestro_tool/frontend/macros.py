@@ -66,7 +66,7 @@ def check(directive: str, location: SourceLocation, *, everywhere: bool = False)
     if match is None or directive.rstrip() in _RENAMES:
         return
     name, takes, body = match[1], bool(match[2]), match[3].strip()
-    if name.startswith(_PREFIXES) and name not in _OURS:
+    if name.startswith(_PREFIXES) and not (everywhere and name in _OURS):
         raise _is_ours(name, location)
     if not (everywhere and _OF_DPDK.match(name)) and not _is_taken(name, takes):
         return

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maestro_tool import runtime
+from maestro_tool import dpdk, runtime
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
 from maestro_tool.frontend import flags, macros, unknown
 from maestro_tool.frontend.columns import Columns
@@ -45,7 +45,7 @@ class Source:
     files: tuple[str, ...]
     numbers: tuple[int, ...]
     columns: Columns
-    macros: tuple[tuple[str, str], ...] = ()  # those of our headers that take no arguments: name, text
+    macros: tuple[tuple[str, str], ...] = ()  # those of our headers, and DPDK's version: name, text; without arguments
 
     def location(self, line: int, column: int) -> SourceLocation:
         """Where a position of ``text`` is in the user's files."""
@@ -177,6 +177,8 @@ def without_markers(output: str, path: Path, columns: Columns, *, checked: bool 
                 macros.check(line, SourceLocation(file, number - 1))
             elif checked and file == _COMMAND_LINE:
                 _check_option(line)
+                if directive[1] == dpdk.VERSION_MACRO:
+                    defined[directive[1]] = directive[2]
             elif directive[1] is not None and not own and not file.startswith("<"):
                 defined[directive[1]] = directive[2]
         elif not re.match(r"#\s*pragma\b", line):

@@ -107,6 +107,10 @@ def test_lines_that_line_directives_number_alike(tmp_path: Path, monkeypatch: py
     with pytest.raises(UnsupportedError, match="another line of this number is compiled than is analysed") as caught:
         load(f"{HEAD}#if RTE_CACHE_LINE_SIZE == 64\n{same}#else\n{same.replace('1', '2')}#endif\n")
     assert str(caught.value.location) == "a.c:9" and caught.value.source_line == "int x = 2;"
+    # Once more the same, or a part of it.
+    for again in (same, same.replace("int x = 1", "")):
+        with pytest.raises(UnsupportedError, match="another line of this number"):
+            load(f"{HEAD}{same}#if RTE_CACHE_LINE_SIZE == 64\n{again}#endif\n")
 
 
 @pytest.mark.parametrize("how", ["-isystem", "-idirafter", "C_INCLUDE_PATH"])
@@ -170,6 +174,22 @@ def test_numbers_and_layouts_of_the_analysis_headers_are_those_of_the_real_ones(
         ["gcc", "-fsyntax-only", *flags, *folders, source], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_version_of_dpdk_is_asserted_where_it_is_used(tmp_path: Path, right: bool) -> None:
+    """The number is made of what pkg-config says, and users' flags come behind ours."""
+    found = dpdk.find()
+    flags = [*found.cflags, f"-D{dpdk.VERSION_MACRO}={found.number + (not right)}"]
+    source = tmp_path / "a.c"
+    source.write_text("#include <rte_version.h>\nint version(void);\nint version(void) { return RTE_VERSION; }\n")
+    assumed = load_program([source], compilation=compilation(("gcc",), flags)).assumed
+    assert [a.spelled for a in assumed] == ["RTE_VERSION"]
+    with source.open("a") as f:
+        f.write(_assertions(assumed))
+    folders = [f"-I{d}" for d in found.include_dirs]
+    done = subprocess.run(["gcc", "-fsyntax-only", *flags, *folders, source], capture_output=True, check=False)
+    assert (done.returncode == 0) == right
 
 
 NF = """\

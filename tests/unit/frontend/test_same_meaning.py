@@ -23,6 +23,7 @@ REFUSED = {
     "#define bool int\n": (1, f"{MACRO} 'bool'"),
     "#define MAESTRO_RESTORE_BYTES 1\n": (1, "'MAESTRO_RESTORE_BYTES' is a name of generated programs"),
     "#define maestro_now 1\n": (1, "'maestro_now' is a name of generated programs"),
+    "#define MAESTRO_DPDK_VERSION 1\n": (1, "'MAESTRO_DPDK_VERSION' is a name of generated programs"),
     "#undef MAESTRO_THREAD_LOCAL\n": (1, "'MAESTRO_THREAD_LOCAL' is a name of generated programs"),
     '#pragma GCC optimize("Ofast")\n': (1, "'Ofast' for a part of a file is not supported: it has -ffast-math"),
     '#pragma GCC optimize("O2", "fast-math")\n': (1, "'fast-math' for a part of a file is not supported"),
