@@ -9,6 +9,7 @@ from typing import Any, Final
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.frontend.context import Context
 from maestro_tool.frontend.ir import Function
+from maestro_tool.frontend.merge import canonical
 from maestro_tool.frontend.parse import c_ast
 
 #: Functions of the C library that compilers know (gcc's "Other Builtins"): their calls become something else.
@@ -59,9 +60,7 @@ def check_inline(bodies: Iterable[tuple[Context, Any, str]], functions: Mapping[
         found = functions.get(name) or functions.get(c_name)
         if c_name not in inlined or found is None:
             continue
-        text = re.sub(r"\bloc=\d+", "", repr(found))
-        for copy, plain in copies.items():
-            text = text.replace(repr(copy), repr(plain))
+        text = canonical(found, copies)
         if first.setdefault(c_name, text) != text:
             raise UnsupportedError(
                 f"there are different functions '{c_name}', one of them inline: C leaves open which is called",

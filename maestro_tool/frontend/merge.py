@@ -21,7 +21,7 @@ def merge_equal(
         # Copies that call copies are equal only once those are merged: hence rounds.
         renamed: dict[str, str] = {}
         for c_name, names in list(todo.items()):
-            if c_name in taken or len({_canonical(functions[n], names, c_name) for n in names}) != 1:
+            if c_name in taken or len({canonical(functions[n], dict.fromkeys(names, c_name)) for n in names}) != 1:
                 continue
             renamed |= dict.fromkeys(names, c_name)
             del todo[c_name]
@@ -34,10 +34,10 @@ def merge_equal(
         globals_ = {n: _rename_global(g, renamed) for n, g in globals_.items()}
 
 
-def _canonical(function: Function, copies: list[str], c_name: str) -> str:
-    """All that the function means, with its own name as the C name."""
+def canonical(function: Function, c_names: Mapping[str, str]) -> str:
+    """All that the function means.  ``c_names``: names of copies, its own perhaps -> what C calls them."""
     text = _LOC.sub("", repr(function))
-    for copy in copies:
+    for copy, c_name in c_names.items():
         text = text.replace(repr(copy), repr(c_name))
     return text
 
