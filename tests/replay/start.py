@@ -6,8 +6,12 @@ import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from maestro_tool.expr.nodes import TRUE, const, eq
+from maestro_tool.expr.symbols import memory_byte
 from maestro_tool.operations.semantics import Dchain, Dmap, Global, Lpm, Map, Sketch, Vector, fields, fill_preferences
 from maestro_tool.operations.semantics.maps import View
+from maestro_tool.solver.budgets import BUDGETS
+from maestro_tool.solver.questions import Context
 from maestro_tool.symex.callpath import Analysis, KeyField, KeyShape, StateObject
 from maestro_tool.symex.initial import Contents
 from tests.replay.values import Bytes, evaluate
@@ -120,8 +124,10 @@ def view_of_fields(key: Sequence[KeyField]) -> View:
 
 
 def bytes_of_fields(key: Sequence[KeyField], given: _Key) -> bytes:
-    """A key of which the fields are these, and all else is 0; none of them is calculated."""
-    assert all(f.computed is None for f in key)
+    """A key of which the fields are these, and all else is 0.  If parts are calculated, any key that gives them: no
+    function that goes by the fields tells one from another."""
+    if any(f.computed is not None for f in key):
+        return _any_key(key, given)
     content = bytearray(max(f.offset + f.size for f in key))
     for f, number in zip(key, given, strict=True):
         if f.bits is None:
@@ -132,6 +138,17 @@ def bytes_of_fields(key: Sequence[KeyField], given: _Key) -> bytes:
         whole = int.from_bytes(content[f.offset : f.offset + f.size], "little") | bits << first
         content[f.offset : f.offset + f.size] = whole.to_bytes(f.size, "little")
     return bytes(content)
+
+
+def _any_key(key: Sequence[KeyField], given: _Key) -> bytes:
+    stored = [memory_byte("a", n) for n in range(max(f.offset + f.size for f in key))]
+    wanted = tuple(
+        eq(f.value(stored[f.offset : f.offset + f.size]), const(number, f.width))
+        for f, number in zip(key, given, strict=True)
+    )
+    answer, found = Context().find(wanted, TRUE, False, BUDGETS.frames)
+    assert answer == "yes"
+    return bytes(found.get(byte, 0) for byte in stored)
 
 
 def view_of(shape: KeyShape, start: int = 0) -> View:
