@@ -76,6 +76,8 @@ def call(ctx: Context, node: Any) -> Value:
             return builtin(ctx, node)
         plain = name.removeprefix("__builtin_")
         if plain != name and plain in _LIBRARY and isinstance(ctx.lookup(plain), FunctionName):
+            if ctx.program.is_static(ctx, plain):
+                ctx.unsupported(f"'{name}' is the library's, and '{plain}' another here", node, f"call '{plain}'")
             node.name.name = plain
         elif ctx.lookup(name) is None:
             if name.startswith(("__sync_", "__atomic_")):

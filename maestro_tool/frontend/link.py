@@ -77,6 +77,10 @@ class ProgramBuilder:
 
     # ----------------------------------------------------------------------- for the lowering
 
+    def is_static(self, ctx: Context, name: str) -> bool:
+        """Whether a name of file scope is one of the unit's own."""
+        return name in self._names[ctx.index]
+
     def location(self, unit: Unit, node: Any) -> int:
         """The node's number: one per node, so that numbers do not depend on where line breaks are."""
         number = self._location_ids.get(id(node))

@@ -25,13 +25,19 @@ def prune(source: Source) -> str:
             continue
         match = None if is_own(source.files[index]) else _PROTOTYPE.fullmatch(line) or _TYPEDEF.fullmatch(line)
         if match is None:
-            used.update(_WORD.findall(line))
+            used |= _named(line)
         else:
             optional.append((index, match[1], line))
     # What a declaration names was declared before it: one pass from the end finds all that is needed.
     for index, name, line in reversed(optional):
         if name in used:
-            used.update(_WORD.findall(line))
+            used |= _named(line)
         else:
             lines[index] = ""
     return "\n".join(lines)
+
+
+def _named(line: str) -> set[str]:
+    """The words of a line; ``__builtin_memset`` names ``memset``, whose declaration says what it is given."""
+    words = set(_WORD.findall(line))
+    return words | {word.removeprefix("__builtin_") for word in words}

@@ -32,6 +32,12 @@ CASES = {
         "'b' is not declared",
     ),
     "undeclared function": ("int f(void) { return @g(1); }", InputError, "function 'g' is not declared"),
+    "builtin beside one's own": (
+        "static void *memset(void *p, int b, unsigned long n) { return p; }\n"
+        "void f(char *p) { @__builtin_memset(p, 0, 4); }",
+        UnsupportedError,
+        "'__builtin_memset' is the library's",
+    ),
     "unknown type": ("int f(void) { return 0; }\n@flow_t x;", UnsupportedError, "type 'flow_t' is not known"),
     "unknown type of a local": ("int f(void) {\n  @stamp_t when;\n  return 0;\n}", UnsupportedError, "type 'stamp_t'"),
     "unknown type, static": ("static const @stamp_t *when;", UnsupportedError, "type 'stamp_t'"),

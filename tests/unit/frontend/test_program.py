@@ -286,3 +286,11 @@ def test_nfs_are_read(folder: Path) -> None:
             for name in ("target", "then", "otherwise", "default"):
                 assert getattr(block.terminator, name, 0) in targets
             assert all(i.size >= 0 for i in block.instructions if isinstance(i, Alloca))
+
+
+@pytest.mark.parametrize("name, given", [("memset", "p, 0, 4"), ("memcmp", "p, p, 4"), ("strlen", "p"), ("abort", "")])
+def test_the_compilers_name_of_a_library_function_calls_it(tmp_path: Path, name: str, given: str) -> None:
+    """Also where nothing else in the file names it."""
+    source = tmp_path / "nf.c"
+    source.write_text(f"#include <stdlib.h>\n#include <string.h>\nvoid f(char *p) {{ __builtin_{name}({given}); }}\n")
+    assert load_program([source]).externals == (name,)
