@@ -2,12 +2,14 @@
 
 A NAT picks an external port; which one differs, but there must be a one-to-one correspondence between the two runs'
 choices at any time: a value may stand for another one later, once its entry has expired, but never for two at once.
+Behind VLAN tags, plans name the bytes of such fields.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from maestro_tool.diagnostics import InputError
@@ -23,6 +25,10 @@ Value = tuple[bytes, ...]
 _PROTOCOL_OF = {"tcp_checksum": 6, "udp_checksum": 17}
 _ADDRESSES = ("src_ip", "dst_ip")
 _PORTS = ("src_port", "dst_port")
+_FIELDS = {name: (FIELDS | CHECKSUMS)[name] for name in (*_ADDRESSES, *_PORTS, *CHECKSUMS)}
+#: EtherTypes of VLAN tags, and how many bytes the tags have behind which headers are looked for.
+_TAGS = (b"\x81\x00", b"\x88\xa8")
+_TAGS_LENGTH = (4, 8)
 
 
 def renamed_by(plan: Mapping[str, Any]) -> Renamed:
@@ -31,14 +37,40 @@ def renamed_by(plan: Mapping[str, Any]) -> Renamed:
     for relaxation in plan.get("relaxations", ()):
         for shown in relaxation.get("shown", ()):
             for name in shown["fields"]:
-                if name not in (*_ADDRESSES, *_PORTS, *CHECKSUMS):
+                behind_tags = any(name in _bytes_of(f, tags) for tags in _TAGS_LENGTH for f in _FIELDS)
+                if name not in _FIELDS and not behind_tags:
                     raise InputError(f"{relaxation['text']}: frames that show it in '{name}' cannot be compared")
                 found[int(shown["port"])][name] = None
     return {port: tuple(names) for port, names in found.items()}
 
 
+def _bytes_of(field: str, tags: int) -> list[str]:
+    """What a plan calls the bytes of a field behind so many bytes of tags."""
+    first = _FIELDS[field].offset + tags
+    return [f"byte {n}" for n in range(first, first + _FIELDS[field].size)]
+
+
+@lru_cache
+def _behind(names: tuple[str, ...], tags: int) -> tuple[str, ...]:
+    """The fields behind tags all of whose bytes are among ``names``; without tags, the fields among them."""
+    return tuple(f for f in _FIELDS if (set(_bytes_of(f, tags)).issubset(names) if tags else f in names))
+
+
+def _bare(frame: bytes, names: Sequence[str]) -> tuple[bytes, int, tuple[str, ...]]:
+    """The frame without VLAN tags, how many bytes these have, and the fields among ``names`` that are behind them."""
+    tags = 0
+    while tags < max(_TAGS_LENGTH) and frame[12 + tags : 14 + tags] in _TAGS:
+        tags += 4
+    return frame[:12] + frame[12 + tags :], tags, _behind(tuple(names), tags)
+
+
 def hide(frame: bytes, names: Sequence[str]) -> bytes:
     """``frame`` with 0 in the fields ``names``; those of them that are checksums are as they should be then."""
+    bare, tags, behind = _bare(frame, names)
+    return frame[: 12 + tags] + _hide(bare, behind)[12:]
+
+
+def _hide(frame: bytes, names: Sequence[str]) -> bytes:
     fields = _present(frame, names)
     if not fields:
         return frame
@@ -67,6 +99,7 @@ def has_other_checksum(frame: bytes, names: Sequence[str]) -> bytes | None:
     lie or something is missing, NFs calculate those among ``names`` of what the headers claim; and where there are IP
     options, ports are in these for the NF (docs/architecture.md), and so in the checksum of the IP header.
     None: there are none."""
+    frame, _, names = _bare(frame, names)
     present = _present(frame, names)
     options = frame[14:15] > b"\x45" and any(name in _PORTS for name in present)
     kind = CLASSES[classify(frame)]
@@ -87,6 +120,7 @@ def has_other_checksum(frame: bytes, names: Sequence[str]) -> bytes | None:
 
 def values(frame: bytes, names: Sequence[str]) -> Value:
     """What `hide` hides, but for checksums."""
+    frame, _, names = _bare(frame, names)
     fields = [FIELDS[name] for name in _present(frame, names)]
     return tuple(frame[f.offset : f.offset + f.size] for f in fields)
 

@@ -118,6 +118,26 @@ def test_shapes_come_first_and_ask_for_what_is_there(inputs: list[list[str]]) ->
     assert prove(mutant, "bitwuzla").verdict == "damaged"
 
 
+# --------------------------------------------------------------------------- indices that packets bring (R5)
+
+
+@pytest.mark.parametrize("card", ["soft", "e810"])
+def test_what_is_compared_is_proved(card: str) -> None:
+    """A NAT behind tags: packets meet by the bytes that its entries are compared with."""
+    report = prove(document("tagnat", card), "bitwuzla")
+    assert (report.verdict, report.failed) == ("proved", []) and report.obligations["match"] >= 4
+
+
+@pytest.mark.parametrize("change", [_no_shape, _other_shape])
+def test_packets_that_bring_indices_must_meet_the_entry(
+    change: Callable[[dict[str, Any], random.Random], None],
+) -> None:
+    mutant = document("tagnat", "soft")
+    change({"ports": mutant["ports"][1:]}, random.Random(1))
+    report = prove(mutant, "bitwuzla")
+    assert report.verdict == "refuted" and any("who matches an entry" in f["text"] for f in report.failed), str(report)
+
+
 CHANGES = {
     "gen/anyhost_parallel.c": [
         ("{ MAESTRO_VLAN, 0, {0}, {1, {{30, 4}}} }", "{ MAESTRO_VLAN, 0, {0}, {1, {{26, 4}}} }"),

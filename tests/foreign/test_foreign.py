@@ -33,6 +33,7 @@ EXPECTED = {
     "wholeapi": (342, True),
     "resize": (11, True),
     "bitfields": (13, True),
+    "tagnat": (66, True),
 }
 
 

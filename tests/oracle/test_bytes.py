@@ -58,6 +58,18 @@ def test_it_would_be_noticed(tmp_path: Path) -> None:
     assert any(run.failure for run in runs)
 
 
+#: An NF whose packets bring indices, which compare what is stored with bytes.
+BRINGS = FIRST + 60
+
+
+def test_indices_that_packets_bring(tmp_path: Path) -> None:
+    p = planned(rewritten(generate(BRINGS), of_bytes), tmp_path)
+    assert p.choice.strategy.name == "shared-nothing"
+    assert any(c.rule == "R5" and c.in_software for c in p.plan.constraints)
+    runs = [t.run for t in trials(p, p.decisions, range(20))]
+    assert not any(run.failure for run in runs) and sum(run.parted > 1 for run in runs) >= 5
+
+
 @pytest.mark.long
 def test_of_many(tmp_path: Path) -> None:
     found = figures(400, 20, tmp_path)

@@ -24,7 +24,8 @@ from maestro_tool.sharding.facts.key_places import stored_bytes
 from maestro_tool.sharding.facts.reach import Reach
 from maestro_tool.sharding.facts.scope import Scope
 from maestro_tool.sharding.plan import Code, Constraint, Obstacle
-from maestro_tool.sharding.rules.key_equality import Side, key_equality, outside_view
+from maestro_tool.sharding.rules.by_bytes import by_bytes
+from maestro_tool.sharding.rules.key_equality import Side, key_equality, within_view
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
 
 
@@ -207,13 +208,20 @@ class _Contents:
         for writer, loc in sorted(self._locs.items()):
             name = tuple(self._stored(path, stored, writer) for stored, _ in compared)
             side = Side(self._analysis.paths[writer], name, reach.classes([writer]), loc, reach.family(writer))
-            result = key_equality(vectors[0], side, reader)
+            both = [(side, {writer}), (reader, {number})]
+            (a, a_paths), (b, b_paths) = both if side.port <= reader.port else both[::-1]
+            result = key_equality(vectors[0], a, b)
+            if result is None:
+                continue
+            asked = [result]
             if isinstance(result, Constraint):
-                first, second = (writer, number) if side.port <= reader.port else (number, writer)
-                yield from outside_view(reach, result, ({first}, {second}), vectors[0])
-                result = replace(result, rule="R5", objects=tuple(vectors))
-            if result is not None:
-                yield result
+                asked = list(within_view(reach, result, (a_paths, b_paths), vectors[0]))
+            if any(isinstance(x, Obstacle) for x in asked):
+                # Where no NIC can hash what packets are compared by, software hashes the bytes.
+                of_bytes = by_bytes(reach, vectors[0], a, b, (a_paths, b_paths))
+                asked = asked if of_bytes is None else [of_bytes]
+            for x in asked:
+                yield replace(x, rule="R5", objects=tuple(vectors)) if isinstance(x, Constraint) else x
 
     def _stored(self, path: CallPath, expression: Expr, writer: int) -> Expr:
         """``expression`` over the entry's contents, as the writing packet's bytes.  Bytes that may change stay

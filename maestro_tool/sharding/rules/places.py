@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from functools import reduce
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.symbols import packet_length
+from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.symbols import is_packet_byte, packet_length
 from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import MOST_BYTES
 from maestro_tool.packet.kinds import MOST_SHAPES, MOST_TESTS, Shape
@@ -47,9 +48,19 @@ def shapes(analysis: Analysis, accesses: Iterable[Access], reach: Reach) -> Shap
 
 
 def _elsewhere(a: tuple[Expr, ...], b: tuple[Expr, ...]) -> bool:
-    """Whether some bit that both keys take from the frame is at another place in each."""
-    bits = (pair for x, y in zip(a, b, strict=False) for pair in zip(origins(x), origins(y), strict=False))
-    return any(isinstance(x, PacketBit) and isinstance(y, PacketBit) and x != y for x, y in bits)
+    """Whether some bit that both keys take from the frame is at another place in each; or the bytes that they are
+    calculated from are others (an index out of a port number: R5)."""
+    for x, y in zip(a, b, strict=False):
+        bits = list(zip(origins(x), origins(y), strict=False))
+        if any(isinstance(p, PacketBit) and isinstance(q, PacketBit) and p != q for p, q in bits):
+            return True
+        if (None, None) in bits and _bytes_in(x) != _bytes_in(y):
+            return True
+    return False
+
+
+def _bytes_in(e: Expr) -> frozenset[Expr]:
+    return frozenset(filter(is_packet_byte, symbols(e)))
 
 
 def _telling(known: list[_Known]) -> Iterable[Shape]:

@@ -11,7 +11,7 @@ import pytest
 from maestro_tool.diagnostics import InputError
 from maestro_tool.traffic.compare import compare
 from maestro_tool.traffic.generate import generate
-from maestro_tool.traffic.renaming import clashes, hide, renamed_by
+from maestro_tool.traffic.renaming import clashes, has_other_checksum, hide, renamed_by
 from maestro_tool.traffic.spec import TrafficSpec
 
 NAMES = ("src_port", "udp_checksum", "tcp_checksum")
@@ -91,6 +91,47 @@ def test_addresses_are_in_both_checksums(frames: list[bytes]) -> None:
         ether = dpkt.ethernet.Ethernet(frame)
         ether.data.src, ether.data.sum, ether.data.data.sum = bytes((9, 8, 7, 6)), 0, 0
         assert hide(bytes(ether), names) == hide(frame, names) != frame
+
+
+#: Where ports, and checksums of UDP and TCP, are behind one tag and behind two.
+BEHIND_TAGS = tuple(f"byte {at + n + tags}" for at in (34, 40, 50) for n in (0, 1) for tags in (4, 8))
+
+
+def tagged(frames: list[bytes], tags: int) -> list[bytes]:
+    return [f[:12] + b"\x81\x00\x00\x07" * tags + f[12:] for f in frames]
+
+
+@pytest.mark.parametrize("tags", [1, 2])
+def test_behind_tags_the_same_holds(frames: list[bytes], tags: int) -> None:
+    plan = {"relaxations": [{"text": "", "shown": [{"port": 1, "fields": [*BEHIND_TAGS]}]}]}
+
+    def kinds_of(port: Callable[[int, int], int]) -> set[str]:
+        want, got = tagged(frames, tags), tagged(renamed(frames, port), tags)
+        return {d.kind for d in compare({1: want}, {1: got}, renamed_by(plan)).differences}
+
+    assert kinds_of(lambda _, port: 60_000 - port) == set()
+    assert kinds_of(lambda _, port: max(port, 1026)) == {"renaming"}
+    got = tagged(renamed(frames, lambda _, port: 60_000 - port), tags)
+    for at in (37, 51):  # the other port; behind a checksum of UDP, or one of TCP that is not as it should be
+        changed = [f[: at + 4 * tags] + bytes([f[at + 4 * tags] ^ 1]) + f[at + 4 * tags + 1 :] for f in got]
+        assert not compare({1: tagged(frames, tags)}, {1: changed}, renamed_by(plan)).equal
+
+
+def test_bytes_behind_tags_are_not_those_of_plain_frames(frames: list[bytes]) -> None:
+    frame = frames[0]
+    assert hide(frame, BEHIND_TAGS) == frame
+    assert hide(tagged([frame], 1)[0], NAMES) == tagged([frame], 1)[0]
+    # A half of a field is not the field.
+    assert hide(tagged([frame], 1)[0], ("byte 38",)) == tagged([frame], 1)[0]
+    assert hide(tagged([frame], 3)[0], BEHIND_TAGS) == tagged([frame], 3)[0]
+
+
+def test_lengths_that_lie_do_so_behind_tags(frames: list[bytes]) -> None:
+    plain = next(f for f in frames if f[23] == 17)
+    lying = plain[:16] + b"\xff\xff" + plain[18:]
+    assert has_other_checksum(tagged([plain], 1)[0], BEHIND_TAGS) is None
+    bare = has_other_checksum(tagged([lying], 1)[0], BEHIND_TAGS)
+    assert bare is not None and bare == has_other_checksum(lying, ("src_port", "udp_checksum"))
 
 
 def test_periods() -> None:

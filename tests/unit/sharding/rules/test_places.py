@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import TRUE, binary, compare, concat, const, eq, extract, land, lnot, sext, zext
+from maestro_tool.expr.nodes import TRUE, binary, compare, concat, const, eq, extract, land, lnot, sext, sym, zext
 from maestro_tool.expr.symbols import packet_byte, packet_length
 from maestro_tool.packet.fields import MOST_BYTES
 from maestro_tool.packet.kinds import MOST_SHAPES
@@ -140,6 +140,17 @@ def test_several_paths_of_one_place_have_in_common_what_counts() -> None:
 ])  # fmt: skip
 def test_one_place_needs_no_shapes(keys: tuple[Expr, Expr]) -> None:
     assert tagged(((is_(16, 8),), keys[0]), ((is_(16, 9),), keys[1])) == []
+
+
+def test_what_keys_are_calculated_from_is_at_places_too() -> None:
+    """An index out of a port number, say."""
+
+    def less(key: Expr) -> Expr:
+        return binary("sub", key, const(1024, 32))
+
+    assert tagged(((is_(16, 8),), less(four(30))), ((is_(16, 9),), less(four(34)))) == ["17 16=09"]
+    state = sym("state.0", 32)
+    assert tagged(((is_(16, 8),), less(four(30))), ((is_(16, 9),), binary("mul", less(four(30)), state))) == []
 
 
 def test_a_part_at_another_place_will_do() -> None:

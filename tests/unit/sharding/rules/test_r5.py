@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_nfs import plan_of
+from raw_frames import RAW
+from small_nfs import Result, plan_of
 from test_interchange import EXPIRE, FINE, R5, nat
 
 ASKED = FINE["asked"].removesuffix(" return device;")
@@ -108,15 +109,100 @@ CHECKED = "if (ports == NULL) return device;"
 
 
 @pytest.mark.parametrize("inside", [0, 1])
-def test_only_packets_that_are_compared_by_ports_must_have_some(tmp_path: Path, inside: int) -> None:
-    r = plan_of(tmp_path, PORTS_AS_ADDRESS.format(inside=f"device == {inside}", checked=CHECKED))
-    assert r.plan.shardable, r.texts
-    assert {c.ports for c in r.plan.constraints} == {(0, 1)}
-    r = plan_of(tmp_path, PORTS_AS_ADDRESS.format(inside=f"device == {inside}", checked=""))
-    assert not r.plan.shardable and "not TCP or UDP" in r.texts, r.texts
+def test_packets_without_ports_are_compared_by_bytes(tmp_path: Path, inside: int) -> None:
+    """If there are such, no card hashes what is compared."""
+    for checked, expected in ((CHECKED, {("src_port", False)}), ("", {("src_port", False), ("frame[34..37]", True)})):
+        r = plan_of(tmp_path, PORTS_AS_ADDRESS.format(inside=f"device == {inside}", checked=checked))
+        assert r.plan.shardable, r.texts
+        assert {c.ports for c in r.plan.constraints} == {(0, 1)}
+        assert {(c.equal[0][1 - inside].field, c.in_software) for c in r.plan.constraints} == expected
 
 
 def test_on_one_port_as_well(tmp_path: Path) -> None:
     """There no field is left, which is all that is said."""
     r = plan_of(tmp_path, PORTS_AS_ADDRESS.format(inside="ip->time_to_live > 9", checked=CHECKED), ports=1)
     assert r.rules == {"R3"}, r.texts
+
+
+# --------------------------------------------------------------------------- bytes that no card hashes
+
+#: A NAT of one table: keyed by four bytes of the frame at {key}, compared by {remote}; indices are in two bytes.
+OF_BYTES = """
+  uint32_t *v; struct Ip k, *s; int i; uint16_t number;
+  expire_items_single_map(ip_table.chain, ip_table.keys, ip_table.map, now - 1000);
+  if (packet_length < {length}) return device;
+  if (device == {inside}) {{
+    memcpy(&k.addr, p + {key}, 4);
+    if (!map_get(ip_table.map, &k, &i)) {{
+      if (!dchain_allocate_new_index(ip_table.chain, &i, now)) return device;
+      vector_borrow(ip_table.keys, i, (void **)&s); *s = k; map_put(ip_table.map, s, i);
+      vector_borrow(values, i, (void **)&v); memcpy(v, p + {stored}, 4);
+    }}
+    number = (uint16_t)i;
+    memcpy(p + 16, &number, 2);
+    return 1 - device;
+  }}
+  memcpy(&number, p + {number}, 2);
+  i = number;
+  if (i >= 1024 || !dchain_is_index_allocated(ip_table.chain, i)) return device;
+  memcpy(&word, p + {brought}, 4);
+  vector_borrow(values, i, (void **)&v);
+  if ({differs}) return device;
+  dchain_rejuvenate_index(ip_table.chain, i, now);
+"""
+PLACES = {"inside": 0, "length": 60, "key": 50, "stored": 50, "brought": 46, "number": 18, "differs": "*v != word"}
+
+
+def of_bytes(tmp_path: Path, body: str = OF_BYTES, **change: object) -> Result:
+    return plan_of(tmp_path, body.format(**{**PLACES, **change}), prelude=RAW)
+
+
+@pytest.mark.parametrize("inside", [0, 1])
+def test_what_is_compared_may_be_any_bytes(tmp_path: Path, inside: int) -> None:
+    r = of_bytes(tmp_path, inside=inside)
+    assert r.plan.shardable, r.texts
+    pair = ("frame[50..53]", "frame[46..49]")
+    assert r.constraints == {(0, 1, (pair if inside == 0 else pair[::-1],))}
+    assert {(c.rule, c.in_software) for c in r.plan.constraints} == {("R5", True)}
+    # The constraint of the key that says the same is a part of it.
+    assert {r.analysis.objects[o].name for c in r.plan.constraints for o in c.objects} == {"values", "ip_table.map"}
+
+
+def test_fields_and_bytes_of_one_flow(tmp_path: Path) -> None:
+    """Inside it is in IPv4 headers, outside elsewhere."""
+    inside = " if (device == 0 && !(p[12] == 8 && p[13] == 0)) return device; if (device == {inside}) {{"
+    r = of_bytes(tmp_path, OF_BYTES.replace("  if (device == {inside}) {{", inside), key=30, stored=30)
+    assert r.plan.shardable, r.texts
+    assert r.constraints == {(0, 1, (("dst_ip", "frame[46..49]"),))}
+
+
+def test_a_key_that_says_other_bytes_leaves_nothing_to_part_by(tmp_path: Path) -> None:
+    r = of_bytes(tmp_path, key=42)
+    assert not r.plan.shardable and r.rules == {"R3"}, r.texts
+
+
+@pytest.mark.parametrize("change", [
+    {"differs": "*v + 1 != word"},  # what is calculated with is no bytes
+    {"stored": 300, "brought": 300, "key": 300, "length": 400},  # behind those that may decide
+    {"differs": "(uint16_t)*v != 7 || p[46] != 9"},
+    {"stored": 12, "brought": 12, "differs": "(uint16_t)*v != (uint16_t)word"},  # tells the protocol
+])  # fmt: skip
+def test_what_is_compared_are_no_such_bytes(tmp_path: Path, change: dict[str, object]) -> None:
+    r = of_bytes(tmp_path, **change)
+    assert not r.plan.shardable and "values" in r.named("shared"), r.texts
+
+
+TAGS = """
+  if (packet_length < 60 || p[12] != 0x81 || p[13] != 0) return device;
+  int at = p[16] == 0x81 ? 4 : 0;
+"""
+
+
+def test_what_is_compared_may_be_at_several_places(tmp_path: Path) -> None:
+    """Of one class: shapes tell them apart, also where only outside frames have several, whose keys are indices."""
+    body = TAGS + OF_BYTES.replace("p + {number}", "p + {number} + at").replace("p + {brought}", "p + {brought} + at")
+    r = of_bytes(tmp_path, body)
+    assert r.plan.shardable, r.texts
+    assert r.constraints == {(0, 1, (("frame[50..53]", place),)) for place in ("frame[46..49]", "frame[50..53]")}
+    sides = {c.equal[0][1].field: c.classes[1] for c in r.plan.constraints}
+    assert sides == {"frame[46..49]": ("vlan[not 17 16=81]",), "frame[50..53]": ("vlan[17 16=81]",)}
