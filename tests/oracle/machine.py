@@ -130,13 +130,15 @@ class RecordedChain(ChainState):
 
 
 class GuidedChain(ChainState):
-    """The sequential NF's allocator, which fails where a core's share was full; ``ranged``: and takes the core's index."""
+    """The sequential NF's allocator, which fails where a core's share was full; ``ranged``: and takes the core's index.
 
-    def __init__(
-        self, indices: Sequence[int], end: int, name: str, guide: Iterator[tuple[str, int | None]], ranged: bool
-    ) -> None:
-        super().__init__(indices, end)
-        self.name, self.guide, self.ranged = name, guide, ranged
+    ``end`` may be above the capacity, where cores' shares do not divide it.  What the NF does with an index from there
+    on is not defined: no core has one, and the NF may rely on that (``i & 15``).
+    """
+
+    def __init__(self, c: Chain, end: int, guide: Iterator[tuple[str, int | None]], ranged: bool) -> None:
+        super().__init__(range(end), end)
+        self.name, self.capacity, self.guide, self.ranged = c.name, c.capacity, guide, ranged
 
     def allocate(self, index: int, now: int) -> tuple[int, int]:
         name, got = next(self.guide, (None, None))
@@ -145,7 +147,10 @@ class GuidedChain(ChainState):
         if got is None:
             return 0, index
         if not self.ranged:
-            return super().allocate(index, now)
+            done, index = super().allocate(index, now)
+            if done and index >= self.capacity:
+                raise Undefined("more entries than the NF's own table has")
+            return done, index
         if got not in self.free:
             raise Diverged(f"index {got} of {self.name} has two owners")
         self.free.remove(got)
@@ -379,7 +384,7 @@ def guided(
         decision = decisions.get(c.name, Decision("read-only"))
         if decision.split or decision.ranged:
             end = c.capacity if decision.ranged else -(-c.capacity // cores) * cores
-            chains[c.name] = GuidedChain(range(end), end, c.name, guide, decision.ranged)
+            chains[c.name] = GuidedChain(c, end, guide, decision.ranged)
         else:
             chains[c.name] = ChainState(range(c.capacity), c.capacity)
     # What is shared is as large as the NF says: where it overflows, it does on the cores, too.
