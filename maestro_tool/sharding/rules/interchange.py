@@ -208,8 +208,8 @@ class _Contents:
         for writer, loc in sorted(self._locs.items()):
             name = tuple(self._stored(path, stored, writer) for stored, _ in compared)
             side = Side(self._analysis.paths[writer], name, reach.classes([writer]), loc, reach.family(writer))
-            both = [(side, {writer}), (reader, {number})]
-            (a, a_paths), (b, b_paths) = both if side.port <= reader.port else both[::-1]
+            sides = [(side, {writer}), (reader, {number})]
+            (a, a_paths), (b, b_paths) = sorted(sides, key=lambda s: s[0].port)
             result = key_equality(vectors[0], a, b)
             if result is None:
                 continue

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from raw_frames import INSIDE, PLAIN, RAW, touch
 from small_nfs import plan_of, question_of, said_by, same
-from test_interchange import nat
+from test_interchange import FINE, nat
 
 from maestro_tool.sharding.lemmas import mismatches_are_misses
 from maestro_tool.sharding.lemmas.question import Question
@@ -90,13 +90,17 @@ def test_what_cards_can_hash_is_told_beside_what_nobody_can(tmp_path: Path) -> N
     assert {code for code, _ in said_by(found, q)} == {Code.KEY_NOT_HASHED}
 
 
+#: What is stored is odd, what it is compared with even.
+NEVER_EQUAL = nat(store=FINE["store"].replace("ip->dst_addr", "ip->dst_addr | 1"),
+                  compared=FINE["compared"].replace("ip->src_addr", "(ip->src_addr & ~1u)"))  # fmt: skip
 #: Nobody asks for a key of a time with port 8.
 BY_TIME = "touch_ip_port((uint32_t)now, 7, now);"
 
 
 @pytest.mark.parametrize("lemma", [found, mismatches_are_misses.obstacles])
 @pytest.mark.parametrize(
-    "body", [nat(), nat(compared=""), MAC % "src_addr", "touch_ip(ip->src_addr, now);", BY_TIME + LOOK % "8"]
+    "body",
+    [nat(), nat(compared=""), NEVER_EQUAL, MAC % "src_addr", "touch_ip(ip->src_addr, now);", BY_TIME + LOOK % "8"],
 )
 def test_lemmas_give_constraints_and_obstacles(
     lemma: Callable[[Question], Iterable[object]], body: str, tmp_path: Path

@@ -176,6 +176,16 @@ def test_fields_and_bytes_of_one_flow(tmp_path: Path) -> None:
     assert r.constraints == {(0, 1, (("dst_ip", "frame[46..49]"),))}
 
 
+def test_addresses_that_cards_hash_are_enough(tmp_path: Path) -> None:
+    """Ports are in no view where frames may be of any protocol; they are bytes, but cards can part packets by the rest."""
+    plain = OF_BYTES.replace("{length}) return", "{length} || p[12] != 8 || p[13] != 0) return")
+    stored = "*v = p[32] | p[33] << 8 | p[36] << 16;"
+    plain = plain.replace("memcpy(v, p + {stored}, 4);", stored)
+    r = of_bytes(tmp_path, plain, key=30, differs="*v != (uint32_t)(p[28] | p[29] << 8 | p[34] << 16)")
+    assert r.plan.shardable, r.texts
+    assert r.constraints == {(0, 1, (("dst_ip[15:0]", "src_ip[15:0]"),))}
+
+
 def test_a_key_that_says_other_bytes_leaves_nothing_to_part_by(tmp_path: Path) -> None:
     r = of_bytes(tmp_path, key=42)
     assert not r.plan.shardable and r.rules == {"R3"}, r.texts
