@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from maestro_tool.smtlib.frames import CLASSES, place
+from maestro_tool.smtlib.frames import CLASSES, bytes_asked_for, place
 
 #: Bytes that have names in plan.json.
 NAMED: Final = {"dst_mac": "frame[0..5]", "src_mac": "frame[6..11]", "ether_type": "frame[12..13]"}
@@ -28,19 +28,18 @@ def as_named(items: list[str]) -> list[str]:
     return [i.lstrip("?").replace("port6", "port") for i in items]
 
 
-#: A class, the least length of its frames, their bytes at offsets; offsets and lengths of what is hashed.
-ByteInput = tuple[str, int, list[tuple[int, int]], list[tuple[int | None, int]]]
+#: A class, the least length of its frames, their bytes at offsets, behind masks; offsets and lengths of what is hashed.
+ByteInput = tuple[str, int, list[tuple[int, int, int]], list[tuple[int | None, int]]]
 
 
-def _shape(kind: str) -> tuple[str, int, list[tuple[int, int]]]:
-    """Class, least length and bytes at offsets of a kind of frames."""
+def _shape(kind: str) -> tuple[str, int, list[tuple[int, int, int]]]:
+    """Class, least length and bytes at offsets, behind masks, of a kind of frames."""
     name, _, words = kind.rstrip("]").partition("[")
     shape = words.split("; ")[-1]
     if not shape or shape.startswith("not "):
         return name, 0, []
     length, *tests = shape.split()
-    asked = [(int(at), bytes.fromhex(values)) for at, _, values in (t.partition("=") for t in tests)]
-    return name, int(length), [(at + n, value) for at, values in asked for n, value in enumerate(values)]
+    return name, int(length), [asked for word in tests for asked in bytes_asked_for(word)]
 
 
 def inputs_of_bytes(port: dict[str, Any]) -> list[ByteInput]:

@@ -555,7 +555,7 @@ def _card_field(place: Place) -> str:
 def _shape(name: str) -> tuple[str, str]:
     """The class of a kind of frames, and its shape; those before it have been asked for then."""
     kind = kind_of(name)
-    tests = [f"{{{offset}, 0x{value:02x}}}" for offset, value in kind.shape.tests] if kind.shape else []
+    tests = [f"{{{at}, 0x{value:02x}, 0x{mask:02x}}}" for at, value, mask in kind.shape.tests] if kind.shape else []
     asked = f"{{{len(tests)}, {{{', '.join(tests)}}}}}" if tests else "{0}"
     return CLASSES[kind.base].c_name, f"{kind.shape.length if kind.shape else 0}, {asked}"
 

@@ -5,6 +5,8 @@ says where.  A kind's name says all of this, so that it means the same wherever 
 
 * ``udp4``: a class, all of it;
 * ``udp4[84 36=12b5]``: frames of the class with at least 84 bytes, of which those at 36 are 12 b5;
+* ``vlan[23 22=01/01]``: frames of the class with at least 23 bytes, of which the one at 22 has its last bit set (the
+  value behind the mask 01 is 01);
 * ``udp4[not 84 36=12b5; 42 23=01]``: frames that do not fit the first shape, but the second;
 * ``udp4[not 84 36=12b5; not 42 23=01]``: those that fit none.
 """
@@ -18,43 +20,49 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from maestro_tool.expr import Expr
-from maestro_tool.expr.nodes import compare, const, eq, land, lnot
+from maestro_tool.expr.nodes import binary, compare, const, eq, land, lnot
 from maestro_tool.expr.symbols import Packet, packet_byte, packet_length
 from maestro_tool.forms import checked
 from maestro_tool.meaning import Means
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import MOST_BYTES
 
-_SHAPE: Final = re.compile(r"(not )?([1-9][0-9]{0,4})((?: [0-9]{1,3}=(?:[0-9a-f]{2})+)*)", re.ASCII)
+_TEST: Final = r" [0-9]{1,3}=(?:[0-9a-f]{2}/[0-9a-f]{2}|(?:[0-9a-f]{2})+)"
+_SHAPE: Final = re.compile(rf"(not )?([1-9][0-9]{{0,4}})((?:{_TEST})*)", re.ASCII)
+#: The mask of a test that asks for all of a byte.
+WHOLE: Final = 0xFF
 #: Shapes of one class: each costs the program a look at every frame of it.
-MOST_SHAPES: Final = 8
+MOST_SHAPES: Final = 16
 #: Bytes that a shape asks for (``tests`` of maestro.h).
 MOST_TESTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Frames of at least ``length`` bytes, with these values at these offsets (in order)."""
+    """Frames of at least ``length`` bytes, with these values behind these masks at these offsets (in order)."""
 
     length: int
-    tests: tuple[tuple[int, int], ...]
+    tests: tuple[tuple[int, int, int], ...]
 
     @property
     def text(self) -> str:
         words = [str(self.length)]
-        for n, (offset, value) in enumerate(self.tests):
-            follows = n > 0 and self.tests[n - 1][0] + 1 == offset
+        last = (-1, 0, 0)
+        for offset, value, mask in self.tests:
+            follows = (last[0] + 1, last[2], mask) == (offset, WHOLE, WHOLE)
             words += [f"{value:02x}"] if follows else [f" {offset}={value:02x}"]
+            words += [f"/{mask:02x}"] if mask != WHOLE else []
+            last = (offset, value, mask)
         return "".join(words)
 
     def predicate(self, packet: Packet) -> Expr:
         found = compare("uge", packet_length(packet), const(self.length, 16))
-        for offset, value in self.tests:
-            found = land(found, eq(packet_byte(offset, packet), const(value, 8)))
+        for offset, value, mask in self.tests:
+            found = land(found, eq(binary("and", packet_byte(offset, packet), const(mask, 8)), const(value, 8)))
         return found
 
     def fits(self, frame: bytes) -> bool:
-        return len(frame) >= self.length and all(frame[offset] == value for offset, value in self.tests)
+        return len(frame) >= self.length and all(frame[offset] & mask == value for offset, value, mask in self.tests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +114,16 @@ def _shape(text: str) -> tuple[bool, Shape]:
     match = _SHAPE.fullmatch(text)
     if match is None:
         raise ValueError(f"no shape of frames: {text!r:.80}")
-    tests: list[tuple[int, int]] = []
+    tests: list[tuple[int, int, int]] = []
     for word in match[3].split():
-        first, _, values = word.partition("=")
-        tests += [(int(first) + n, value) for n, value in enumerate(bytes.fromhex(values))]
+        first, _, said = word.partition("=")
+        values, _, mask = said.partition("/")
+        behind = int(mask, 16) if mask else WHOLE
+        tests += [(int(first) + n, value, behind) for n, value in enumerate(bytes.fromhex(values))]
     shape = Shape(int(match[2]), tuple(tests))
-    ends = [offset + 1 for offset, _ in tests]
+    ends = [offset + 1 for offset, _, mask in tests if mask]
+    if len(ends) < len(tests) or any(value & ~mask for _, value, mask in tests):
+        raise ValueError(f"no shape of frames: {text!r:.80}")
     if ends != sorted(set(ends)) or not max(ends, default=0) <= min(shape.length, MOST_BYTES) or len(ends) > MOST_TESTS:
         raise ValueError(f"no shape of frames: {text!r:.80}")
     return match[1] is not None, shape

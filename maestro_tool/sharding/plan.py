@@ -126,6 +126,7 @@ class Code(StrEnum):
     OUTSIDE_VIEW = "outside view"
     NOTHING_IN_COMMON = "nothing in common"
     KEYS_DISJOINT = "keys disjoint"
+    PLACES_NOT_TOLD = "places not told"
     KEYS_NOT_FOUND = "keys not found"
     # R5: what a packet does about an entry that it names by an index of its own.
     NOT_ASKED_FIRST = "not asked first"

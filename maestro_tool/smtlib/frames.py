@@ -22,8 +22,9 @@ FIELDS: Final = {
 }  # fmt: skip
 #: Bytes of the frame that software hashes as they are.
 _BYTES: Final = re.compile(r"frame\[(\d{1,5})(?:\.\.(\d{1,5}))?\]", re.ASCII)
-#: What frames are like that come first: ``if 84 36=12b5``, their least length and bytes at offsets.
-_SHAPE: Final = re.compile(r"if (\d{1,5})((?: \d{1,3}=(?:[0-9a-f]{2})+)*)", re.ASCII)
+#: What frames are like that come first: ``if 84 36=12b5``, their least length and bytes at offsets; ``22=01/01``: what
+#: the byte is behind a mask.
+_SHAPE: Final = re.compile(r"if (\d{1,5})((?: \d{1,3}=(?:[0-9a-f]{2}/[0-9a-f]{2}|(?:[0-9a-f]{2})+))*)", re.ASCII)
 #: Protocol -> its number, and the bytes of its shortest header.
 _L4: Final = {"tcp": (6, 20), "udp": (17, 8), "sctp": (132, 12)}
 #: The fields that are hashed: ``?field`` if a card reads it elsewhere than NFs do, ``0field`` for zeros in its place.
@@ -45,12 +46,21 @@ def predicate(script: Script, packet: str, name: str) -> str:
 def _fits(script: Script, packet: str, shape: str) -> str:
     match = _SHAPE.fullmatch(shape)
     assert match is not None
-    first = [(int(at), bytes.fromhex(values)) for at, _, values in (word.partition("=") for word in match[2].split())]
-    tests = [(at + n, value) for at, values in first for n, value in enumerate(values)]
-    if any(at >= int(match[1]) for at, _ in tests):
+    tests = [asked for word in match[2].split() for asked in bytes_asked_for(word)]
+    if any(at >= int(match[1]) for at, _, _ in tests):
         raise ValueError(f"a shape of frames that asks for bytes behind their end: {shape!r:.80}")
-    equal = [f"(= {script.symbol(packet, f'pkt.{at}', 8)} (_ bv{value} 8))" for at, value in tests]
+    equal = [
+        f"(= (bvand {script.symbol(packet, f'pkt.{at}', 8)} (_ bv{mask} 8)) (_ bv{value} 8))"
+        for at, value, mask in tests
+    ]
     return conjunction([long_enough(script, packet, int(match[1])), *equal])
+
+
+def bytes_asked_for(word: str) -> list[tuple[int, int, int]]:
+    """Offset, value and mask of the bytes that a word of a shape asks for."""
+    at, _, said = word.partition("=")
+    values, _, mask = said.partition("/")
+    return [(int(at) + n, value, int(mask or "ff", 16)) for n, value in enumerate(bytes.fromhex(values))]
 
 
 def long_enough(script: Script, packet: str, least: int = 14) -> str:

@@ -118,6 +118,35 @@ def test_shapes_come_first_and_ask_for_what_is_there(inputs: list[list[str]]) ->
     assert prove(mutant, "bitwuzla").verdict == "damaged"
 
 
+# --------------------------------------------------------------------------- flags
+
+
+@pytest.mark.parametrize("card", ["soft", "e810"])
+def test_places_that_flags_tell_are_proved(card: str) -> None:
+    report = prove(document("carried", card), "bitwuzla")
+    assert (report.verdict, report.failed) == ("proved", []) and report.obligations["pair"] >= 60
+
+
+@pytest.mark.parametrize(("shape", "other", "proved"), [
+    ("if 35 34=20/a0", "if 35 34=20/e0", False),  # frames with another flag, too, have the key there
+    ("if 35 34=20/a0", "if 35 34=20", False),
+    ("if 35 34=20/a0", "if 35 34=20/20", False),  # these are not all there
+    ("if 35 34=20/a0", "if 36 34=20/a0", True),  # all frames that get there are as long
+])  # fmt: skip
+def test_other_flags(shape: str, other: str, proved: bool) -> None:
+    mutant = document("carried", "soft")
+    inputs = mutant["ports"][0]["classes"]["ipv4_other"]
+    [mine] = [items for items in inputs if items[0] == shape]
+    mine[0] = other
+    assert prove(mutant, "bitwuzla").verdict == ("proved" if proved else "refuted")
+
+
+def test_a_mask_is_one_of_a_byte() -> None:
+    mutant = document("carried", "soft")
+    mutant["ports"][0]["classes"]["ipv4_other"][1][0] = "if 35 34=20/a"
+    assert prove(mutant, "bitwuzla").verdict == "damaged"
+
+
 # --------------------------------------------------------------------------- indices that packets bring (R5)
 
 
@@ -142,9 +171,10 @@ CHANGES = {
     "gen/anyhost_parallel.c": [
         ("{ MAESTRO_VLAN, 0, {0}, {1, {{30, 4}}} }", "{ MAESTRO_VLAN, 0, {0}, {1, {{26, 4}}} }"),
         ("{ MAESTRO_VLAN, 0, {0}, {1, {{30, 4}}} }", "{ MAESTRO_MALFORMED, 0, {0}, {1, {{30, 4}}} }"),
-        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88}}}, {1", "{ MAESTRO_VLAN, 13, {1, {{12, 0x81}}}, {1"),
-        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88}}}, {1", "{ MAESTRO_VLAN, 14, {1, {{12, 0x88}}}, {1"),
-        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88}}}, {1", "{ MAESTRO_VLAN, 13, {0}, {1"),
+        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88, 0xff}}}, {1", "{ MAESTRO_VLAN, 13, {1, {{12, 0x81, 0xff}}}, {1"),
+        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88, 0xff}}}, {1", "{ MAESTRO_VLAN, 14, {1, {{12, 0x88, 0xff}}}, {1"),
+        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88, 0xff}}}, {1", "{ MAESTRO_VLAN, 13, {0}, {1"),
+        ("{ MAESTRO_VLAN, 13, {1, {{12, 0x88, 0xff}}}, {1", "{ MAESTRO_VLAN, 13, {1, {{12, 0x88, 0x8f}}}, {1"),
         (".n_byte_inputs = 3", ".n_byte_inputs = 2"),
         (".byte_inputs = byte_inputs_0", ".byte_inputs = byte_inputs_1"),
         (".byte_inputs = byte_inputs_0,\n        .n_byte_inputs = 3,\n", ""),

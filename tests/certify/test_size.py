@@ -15,7 +15,7 @@ def _lines(*folders: str) -> int:
 def test_lines_of_the_checker() -> None:
     """Obligations; and with what they stand on: reading and binding the file, claims as SMT-LIB, solvers."""
     assert _lines("certify") <= 500
-    assert _lines("certify", "certificate", "smtlib") <= 2750
+    assert _lines("certify", "certificate", "smtlib") <= 2760
 
 
 def test_the_document_says_how_many() -> None:

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NFS = (
     "gate", "meter", "masq", "spread", "fixedbridge", "threeports", "oddities", "ipoptions", "wholeapi", "pairs",
-    "resize", "bitfields", "tagnat",
+    "resize", "bitfields", "tagnat", "carried",
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ EXPECTED = {
     "resize": (11, True),
     "bitfields": (13, True),
     "tagnat": (66, True),
+    "carried": (84, True),
 }
 
 

@@ -84,6 +84,27 @@ def one_tag_or_two(captures: Captures) -> Captures:
     return {port: [with_tags(n, f) for n, f in enumerate(frames)] for port, frames in captures.items()}
 
 
+def carried(captures: Captures) -> Captures:
+    """IPv4 frames are behind one to four MPLS labels, or in GRE between the same addresses, with any of its flags."""
+
+    def label(*, last: bool) -> bytes:
+        return b"\x00\x01" + (b"\xe1" if last else b"\xe0") + b"\x40"
+
+    def behind(number: int, f: Frame) -> Frame:
+        if f.data[12:14] != b"\x08\x00":
+            return f
+        if number % 2:
+            labels = [label(last=n == number // 2 % 4) for n in range(number // 2 % 4 + 1)]
+            return Frame(f.time, f.data[:12] + b"\x88\x47" + b"".join(labels) + f.data[14:])
+        checksum, key = number // 2 % 2, number // 4 % 2
+        gre = bytes([0x80 * checksum | 0x20 * key, 0]) + b"\x08\x00" + bytes(4 * (checksum + key))
+        length = min(len(f.data) + 6 + len(gre), 0xFFFF).to_bytes(2, "big")
+        outer = b"\x45\0" + length + bytes(4) + b"\x40\x2f\0\0" + f.data[26:34].ljust(8, b"\0")
+        return Frame(f.time, f.data[:14] + outer + gre + f.data[14:])
+
+    return {port: [behind(n, f) for n, f in enumerate(frames)] for port, frames in captures.items()}
+
+
 def without_tags(sent: Outputs) -> Outputs:
     """What generated replies answer."""
 
@@ -123,6 +144,7 @@ CASES = {
     "ipoptions": Case(MIX, change=with_options),
     "resize": Case(HOSTS, change=tagged, least=60),
     "bitfields": Case(MIX),
+    "carried": Case(HOSTS, change=carried),
     "tagnat": Case(MIX, change=one_tag_or_two, seen=without_tags, converses=True),
 }  # fmt: skip
 

@@ -63,13 +63,13 @@ struct maestro_hash_input {
   struct { uint8_t offset, length; } fields[8];
 };
 
-/* What software hashes of the frames of a class that have at least `length` bytes, with these values at these offsets,
- * whatever view they have: no field, but bytes, which no function mixes.  Those beyond the end of a frame count as zeros.
+/* What software hashes of the frames of a class that have at least `length` bytes, with these values behind these masks
+ * at these offsets, whatever view they have: no field, but bytes, which no function mixes.  Those beyond the end of a frame count as zeros.
  * The first that a frame fits counts; it goes by its view if that has no input, or if it fits none. */
 struct maestro_byte_input {
   enum maestro_class packets;
   uint16_t length;
-  struct { uint8_t n; struct { uint8_t offset, value; } bytes[16]; } tests;
+  struct { uint8_t n; struct { uint8_t offset, value, mask; } bytes[16]; } tests;
   struct maestro_hash_input input;
 };
 

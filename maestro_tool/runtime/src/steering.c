@@ -127,7 +127,7 @@ static uint32_t gather(const struct maestro_port *port, const struct maestro_has
 static bool fits(const struct maestro_byte_input *bytes, const uint8_t *frame, uint32_t length) {
   if (length < bytes->length) return false;
   for (unsigned i = 0; i < bytes->tests.n; i++)
-    if (frame[bytes->tests.bytes[i].offset] != bytes->tests.bytes[i].value) return false;
+    if ((frame[bytes->tests.bytes[i].offset] & bytes->tests.bytes[i].mask) != bytes->tests.bytes[i].value) return false;
   return true;
 }
 

@@ -80,6 +80,24 @@ def _made(op: str, bits: tuple[Origin, ...]) -> Origin:
     return None if bit is None else replace(bit, inverted=of(0) == 1)
 
 
+#: What bits of the frame (byte and number) are.
+Bits = dict[tuple[int, int], int]
+
+
+def bits_said(condition: Expr) -> Bits:
+    """What bits of the frame are where ``condition`` holds, as an equation with a constant says; or one that does not
+    hold, where that leaves one bit."""
+    equation = condition.args[0] if condition.op == "lnot" else condition
+    if equation.op != "eq" or not equation.args[1].is_const:
+        return {}
+    wanted = [(at, equation.args[1].const >> n & 1) for n, at in enumerate(reversed(origins(equation.args[0])))]
+    of_frame = {(at.byte, at.bit): value ^ at.inverted for at, value in wanted if isinstance(at, PacketBit)}
+    if equation is condition:
+        return of_frame
+    one = len(of_frame) == 1 and all(at == value for at, value in wanted if not isinstance(at, PacketBit))
+    return {at: 1 - value for at, value in of_frame.items()} if one else {}
+
+
 _FIELD_OF_BYTE: dict[Family, dict[int, HeaderField]] = {
     family: {f.offset + i: f for f in fields.values() for i in range(f.size)} for family, fields in FIELDS_OF.items()
 }

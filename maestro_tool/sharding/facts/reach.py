@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from functools import reduce
+from functools import lru_cache, reduce
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import Numbers
-from maestro_tool.expr.nodes import FALSE, TRUE, compare, concat, const, eq, land, lor, substitute, symbols
+from maestro_tool.expr.nodes import FALSE, TRUE, compare, concat, const, eq, extract, land, lor, substitute, symbols
 from maestro_tool.expr.symbols import is_of_frame, packet_byte
 from maestro_tool.packet import classes, kinds
 from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, HASHABLE_OF, Family
+from maestro_tool.sharding.facts.bits import bits_said
 from maestro_tool.solver import BUDGETS, Context, connected
 from maestro_tool.symex import ASSUMPTIONS
 from maestro_tool.symex.callpath import Analysis
@@ -62,7 +63,9 @@ class Reach:
     def _found(self, condition: frozenset[Expr], port: int) -> Iterator[str]:
         for name in classes.CLASSES:
             for part in kinds.parts(name, self._shapes.get((port, name), ())):
-                if self._possible(condition, kinds.predicate(part)):
+                shape = kinds.kind_of(part).shape
+                fits = TRUE if shape is None else substitute(shape.predicate(""), _known_values(condition))
+                if fits is not FALSE and self._possible(condition, kinds.predicate(part)):
                     yield part
 
     def parted(self, shapes: Shapes) -> Reach:
@@ -80,6 +83,13 @@ class Reach:
             if not self._implied[key]:
                 return False
         return True
+
+    def coincide(self, paths: Iterable[int], others: Iterable[int]) -> bool:
+        """Whether some frame, in one state or another, takes one of ``paths``, and one of ``others``."""
+        pairs = {(self._conditions[p], self._conditions[q]) for p in paths for q in others}
+        if len(pairs) > _MOST_WAYS:
+            return True
+        return any(self._possible(one, reduce(land, sorted(other, key=repr), TRUE)) for one, other in pairs)
 
     def family(self, path: int) -> Family:
         """6 if every frame that takes ``path`` is IPv6 with a whole header (proved); else 4, which proves nothing."""
@@ -154,16 +164,23 @@ def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
     return frozenset(c for c in condition if all(map(is_of_frame, symbols(c))))
 
 
+@lru_cache(maxsize=1 << 12)
 def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:
-    """Symbols that the condition fixes to constants (EtherType, protocol ...)."""
+    """Symbols that the condition fixes to constants (EtherType, protocol ...), or in some of their bits (flags)."""
     known: dict[Expr, Expr] = {}
+    bits: dict[int, dict[int, int]] = defaultdict(dict)
     for c in condition:
         if c.op == "eq" and c.args[1].is_const:
-            value, bits = c.args[1].const, c.args[1].width
+            value, end = c.args[1].const, c.args[1].width
             for part in c.args[0].args if c.args[0].op == "concat" else (c.args[0],):
-                bits -= part.width
+                end -= part.width
                 if part.op == "sym":
-                    known[part] = const(value >> bits, part.width)
+                    known[part] = const(value >> end, part.width)
+        for (byte, bit), value in bits_said(c).items():
+            bits[byte][bit] = value
+    for byte, of in bits.items():
+        s = packet_byte(byte)
+        known.setdefault(s, concat(*(const(of[n], 1) if n in of else extract(s, n, n) for n in reversed(range(8)))))
     return known
 
 

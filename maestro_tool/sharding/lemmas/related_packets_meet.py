@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Final
 
 from maestro_tool.expr import Expr
@@ -19,7 +20,7 @@ from maestro_tool.packet.fields import Family
 from maestro_tool.sharding.facts.access import Access
 from maestro_tool.sharding.facts.reach import Reach, bytes_of
 from maestro_tool.sharding.lemmas.question import Question
-from maestro_tool.sharding.plan import Constraint, Obstacle
+from maestro_tool.sharding.plan import Code, Constraint, Obstacle
 from maestro_tool.sharding.rules.by_bytes import by_bytes, starved, starving
 from maestro_tool.sharding.rules.disjoint import disjoint_keys
 from maestro_tool.sharding.rules.key_equality import Side, key_equality, within_view
@@ -62,8 +63,9 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
     by_fields: list[Constraint | Obstacle] = []
     in_software: list[Constraint | None] = []
     whole: list[Constraint | None] = []
+    asking: list[tuple[int, int]] = []
     for i, (a, a_writes, a_paths) in enumerate(sides):
-        for b, b_writes, b_paths in sides[i:]:
+        for j, (b, b_writes, b_paths) in enumerate(sides[i:], i):
             if not (a_writes or b_writes):
                 continue
             result = key_equality(obj, a, b)
@@ -76,6 +78,7 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
                 unhashable.append((a, b))
             else:
                 continue
+            asking.append((i, j))
             if not any(isinstance(x, Obstacle) for x in checked):
                 by_fields += checked
                 in_software += (x for x in checked if isinstance(x, Constraint))
@@ -86,9 +89,13 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
             whole.append(by_bytes(reach, obj, a, b, (a_paths, b_paths), protocols=True))
     # Where no NIC can hash what packets must agree in, software hashes the bytes.
     found = [c for c in in_software if c is not None]
-    if len(found) == len(in_software) and not (any(c.in_software for c in found) and starved(found)):
-        yield from found
-        return
+    if len(found) == len(in_software):
+        if not (any(c.in_software for c in found) and starved(found)):
+            yield from found
+            return
+        if not starved(_told_apart(reach, found, asking, [(side.port, paths) for side, _, paths in sides])):
+            yield replace(starving(obj, found), code=Code.PLACES_NOT_TOLD)
+            return
     disjoint = disjoint_keys(obj, unhashable)
     named = [c for c in whole if c is not None]
     if disjoint is None and starved(named):
@@ -97,6 +104,22 @@ def _r1(q: Question, obj: int, accesses: list[Access]) -> Iterator[Constraint | 
     yield from (x for x in by_fields if disjoint is None or x.rule != "R4")
     if disjoint is not None:
         yield disjoint
+
+
+def _told_apart(
+    reach: Reach, constraints: list[Constraint], asking: list[tuple[int, int]], sides: list[tuple[int, set[int]]]
+) -> list[Constraint]:
+    """The constraints, were it known of each frame on which sides of them it can be."""
+    kinds: dict[int, list[str]] = {n: [str(n)] for n in range(len(sides))}
+    for i, (port, paths) in enumerate(sides):
+        for j, (other, others) in enumerate(sides[:i]):
+            if port == other and reach.coincide(paths, others):
+                kinds[i].append(f"{i} {j}")
+                kinds[j].append(f"{i} {j}")
+    return [
+        replace(c, classes=(tuple(kinds[i]), tuple(kinds[j])))
+        for c, (i, j) in zip(constraints, asking, strict=True)
+    ]  # fmt: skip
 
 
 def _says(key: tuple[Expr, ...]) -> bool:

@@ -226,6 +226,10 @@ _WORDS: Final[Mapping[Code, tuple[str, str]]] = {
         "{0} is keyed by {sides}: even if they were hashed, packets would all meet",
         "none by hashing: a packet looks for what others have put under another field",
     ),
+    Code.PLACES_NOT_TOLD: (
+        "{0} is keyed by {sides}: could not decide by which bytes software tells these frames apart",
+        "let bytes or bits of the frames' first 256 bytes say where the key is, for at most 17 places",
+    ),
     Code.KEYS_NOT_FOUND: (
         "{all}: packets meet of which {met}; no key and table were found with which not all packets do",
         "name its entries by addresses and ports as they are, or by bits of them",

@@ -3,9 +3,9 @@
 import random
 
 from maestro_tool.expr.evaluate import Numbers
-from maestro_tool.expr.nodes import binary, bv_not, concat, const, extract, sext, zext
+from maestro_tool.expr.nodes import binary, bv_not, compare, concat, const, eq, extract, lnot, lor, sext, sym, zext
 from maestro_tool.expr.symbols import packet_byte
-from maestro_tool.sharding.facts.bits import PacketBit, origins, pair_fields, show_field
+from maestro_tool.sharding.facts.bits import PacketBit, bits_said, origins, pair_fields, show_field
 from maestro_tool.sharding.plan import FieldBits
 
 BYTE = [packet_byte(i) for i in range(64)]
@@ -124,3 +124,23 @@ def test_origins_are_what_the_numbers_say():
                     assert bit == origin
                 known += origin is not None
     assert known > 10_000
+
+
+def test_what_conditions_say_of_bits():
+    low, flag = extract(BYTE[20], 3, 0), binary("and", BYTE[20], const(0x80, 8))
+    assert bits_said(eq(low, const(5, 4))) == {(20, 3): 0, (20, 2): 1, (20, 1): 0, (20, 0): 1}
+    assert bits_said(eq(bv_not(low), const(5, 4))) == {(20, 3): 1, (20, 2): 0, (20, 1): 1, (20, 0): 0}
+    assert bits_said(eq(flag, const(0, 8))) == {(20, 7): 0}
+    assert bits_said(lnot(eq(flag, const(0, 8)))) == {(20, 7): 1}
+    assert bits_said(lnot(eq(flag, const(0x80, 8)))) == {(20, 7): 0}
+    # Part of it is no bit of a frame: what is known of the rest holds.
+    half = concat(extract(BYTE[20], 0, 0), sym("state.0", 1))
+    assert bits_said(eq(half, const(2, 2))) == {(20, 0): 1}
+
+
+def test_conditions_that_say_nothing_of_bits():
+    flag, two = extract(BYTE[20], 7, 7), extract(BYTE[20], 1, 0)
+    assert bits_said(lnot(eq(two, const(1, 2)))) == {}
+    assert bits_said(lnot(eq(concat(flag, sym("state.0", 1)), const(2, 2)))) == {}
+    assert bits_said(eq(two, extract(BYTE[21], 1, 0))) == bits_said(compare("ult", two, const(3, 2))) == {}
+    assert bits_said(lor(eq(two, const(1, 2)), eq(two, const(2, 2)))) == {}

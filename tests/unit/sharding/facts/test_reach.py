@@ -12,6 +12,7 @@ from maestro_tool.expr.nodes import TRUE, binary, compare, concat, const, eq, ex
 from maestro_tool.expr.symbols import NOW, packet_byte, packet_length
 from maestro_tool.packet import classes
 from maestro_tool.packet.fields import ALL_FIELDS
+from maestro_tool.packet.kinds import Shape, kind_of
 from maestro_tool.sharding.facts.reach import Reach
 from maestro_tool.symex.callpath import Analysis
 
@@ -166,3 +167,31 @@ def test_of_many_ways_nothing_is_known() -> None:
 )
 def test_fields_that_are_the_same(conditions: list[tuple[Expr, ...]], ties: tuple[tuple[str, str], ...]) -> None:
     assert reach_of(*conditions).ties(range(len(conditions)), 4) == ties
+
+
+def bit(at: int, mask: int) -> Expr:
+    return lnot(eq(binary("and", packet_byte(at), const(mask, 8)), const(0, 8)))
+
+
+def test_bits_that_conditions_fix_need_no_question(asked: list[Any]) -> None:
+    """Of a byte that is known in part, what is known of it tells shapes apart."""
+    shapes = tuple(Shape(15, ((14, value, 0x0F),)) for value in range(5, 16))
+    known = IPV4, at_least(60), eq(extract(packet_byte(14), 3, 0), const(7, 4))
+    r = reach_of(known).parted({(0, "ipv4_fragment"): shapes})
+    before = len(asked)
+    [found] = [name for name in r.classes([0]) if name.startswith("ipv4_fragment")]
+    assert kind_of(found).shape == shapes[2]
+    assert len(asked) - before <= len(classes.CLASSES) + 2
+    assert r.always([0], lnot(shapes[0].predicate("")))
+
+
+def test_frames_that_may_come_to_two_places() -> None:
+    r = reach_of((bit(20, 1),), (lnot(bit(20, 1)),), (bit(20, 2),), ())
+    assert not r.coincide([0], [1])
+    assert r.coincide([0], [2]) and r.coincide([1], [2]) and r.coincide([0, 1], [1]) and r.coincide([3], [0])
+
+
+def test_too_many_ways_to_two_places_may_be_one_frame_s() -> None:
+    r = reach_of(*((is_("src_ip", n),) for n in range(130)))
+    assert not r.coincide(range(8), range(8, 16))
+    assert r.coincide(range(65), range(65, 130))

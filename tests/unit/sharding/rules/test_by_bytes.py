@@ -38,6 +38,7 @@ VLAN = "packet_length >= 38 && p[12] == 0x81 && p[13] == 0 && p[16] == 8 && p[17
 QINQ = (
     "packet_length >= 42 && p[12] == 0x88 && p[13] == 0xa8 && p[16] == 0x81 && p[17] == 0 && p[20] == 8 && p[21] == 0"
 )
+GRE = f"{PLAIN.replace('34', '80')} && p[14] == 0x45 && p[23] == 47"
 VXLAN = f"{PLAIN.replace('34', '84')} && p[14] == 0x45 && p[23] == 17 && p[36] == 0x12 && p[37] == 0xb5"
 
 
@@ -92,6 +93,32 @@ SHARDED = {
         + f" else if (device == 1 && {PLAIN} && packet_length >= 62 && p[23] == 1 && p[34] == 3 && p[51] == 6)" + touch(54),
         {(0, 1, (("src_ip", "frame[54..57]"),)), (0, 1, (("src_ip", "dst_ip"),))},
     ),
+    "behind flags that say how long a header is": (
+        RAW,
+        INSIDE + f"if ({GRE}) {{ int at = 38; if (p[34] & 0x80) at += 4; if (p[34] & 0x20) at += 4;"
+        " memcpy(&word, p + at + 12, 4); touch_ip(word, now); }",
+        {(0, 0, ((f"frame[{a}..{a + 3}]", f"frame[{b}..{b + 3}]"),)) for a in (50, 54, 58) for b in (50, 54, 58)},
+    ),
+    "an offset is calculated from flags": (
+        RAW,
+        INSIDE + f"if ({GRE}) {{ int at = 50 + ((p[34] & 0x80) >> 5) + ((p[34] & 0x20) >> 3);"
+        " memcpy(&word, p + at, 4); touch_ip(word, now); }",
+        {(0, 0, ((f"frame[{a}..{a + 3}]", f"frame[{b}..{b + 3}]"),)) for a in (50, 54, 58) for b in (50, 54, 58)},
+    ),
+    "behind labels": (
+        RAW,
+        INSIDE + "if (packet_length >= 60 && p[12] == 0x88 && p[13] == 0x47) for (int at = 14, n = 0; n < 3; n++, at += 4)"
+        "{ uint32_t label; memcpy(&label, p + at, 4);"
+        "  if (rte_be_to_cpu_32(label) >> 8 & 1) { memcpy(&word, p + at + 16, 4); touch_ip(word, now); return 1; } }",
+        {(0, 0, ((f"frame[{a}..{a + 3}]", f"frame[{b}..{b + 3}]"),)) for a in (30, 34, 38) for b in (30, 34, 38)},
+    ),
+    "behind options of ipv4": (
+        RAW,
+        INSIDE + "if (packet_length >= 80 && p[12] == 8 && p[13] == 0 && (p[14] & 15) >= 5)"
+        "{ uint16_t port; memcpy(&port, p + 14 + 4 * (p[14] & 15), 2); touch_ip(port, now); }",
+        {(0, 0, ((f"frame[{4 * a + 14}..{4 * a + 15}]", f"frame[{4 * b + 14}..{4 * b + 15}]"),))
+         for a in range(6, 16) for b in range(6, 16)},
+    ),
     "ports of sctp": (
         RAW,
         INSIDE + "if (packet_length >= 38 && p[12] == 8 && p[13] == 0 && p[23] == 132)"
@@ -112,7 +139,8 @@ def test_what_software_can_hash_is_sharded(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("card", ["soft", "e810"])
 @pytest.mark.parametrize("name", ["mac", "tag or none", "out by source, in by destination", "two tags or one",
-                                  "a tunnel or none", "an error is about a flow of the other side"])  # fmt: skip
+                                  "a tunnel or none", "an error is about a flow of the other side", "behind labels",
+                                  "behind flags that say how long a header is", "behind options of ipv4"])  # fmt: skip
 def test_related_packets_meet(tmp_path: Path, name: str, card: str) -> None:
     """By the tool's model of steering, for random pairs of frames that constraints relate; and others part."""
     prelude, body, _ = SHARDED[name]
@@ -132,14 +160,14 @@ def test_related_packets_meet(tmp_path: Path, name: str, card: str) -> None:
 
 def frame_of(rng: Random, c: Constraint, side: int) -> bytearray:
     """Of one of the kinds on that side, more or less."""
-    frame, kind = bytearray(rng.randbytes(rng.choice((64, 90)))), kind_of(rng.choice(c.classes[side]))
-    if kind.base == "vlan":
-        frame[12:14] = b"\x81\x00"
+    frame, kind = bytearray(rng.randbytes(rng.choice((80, 90)))), kind_of(rng.choice(c.classes[side]))
+    if kind.base in ("vlan", "non_ip"):
+        frame[12:14] = {"vlan": b"\x81\x00", "non_ip": b"\x88\x47"}[kind.base]
     else:
         frame[12:15], frame[16:18], frame[20:22] = b"\x08\x00\x45", b"\x00\x32", b"\0\0"
         frame[23] = rng.choice((1, 6, 17))
-    for offset, value in kind.shape.tests if kind.shape else ():
-        frame[offset] = value
+    for offset, value, mask in kind.shape.tests if kind.shape else ():
+        frame[offset] = frame[offset] & ~mask | value
     return frame
 
 
@@ -168,7 +196,14 @@ SHARED = {
     "places that nothing tells apart": (
         RAW,
         f"if ({VLAN} && p[20] % 3)" + touch(30) + f" else if ({VLAN})" + touch(34),
-        {Code.KEYS_DISJOINT, Code.OUTSIDE_VIEW},
+        {Code.PLACES_NOT_TOLD},
+    ),
+    "more places than are asked for": (
+        RAW,
+        "if (packet_length < 150 || p[12] != 0x88 || p[13] != 0x47) return device;"
+        "for (int at = 14, n = 0; n < 18; n++, at += 4)"
+        "  if (p[at + 2] & 1) { memcpy(&word, p + at + 16, 4); touch_ip(word, now); return 1; }",
+        {Code.PLACES_NOT_TOLD},
     ),
     "two places of one frame": (
         RAW,

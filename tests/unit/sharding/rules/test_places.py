@@ -108,13 +108,64 @@ def test_lengths_however_they_are_compared(least: Expr) -> None:
     compare("ule", packet_byte(20), packet_byte(21)),
     compare("ule", concat(packet_byte(50), packet_byte(51)), packet_length()),
     eq(packet_byte(20), packet_byte(21)),
-    eq(extract(packet_byte(20), 3, 0), const(5, 4)),  # a part of a byte
     lnot(is_(20, 5)),
+    lnot(eq(extract(packet_byte(20), 1, 0), const(1, 2))),
+    lnot(eq(concat(extract(packet_byte(20), 1, 1), sym("state.0", 1)), const(1, 2))),
+    lnot(eq(binary("and", packet_byte(20), const(0x80, 8)), const(0x40, 8))),  # holds of all
+    eq(binary("add", extract(packet_byte(20), 3, 0), sym("state.0", 4)), const(1, 4)),
     land(is_(20, 5), is_(21, 5)),  # conditions are in parts already
     is_(MOST_BYTES, 5),
 ])  # fmt: skip
 def test_what_is_no_test_and_no_length(other: Expr) -> None:
     assert tagged(((at_least(40),), four(30)), ((other, at_least(60)), four(34))) == ["60"]
+
+
+def bit(at: int, mask: int, *, holds: bool = True) -> Expr:
+    clear = eq(binary("and", packet_byte(at), const(mask, 8)), const(0, 8))
+    return lnot(clear) if holds else clear
+
+
+def test_bits_tell_places_apart() -> None:
+    """As few as will do; those that are clear are the others."""
+    one, two = (bit(20, 0x10), bit(20, 0x80, holds=False)), (bit(20, 0x10), bit(20, 0x80))
+    assert tagged((one, four(30)), (two, four(34))) == ["21 20=80/80"]
+    assert tagged((two, four(30)), (one, four(34))) == ["21 20=80/80"]
+
+
+def test_bits_beside_bytes() -> None:
+    one, two, three = (bit(20, 1),), (bit(20, 1, holds=False), is_(22, 4)), (bit(20, 1, holds=False), is_(22, 5))
+    assert tagged((one, four(30)), (two, four(34)), (three, four(38))) == ["23 20=00/01 22=04", "23 20=00/01 22=05"]
+    assert tagged(((is_(20, 7),), four(30)), ((bit(20, 8),), four(34))) == ["21 20=08/08"]
+    assert tagged(((is_(20, 7),), four(30)), ((bit(20, 4, holds=False),), four(34))) == ["21 20=07"]
+
+
+def test_bits_of_one_byte_are_one_test() -> None:
+    """A place by both flags or by neither, another by one of them: no bit is common to the ways to either."""
+    ways = {(a, b): (bit(20, 0x80, holds=a), bit(20, 0x20, holds=b)) for a in (False, True) for b in (False, True)}
+    assert tagged(*((ways[a, b], four(34 if a != b else 30)) for a, b in ways)) == ["21 20=20/a0", "21 20=80/a0"]
+
+
+def test_calculated_offsets_say_what_bits_are() -> None:
+    """``30 + (flags >> 5 & 4) + (flags >> 3 & 4)``: equal to 34 in two ways."""
+    flags = [concat(const(0, 29), extract(packet_byte(20), n, n), const(0, 2)) for n in (7, 5)]
+    at = binary("add", binary("add", flags[0], flags[1]), const(30, 32))
+    places = [((eq(at, const(n, 32)),), four(n)) for n in (30, 34, 38)]
+    assert tagged(*places) == ["21 20=20/a0", "21 20=80/a0", "21 20=a0/a0"]
+    # What is known otherwise leaves fewer ways.
+    assert tagged(*(((bit(20, 0x80), *c), key) for c, key in places[1:])) == ["21 20=20/20"]
+
+
+def test_more_bits_than_are_tried() -> None:
+    """An offset that is calculated from nine bits, or from what no frame says, tells nothing."""
+    eight, state = concat(extract(packet_byte(21), 3, 0), extract(packet_byte(20), 3, 0)), sym("state.0", 8)
+    nine = concat(extract(packet_byte(22), 0, 0), eight)
+
+    def squares(of: Expr, more: Expr) -> list[str]:
+        square = binary("xor", binary("mul", of, of), more)
+        return tagged(*(((eq(square, const(n * n, of.width)),), four(30 + n)) for n in (1, 3)))
+
+    assert squares(eight, const(0, 8)) == ["21 20=02/0e", "21 20=0c/0e"]
+    assert squares(nine, const(0, 9)) == squares(eight, state) == ["1"]
 
 
 def test_bits_that_are_a_byte_together() -> None:
