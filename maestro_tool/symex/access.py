@@ -142,7 +142,7 @@ class Access:
         """Whether that was a write to such an array; False: its place must become known."""
         return False
 
-    def alike(self, state: State, address: Value, size: int, loc: int) -> Value:
+    def alike(self, state: State, address: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
         """``address``, or one that is better known where memory has the same pointers."""
         return address
 
@@ -324,7 +324,7 @@ class Access:
                 return found
             if (element := self.array_read(state, address, size, loc)) is not None:
                 return self._as_kind(element, size, kind, loc)
-            address = self.alike(state, address, size, loc)
+            address = self.alike(state, address, size, kind, loc)
         number, block, offset = self.place(state, address, size, loc, "reads")
         # In a local variable; elsewhere, bytes that are not known may be those of an address.
         carries = self.pointers_carry_numbers and isinstance(block.fill, Uninitialised)
@@ -355,7 +355,10 @@ class Access:
             if kind == "pointer" and carries and not value.is_const:
                 return value
             if not value.is_const:
-                self.fail(UnsupportedError, f"reads a {kind} from bytes that are not known", loc)
+                hint = (
+                    "keep pointers in a table of their own, which packets do not change" if kind == "pointer" else None
+                )
+                self.fail(UnsupportedError, f"reads a {kind} from bytes that are not known", loc, hint)
             if kind == "float":
                 return floats.from_bits(value.const, 8 * size)
             if value.const == 0:
@@ -403,7 +406,7 @@ class Access:
             ]
             self.store(state, destination, size, memory_order(parts), loc)
             return
-        source = self.alike(state, source, size, loc)
+        source = self.alike(state, source, size, "int", loc)
         from_number, from_block, from_offset = self.place(state, source, size, loc, "reads")
         to_number, _, to_offset = self.place(state, destination, size, loc, "writes")
         moved = self.cells(state, from_number, from_block, from_offset, size, loc)
@@ -417,13 +420,15 @@ class Access:
                 self.store(state, Pointer(to_number, target), s, v, loc)
 
     def cells(
-        self, state: State, number: int, block: Block, offset: int, size: int, loc: int
+        self, state: State, number: int, block: Block, offset: int, size: int, loc: int, *, followed: bool = False
     ) -> list[tuple[int, int, Value | None]]:
-        """(offset, size, value) of what lies there; None where nothing was written to new memory."""
+        """(offset, size, value) of what lies there; None where nothing was written to new memory.
+
+        ``followed``: it is an address that the path goes on with, so what set-up did not write is NULL."""
         found: list[tuple[int, int, Value | None]] = []
         for o, s, v in list(block.segments(offset, size)):
             if v is None and not isinstance(block.fill, Uninitialised):
-                found.extend(self._missing_cells(state, number, block, o, s, loc))
+                found.extend(self._missing_cells(state, number, block, o, s, loc, followed))
             else:
                 found.append((o, s, v))
         return found
@@ -440,7 +445,7 @@ class Access:
             self.fail(UnsupportedError, "overwrites a part of a pointer", loc)
 
     def _missing_cells(
-        self, state: State, number: int, block: Block, offset: int, size: int, loc: int
+        self, state: State, number: int, block: Block, offset: int, size: int, loc: int, followed: bool
     ) -> Iterable[tuple[int, int, Value | None]]:
         return [(offset, size, self.missing(state, number, block, offset, size, "int", loc))]
 

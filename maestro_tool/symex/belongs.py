@@ -17,6 +17,7 @@ from maestro_tool.expr.symbols import Option
 from maestro_tool.frontend import ir
 from maestro_tool.meaning import EXPRESSION, Leaf, leaves
 from maestro_tool.symex.callpath import Analysis
+from maestro_tool.symex.events import SOMEWHERE
 
 #: Words of C that names of places are made of beside the program's own (`places`, `packet.state_objects`).
 _OF_PLACES: Final = re.compile(
@@ -76,6 +77,7 @@ def _tests(program: ir.Program, arguments: tuple[str, ...]) -> Mapping[str, Call
         "argument": lambda value: value in arguments,
         "function": functions.__contains__,
         "function or none": lambda value: value == "" or value in functions,
+        "calculation": lambda value: value == "" or value in functions or _is_read(value),
         "variable": program.globals.__contains__,
         "variable or function": lambda value: value in program.globals or value in program.functions,
         "place": partial(_is_place, words, odd),
@@ -98,6 +100,11 @@ def _is_place(words: frozenset[str], odd: list[str], value: object) -> bool:
     return _PLACE.fullmatch(value) is not None and all(
         word in words or _NUMBER.fullmatch(word) or _OF_PLACES.fullmatch(word) for word in _WORD.findall(value)
     )
+
+
+def _is_read(value: object) -> bool:
+    """No function, but bits of memory at a place that is not known."""
+    return isinstance(value, str) and SOMEWHERE.fullmatch(value) is not None
 
 
 def _is_member(words: frozenset[str], value: object) -> bool:

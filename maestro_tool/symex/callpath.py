@@ -25,13 +25,15 @@ from maestro_tool.operations import ObjectKind, Operation, Role
 from maestro_tool.symex.notes import Note
 
 #: What strings name (`belongs` compares them with the program): a function; a variable; one of these; C text over
-#: variables; a member of a struct, or a range of its bytes.
+#: variables; a member of a struct, or a range of its bytes; a function that calculates, or memory that is read
+#: (`events.somewhere`).
 Function = Annotated[str, Means("function")]
 Variable = Annotated[str, Means("variable")]
 Address = Annotated[str, Means("variable or function")]
 Text = Annotated[str, Means("place")]
 MemberName = Annotated[str, Means("member")]
 MaybeFunction = Annotated[str, Means("function or none")]
+Calculation = Annotated[str, Means("calculation")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class Event:
     condition_length: Natural = 0
     key_home: tuple[Natural, Expr] | None = None
     key_offset: int | None = 0
-    function: MaybeFunction = ""
+    function: Calculation = ""
 
     def expressions(self, operand: str) -> tuple[Expr, ...]:
         """What the member ``operand`` holds."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, Literal
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import sym
@@ -98,6 +99,18 @@ def opaque(state: State, function: str, operands: tuple[Expr, ...], width: int, 
     value = unknown(state, width, loc, operands, function=function)
     state.facts[fact] = value
     return value
+
+
+#: What `somewhere` calls its values: no name of a function.
+SOMEWHERE: Final = re.compile(r"\d+ bits of (\d+|the frame)")
+
+
+def somewhere(state: State, memory: int | Literal["the frame"], offset: Expr, width: int, loc: int) -> Expr:
+    """The bits at an offset of a block, or of the frame, that is not known: equal offsets give equal bits.
+
+    Reads of other widths have nothing to do with each other, which is less than is true.
+    """
+    return opaque(state, f"{width} bits of {memory}", (offset,), width, loc)
 
 
 def opaque_values(state: State) -> Iterator[tuple[str, tuple[Expr, ...], Expr]]:

@@ -251,10 +251,10 @@ class Machine(Access):
         block = state.memory.get(address.block)
         return look_up(self, state, address, size, loc) if block is not None and (copied or block.const) else None
 
-    def alike(self, state: State, address: Value, size: int, loc: int) -> Value:
+    def alike(self, state: State, address: Value, size: int, kind: ir.ValueKind, loc: int) -> Value:
         if not isinstance(address, Pointer) or isinstance(address.offset, int):
             return address
-        return one_alike(self, state, address, size, loc) or address
+        return one_alike(self, state, address, size, loc, kind == "pointer") or address
 
     def final(self, state: State, value: Value, loc: int) -> Value:
         """What the outermost function returns."""

@@ -368,14 +368,15 @@ class PacketMachine(Machine):
         )
 
     def _missing_cells(
-        self, state: State, number: int, block: Block, offset: int, size: int, loc: int
+        self, state: State, number: int, block: Block, offset: int, size: int, loc: int, followed: bool
     ) -> Iterable[tuple[int, int, Value | None]]:
         if isinstance(block.fill, SetUp):
             cells = self._set_up_cells(state, number, block, offset, size, loc)
             return [
-                (o, s, self._followed(number, (o, s, v), "pointer", loc) if _is_address(v) else v) for o, s, v in cells
+                (o, s, self._followed(number, (o, s, v), "pointer", loc) if followed or _is_address(v) else v)
+                for o, s, v in cells
             ]
-        return super()._missing_cells(state, number, block, offset, size, loc)
+        return super()._missing_cells(state, number, block, offset, size, loc, followed)
 
     def _check_length(self, state: State, end: int, loc: int) -> None:
         """What lies behind the frame's end is no packet's: an earlier frame's bytes, or another buffer."""
@@ -564,7 +565,7 @@ class PacketMachine(Machine):
         if not self._borrowed(state, offset, size) and self.may(state, nodes.lnot(inside), loc):
             hint = "compare packet_length, or the unread length, first"
             self.fail(InputError, "accesses the frame at a place that may be behind its end", loc, hint)
-        return events.opaque(state, "frame", (offset,), 8 * size, loc)
+        return events.somewhere(state, "the frame", offset, 8 * size, loc)
 
     @staticmethod
     def _borrowed(state: State, offset: Expr, size: int) -> bool:

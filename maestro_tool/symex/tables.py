@@ -53,12 +53,16 @@ def look_up(machine: Machine, state: State, address: Pointer, size: int, loc: in
         return _choice(index.variable, pieces)
     if not all(e.is_const for e in found):  # options, which may be others when the program runs
         machine.note(loc, NoteCode.ANY_OF_TABLE, table.name)
-        return events.opaque(state, f"{8 * size} bits of {address.block}", (offset,), 8 * size, loc)
+        return events.somewhere(state, address.block, offset, 8 * size, loc)
     return _some(machine, state, address.block, table, offset, [e.const for e in found], 8 * size, loc)
 
 
-def one_alike(machine: Machine, state: State, address: Pointer, size: int, loc: int) -> Pointer | None:
+def one_alike(
+    machine: Machine, state: State, address: Pointer, size: int, loc: int, followed: bool
+) -> Pointer | None:  # fmt: skip
     """An element with the same content as the one at ``address``, at an offset that is known; None: see `look_up`.
+
+    ``followed``: an address is read, no number.
 
     The path forks by contents.
     """
@@ -71,13 +75,14 @@ def one_alike(machine: Machine, state: State, address: Pointer, size: int, loc: 
         return None
     index = progression(offset)
     offsets = _offsets(machine, state, table, offset, index, size, loc)
-    if not offsets or not any(isinstance(v, _ADDRESSES) for _, _, v in table.segments(offsets[0], size)):
+    # Elements that nobody set have no address: a table of handlers has NULL for most.
+    if not offsets or not any(isinstance(v, _ADDRESSES) for o in offsets for _, _, v in table.segments(o, size)):
         return None
     kinds: dict[object, int] = {}  # content -> the first offset with it
     first = []
     for o in offsets:
         # Asked for each: the program compares at its start where pointers lead that packets follow.
-        cells = machine.cells(state, address.block, block, o, size, loc)
+        cells = machine.cells(state, address.block, block, o, size, loc, followed=followed)
         first.append(kinds.setdefault(tuple((at - o, n, v) for at, n, v in cells), o))
     if len(kinds) > machine.limits.values:
         return None
@@ -203,7 +208,7 @@ def _some(
 ) -> Expr:
     """A number that the offset determines, in the table's range."""
     machine.note(loc, NoteCode.ANY_OF_TABLE, table.name)
-    value = events.opaque(state, f"{bits} bits of {number}", (offset,), bits, loc)
+    value = events.somewhere(state, number, offset, bits, loc)
     low = nodes.compare("ule", nodes.const(min(values), bits), value)
     high = nodes.compare("ule", value, nodes.const(max(values), bits))
     within = nodes.land(low, high)

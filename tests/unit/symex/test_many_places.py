@@ -10,7 +10,7 @@ import pytest
 from maestro_tool import sharding
 from maestro_tool.diagnostics import MaestroError, ResourceLimitError
 from maestro_tool.frontend import load_program
-from maestro_tool.symex import Limits, analyse
+from maestro_tool.symex import Limits, analyse, belongs
 from maestro_tool.symex.callpath import Analysis
 
 NF = """
@@ -41,7 +41,10 @@ TABLE = "static struct item table[1024];"
 def analysed(folder: Path, before: str, body: str, limits: Limits = Limits()) -> Analysis:  # noqa: B008
     source = folder / "nf.c"
     source.write_text(NF.replace("BEFORE", before).replace("BODY", body))
-    return analyse(load_program([source], [], []), limits=limits)
+    program = load_program([source], [], [])
+    found = analyse(program, limits=limits)
+    belongs.check(found, program, (), found.ports)  # so a build can read it
+    return found
 
 
 def refused(folder: Path, before: str, body: str) -> str:
@@ -151,6 +154,13 @@ def test_headers_that_are_not_followed(tmp_path: Path, body: str, said: str) -> 
     assert said in refused(tmp_path, "", body)
 
 
+def test_reads_of_two_sizes_at_one_place_are_two_numbers(tmp_path: Path) -> None:
+    """They are not compared: what is said of the packet includes what is true."""
+    there = "if (packet_get_unread_length(buffer) < 2) return device; uint8_t *x = nf_borrow_next_chunk(buffer, 2);"
+    found = analysed(tmp_path, "", HOP + there + "if (x[0] == 1 && *(uint16_t *)x == 2) return 9;")
+    assert 9 in {p.verdict for p in found.paths}
+
+
 # --------------------------------------------------------------------------- tables of functions
 
 FUNCTIONS = "static int one(int x) { return x; }\nstatic int two(int x) { return x + 1; }\n"
@@ -169,6 +179,38 @@ def test_tables_that_are_not_constant_are_compared_at_the_start(tmp_path: Path) 
     assert ways(found) == 2
     assert {p.place: p.target for p in found.memory_pointers}["run[7]"] == ("one",)
     assert len(found.memory_pointers) == 256
+
+
+SOME = "run[6] = one; run[17] = two;"
+ASKED = "if (run[b[0]] == NULL) return 9; if (run[b[0]](device) != device) return 8;"
+
+
+@pytest.mark.parametrize(
+    "table", ["static int (*const run[256])(int) = { [6] = one, [17] = two };", "static int (*run[256])(int);"]
+)
+def test_most_handlers_are_null(tmp_path: Path, table: str) -> None:
+    """Also the first, and those that nobody set."""
+    init = "" if "const" in table else f"#undef INIT\n#define INIT {SOME} return true;\n"
+    found = analysed(tmp_path, f"{FUNCTIONS}{table}\n{init}", ASKED)
+    assert sorted(p.verdict for p in found.paths if p.port == 0) == [1, 8, 9]
+    # The program compares that they are NULL when it starts.
+    null = {p.place for p in found.pinned if p.value == 0}
+    assert len(null) == (254 if init else 0) and "run[6]" not in null
+
+
+def test_null_is_not_called(tmp_path: Path) -> None:
+    table = "static int (*const run[256])(int) = { [6] = one, [17] = two };"
+    said = refused(tmp_path, FUNCTIONS + table, "if (run[b[0]](device) != device) return 8;")
+    assert said == "calls through a pointer that is not known"
+
+
+def test_pointers_beside_what_packets_change(tmp_path: Path) -> None:
+    table = (
+        "static struct { int (*f)(int); int n; } run[256];\n#undef INIT\n#define INIT run[6].f = one; return true;\n"
+    )
+    with pytest.raises(MaestroError) as caught:
+        analysed(tmp_path, FUNCTIONS + table, "run[b[0]].n++; if (run[b[0]].f(device) != device) return 8;")
+    assert caught.value.hint == "keep pointers in a table of their own, which packets do not change"
 
 
 # --------------------------------------------------------------------------- long tables of rules

@@ -11,7 +11,7 @@ from maestro_tool.diagnostics import MaestroError
 from maestro_tool.expr import Expr, nodes
 from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.frontend import load_program
-from maestro_tool.symex import analyse
+from maestro_tool.symex import analyse, belongs
 from maestro_tool.symex.callpath import Analysis, CallPath
 
 NF = """
@@ -39,7 +39,10 @@ RESULT = 6  # where the result goes
 def analysed(folder: Path, table: str, body: str, **limits: int) -> Analysis:
     source = folder / "nf.c"
     source.write_text(NF.replace("TABLE", table).replace("BODY", body))
-    return analyse(load_program([source], [], []))
+    program = load_program([source], [], [])
+    found = analyse(program)
+    belongs.check(found, program, (), found.ports)  # so a build can read it
+    return found
 
 
 def paths(found: Analysis, port: int = 0) -> list[CallPath]:
