@@ -144,9 +144,11 @@ def read_folder(folder: Path) -> dict[int, list[Frame]]:
 def as_programs_read(path: Path, frames: list[Frame]) -> bytes | None:
     """The same ``frames`` in a capture that libpcap reads as we do; None if ``path`` is one."""
     with path.open("rb") as file:
-        start = file.read(4)
-    plain = {m.to_bytes(4, order) for m in (classic.MICROSECONDS, classic.NANOSECONDS) for order in ("little", "big")}
-    return None if start in plain else pcap_bytes(frames, nanoseconds=True)
+        header = file.read(classic.FILE_HEADER)
+    longest = max((len(frame.data) for frame in frames), default=0)
+    if (snap_length := classic.snap_length(header)) is not None and longest <= snap_length:
+        return None
+    return pcap_bytes(frames, nanoseconds=True)
 
 
 def write_captures(captures: dict[Path, Iterable[Frame]]) -> None:

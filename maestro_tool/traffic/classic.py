@@ -51,10 +51,19 @@ def read(path: Path, content: bytes) -> Records:
             raise broken(path, "record", len(frames) + 1, begin, text)
         frames.append(Frame(seconds * 1_000_000_000 + fraction, content[start:following]))
         begin = following
-    link = link_type & 0x0FFFFFFF  # the upper bits say how long a frame check sequence is
+    link = link_type & 0x03FFFFFF  # the upper bits say whether there is a frame check sequence, and how long it is
     if link != ETHERNET:
         records.links = dict.fromkeys(range(max(len(frames), 1)), Link(link))  # also if there is no frame yet
     return records
+
+
+def snap_length(header: bytes) -> int | None:
+    """The length at which libpcap cuts the frames of such a file; None: it is another kind of file."""
+    for order in ("<", ">"):
+        if struct.unpack_from(f"{order}I", header)[0] in (MICROSECONDS, NANOSECONDS):
+            (length,) = struct.unpack_from(f"{order}i", header, 16)
+            return length if length > 0 else MOST_BYTES
+    return None
 
 
 def _byte_order(path: Path, content: bytes) -> tuple[str, int]:

@@ -312,6 +312,11 @@ def bad_captures(folder: Path) -> Iterator[tuple[str, bytes | None, str]]:
     yield "cut-header", header[:10], "ends within its header"
     yield "cut-record", header + record[:9], "truncated"
     yield "cut-packet", header + record + bytes(59), "truncated"
+    other = struct.pack("<IHH", 0xA1B2C3D4, 2, 3) + header[8:]
+    yield "version", other + record + bytes(60), "its pcap version is not 2.4"
+    yield "fraction", header + struct.pack("<IIII", 1, 1_000_000, 60, 60) + bytes(60), "packet 1's time is a second"
+    low = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 59, 1)
+    yield "header", low + record + bytes(60), "frame 1 has 60 bytes, more than the 59 that the file's header has"
     yield "wifi", header[:20] + struct.pack("<I", 105), "not Ethernet"
     cut = struct.pack("<IIII", 1, 0, 42, 60) + bytes(42)
     yield "snapped", header + record + bytes(60) + cut, "frame 2: only 42 bytes of a frame of 60 were captured"
@@ -352,6 +357,8 @@ def test_captures_without_packets(programs: dict[str, Path], tmp_path: Path) -> 
     (tmp_path / "empty.pcapng").write_bytes(pcapng_section("<", (1, 0, b"")))
     done = run(programs["soft"], "--replay", *vdevs((tmp_path / "empty.pcap", tmp_path / "empty.pcapng"), tmp_path))
     assert done.returncode == 1 and "there is nothing to replay" in done.stderr
+    done = run(programs["soft"], "--replay", *vdevs((tmp_path / "empty.pcap", tmp_path), tmp_path))
+    assert done.returncode == 1 and "Is a directory" in done.stderr
 
 
 @pytest.mark.parametrize(

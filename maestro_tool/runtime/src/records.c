@@ -2,6 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -29,7 +30,12 @@ static const char *check_header(struct records *records) {
     records->nanoseconds = magic == CLASSIC_NANOSECONDS;
     if (!records->nanoseconds && magic != CLASSIC_MICROSECONDS) continue;
     if (records->size < CLASSIC_FILE_HEADER) return "it ends within its header";
-    if ((word(records, 20) & 0x0FFFFFFF) != LINK_ETHERNET)
+    const uint32_t version = word(records, 4), newest = records->swapped ? 2 << 16 | 4 : 4 << 16 | 2; /* two halves */
+    if (version != newest) return "its pcap version is not 2.4: editcap -F pcap converts what Wireshark can read";
+    const uint32_t snap_length = word(records, 16);
+    records->snap_length = snap_length == 0 || snap_length > INT32_MAX ? UINT32_MAX : snap_length; /* as libpcap has it */
+    /* Above are the length of a frame check sequence, and whether there is one. */
+    if ((word(records, 20) & 0x03FFFFFF) != LINK_ETHERNET)
       return "its link type is not Ethernet: capture on an Ethernet interface, or convert it (tcprewrite --dlt=enet)";
     return NULL;
   }
@@ -49,6 +55,10 @@ static bool check_records(struct records *records, char *error, size_t size) {
       snprintf(error, size, "it is truncated: it ends within packet %" PRIu64, number);
       return false;
     }
+    if (word(records, records->at + 4) >= (records->nanoseconds ? 1000000000 : 1000000)) {
+      snprintf(error, size, "it is damaged: the fraction of packet %" PRIu64 "'s time is a second or more", number);
+      return false;
+    }
     (void)records_next(records, &record);
     if (record.captured > UINT16_MAX || record.length > UINT16_MAX) {
       snprintf(error, size, "frame %" PRIu64 " has %" PRIu32 " bytes, more than 65535: leave such frames out "
@@ -59,6 +69,12 @@ static bool check_records(struct records *records, char *error, size_t size) {
     if (record.captured < record.length) {
       snprintf(error, size, "frame %" PRIu64 ": only %" PRIu32 " bytes of a frame of %" PRIu32 " were captured: "
                "capture whole frames (tcpdump -s 0)", number, record.captured, record.length);
+      return false;
+    }
+    if (record.captured > records->snap_length) { /* libpcap would cut it */
+      snprintf(error, size, "frame %" PRIu64 " has %" PRIu32 " bytes, more than the %" PRIu32 " that the file's header "
+               "has as the longest: `maestro run` reads it, or editcap -F pcap converts it", number, record.captured,
+               records->snap_length);
       return false;
     }
     records->n = number;
@@ -72,6 +88,10 @@ static bool check_records(struct records *records, char *error, size_t size) {
 static bool map(struct records *records, int file) {
   struct stat status;
   if (fstat(file, &status) != 0) return false;
+  if (!S_ISREG(status.st_mode)) {
+    errno = S_ISDIR(status.st_mode) ? EISDIR : ESPIPE;
+    return false;
+  }
   records->size = (size_t)status.st_size;
   if (records->size == 0) return true; /* cannot be mapped */
   void *bytes = mmap(NULL, records->size, PROT_READ, MAP_PRIVATE, file, 0);

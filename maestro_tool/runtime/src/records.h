@@ -20,6 +20,7 @@ struct records {
   uint64_t n;       /* in all */
   uint64_t n_read;  /* by records_next */
   uint32_t longest; /* frame */
+  uint32_t snap_length; /* that the header says */
   bool swapped, nanoseconds;
 };
 

@@ -249,3 +249,20 @@ def test_what_programs_are_given(tmp_path: Path) -> None:
         given = as_programs_read(path, frames)
         assert given is not None
         assert read(tmp_path, given) == frames == [Frame(T * 1000 + 7, FRAMES[0])]
+
+
+@pytest.mark.parametrize(("snap", "as_it_is"), [(60, True), (59, False), (0, True), (2**31, True)])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_libpcap_cuts_at_what_the_header_says(tmp_path: Path, order: str, snap: int, as_it_is: bool) -> None:
+    path = tmp_path / "a.pcap"
+    record = struct.pack(f"{order}IIII", 1, 0, 60, 60) + bytes(60)
+    path.write_bytes(struct.pack(f"{order}IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snap, 1) + record)
+    frames = read_capture(path)
+    given = as_programs_read(path, frames)
+    assert [f.data for f in frames] == [bytes(60)] and (given is None) == as_it_is
+    assert as_it_is or (given is not None and read(tmp_path, given) == frames)
+
+
+def test_what_is_said_of_frame_check_sequences_is_no_link_type(tmp_path: Path) -> None:
+    capture = pcap_bytes([Frame(T, FRAMES[0])])
+    assert len(read(tmp_path, capture[:20] + struct.pack("<I", 0x24000001) + capture[24:])) == 1
