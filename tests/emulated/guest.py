@@ -174,7 +174,7 @@ def cable(n: int, queues: int) -> Iterator[str]:
     subprocess.run(["ip", "tuntap", "add", "dev", name, "mode", "tap", "multi_queue"], check=True)
     try:
         Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-        subprocess.run(["ip", "link", "set", name, "up"], check=True)
+        subprocess.run(["ip", "link", "set", name, "mtu", "9000", "up"], check=True)
         yield name
     finally:
         subprocess.run(["ip", "link", "del", name], check=True)

@@ -376,6 +376,38 @@ def test_a_link_that_comes_back(card: str, machine: Guest, programs: Path) -> No
     converse(machine, programs / "fw" / "fw", talk, ["--expire", "1000000000"])
 
 
+#: Card -> the longest frame that is sent, and one that does not fit.  Taps hash no frames of more than a page
+#: (tun's program reads what lies in one piece), so on those, longer ones come to worker 0, and the program ends.
+LONG = {"82576": (9014, 9100), "virtio": (4000, None)}
+
+
+def test_long_frames(card: str, machine: Guest, programs: Path) -> None:
+    """Frames as long as --mtu says pass; longer ones do not, and hurt nobody else."""
+    longest, too_long = LONG[card]
+    draw = random.Random(11)
+    command = [
+        programs / "fw" / "fw",
+        "--workers",
+        "2",
+        "--mtu",
+        "9000",
+        "--stats",
+        "stats.json",
+        "--lcores=(0-1)@0",
+        "--",
+    ]
+    with machine.running(command, "running on") as folder:
+        for size in (1514, 1519, 2049, 4000, longest):
+            sent = [f + bytes(size - len(f)) for f in flows(draw, 8)]
+            one_by_one(machine, sent)
+        if too_long is not None:
+            [short] = flows(draw, 1)
+            machine.wires[LAN].send(short + bytes(too_long - len(short)))
+            one_by_one(machine, [short])
+    counted = json.loads((folder / "stats.json").read_text())
+    assert counted["total"]["processed"] == counted["total"]["rx"] == 5 * 8 + (too_long is not None)
+
+
 def test_a_table_that_is_lost_with_the_link_is_found_out(card: str, machine: Guest, programs: Path) -> None:
     """As QEMU's cards keep it, it is taken away: nothing is due then; but after the link has come up again."""
     if card != "82576":
