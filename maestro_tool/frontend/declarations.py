@@ -83,7 +83,9 @@ def _function(ctx: Context, node: Any) -> FunctionType:
             variadic = True
         elif isinstance(parameter, c_ast.ID):
             ctx.unsupported(
-                "parameters without types (K&R style) are not supported", parameter, "write them as (int a, char b)"
+                "parameters without types (K&R style) are not supported",
+                parameter,
+                "write them as (int a, char b); if that is a macro, include a header of your own that defines it",
             )
         else:
             parameters.append(parameter_type(declared_type(ctx, parameter)[0]))

@@ -124,8 +124,8 @@ def find(text: str, offset: int, is_type: Callable[[str], bool], is_name: Callab
     """
     tokens = _statement(text, offset)
     words = _Words(tokens, is_type, is_name)
-    places = [i for i in range(len(tokens)) if words.is_new(i)]
-    for rule in (_attribute, _first, _macro, _type):
+    places = [i for i in range(len(tokens)) if words.is_new(i) or words.is_misread(i)]
+    for rule in (_attribute, _first, _beside, _macro, _type):
         for i in places:
             if (what := rule(words, i)) is not None:
                 return Unknown(what, *tokens[i])
@@ -154,6 +154,14 @@ class _Words:
         if not self.is_word(i) or self.at(i - 1) in (".", "struct", "union", "enum", "goto"):
             return False
         return self.at(i - 2) + self.at(i - 1) != "->" and not self.is_type(self.at(i)) and not self.is_name(self.at(i))
+
+    def is_misread(self, i: int) -> bool:
+        """Whether the parser took a macro for a name: ``int __hot f``, ``static LIST_HEAD(list, item) items``."""
+        if not self.is_word(i) or self.is_type(self.at(i)):
+            return False
+        leads = i == 0 or self.at(i - 1) in _QUALIFIERS
+        called = leads and self.at(i + 1) == "(" and bool(re.match(r"[A-Za-z_]", self.at(self.end_of_call(i) + 1)))
+        return called or (self.names_type(i - 1) and self.is_word(i + 1))
 
     def names_type(self, i: int) -> bool:
         return self.at(i) in _SPECIFIERS or self.is_type(self.at(i))
@@ -186,16 +194,32 @@ def _first(words: _Words, i: int) -> What | None:
     return "type" if leads and words.is_word(words.behind_stars(i)) else None
 
 
+def _beside(words: _Words, i: int) -> What | None:
+    """``"x %" PRIx``, ``int n __aligned;``, ``int __hot f(int n)``: beside what no name can be beside, and written as
+    macros are, where another word might be the macro."""
+    if words.at(i - 1).startswith('"') or words.at(i + 1).startswith('"'):
+        return "macro"
+    if not re.fullmatch(r"_\w+|[A-Z][A-Z0-9_]+", words.at(i)):
+        return None
+    in_front = words.names_type(i - 1) and words.is_word(i + 1)
+    behind = words.at(i - 1) in (")", "]") or (words.is_word(i - 1) and not words.names_type(i - 1))
+    return "macro" if in_front or (behind and words.at(i + 1) in (";", ",", "=", "{", ")", "(")) else None
+
+
 def _macro(words: _Words, i: int) -> What | None:
     """What is called and gets a type, or has a block or nothing behind it where a function cannot."""
     before = i - 1
     while words.at(before) in ("*", "const", "volatile"):
         before -= 1
+    if i == 0 and words.at(1) == "{":
+        return "macro"
     if words.at(i + 1) != "(" or words.names_type(before):
         return None  # ``int *f(int a)`` declares it
     end = words.end_of_call(i)
     if i == 0 and words.at(end + 1) in ("{", ";", "}", ""):
         return "macro"
+    if re.match(r"[A-Za-z_]", words.at(end + 1)):
+        return "macro"  # ``LIST_HEAD(list, item) items;``, ``REGISTER(log) int n;``
     depth = 0
     for k in range(i + 1, end):
         depth += {"(": 1, ")": -1}.get(words.at(k), 0)
