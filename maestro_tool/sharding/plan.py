@@ -77,6 +77,7 @@ class Code(StrEnum):
     SKETCH_KEYS_UNKNOWN = "sketch keys unknown"
     ENTRY_CHOSEN = "entry chosen"
     OLDEST_ENTRY_CHOSEN = "oldest entry chosen"
+    OUTSIDE_BLOCK = "outside block"
     RANGE_NOT_OWN = "range not own"
     INDEX_OUT_OF_RANGE = "index out of range"
     RANGE_TOO_LARGE = "range too large"

@@ -131,6 +131,13 @@ def owner(path: CallPath, e: Event, index: Expr, end: Expr | None, prover: Prove
     return None, 1
 
 
+def may_leave_block(path: CallPath, index: Expr, prover: Prover) -> bool:
+    """Of an ``index`` that has no `owner`: whether it is ``i * n + m`` of an own index i, where m was not shown to be
+    one of 0 .. n - 1."""
+    own = [s for s in symbols(index) if _owned(path, s)]
+    return len(own) == 1 and prover.looks_like_block(index, own[0])
+
+
 def _owned(path: CallPath, s: Expr) -> bool:
     """Whether ``s`` is an index found in a map or freshly allocated."""
     origin = path.producer(s)

@@ -28,11 +28,18 @@ class Prover:
     def stride(self, conditions: tuple[Expr, ...], first: Expr, end: Expr | None, index: Expr) -> int | None:
         """How many entries the block of ``index`` has in which ``first`` (with ``end``: all of first .. end - 1) lies,
         proved; None if there is no such block."""
+        found = self._form(first, end, index)
+        return found[0] if found is not None and self.always(conditions, found[1]) else None
+
+    def looks_like_block(self, entry: Expr, index: Expr) -> bool:
+        """Whether ``entry`` is written as one of the block of ``index``, wherever it lies."""
+        return self._form(entry, None, index) is not None
+
+    def _form(self, first: Expr, end: Expr | None, index: Expr) -> tuple[int, Expr] | None:
         asked = first, end, index
         if asked not in self._blocks:
             self._blocks[asked] = _block_of(*asked)
-        found = self._blocks[asked]
-        return found[0] if found is not None and self.always(conditions, found[1]) else None
+        return self._blocks[asked]
 
 
 def _block_of(first: Expr, end: Expr | None, index: Expr) -> tuple[int, Expr] | None:

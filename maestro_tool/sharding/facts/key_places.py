@@ -13,7 +13,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import TRUE, eq, extract, land, lnot, lor, substitute, symbols
 from maestro_tool.expr.symbols import Packet, Produced, is_packet_byte, of_packet
 from maestro_tool.operations.row import Effect
-from maestro_tool.sharding.facts.access import owner, strip_extension
+from maestro_tool.sharding.facts.access import may_leave_block, owner, strip_extension
 from maestro_tool.sharding.facts.blocks import Prover
 from maestro_tool.sharding.facts.dependencies import dependencies
 from maestro_tool.sharding.facts.events import is_map_get, is_map_put, same
@@ -120,7 +120,8 @@ def _place(
     own = allocated_by if stride == 1 else known.source
     dchain = own(path, base) if base is not None else None
     if dchain is None:
-        return _refused(Code.KEY_NOT_AT_FRESH_INDEX, put)
+        out = base is None and may_leave_block(path, index, prover)
+        return _refused(Code.OUTSIDE_BLOCK if out else Code.KEY_NOT_AT_FRESH_INDEX, put)
     if not holds_key(analysis, path, number, vector, index):
         return _refused(Code.KEY_NOT_WRITTEN, put, vector)
     doubt = _may_be_there(path, number)

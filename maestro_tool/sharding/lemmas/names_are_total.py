@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from maestro_tool.expr import Expr
 from maestro_tool.operations.row import Effect, Role
-from maestro_tool.sharding.facts.access import Access
+from maestro_tool.sharding.facts.access import Access, may_leave_block
 from maestro_tool.sharding.facts.dependencies import dependencies
 from maestro_tool.sharding.facts.key_places import put_index
 from maestro_tool.sharding.facts.reach import Reach
@@ -30,11 +31,12 @@ _ANY_ENTRY = {
 
 
 def obstacles(q: Question) -> Iterator[Obstacle]:
-    yield from _unnamed(q.rest, q.reach)
+    yield from _unnamed(q)
     yield from unrelated_ways(q.rest)
 
 
-def _unnamed(scope: Scope, reach: Reach) -> Iterator[Obstacle]:
+def _unnamed(q: Question) -> Iterator[Obstacle]:
+    scope, reach = q.rest, q.reach
     # The indices of a double map's entries are its own: that it cannot be sharded is the reason.
     ruled = {d for path, e in scope.events(Effect.PUT, kind="dmap") if (d := put_index(path, e)) is not None}
     for a in scope.touched:
@@ -51,11 +53,19 @@ def _unnamed(scope: Scope, reach: Reach) -> Iterator[Obstacle]:
             yield _because(Code.RANGE_NOT_OWN, a)
         elif kind in _ANY_ENTRY:
             yield _because(_ANY_ENTRY[kind], a)
-        elif a.object not in ruled:
+        elif a.object in ruled:
+            continue
+        elif (index := scope.event(a).index) is not None and _may_leave_block(q, a, index):
+            yield _because(Code.OUTSIDE_BLOCK, a)
+        else:
             depends = _depends(scope, reach, a)
             oldest = any(_on_time(d) for d in depends)
             code = Code.OLDEST_ENTRY_CHOSEN if oldest else Code.ENTRY_CHOSEN
             yield Obstacle(code, (a.object,), (a.loc,), fields=depends)
+
+
+def _may_leave_block(q: Question, a: Access, index: Expr) -> bool:
+    return may_leave_block(q.rest.analysis.paths[a.path], index, q.prover)
 
 
 def _because(code: Code, a: Access) -> Obstacle:

@@ -111,7 +111,9 @@ def _only_cleans(analysis: Analysis, path: CallPath, event: int, index: Expr, pr
             return False
 
     def rest(p: CallPath) -> tuple[object, ...]:
-        events = tuple(replace(e, index=None, value=None) if _cleans(p, e, index, prover) else e for e in p.events)
+        # Nor is it a difference how many conditions it takes to tell how many keys leave.
+        else_alike = (replace(e, index=None, value=None) if _cleans(p, e, index, prover) else e for e in p.events)
+        events = tuple(replace(e, condition_length=0) for e in else_alike)
         return p.port, events, p.grown, p.packet_writes, p.verdict
 
     def outline(p: CallPath) -> tuple[object, ...]:

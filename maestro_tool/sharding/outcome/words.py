@@ -29,7 +29,7 @@ from maestro_tool.symex.callpath import Analysis
 
 _LOOK_UP_ERASE_FREE = "look the key up with map_get, erase it, and free the index that it gave"
 _EXPIRE_MAP = "let expire_items_single_map take out what is old"
-_OWN_RANGE = "erase entries index * n .. index * n + m with m at most n, for the index of this packet's key"
+_OWN_RANGE = "erase entries index * n .. index * n + m with 0 <= m <= n, for the index of this packet's key"
 _ONE_WAY = "reach its entries in one way: by indices of one dchain, stored in one map"
 _WHOLE_ENTRY = "write the whole entry when its index is allocated"
 _ASK_FIRST = (
@@ -69,6 +69,10 @@ _WORDS: Final[Mapping[Code, tuple[str, str]]] = {
     ),
     Code.ENTRY_CHOSEN: ("an entry of {0} is chosen by {fields}", "{remedy}"),
     Code.OLDEST_ENTRY_CHOSEN: ("an entry of {0} is chosen by {fields}", _EXPIRE_MAP),
+    Code.OUTSIDE_BLOCK: (
+        "{0}: could not show that entry index * n + m is one of the n that the index has",
+        "compare m first: 0 <= m and m < n must hold whatever is stored (an int may be less than 0)",
+    ),
     Code.RANGE_NOT_OWN: (
         "could not show that the entries of {0} that are erased here belong to this packet's index",
         _OWN_RANGE,

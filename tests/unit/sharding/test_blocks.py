@@ -78,9 +78,10 @@ def test_the_number_of_an_entry_may_leave_in_packets(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"full": "0"}, "chosen by"),
-        ({"full": "*v > 4"}, "chosen by"),
-        ({"slot": "i * 3 + (int)*v"}, "chosen by"),
+        ({"full": "0"}, "is one of the n that the index has"),
+        ({"full": "*v > 4"}, "is one of the n that the index has"),
+        ({"full": "(int)*v >= 4"}, "is one of the n that the index has"),
+        ({"slot": "i * 3 + (int)*v"}, "is one of the n that the index has"),
         ({"slot": "i + 4 * (int)*v"}, ""),
         ({"slot": "(int)*v"}, "chosen by what is stored in values"),
         ({"clean": ERASE.format("i * 4", "i * 4 + (int)*v")}, "erased here"),

@@ -27,6 +27,16 @@ STEPS = (
 )
 
 
+#: The same with counts that may be negative, for all that is known, and blocks of four.
+CLEAN = "int n = {}; expire_items_single_map_iteratively(ip_port_table.keys, ip_port_table.map, i * 4, i * 4 + n);"
+LEAST = "(int)*v < 4 ? (int)*v : 4"
+SIGNED = (
+    {"full": "(int)*v >= 4", "clean": CLEAN.format(LEAST)},
+    {"full": "(int)*v < 0 || (int)*v >= 4", "clean": CLEAN.format(LEAST)},
+    {"full": "(int)*v < 0 || (int)*v >= 4", "clean": CLEAN.format(f"(int)*v < 0 ? 0 : {LEAST}")},
+)
+
+
 def planned(tmp_path: Path, change: dict[str, str]) -> Result:
     return plan_of(tmp_path, NF.format(**{**of_an_option.FINE, **change}), prelude=of_an_option.OPTION)
 
@@ -39,6 +49,18 @@ def test_a_port_scan_detector(tmp_path: Path) -> None:
     assert said[0].said[0].remedy == "put each key with the index of the vector's entry that it lies in"
     assert codes[1] == [Code.KEY_NOT_LOOKED_UP]
     assert said[1].said[0].remedy.startswith("call map_get with that very key first")
+    assert codes[2] == [] and said[2].plan.shardable
+
+
+def test_counts_with_a_sign(tmp_path: Path) -> None:
+    said = [
+        plan_of(tmp_path, test_blocks.NF.format(**{**test_blocks.FINE, **change}), prelude=test_blocks.PRELUDE)
+        for change in SIGNED
+    ]
+    codes = [[o.code for o in r.plan.obstacles] for r in said]
+    assert codes[0][0] is Code.OUTSIDE_BLOCK and "0 <= m and m < n" in said[0].said[0].remedy
+    assert codes[1][0] is Code.RANGE_NOT_OWN and "0 <= m <= n" in said[1].said[0].remedy
+    assert Code.OUTSIDE_BLOCK not in codes[1]
     assert codes[2] == [] and said[2].plan.shardable
 
 

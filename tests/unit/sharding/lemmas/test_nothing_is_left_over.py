@@ -105,10 +105,9 @@ OWN = ERASE.format("i * 4", "i * 4 + (int)n")
         ),
         ({"clean": "int n; if (*v > 2) n = 4; else { n = 2; total = 7; }" + OWN}, EARLY),
         ({"clean": "int n; if (*v > 2) n = 4; else { n = 2; ip->time_to_live = 7; }" + OWN}, EARLY),
-        (
-            {"clean": "int n = 4; if (*v > 2 && ip->next_proto_id == 6) n = 2;" + OWN},
-            EARLY,
-        ),  # more cautious than need be
+        # However many conditions that takes.
+        ({"clean": "int n = 4; if (*v > 2 && ip->next_proto_id == 6) n = 2;" + OWN}, set()),
+        ({"clean": "int n = *v < 2 ? 2 : *v < 4 ? (int)*v : 4;" + OWN}, set()),
         ({"clean": "ip->packet_id = (uint16_t)*v;" + ERASE.format("i * 4", "i * 4 + 4")}, EARLY),
         ({"clean": "uint32_t n = *v & 3, *c; vector_borrow(counters, i * 4 + (int)n, (void **)&c); *c = 1;"}, EARLY),
         (
