@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import FALSE, TRUE, compare, concat, const, eq, extract, land, lor, substitute, symbols
-from maestro_tool.expr.symbols import is_of_frame, packet_byte
-from maestro_tool.packet import classes, kinds
+from maestro_tool.expr.symbols import is_of_frame, packet_byte, packet_length
+from maestro_tool.packet import classes, examples, kinds
 from maestro_tool.packet.fields import ADDRESSES_OF, ALL_FIELDS, HASHABLE_OF, Family
 from maestro_tool.sharding.facts.bits import bits_said
 from maestro_tool.solver import BUDGETS, Context, connected
@@ -47,7 +47,7 @@ class Reach:
         self._kinds: dict[tuple[frozenset[Expr], int], frozenset[str]] = {}
         self._implied: dict[tuple[frozenset[Expr], Expr], bool] = {}
         self._answers: dict[tuple[frozenset[Expr], Expr, bool], bool] = {}
-        #: Frames of which a predicate (or its contrary) holds, found by z3; all other bytes are zeros.
+        #: Frames of which a predicate (or its contrary) holds, examples and those found by z3; other bytes are zeros.
         self._frames: dict[tuple[Expr, bool], list[defaultdict[Expr, int]]] = {}
         self._ipv6 = classes.view_predicate(classes.L3[6])
 
@@ -142,7 +142,9 @@ class Reach:
         if folded.is_const or not condition:
             return True
         given = (*_packet_condition(ASSUMPTIONS), *sorted(condition, key=repr))
-        frames = self._frames.setdefault((predicate, negate), [])
+        if (predicate, negate) not in self._frames:
+            self._frames[predicate, negate] = [] if negate else list(_examples().get(predicate, ()))
+        frames = self._frames[predicate, negate]
         holds = Numbers(given)
         if any(all(holds(seen)) for seen in frames):
             return True
@@ -150,6 +152,18 @@ class Reach:
         if answer == "yes":
             frames.append(defaultdict(int, frame))
         return answer != "no"
+
+
+@cache
+def _examples() -> Mapping[Expr, tuple[defaultdict[Expr, int], ...]]:
+    """Frames of which the predicate of their class holds."""
+    return {
+        classes.predicate(name): tuple(
+            defaultdict(int, {packet_length(): len(frame), **{packet_byte(n): b for n, b in enumerate(frame) if b}})
+            for frame in frames
+        )
+        for name, frames in examples.of_classes().items()
+    }
 
 
 def _any_of(ways: set[frozenset[Expr]]) -> Expr:

@@ -195,3 +195,16 @@ def test_too_many_ways_to_two_places_may_be_one_frame_s() -> None:
     r = reach_of(*((is_("src_ip", n),) for n in range(130)))
     assert not r.coincide(range(8), range(8, 16))
     assert r.coincide(range(65), range(65, 130))
+
+
+def test_examples_answer_before_z3_is_asked(asked: list[Any]) -> None:
+    """What frames of classes show, z3 need not find; it is asked what no example shows."""
+    r = reach_of((*L3, NO_OPTIONS))
+    assert r.classes([0]) == ("tcp4", "udp4", "sctp4", "ipv4_other", "ipv4_fragment", "malformed")
+    assert asked == []
+    total_length = concat(packet_byte(16), packet_byte(17))
+    rare = reach_of((*L3, NO_OPTIONS, eq(total_length, const(1234, 16))))
+    assert "tcp4" in rare.classes([0])
+    tcp4 = classes.predicate("tcp4")
+    assert tcp4 in [predicate for _, predicate, _, _ in asked]
+    assert not rare.always([0], tcp4) and not rare.always([0], lnot(tcp4))
