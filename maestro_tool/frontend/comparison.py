@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,8 @@ _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|
 _NAMES = re.compile(r"\b([A-Za-z_]\w*)\b(\s*\()?")
 _CONDITIONAL = re.compile(r"[ \t]*#[ \t]*(?:if|ifdef|ifndef|el|endif)")
 _SYSTEM = "3"  # flag of a marker: the file is a system header
+#: How names begin of files that are neither the user's nor the system's.
+_NO_USERS = ("<", *(f"{folder}{os.sep}" for folder in (*RUNTIME, HEADERS)))
 
 
 @dataclass(slots=True)
@@ -37,18 +39,24 @@ class _Left:
     lines: list[tuple[str, int]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)  # of these lines, where the compiler prints them as they are
     system: set[str] = field(default_factory=set)  # names of headers of the system
-    headers: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)  # each begins with the end of the line before
 
-    def macros(self) -> dict[str, bool]:
-        """Macros that headers define; whether they take arguments."""
+    def macros(self, names: Set[str]) -> dict[str, bool]:
+        """Those of ``names`` that headers define as macros; whether they take arguments."""
         found: dict[str, bool] = {}
         for text in self.headers:
-            for match in _DIRECTIVE.finditer(f"\n{text}"):
-                if match[1] == "define":
-                    found[match[2]] = bool(match[3])
+            for directive, name, arguments in _DIRECTIVE.findall(text):
+                if name not in names:
+                    continue
+                if directive == "define":
+                    found[name] = bool(arguments)
                 else:
-                    found.pop(match[2], None)
+                    found.pop(name, None)
         return found
+
+    def mentions(self, name: str) -> bool:
+        """Whether the word is anywhere in a header."""
+        return any(re.search(rf"\b{name}\b", text) for text in self.headers if name in text)
 
 
 def compare(
@@ -121,12 +129,14 @@ def _groups(copies: Copies) -> Callable[[str, int], int]:
 
 def _left(output: str, own: frozenset[str], copies: Copies, grouped: Callable[[str, int], int]) -> _Left:
     left = _Left()
-    names: dict[str, str] = {}
+    names: dict[tuple[str, bool], tuple[str, bool]] = {}
     for file, system, number, text in _segments(output):
-        real = names.get(file) or names.setdefault(file, copies.real(_normal(file)))
-        ours = file.startswith("<") or system or any(file.startswith(f"{folder}{os.sep}") for folder in RUNTIME)
-        if real not in own and (ours or _is_stub(file)):
-            left.headers.append(text)
+        if (file, system) not in names:
+            real = copies.real(_normal(file))
+            names[file, system] = real, real not in own and (system or file.startswith(_NO_USERS))
+        real, is_header = names[file, system]
+        if is_header:
+            left.headers.append(f"\n{text}")
             if system:
                 left.system.add(real)
             continue
@@ -148,10 +158,6 @@ def _segments(output: str) -> Iterator[tuple[str, bool, int, str]]:
     for marker, following in zip(markers, [*markers[1:], None], strict=True):
         text = output[marker.end() + 1 : following.start() if following else len(output)]
         yield marker[2], _SYSTEM in marker[3].split(), int(marker[1]), text
-
-
-def _is_stub(file: str) -> bool:
-    return file.startswith(f"{Path(__file__).parent / 'headers'}{os.sep}")
 
 
 def _normal(quoted: str) -> str:
@@ -215,11 +221,10 @@ def _check_stand_ins(compiled: _Left, folders: Sequence[str]) -> None:
 
 def _check_names(analysed: _Left, compiled: _Left, copies: Copies) -> None:
     """No name of the user's is a macro of the real headers that ours do not mention."""
-    macros = compiled.macros()
-    known = set(re.findall(r"\w+", " ".join(analysed.headers)))
-    unknown = {name: takes for name, takes in macros.items() if name not in known}
     files = dict.fromkeys(file for file, _ in compiled.lines)
     texts = {file: _COMMENTS.sub(_blank, copies.texts(file)) for file in files}
+    used = {match[1] for text in texts.values() for match in _NAMES.finditer(text)}
+    unknown = {name: takes for name, takes in compiled.macros(used).items() if not analysed.mentions(name)}
     for text in texts.values():
         for match in re.finditer(r"^[ \t]*#[ \t]*(?:define|undef)[ \t]+(\w+)", text, re.MULTILINE):
             unknown.pop(match[1], None)

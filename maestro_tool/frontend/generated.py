@@ -18,7 +18,7 @@ from maestro_tool.frontend.copies import Copies, copy_of
 from maestro_tool.frontend.ir import Program
 from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.parse import Unit, parse
-from maestro_tool.frontend.preprocess import is_own, preprocess
+from maestro_tool.frontend.preprocess import own_files_of, preprocess
 from maestro_tool.own_files import KeyTypes
 
 
@@ -55,7 +55,7 @@ def units(sources: Sequence[Path], compilation: Compilation) -> Units:
         if made:
             compilation = compilation.with_more([copies.base], [])
         found, first = preprocess([*sources, *made], compilation, copies)
-        own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
+        own = own_files_of(found)
         in_place = tuple(f for f in own if not copies.is_copied(f))
         texts = {file: copies.texts(file) for file in own}
         parsed = [parse(source) for source in found]

@@ -65,9 +65,19 @@ class Source:
         return self.columns.preprocessed_line(id(self), self.text, line)
 
 
+#: How names of files begin that are not the user's: our headers', and the compiler's ``<built-in>``.
+_NOT_OWN = ("<", f"{HEADERS}{os.sep}", f"{runtime.INCLUDE}{os.sep}")
+
+
 def is_own(file: str) -> bool:
-    """Whether a file is the user's: neither one of our headers nor the compiler's ``<built-in>``."""
-    return not file.startswith(("<", f"{HEADERS}{os.sep}", f"{runtime.INCLUDE}{os.sep}"))
+    """Whether a file is the user's."""
+    return not file.startswith(_NOT_OWN)
+
+
+def own_files_of(sources: Iterable[Source]) -> tuple[str, ...]:
+    """The user's files that lines of these are from, in order."""
+    named = dict.fromkeys(file for source in sources for file in dict.fromkeys(source.files))
+    return tuple(filter(is_own, named))
 
 
 def command(compiler: Compiler, compilation: Compilation) -> list[str]:
@@ -92,11 +102,11 @@ def preprocess(
     columns = Columns()
     # One after the other: a build has other processes for its other processors.
     found = [_run(words, path, columns, copies) for path in sources]
-    own = dict.fromkeys(f for source in found for f in source.files if is_own(f))
+    own = own_files_of(found)
     _check_files(own)
     first = check_conditionals(own, copies.texts, compiler, words, searched)
     if compilation.headers:
-        compare(sources, tuple(own), compiler, words, searched, copies)
+        compare(sources, own, compiler, words, searched, copies)
     return found, first
 
 
