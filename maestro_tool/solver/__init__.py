@@ -1,7 +1,8 @@
 """Questions to z3, which nothing else imports.
 
-``translate`` turns expressions into z3's terms, ``questions`` asks (contexts, budgets, what is remembered), ``parity``
-asks about sums of bits, ``slices`` leaves out what a question does not concern, ``budgets`` says how hard z3 tries.
+``translate`` turns expressions into z3's terms, ``contexts`` is where these get theirs, ``questions`` asks (budgets,
+what is remembered), ``parity`` asks about sums of bits, ``slices`` leaves out what a question does not concern,
+``budgets`` says how hard z3 tries.
 """
 
 from maestro_tool.solver.budgets import BUDGETS as BUDGETS

@@ -9,13 +9,14 @@ import z3
 from maestro_tool.expr import Expr
 from maestro_tool.expr.operators import OPERATORS
 from maestro_tool.expr.walk import bottom_up
+from maestro_tool.solver import contexts
 
 
 class Translator:
     """Translates and remembers; one per `z3.Context` (contexts must not be shared between threads)."""
 
     def __init__(self, context: z3.Context | None = None) -> None:
-        self.context = context or z3.Context()
+        self.context = context or contexts.fresh()
         self._done: dict[Expr, Any] = {}
 
     def __call__(self, e: Expr) -> Any:
