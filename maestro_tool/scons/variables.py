@@ -156,7 +156,7 @@ def _is_pattern(name: str) -> bool:
 def typed(name: str) -> str:
     """The file or folder of a name on the command line, from the top folder: SCons' -u, -U and -D take names from
     where it was started."""
-    if not GetOption("climb_up") or os.path.isabs(name):
+    if not name or not GetOption("climb_up") or os.path.isabs(name):
         return name
     path = os.path.relpath(os.path.join(_started(), name))
     return path if "/" in path or not _is_folder(name) else f"./{path}"

@@ -252,6 +252,15 @@ def test_from_a_folder_below(tree: Tree) -> None:
     assert result.status == 2 and "no network function is in configs or around it; scons -D builds all" in result.err
 
 
+def test_a_trace_from_a_folder_below(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is relative to that folder, too; without trace=, none is written anywhere."""
+    monkeypatch.setenv("MAESTRO_TEST_COLD", "1")  # steps run where SCons went to
+    below, analysis = Tree(tree.root / "nfs/nop"), "../../build/analysis/nop/analysis.json"
+    assert "trace" not in below.built("-u", analysis).err
+    below.built("-u", analysis, "trace=times.json")
+    assert (below.root / "times.json").is_file()
+
+
 def test_folders_of_nfs_anywhere(tree: Tree) -> None:
     shutil.copytree(tree.root / "nfs/nop", tree.root / "teams/a/nfs/gate")
     tree.edit("SConstruct", 'nfs="nfs"', 'nfs=["nfs", "teams/*/nfs"]')
