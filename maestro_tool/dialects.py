@@ -20,6 +20,11 @@ from maestro_tool.diagnostics import InputError, SourceLocation
 #: The header that ``nf.h`` includes; not defined for the main dialect.
 MACRO: Final = "MAESTRO_DIALECT"
 
+#: Defined for programs for XDP: headers of Linux's are ours then.
+XDP_MACRO: Final = "MAESTRO_XDP"
+#: Other macros of theirs: see `frontend.xdp`.
+XDP_SECTION, XDP_OWN_MAP_DEF = "MAESTRO_SECTION", "MAESTRO_OWN_BPF_MAP_DEF"
+
 Verdict = int | Literal["drop", "flood"]
 
 
@@ -36,6 +41,7 @@ class Dialect:
     port's number means drop, too.
 
     ``mbufs``: nf_process is given the packet's mbuf, or several, and nothing else of the packet.
+    ``macro``: defined where headers of it are read that have the names of others ("": none).
     """
 
     name: str
@@ -47,6 +53,12 @@ class Dialect:
     flood: int
     back: bool
     mbufs: bool = False
+    macro: str = ""
+
+    @property
+    def defines(self) -> dict[str, str]:
+        """Macros of units of NFs that are written in it."""
+        return ({MACRO: f'"{self.header}"'} if self.header else {}) | ({self.macro: "1"} if self.macro else {})
 
     @property
     def otherwise(self) -> str:
@@ -77,6 +89,11 @@ _ROWS: Final = (
         "dpdk", "DPDK's own (mbufs, rte_hash, rte_lpm): NF_DROP means drop, the input port sends back",
         re.compile(r"rte_(?:hash|lpm)\.h"), (r"nf_process\s*\(\s*struct\s+rte_mbuf", "NF_DROP", "NF_FLOOD"),
         "dialects/dpdk.h", drop=0xFFFF, flood=0xFFFE, back=True, mbufs=True,
+    ),
+    Dialect(
+        "xdp", "XDP: verdicts go where nf.yaml says, XDP_TX sends back",
+        re.compile(r"linux/bpf\.h|bpf/.*"), (), "dialects/xdp.h",
+        drop=0xFFFF, flood=0xFFFE, back=True, mbufs=True, macro=XDP_MACRO,
     ),
 )  # fmt: skip
 

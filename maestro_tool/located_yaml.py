@@ -124,12 +124,14 @@ class _Converter:
         result: dict[str, tuple[SourceLocation, Located]] = {}
         for key_node, value_node in node.value:
             key = self.convert(key_node, depth + 1)
-            if not isinstance(key.value, str):
-                raise InputError("keys are plain words", key.location)
-            if key.value in result:
-                first = result[key.value][0].line
-                raise InputError(f"{key.value!r} is given twice", key.location, hint=f"first on line {first}")
-            result[key.value] = (key.location, self.convert(value_node, depth + 1))
+            number = key.text if type(key.value) is int and (key.text or "").isdecimal() else None
+            word = key.value if isinstance(key.value, str) else number
+            if word is None:
+                raise InputError("keys are plain words, or numbers", key.location)
+            if word in result:
+                first = result[word][0].line
+                raise InputError(f"{word!r} is given twice", key.location, hint=f"first on line {first}")
+            result[word] = (key.location, self.convert(value_node, depth + 1))
         return result
 
 

@@ -9,6 +9,10 @@ ports: 2                        # devices; default: 2
 limits: {unroll: 64}            # budgets of the analysis: see LIMITS
 functions:                      # functions without a definition that the NF calls
   checksum_of: {pure: true}     # it only calculates from its arguments: its result is taken as unknown
+xdp: {pass: 1}                  # of a program for XDP: see `xdp`
+
+A program for XDP is an NF by its file, too: ``limiter.xdp.c`` is ``limiter``, and one of several programs of a file is
+``all.xdp.c:limit``, called ``limit``.  The nf.yaml beside the file counts.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maestro_tool import own_files
+from maestro_tool import own_files, xdp
 from maestro_tool.diagnostics import InputError, SourceLocation
+from maestro_tool.xdp import ALONE, Attachment
 
 #: DPDK's compile-time limit is 32 (RTE_MAX_ETHPORTS); so is MAESTRO_MAX_PORTS.
 MAX_PORTS = 32
@@ -44,6 +49,7 @@ class NetworkFunction:
     ports: int = 2
     limits: tuple[tuple[str, int], ...] = ()
     pure: tuple[str, ...] = ()
+    attachment: Attachment = ALONE
     description: Path | None = None
 
     @property
@@ -84,8 +90,16 @@ def check_name(name: str) -> None:
 
 
 def name_of(folder: Path) -> str:
-    """A name for the NF in any folder: the folder's, fit for C."""
+    """A name for the NF in any folder: the folder's, fit for C; of a program for XDP, its function's or file's."""
+    if (program := xdp.split(str(folder))) is not None:
+        file, function = program
+        return fit_for_c(function or file.name.removesuffix(xdp.SUFFIX))
     return fit_for_c(folder.resolve().name)
+
+
+def is_place(name: str) -> bool:
+    """Whether this says where an NF is, and not what it is called."""
+    return "/" in name or name in (".", "..") or xdp.split(name) is not None
 
 
 def fit_for_c(name: str) -> str:
@@ -95,18 +109,32 @@ def fit_for_c(name: str) -> str:
 
 
 def load(folder: Path, name: str | None = None) -> NetworkFunction:
-    """The NF in ``folder``, called ``name`` or as the folder; raises `InputError` with the place in nf.yaml."""
+    """The NF in ``folder``, called ``name`` or as the folder; raises `InputError` with the place in nf.yaml.
+
+    ``folder`` may be the file of a program for XDP (`xdp.split`).
+    """
     name = name or name_of(folder)
     check_name(name)
+    file, function = xdp.split(str(folder)) or (None, "")
+    if file is not None:
+        if not file.is_file():
+            raise InputError(f"no file '{file}'", hint="a program for XDP is named by its file, FILE.xdp.c")
+        folder = file.parent
     description = folder / "nf.yaml"
     if not description.is_file():
-        return _function(name, _sources(folder))
+        sources = _sources(folder) if file is None else (file,)
+        return replace(_function(name, sources), attachment=Attachment(function))
     from maestro_tool import nf_yaml  # most NFs have none
 
     said, place = nf_yaml.read(description)
     sources = _sources(folder) if said.sources is None else _named(folder, said.sources, place)
+    if file is not None:  # besides, only what is named
+        others = () if said.sources is None else (s for s in sources if xdp.split(str(s)) is None)
+        sources = (file, *others)
+    ways = (None, ()) if said.xdp is None else (said.xdp.passes, tuple(sorted(said.xdp.redirect.items())))
     return replace(
         _function(name, sources),
+        attachment=Attachment(function, *ways),
         arguments=said.arguments,
         ports=said.ports,
         limits=tuple(sorted(said.limits.items())),

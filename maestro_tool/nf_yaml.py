@@ -46,6 +46,34 @@ _Pure = Annotated[
 ]
 
 
+_Port = Annotated[_Number, Field(lt=MAX_PORTS), error_text(f"must be a port, from 0 to {MAX_PORTS - 1}")]
+
+
+def _passes(said: object) -> int | str:
+    if said == "drop":
+        return "drop"
+    port = _decimal(said)
+    if port >= MAX_PORTS:
+        raise ValueError("no port")
+    return port
+
+
+class Attached(BaseModel):
+    """Where the verdicts of a program for XDP lead (`xdp`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    passes: Annotated[
+        int | str | None,
+        BeforeValidator(_passes),
+        error_text(f"must be a port, from 0 to {MAX_PORTS - 1}, or drop"),
+    ] = Field(default=None, alias="pass")
+    redirect: Annotated[
+        dict[Annotated[_Number, Field(ge=1, lt=1 << 32), error_text("must be the index of an interface")], _Port],
+        error_text("must be a mapping"),
+    ] = {}
+
+
 class Description(BaseModel):
     """The members of an ``nf.yaml``; ``functions`` are those that only calculate."""
 
@@ -58,6 +86,7 @@ class Description(BaseModel):
         dict[Limit, Annotated[_Number, error_text("must be a number")]], error_text("must be a mapping")
     ] = {}
     functions: Annotated[dict[_Function, _Pure], error_text("must be a mapping")] = {}
+    xdp: Attached | None = None
 
 
 def read(path: Path) -> tuple[Description, SourceLocation]:

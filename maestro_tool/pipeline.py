@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from maestro_tool import canonical, fingerprint, forms, loaded, own_files
+from maestro_tool import canonical, fingerprint, forms, loaded, own_files, xdp
 from maestro_tool.cache import Cache
 from maestro_tool.choices import OPTIMISE
 from maestro_tool.diagnostics import InputError, MaestroError, SourceLocation, ToolError, UnsupportedError
@@ -45,7 +45,7 @@ class Request:
     """What to analyse.  ``arguments`` are the NF's own (what follows ``--``); ``ports`` the number of devices.
 
     ``limits``: members of `symex.Limits` that differ from the default.  ``pure``: functions without a definition that
-    are known to only calculate from their arguments.
+    are known to only calculate from their arguments.  ``xdp``: how a program for XDP is attached (`xdp.read`).
 
     ``compiler``: words of the command that compiles the NF, from a build system: ``flags`` are then all that it gets
     besides ``defines`` and ``include_dirs``, else the default ones come before them.  ``headers``: folders of DPDK's
@@ -59,6 +59,7 @@ class Request:
     defines: tuple[Annotated[str, Means("define")], ...] = ()
     limits: tuple[tuple[Annotated[str, Means("limit")], Natural], ...] = ()
     pure: tuple[Annotated[str, Means("function")], ...] = ()
+    xdp: tuple[Annotated[str, Means("word of a command")], ...] = ()
     compiler: tuple[Annotated[str, Means("word of a command")], ...] = ()
     flags: tuple[Annotated[str, Means("word of a command")], ...] = ()
     headers: tuple[Annotated[str, Means("word of a command")], ...] = ()
@@ -417,7 +418,7 @@ def _check_text(request: Request) -> None:
         if name.startswith("-") or any(ord(c) < 32 for c in name):
             raise InputError(f"{name!r} cannot name a file or folder of an NF", hint="rename it, or begin with ./")
     named = (*request.sources, *request.arguments, *request.include_dirs, *request.defines, *request.pure)
-    named += (*request.compiler, *request.flags, *request.headers)
+    named += (*request.compiler, *request.flags, *request.headers, *request.xdp)
     for word in map(str, named):
         if not word.isascii() and word.encode(errors="replace").decode() != word:
             raise InputError(f"{word!r} is not UTF-8", hint="files and arguments need names in UTF-8")
@@ -433,7 +434,7 @@ def _load(request: Request, watch: Stopwatch) -> tuple[Program, MadeOf]:
             return kept.program, kept.made_of
         compilation = frontend.compilation(request.compiler, request.flags, request.headers)
         compilation = compilation.with_more(request.include_dirs, request.defines)
-        read = frontend.read_program(request.sources, compilation)
+        read = frontend.read_program(request.sources, compilation, xdp.read(request.xdp))
         program, made_of = read.program, frontend.made_of(read.program, compilation)
     loaded.keep(question, program, made_of, read.contents)
     return program, made_of

@@ -79,6 +79,8 @@ def add_analysis(p: argparse.ArgumentParser) -> None:
                    help=f"a budget of the analysis: {', '.join(nf.LIMITS)}; repeatable")  # fmt: skip
     p.add_argument("--pure", action="append", default=[], metavar="FUNCTION",
                    help="a function without a definition that only calculates; repeatable")  # fmt: skip
+    p.add_argument("--xdp", action="append", default=[], metavar="WORD",
+                   help="for XDP: program=FUNCTION, pass=PORT|drop or redirect=INDEX:PORT; repeatable")  # fmt: skip
 
 
 def add_compilation(p: argparse.ArgumentParser) -> None:
@@ -155,6 +157,7 @@ def _request(args: argparse.Namespace) -> Request:
         ports=args.ports,
         limits=tuple(sorted(args.limit)),
         pure=tuple(sorted(args.pure)),
+        xdp=tuple(args.xdp),
         **compilation_of(args),
     )
 

@@ -74,8 +74,8 @@ def _analysed(args: argparse.Namespace, watch: Stopwatch, cache: Cache) -> tuple
     if first.suffix == ".json":
         if len(args.what) > 1:
             raise InputError(f"give one analysis, not {len(args.what)} files")
-        if args.ports or args.arg or args.limit or args.pure or any(compilation_of(args).values()):
-            hint = "leave out --ports, --arg, --limit, --pure, -I, -D, --flag, --cc and --headers"
+        if args.ports or args.arg or args.limit or args.pure or args.xdp or any(compilation_of(args).values()):
+            hint = "leave out --ports, --arg, --limit, --pure, --xdp, -I, -D, --flag, --cc and --headers"
             raise InputError(f"{first} says by itself what was analysed", hint=hint)
         return first.resolve().parent.name, pipeline.Analysed.read(first)
     name, request = _request(args)
@@ -83,19 +83,20 @@ def _analysed(args: argparse.Namespace, watch: Stopwatch, cache: Cache) -> tuple
 
 
 def _request(args: argparse.Namespace) -> tuple[str, Request]:
-    from maestro_tool import nf
+    from maestro_tool import nf, xdp
     from maestro_tool.pipeline import Request
 
     paths = [Path(w) for w in args.what]
     compiled = compilation_of(args)
     limits, pure = dict(args.limit), tuple(sorted(args.pure))
-    if any(p.suffix == ".c" for p in paths):
+    program = xdp.split(args.what[0])
+    if any(p.suffix == ".c" for p in paths) and (program is None or len(paths) > 1):
         request = Request(tuple(paths), tuple(args.arg or ()), args.ports or 2, **compiled)
-        return paths[0].stem, replace(request, limits=tuple(sorted(limits.items())), pure=pure)
+        return paths[0].stem, replace(request, limits=tuple(sorted(limits.items())), pure=pure, xdp=tuple(args.xdp))
     if len(paths) > 1:
         raise InputError(f"expected one folder, or .c files; got {' '.join(args.what)}")
-    folder = paths[0] if paths[0].is_dir() else nf.folder_of(str(paths[0]), Path("nfs"))
-    if not folder.is_dir():
+    folder = paths[0] if paths[0].is_dir() or program else nf.folder_of(str(paths[0]), Path("nfs"))
+    if not folder.is_dir() and not program:
         known = ", ".join(nf.known(Path("nfs")))
         raise InputError(f"no NF '{paths[0]}': neither a folder, nor .c files, nor an analysis.json",
                          hint=f"known below nfs/: {known}" if known else None)  # fmt: skip
@@ -105,4 +106,5 @@ def _request(args: argparse.Namespace) -> tuple[str, Request]:
     request = Request(function.sources, arguments, args.ports or function.ports, **compiled)
     limits = dict(function.limits) | limits
     pure = tuple(sorted({*function.pure, *pure}))
-    return function.name, replace(request, limits=tuple(sorted(limits.items())), pure=pure)
+    attached = (*function.attachment.words, *args.xdp)
+    return function.name, replace(request, limits=tuple(sorted(limits.items())), pure=pure, xdp=attached)

@@ -23,7 +23,7 @@ from maestro_tool.codegen.known import Known, KnownKeys, known_keys
 from maestro_tool.codegen.mirror import PER_WORKER, mirror_files, per_worker_globals, symbol
 from maestro_tool.codegen.stages import OptionRead, Stages, stages
 from maestro_tool.diagnostics import UnsupportedError
-from maestro_tool.dialects import DIALECTS, MACRO
+from maestro_tool.dialects import DIALECTS
 from maestro_tool.frontend import entry
 from maestro_tool.frontend.entry import Given
 from maestro_tool.frontend.ir import Assumed, Global, Program
@@ -250,8 +250,7 @@ def _nf_files(
     """The files, and a digest of what in them is not the NF's own; whatever its name is."""
     root = source_root(program)
     defines = {"MAESTRO_THREAD_LOCAL": PER_WORKER} if per_worker else {}
-    if header := DIALECTS[program.dialect].header:
-        defines[MACRO] = f'"{header}"'
+    defines |= program.defines
     if faster.local_cursor:
         defines["MAESTRO_LOCAL_CURSOR"] = "1"
     if faster.keys.functions:

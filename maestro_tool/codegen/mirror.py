@@ -60,7 +60,7 @@ def mirror_files(
             edits[place.file].append(_Edit(g.c_name, place, symbol(program, g) if g.scope == "static_local" else None))
     result: dict[str, str] = {}
     checked, defined = _checked(program), "".join(f"#define {m} {v}\n" for m, v in defines.items())
-    generated = dict(program.generated)
+    generated = dict((*program.generated, *program.extended))
     for file in program.files:
         name = os.path.relpath(file, root)
         if name.startswith("..") or file in program.in_place:

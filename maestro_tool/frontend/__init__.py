@@ -35,6 +35,7 @@ from maestro_tool.frontend.ir import Assumed, Program
 from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.ordering import check_order
 from maestro_tool.made_of import MadeOf
+from maestro_tool.xdp import ALONE, Attachment
 
 __all__ = ["Compilation", "compilation", "fingerprint", "load_program", "made_of", "read_program"]
 
@@ -68,20 +69,22 @@ class Read:
     contents: dict[str, str] | None
 
 
-def read_program(sources: Sequence[Path], compilation: Compilation) -> Read:
-    """As `load_program`, which says what is raised."""
-    read = units([Path(s) for s in sources], compilation)
+def read_program(sources: Sequence[Path], compilation: Compilation, attachment: Attachment = ALONE) -> Read:
+    """As `load_program`, which says what is raised.  ``attachment``: of programs for XDP."""
+    read = units([Path(s) for s in sources], compilation, attachment)
     builder = ProgramBuilder(read.units)
     program = builder.build()
     check_order(read.units)  # last: it takes for granted that the units are well-formed
     program = replace(
         program,
         generated=read.generated,
+        extended=read.extended,
         in_place=read.in_place,
         units=tuple(os.path.normpath(unit.source.path) for unit in read.units),
         assumed=_assumed(read, builder),
         first_macros=read.first_macros,
         dialect=read.dialect.name,
+        defines=tuple(read.defines.items()),
     )
     return Read(program, None if read.in_place else read.contents)
 

@@ -32,11 +32,17 @@ class Copies:
         self._originals: dict[str, str] = {}  # copy -> the original's path
         self._contents: dict[str, str] = {}  # path of an original -> SHA-256 of what was copied
         self._generated: dict[str, str] = {}  # path that a generated file would have -> text
+        self._extended: dict[str, str] = {}  # path -> text
 
     @property
     def generated(self) -> tuple[tuple[str, str], ...]:
         """The files that were written without an original: (path that they would have, text)."""
         return tuple(sorted(self._generated.items()))
+
+    @property
+    def extended(self) -> tuple[tuple[str, str], ...]:
+        """The files to which something was added: (path, all of the text)."""
+        return tuple(sorted(self._extended.items()))
 
     @property
     def contents(self) -> dict[str, str]:
@@ -45,7 +51,7 @@ class Copies:
 
     def texts(self, file: str) -> str:
         """The text of one of the user's files, whether or not it exists."""
-        found = self._generated.get(file)
+        found = self._generated.get(file, self._extended.get(file))
         if found is not None:
             return found
         try:
@@ -64,6 +70,12 @@ class Copies:
         """Write a file that has no original, where one called ``path`` would have its copy."""
         self._write(self.place(path), str(path), text.encode())
         self._generated[str(path)] = text
+
+    def append(self, path: Path, text: str) -> None:
+        """Write ``text`` behind what the copy of a file says."""
+        said = self.place(path).read_bytes().partition(b"\n")[2].decode("utf-8", "surrogateescape")
+        self._write(self.place(path), str(path), f"{said}{text}".encode("utf-8", "surrogateescape"))
+        self._extended[str(path)] = f"{said}{text}"
 
     def scratch(self, name: str, text: str) -> Path:
         """Write a file that is no part of the NF; returns what it would be called."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from maestro_tool import own_files
 from maestro_tool.diagnostics import InputError, MaestroError
-from maestro_tool.dialects import MACRO, Dialect
-from maestro_tool.frontend import flags, key_functions
+from maestro_tool.dialects import Dialect
+from maestro_tool.frontend import flags, key_functions, xdp
 from maestro_tool.frontend.compiler import Compilation
 from maestro_tool.frontend.copies import Copies, copy_of
 from maestro_tool.frontend.ir import Program
@@ -20,11 +20,13 @@ from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.parse import Unit, parse
 from maestro_tool.frontend.preprocess import own_files_of, preprocess
 from maestro_tool.own_files import KeyTypes
+from maestro_tool.xdp import ALONE, Attachment
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
     """The parsed sources.  ``generated``: the files that were written for them: (path that they would have, text).
+    ``extended``: files to which something was added: (path, all of the text).
 
     ``in_place``: the user's files that are compiled from where they are, and not from a copy; ``texts`` of all of them;
     ``contents``: SHA-256 (hex) of those that were copied.  ``first_macros``: what conditions test must be defined so
@@ -33,33 +35,44 @@ class Units:
 
     units: list[Unit]
     generated: tuple[tuple[str, str], ...]
+    extended: tuple[tuple[str, str], ...]
     in_place: tuple[str, ...]
     texts: dict[str, str]
     contents: dict[str, str]
     first_macros: tuple[tuple[str, str | None], ...]
     dialect: Dialect
+    defines: dict[str, str]
 
 
-def units(sources: Sequence[Path], compilation: Compilation) -> Units:
-    """Preprocess and parse ``sources``; what is wrong with them is raised."""
+def units(sources: Sequence[Path], compilation: Compilation, attachment: Attachment = ALONE) -> Units:
+    """Preprocess and parse ``sources``; what is wrong with them is raised.
+
+    ``attachment``: of programs for XDP.
+    """
     for path in sources:
         if not path.is_file():
             raise InputError(f"source '{path}' does not exist")
     include_dirs = [Path(argument) for flag, argument in flags.words(compilation.flags) if flag in flags.FOLDERS]
     dialect = own_files.dialect(sources, include_dirs)
-    if dialect.header:
-        compilation = compilation.with_more([], [f'{MACRO}="{dialect.header}"'])
+    files = own_files.find(sources, include_dirs)
+    defines = dialect.defines | (xdp.defines(files.texts.values()) if dialect.macro else {})
+    if defines:
+        compilation = compilation.with_more([], [f"{name}={text}" for name, text in defines.items()])
     with tempfile.TemporaryDirectory() as temporary:
         copies = copy_of(list(sources), include_dirs, Path(temporary))
-        made = _generate(copies, own_files.find(sources, include_dirs).key_types, compilation)
+        made = _generate(copies, files.key_types, compilation)
         if made:
             compilation = compilation.with_more([copies.base], [])
+        if dialect.macro:
+            _attach(copies, sources, compilation.with_more([], [xdp.SECTION]), attachment)
         found, first = preprocess([*sources, *made], compilation, copies)
         own = own_files_of(found)
         in_place = tuple(f for f in own if not copies.is_copied(f))
         texts = {file: copies.texts(file) for file in own}
         parsed = [parse(source) for source in found]
-        return Units(parsed, copies.generated, in_place, texts, copies.contents, first, dialect)
+        return Units(
+            parsed, copies.generated, copies.extended, in_place, texts, copies.contents, first, dialect, defines
+        )
 
 
 def _generate(copies: Copies, missing: Sequence[KeyTypes], compilation: Compilation) -> list[Path]:
@@ -73,6 +86,12 @@ def _generate(copies: Copies, missing: Sequence[KeyTypes], compilation: Compilat
         text = key_functions.definitions(key_types, structs, _name(copies, key_types))
         copies.write(key_types.definitions, text)
     return [k.definitions for k in missing if k.functions]
+
+
+def _attach(copies: Copies, sources: Sequence[Path], compilation: Compilation, attachment: Attachment) -> None:
+    """Write behind the program for XDP what makes an NF of it."""
+    source, text = xdp.added(preprocess(sources, compilation, copies)[0], attachment)
+    copies.append(source.path, text)
 
 
 def _structs_of(copies: Copies, key_types: KeyTypes, compilation: Compilation) -> Program:

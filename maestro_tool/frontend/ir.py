@@ -457,6 +457,7 @@ class Program:
     locations: tuple[SourceLocation, ...]
     files: tuple[str, ...]  # the user's files that were read (sources and own headers)
     generated: tuple[tuple[str, str], ...] = ()  # of `files`, those that do not exist: their text
+    extended: tuple[tuple[str, str], ...] = ()  # of `files`, those to which something was added: all of their text
     units: tuple[str, ...] = ()  # of `files`, those that are compiled by themselves
     assumed: tuple[Assumed, ...] = ()
     # Macros that conditions test, as they must be before a unit's first line: a whole number, "" for any other text,
@@ -464,3 +465,4 @@ class Program:
     first_macros: tuple[tuple[str, str | None], ...] = ()
     in_place: tuple[str, ...] = ()  # of `files`, those that are compiled from where they are, not from a copy
     dialect: str = MAIN.name  # one of `dialects.DIALECTS`
+    defines: tuple[tuple[str, str], ...] = ()  # macros of its units that the dialect wants

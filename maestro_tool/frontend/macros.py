@@ -51,7 +51,7 @@ _PREFIXES: Final = ("maestro_", "MAESTRO_")
 #: What the runtime's own files call; what else has a name there does not compile under another.
 _OF_DPDK: Final = re.compile(r"(?:__)?rte_[a-z]")
 #: Those that the build defines itself.
-_OURS: Final = (dpdk.VERSION_MACRO, dialects.MACRO)
+_OURS: Final = (dpdk.VERSION_MACRO, dialects.MACRO, dialects.XDP_MACRO, dialects.XDP_SECTION, dialects.XDP_OWN_MAP_DEF)
 _RENAMES: Final = frozenset(f"#define {flag.removeprefix('-D').replace('=', ' ')}" for flag in dpdk.RENAMES)
 
 
@@ -70,6 +70,12 @@ def check(directive: str, location: SourceLocation, *, everywhere: bool = False)
         raise _is_ours(name, location)
     if not (everywhere and _OF_DPDK.match(name)) and not _is_taken(name, takes):
         return
+    if (
+        takes
+        and body.startswith("__builtin_")
+        and _plain(f"{name}{match[2]}") == _plain(body.removeprefix("__builtin_"))
+    ):
+        return  # what the compiler makes of it anyway
     if name in _SYNONYMS and ((allowed := _SYNONYMS[name]) is None or body in allowed):
         return
     raise UnsupportedError(
@@ -77,6 +83,11 @@ def check(directive: str, location: SourceLocation, *, everywhere: bool = False)
         location,
         hint="give it another name",
     )
+
+
+def _plain(call: str) -> str:
+    """A call of names without the parentheses around each of them."""
+    return re.sub(r"\((\w+)\)", r"\1", re.sub(r"\s+", "", call))
 
 
 def _is_ours(name: str, location: SourceLocation) -> UnsupportedError:

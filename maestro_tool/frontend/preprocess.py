@@ -32,7 +32,11 @@ _COMMAND_LINE = "<command-line>"
 _MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"[ \d]*')
 _DIRECTIVE = re.compile(r"#(?:define (\w+) (.*)|(?:define|undef|ident|sccs)\b)")
 _DIAGNOSTIC = re.compile(r"(?P<file>[^\n:]+):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<text>.*)")
-_MISSING = re.compile(r"'?(?P<name>[^':]+)'?(?:: No such file or directory| file not found)")
+_INCLUDED = re.compile(r"^(?:In file included|\s+) ?from (?P<file>[^\n:]+):(?P<line>\d+)", re.MULTILINE)
+_MISSING = re.compile(
+    r"'?(?P<name>[^':]+)'?(?:: No such file or directory| file not found)"
+    r"|no include path in which to search for (?P<nowhere>\S+)"  # where none is left for #include_next
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +147,20 @@ def _error(stderr: str, path: Path, copies: Copies) -> InputError | UnsupportedE
     location = SourceLocation(
         copies.real(os.path.normpath(match["file"])), int(match["line"]), int(match["column"] or 0)
     )
+    if not is_own(location.file):  # a header of ours that stands for one that the analysis does not have
+        included = ((copies.real(os.path.normpath(m["file"])), int(m["line"])) for m in _INCLUDED.finditer(stderr))
+        location = next((SourceLocation(file, line) for file, line in included if is_own(file)), location)
     missing = _MISSING.fullmatch(match["text"])
     if missing is None:
         return InputError(match["text"], location)
-    error = InputError(f"header '{missing['name']}' not found", location)
+    name = missing["name"] or missing["nowhere"]
+    error = InputError(f"header '{name}' not found", location)
     line = error._read_source_line() or ""
     if re.search(r"#\s*include\s*<", line):
         return UnsupportedError(
-            f"header <{missing['name']}> is not known to the analysis",
+            f"header <{name}> is not known to the analysis",
             location,
-            hint=unknown.hint("header", missing["name"]),
+            hint=unknown.hint("header", name),
         )
     error.hint = "headers are looked for beside the file that includes them and in the include folders given"
     return error

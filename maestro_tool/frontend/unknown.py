@@ -20,7 +20,10 @@ _MBUFS = "or let nf_process be given the mbuf, in DPDK's dialect (docs/dialects.
 _LENGTH = "packet_length is the frame's length, and packet_get_unread_length(buffer) what is left of it"
 _SEQUENTIAL = "an NF is sequential, and the generated program does the locking: leave it out"
 _CLOCK = "nf_process gets the time as 'now', in nanoseconds"
-_LINUX = "use DPDK's structures: rte_ether.h, rte_ip.h, rte_tcp.h, rte_udp.h, rte_icmp.h, rte_arp.h"
+_LINUX = (
+    "use DPDK's structures: rte_ether.h, rte_ip.h, rte_tcp.h, rte_udp.h, rte_icmp.h, rte_arp.h (programs for XDP, "
+    "which include <linux/bpf.h>, have if_ether.h, ip.h, ipv6.h, tcp.h, udp.h, icmp.h, icmpv6.h, in.h of linux/)"
+)
 _SKETCH = (
     "count-min sketches of lib/state are cleared when each core would choose for itself: count in a vector, at "
     "an index that a map of keys gives"
@@ -61,7 +64,20 @@ _INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"rte_(timer|rdtsc|get_t|get_timer)\w*(\.h)?|time_t|struct (timespec|timeval)", _CLOCK),
         (r"(linux|net|netinet)/(if_ether|ethernet|if_arp|ip|ip6|ipv6|tcp|udp|icmp|ip_icmp|if_vlan|icmp6)\.h", _LINUX),
         (r"struct (ethhdr|ether_header|iphdr|ip|ipv6hdr|ip6_hdr|tcphdr|udphdr|icmphdr|vlan_hdr)", _LINUX),
-        (r"(linux/bpf|bpf/\w+|xdp/\w+|vmlinux)\.h", "programs for XDP are not read: write nf_process"),
+        (r"vmlinux\.h", "include <linux/bpf.h>, and <linux/ip.h> and its like"),
+        (r"(bpf|xdp)/\w+\.h", "of libbpf's headers there are bpf/bpf_helpers.h and bpf/bpf_endian.h"),
+        (r"bpf_tail_call|BPF_MAP_TYPE_PROG_ARRAY", "call the function: one program handles the packet"),
+        (r"bpf_fib_lookup", "keep routes in a map: the kernel's are not there"),
+        (
+            r"bpf_(ringbuf|perf_event)_\w+|bpf_trace_printk|BPF_MAP_TYPE_(RINGBUF|PERF_EVENT_ARRAY)",
+            "count in a map: nobody listens to a program",
+        ),
+        (r"bpf_get_(prandom_u32|smp_processor_id|numa_node_id)", "it would differ between runs, or between cores"),
+        (r"bpf_(spin_lock|spin_unlock)|struct bpf_spin_lock", _SEQUENTIAL),
+        (r"bpf_ktime_get_\w+|bpf_jiffies64|bpf_timer_\w+", "call bpf_ktime_get_ns(): the packet's time, in ns"),
+        (r"bpf_(loop|for_each_map_elem)", "write a loop with a bound"),
+        (r"bpf_xdp_(load_bytes|store_bytes|get_buff_len)", "use ctx->data and ctx->data_end: frames are in one piece"),
+        (r"bpf_\w+", "docs/dialects.md says which helpers there are"),
         (r"cms_\w+", _SKETCH),
         (r"vector_(clear|sample_lt)|lpm_from_file", "write the loop; rules come from options, one by one"),
         (r"sys/queue\.h|(LIST|TAILQ|STAILQ|SLIST)_\w+", "use a map with its keys in a vector, or an array"),

@@ -299,6 +299,7 @@ def _request(cc: Any, function: nf.NetworkFunction) -> dict[str, Any]:
         "MAESTRO_LIMITS": [
             *builders.literal("--limit", [f"{n}={v}" for n, v in function.limits]),
             *builders.literal("--pure", function.pure),
+            *builders.literal("--xdp", function.attachment.words),
         ],
         "MAESTRO_COMPILE": [*builders.literal("--cc", compiled.compiler), *builders.literal("--flag", compiled.flags)],
         "MAESTRO_REAL": builders.places("--headers", cc["MAESTRO_DPDK_FOLDERS"]),

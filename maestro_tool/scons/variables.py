@@ -18,7 +18,7 @@ from SCons.Script import ARGUMENTS, COMMAND_LINE_TARGETS, GetLaunchDir, GetOptio
 from SCons.Util import CLVar, Split, flatten
 from SCons.Variables import BoolVariable, EnumVariable, Variables
 
-from maestro_tool import nf, profiles, remote
+from maestro_tool import nf, profiles, remote, xdp
 from maestro_tool.choices import MAX_WORKERS, OPTIMISE, STRATEGIES
 from maestro_tool.diagnostics import InputError
 from maestro_tool.scons.mistakes import reported
@@ -199,7 +199,7 @@ def _named(name: str, nfs: Mapping[str, Path]) -> list[str]:
 
 def _folders(name: str) -> list[str]:
     """Folders of a name, or with sources and of a pattern."""
-    if Path(name).is_dir():
+    if Path(name).is_dir() or xdp.split(name) is not None:
         return [name]
     if not _is_pattern(name):
         raise UserError(f"nf={name}: no such folder")
@@ -215,7 +215,7 @@ def _known_name(name: str, known: Iterable[str]) -> str:
 
 
 def _is_folder(name: str) -> bool:
-    return "/" in name or name in (".", "..")
+    return nf.is_place(name)
 
 
 def _with_folders(env: Any, nfs: Mapping[str, Path]) -> list[str]:

@@ -60,8 +60,11 @@ class Layout:
             return None if element is None else element * int(array["count"])
         return _SCALAR_SIZES.get(plain)
 
-    def member(self, type_name: str, size: int, offset: int) -> Member | None:
-        """The scalar that covers byte ``offset`` of an object of this type; None in padding or if unknown."""
+    def member(self, type_name: str, size: int, offset: int, whole: int = 0) -> Member | None:
+        """The scalar that covers byte ``offset`` of an object of this type; None in padding or if unknown.
+
+        Of a union's it is the first, or one of ``whole`` bytes that begins there.
+        """
         path, base, type_name = "", 0, self.plain(type_name)
         while True:
             array = _ARRAY.match(type_name)
@@ -77,9 +80,15 @@ class Layout:
             struct = self._structs.get(type_name)
             if struct is None:
                 return Member(path, base, size, type_name) if size in (1, 2, 4, 8) else None
-            field = next((f for f in struct.fields if f.offset <= offset - base < f.offset + f.size), None)
-            if field is None:
+            fields = [f for f in struct.fields if f.offset <= offset - base < f.offset + f.size]
+            if not fields:
                 return None
+            field = fields[0]
+            if whole and len(fields) > 1:
+                at = offset - base
+                inner = ((f, self.member(self.plain(f.type_name), f.size, at - f.offset, whole)) for f in fields)
+                fits = (f for f, m in inner if m is not None and (f.offset + m.offset, m.size) == (at, whole))
+                field = next(fits, field)
             path, base, size = (f"{path}.{field.name}" if field.name else path), base + field.offset, field.size
             type_name = self.plain(field.type_name)
 

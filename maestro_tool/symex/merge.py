@@ -331,7 +331,16 @@ def _written(frame: Block) -> dict[int, Expr]:
 
 
 def _place(cursor: PacketCursor) -> tuple[object, ...]:
-    return cursor.read, cursor.chunks, cursor.block, cursor.options, cursor.grown, cursor.skipped, cursor.within
+    return (
+        cursor.read,
+        cursor.chunks,
+        cursor.block,
+        cursor.options,
+        cursor.grown,
+        cursor.skipped,
+        cursor.within,
+        cursor.context,
+    )
 
 
 def _either(a: tuple[Expr, ...], b: tuple[Expr, ...]) -> tuple[Expr, ...]:

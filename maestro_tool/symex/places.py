@@ -92,7 +92,8 @@ class Places:
         if root is None or block is None:
             return None
         start, size, text = self._element(root, block, offset)
-        member = self._layout.member(root.type_name, size, offset - start) if size and root.type_name else None
+        whole = block.cells[offset][0] if offset in block.cells else 0
+        member = self._layout.member(root.type_name, size, offset - start, whole) if size and root.type_name else None
         if member is None:
             return None
         text = f"{text}{member.path}"

@@ -57,6 +57,7 @@ class PacketCursor:
     ``options``: the IHL (4 bits, above 5) if IPv4 options were read, too, of a length that no path has asked for yet.
     ``grown``: bytes inserted into the frame, less those cut; all bytes behind moved by as much.
     ``minimum_length``: bytes that the frame certainly had when it came in.
+    ``context``: what a program for XDP was given.
     """
 
     read: int = 0
@@ -67,6 +68,7 @@ class PacketCursor:
     grown: int = 0
     skipped: Expr | None = None
     within: bool = True
+    context: Pointer | None = None
 
     @property
     def at(self) -> int | Expr:

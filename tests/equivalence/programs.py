@@ -28,7 +28,7 @@ REFERENCE = "reference"
 #: The plan asks for at least the capacity that the analysis saw: tests have smaller tables than the default.
 ARGUMENTS = {"nat": ("--max-flows", "16")}
 #: Where NFs are that are built by name.
-FOLDERS = ("nfs", "tests/foreign", "tests/dialects/state", "tests/dialects/dpdk")
+FOLDERS = ("nfs", "tests/foreign", "tests/dialects/state", "tests/dialects/dpdk", "tests/dialects/xdp")
 FLAGS = ("-std=gnu11", "-O3", "-Wall", *dpdk.RENAMES)
 
 
@@ -103,7 +103,8 @@ def _analysed(name: str) -> pipeline.Analysed:
     function = nf.load(next(f for f in (ROOT / folder / name for folder in FOLDERS) if f.exists()))
     if name in ARGUMENTS:
         function = replace(function, arguments=ARGUMENTS[name])
-    request = pipeline.Request(function.sources, function.arguments, function.ports, (function.root,))
+    attached = function.attachment.words
+    request = pipeline.Request(function.sources, function.arguments, function.ports, (function.root,), xdp=attached)
     return pipeline.analyse(request, NoCache(), pipeline.Stopwatch())
 
 

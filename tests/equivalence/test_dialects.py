@@ -85,6 +85,23 @@ def of_few_hosts(captures: Captures) -> Captures:
     }
 
 
+def of_knocks(captures: Captures) -> Captures:
+    """Packets of port 0 come from 40 hosts; the ports of their UDP packets are even and odd by turns, mostly."""
+    turns: dict[int, int] = {}
+
+    def moved(number: int, f: Frame) -> Frame:
+        if f.data[12:15] != b"\x08\x00\x45" or len(f.data) < 38:
+            return f
+        host = sum(f.data[26:38]) % 40
+        data = f.data[:26] + bytes((10, 0, 0, host)) + f.data[30:]
+        if f.data[23] != 17:
+            return Frame(f.time, data)
+        turns[host] = turns.get(host, 0) + (number % 7 != 0)
+        return Frame(f.time, data[:36] + turns[host].to_bytes(2, "big") + data[38:])
+
+    return {0: [moved(n, f) for n, f in enumerate(captures[0])], 1: captures[1]}
+
+
 def label_last(frame: bytes) -> bytes:
     """A labelled frame with its label at the end, so that its flow is that of the frame inside."""
     return frame[:12] + frame[20:] + frame[12:20] if frame[12:14] == b"\x88\xb5" else frame
@@ -125,6 +142,12 @@ CASES = {
     "guests": Case("10.0.0.1 10.0.0.2", change=of_few_hosts, dialect="dpdk", least=10),
     "signpost": Case("0.0.0.0/1=1 10.0.0.0/8=1 10.64.0.0/10=0", dialect="dpdk"),
     "seats": Case(dialect="dpdk", strategy="locks"),
+    "doorman": Case("limits[0]=6", dialect="xdp"),
+    "turnstile": Case("settings[0]=20000000", dialect="xdp"),
+    "parrot": Case(dialect="xdp", change=of_echoes, least=60),
+    "census": Case(dialect="xdp", strategy="locks"),
+    "guestlist": Case("guests[10.0.0.1]=0 guests[10.0.0.2]=7", change=of_few_hosts, dialect="xdp", least=10),
+    "knock": Case(dialect="xdp", change=of_knocks, least=10),
 }
 
 

@@ -18,6 +18,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "test_sketch_cht": (),
     "test_lpm_dmap": (),
     "test_dpdk_state": ("dpdk_api_ours", "dpdk_api_theirs"),
+    "test_bpf_maps": (),
     "test_steering": (),
     "test_ports": (),
     "test_packet": (),

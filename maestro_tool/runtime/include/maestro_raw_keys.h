@@ -8,6 +8,8 @@
 #include <lib/util/hash.h>
 #include <lib/verified/map.h>
 
+#define MAESTRO_MAX_KEY_SIZE 64
+
 /* Sizes of keys, in bytes. */
 #define MAESTRO_KEY_SIZES(of) \
   of(1) of(2) of(3) of(4) of(5) of(6) of(7) of(8) of(9) of(10) of(11) of(12) of(13) of(14) of(15) of(16) \

@@ -13,9 +13,11 @@
 #include "lib/verified/lpm-dir-24-8.h"
 #include "lib/verified/map.h"
 #include "lib/verified/vector.h"
+#include "maestro_xdp_context.h"
 
 _Thread_local struct maestro_builder *maestro_builder;
 _Thread_local vigor_time_t maestro_now;
+_Thread_local struct xdp_md *maestro_xdp_current;
 _Thread_local struct maestro_laid_out maestro_laid_out;
 
 static const char *const KIND_NAMES[] = {[MAESTRO_MAP] = "map",

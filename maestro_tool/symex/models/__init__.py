@@ -41,6 +41,7 @@ from maestro_tool.symex.models import (
     strings,
     variadic,
     vector,
+    xdp,
 )
 from maestro_tool.symex.site import Model
 
@@ -280,4 +281,6 @@ MBUFS: Final[Mapping[str, Model]] = {
     **_each(mbuf.maestro_mbuf_data, "maestro_mbuf_data"),
     **_each(mbuf.rte_pktmbuf_adj, "rte_pktmbuf_adj"),
     **_each(mbuf.rte_pktmbuf_prepend, "rte_pktmbuf_prepend"),
+    **_each(xdp.maestro_xdp_begins, "maestro_xdp_begins"),
+    **_each(xdp.maestro_xdp_context, "maestro_xdp_context"),
 }

@@ -253,7 +253,7 @@ def test_line_directives_are_followed(tmp_path: Path) -> None:
         ("int f(void *m) { return rte_pktmbuf_data_len(m); }", "packet_get_unread_length"),
         ("struct rte_mbuf;\nint f(struct rte_mbuf *m) { return m->pkt_len; }", "packet_length"),
         ("#include <rte_fbk_hash.h>\n", "lib/verified/map.h"),
-        ("#include <linux/bpf.h>\n", "write nf_process"),
+        ("#include <linux/bpf.h>\n#include <linux/if_vlan.h>\n", "include <linux/bpf.h>"),
         ("#include <pthread.h>\n", "sequential"),
         ("#include <signal.h>\n", "docs/c-subset.md"),
         ("struct iphdr x;\n", "rte_ip.h"),

@@ -83,6 +83,7 @@ def test_the_effects_are_those_that_the_prototypes_allow(declared: dict[str, Any
 
 #: Pointers to what is not constant, and is read all the same; ``-``: not even read, as the frame, which the cursor has.
 NOT_WRITTEN = """
+    maestro_xdp_begins -0
     dmap_get_a 1  dmap_get_b 1  dmap_put 1  map_erase 1  map_get 1  map_put 1  sketch_compute_hashes 1
     nf_has_rte_ipv4_header 0  nf_has_tcp_header 0  nf_has_tcpudp_header 0  nf_has_udp_header 0  nf_mac_to_str 0
     nf_log_pkt 0  nf_log_pkt 1  nf_log_pkt 2  nf_then_get_rte_ipv4_header 0  nf_then_get_rte_ipv4_header_with_options 0
@@ -121,7 +122,7 @@ COMMUTE = """
     abort abs atof atoi atol atoll bzero ceil cht_find_preferred_available_backend concretize_devices current_time
     dchain_is_index_allocated dmap_get_a dmap_get_b dmap_get_value dmap_size exp fabs floor fmax fmin fmod getenv
     inet_addr inet_aton inet_pton isalnum isalpha isblank iscntrl isdigit isgraph islower isprint ispunct isspace isupper
-    isxdigit labs llabs log log10 log2 lpm_lookup_elem maestro_assert_failed maestro_mbuf_data map_get map_size memchr memcmp memcpy
+    isxdigit labs llabs log log10 log2 lpm_lookup_elem maestro_assert_failed maestro_mbuf_data maestro_xdp_context map_get map_size memchr memcmp memcpy
     memmove memset nf_get_borrowed_chunk nf_has_rte_ipv4_header nf_has_tcp_header nf_has_tcpudp_header nf_has_udp_header
     nf_mac_to_str nf_parse_device nf_parse_etheraddr nf_parse_ipv4addr nf_parse_port nf_parse_proto nf_rte_ipv4_to_str
     nf_set_rte_ipv4_udptcp_checksum packet_get_chunk_length packet_get_unread_length pow qsort recent_time round
@@ -133,7 +134,7 @@ COMMUTE = """
     strtoul strtoull strtoumax tolower toupper trunc vector_borrow vector_return vigor_note vsnprintf vsprintf
 """
 KEEP = """
-    atexit fgets getopt getopt_long maestro_mbuf_data map_put memchr memcpy memmove memset packet_state_total_length
+    atexit fgets getopt getopt_long maestro_mbuf_data maestro_xdp_begins map_put memchr memcpy memmove memset packet_state_total_length
     realloc rte_memcpy rte_pktmbuf_adj rte_pktmbuf_prepend strcat strchr strcpy strncat strncpy strpbrk strrchr strstr
     strtod strtoimax strtok strtok_r strtol strtoll strtoul strtoull strtoumax
 """
@@ -146,7 +147,7 @@ CALL_BACK = """
 #: They reach memory that no argument points to itself.
 FURTHER = """
     cht_fill_cht cht_find_preferred_available_backend expire_items_single_map expire_items_single_map_iteratively free
-    getline getopt getopt_long map_erase map_get map_put nf_insert_new_chunk nf_set_rte_ipv4_udptcp_checksum
+    getline getopt getopt_long maestro_xdp_begins maestro_xdp_context map_erase map_get map_put nf_insert_new_chunk nf_set_rte_ipv4_udptcp_checksum
     nf_shrink_chunk nf_then_get_rte_ipv4_header_with_options packet_insert_new_chunk packet_shrink_chunk realloc rte_free
     rte_ipv4_udptcp_cksum rte_pktmbuf_adj rte_pktmbuf_prepend strtok strtok_r vector_allocate vfprintf vprintf vsnprintf vsprintf
 """

@@ -1,0 +1,119 @@
+/* Maps of programs for XDP, with random operations, against a list of what is in them. */
+#define MAESTRO_DIALECT "dialects/xdp.h"
+#define MAESTRO_XDP 1
+#include <bpf/bpf_helpers.h>
+
+#include "check.h"
+
+enum { KEYS = 48, KEY_MOST = 64, VALUE_MOST = 24 };
+
+struct definition {
+  __uint(type, BPF_MAP_TYPE_HASH);
+};
+
+struct model {
+  bool present[KEYS];
+  uint8_t key[KEYS][KEY_MOST], value[KEYS][VALUE_MOST];
+  uint32_t key_size, value_size, max_entries;
+  bool hash;
+};
+
+static uint64_t seed = 1;
+
+static void random_bytes(uint8_t *bytes, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++) bytes[i] = (uint8_t)below(&seed, 256);
+}
+
+static uint32_t count(const struct model *m) {
+  uint32_t n = 0;
+  for (uint32_t k = 0; k < KEYS; k++) n += m->present[k];
+  return n;
+}
+
+/* What Linux gives (kernel/bpf/hashtab.c, arraymap.c). */
+static long expected_update(const struct model *m, uint32_t k, uint64_t flags) {
+  if (flags > BPF_EXIST) return -EINVAL;
+  if (!m->hash) return k >= m->max_entries ? -E2BIG : flags == BPF_NOEXIST ? -EEXIST : 0;
+  if (m->present[k]) return flags == BPF_NOEXIST ? -EEXIST : 0;
+  if (flags == BPF_EXIST) return -ENOENT;
+  return count(m) == m->max_entries ? -E2BIG : 0;
+}
+
+static void check_all(struct model *m, struct definition *d) {
+  for (uint32_t k = 0; k < KEYS; k++) {
+    const uint8_t *found = bpf_map_lookup_elem(d, m->key[k]);
+    CHECK_EQ(found != NULL, m->present[k]);
+    if (found != NULL) CHECK(memcmp(found, m->value[k], m->value_size) == 0);
+  }
+}
+
+static void step(struct model *m, struct definition *d) {
+  const uint32_t k = below(&seed, KEYS);
+  uint8_t value[VALUE_MOST], *found;
+  random_bytes(value, sizeof value);
+  switch (below(&seed, 4)) {
+    case 0:
+    case 1: {
+      const uint64_t flags = below(&seed, 5);
+      const long expected = expected_update(m, k, flags);
+      CHECK_EQ(bpf_map_update_elem(d, m->key[k], value, flags), expected);
+      if (expected != 0) break;
+      m->present[k] = true;
+      memcpy(m->value[k], value, m->value_size);
+      break;
+    }
+    case 2:
+      CHECK_EQ(bpf_map_delete_elem(d, m->key[k]), !m->hash ? -EINVAL : m->present[k] ? 0 : -ENOENT);
+      if (m->hash) m->present[k] = false;
+      break;
+    default:
+      found = bpf_map_lookup_elem(d, m->key[k]);
+      if (found != NULL) memcpy(found, value, m->value_size);
+      if (m->present[k]) memcpy(m->value[k], value, m->value_size);
+  }
+}
+
+static void check_map(bool hash) {
+  static struct model m;
+  struct definition d = {0};
+  memset(&m, 0, sizeof m);
+  m.hash = hash;
+  m.key_size = hash ? 1 + below(&seed, KEY_MOST) : 4;
+  m.value_size = 1 + below(&seed, VALUE_MOST);
+  m.max_entries = 1 + below(&seed, KEYS);
+  for (uint32_t k = 0; k < KEYS; k++) {
+    random_bytes(m.key[k], m.key_size);
+    m.key[k][0] = (uint8_t)k; /* no two are equal */
+    if (!hash) memcpy(m.key[k], &k, sizeof k);
+    m.present[k] = !hash && k < m.max_entries;
+  }
+  CHECK(maestro_bpf_map_create(&d, hash, m.key_size, m.value_size, m.max_entries));
+  check_all(&m, &d);
+  for (int i = 0; i < 500; i++) step(&m, &d);
+  check_all(&m, &d);
+}
+
+static void check_options(void) {
+  struct definition hash = {0}, array = {0};
+  CHECK(maestro_bpf_map_create(&hash, true, 4, 8, 2) && maestro_bpf_map_create(&array, false, 4, 2, 3));
+  const uint32_t address = 0x0200000a; /* 10.0.0.2 in network byte order */
+  const uint32_t one = 1;
+  CHECK(maestro_bpf_map_set(&hash, "hosts", "hosts[10.0.0.2]=0x100000005"));
+  CHECK(maestro_bpf_map_set(&hash, "hosts", "hosts[10.0.0.2]=6") && maestro_bpf_map_set(&hash, "hosts", "hosts[7]=1"));
+  CHECK(!maestro_bpf_map_set(&hash, "hosts", "hosts[8]=1")); /* full */
+  CHECK_EQ(*(uint64_t *)bpf_map_lookup_elem(&hash, &address), 6);
+  CHECK(maestro_bpf_map_set(&array, "a", "a[1]=65537") && !maestro_bpf_map_set(&array, "a", "a[3]=1"));
+  CHECK_EQ(*(uint16_t *)bpf_map_lookup_elem(&array, &one), 1);
+  const char *const wrong[] = {"b[1]=1", "a[1]", "a[1]=", "a[1]=x", "a=1", "a[1]=1 ", "aa[1]=1", "a[x]=1", "a[]=1"};
+  for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) CHECK(!maestro_bpf_map_set(&array, "a", wrong[i]));
+}
+
+int main(void) {
+  for (int i = 0; i < 300; i++) check_map(i % 3 != 0);
+  struct definition d = {0};
+  CHECK(!maestro_bpf_map_create(&d, true, 65, 4, 8)); /* keys of 64 bytes at most */
+  CHECK(!maestro_bpf_map_create(&d, true, 4, 4, 0));
+  CHECK(!maestro_bpf_map_create(&d, false, 8, 4, 8));
+  check_options();
+  return 0;
+}
