@@ -26,8 +26,15 @@ _OWN_MAP_DEF = re.compile(r"\bstruct\s+bpf_map_def\s*\{")
 _TOKEN = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[A-Za-z_]\w*|\d\w*|\S")
 _PROGRAM = re.compile(r"xdp(?:\.frags)?(?:[/_].*)?")
 
-#: Types of maps that are made, and whether keys are looked up.
-_MAPS: Final = {"BPF_MAP_TYPE_HASH": True, "BPF_MAP_TYPE_ARRAY": False}
+#: Types of maps that are made, and as what (maestro_bpf_maps.h).  One CPU has one part of a map with a part for each.
+_MAPS: Final = {
+    "BPF_MAP_TYPE_HASH": "MAESTRO_HASH",
+    "BPF_MAP_TYPE_ARRAY": "MAESTRO_ARRAY",
+    "BPF_MAP_TYPE_PERCPU_HASH": "MAESTRO_HASH",
+    "BPF_MAP_TYPE_PERCPU_ARRAY": "MAESTRO_ARRAY",
+    "BPF_MAP_TYPE_LRU_HASH": "MAESTRO_LRU_HASH",
+    "BPF_MAP_TYPE_LRU_PERCPU_HASH": "MAESTRO_LRU_HASH",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +303,7 @@ def _interfaces(attachment: Attachment) -> list[str]:
 
 
 def _creation(source: Source, made: Map) -> Sequence[str]:
-    hashed = "true" if _MAPS[made.kind] else "false"
-    arguments = f"&{made.name}, {hashed}, {made.key_size}, {made.value_size}, {made.entries}"
+    arguments = f"&{made.name}, {_MAPS[made.kind]}, {made.key_size}, {made.value_size}, {made.entries}"
     return [*_line(source, made.place), f"  if (!maestro_bpf_map_create({arguments})) return false;"]
 
 

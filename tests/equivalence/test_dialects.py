@@ -148,6 +148,8 @@ CASES = {
     "census": Case(dialect="xdp", strategy="locks"),
     "guestlist": Case("guests[10.0.0.1]=0 guests[10.0.0.2]=7", change=of_few_hosts, dialect="xdp", least=10),
     "knock": Case(dialect="xdp", change=of_knocks, least=10),
+    "tallies": Case(dialect="xdp"),
+    "sieve": Case(dialect="xdp", change=of_few_hosts, strategy="locks", least=5),
 }
 
 

@@ -15,7 +15,8 @@ struct model {
   bool present[KEYS];
   uint8_t key[KEYS][KEY_MOST], value[KEYS][VALUE_MOST];
   uint32_t key_size, value_size, max_entries;
-  bool hash;
+  enum maestro_bpf_kind kind;
+  uint64_t used[KEYS], time; /* when a key was used last */
 };
 
 static uint64_t seed = 1;
@@ -30,19 +31,32 @@ static uint32_t count(const struct model *m) {
   return n;
 }
 
+/* A look-up or an update that finds the key, or puts it there. */
+static void use(struct model *m, uint32_t k) { m->used[k] = ++m->time; }
+
+/* The key that was used least recently goes, if one must. */
+static void evict(struct model *m) {
+  if (count(m) < m->max_entries) return;
+  uint32_t oldest = KEYS;
+  for (uint32_t k = 0; k < KEYS; k++)
+    if (m->present[k] && (oldest == KEYS || m->used[k] < m->used[oldest])) oldest = k;
+  m->present[oldest] = false;
+}
+
 /* What Linux gives (kernel/bpf/hashtab.c, arraymap.c). */
 static long expected_update(const struct model *m, uint32_t k, uint64_t flags) {
   if (flags > BPF_EXIST) return -EINVAL;
-  if (!m->hash) return k >= m->max_entries ? -E2BIG : flags == BPF_NOEXIST ? -EEXIST : 0;
+  if (m->kind == MAESTRO_ARRAY) return k >= m->max_entries ? -E2BIG : flags == BPF_NOEXIST ? -EEXIST : 0;
   if (m->present[k]) return flags == BPF_NOEXIST ? -EEXIST : 0;
   if (flags == BPF_EXIST) return -ENOENT;
-  return count(m) == m->max_entries ? -E2BIG : 0;
+  return m->kind == MAESTRO_HASH && count(m) == m->max_entries ? -E2BIG : 0;
 }
 
 static void check_all(struct model *m, struct definition *d) {
   for (uint32_t k = 0; k < KEYS; k++) {
     const uint8_t *found = bpf_map_lookup_elem(d, m->key[k]);
     CHECK_EQ(found != NULL, m->present[k]);
+    use(m, k);
     if (found != NULL) CHECK(memcmp(found, m->value[k], m->value_size) == 0);
   }
 }
@@ -57,27 +71,32 @@ static void step(struct model *m, struct definition *d) {
       const uint64_t flags = below(&seed, 5);
       const long expected = expected_update(m, k, flags);
       CHECK_EQ(bpf_map_update_elem(d, m->key[k], value, flags), expected);
+      if (m->present[k] && flags <= BPF_EXIST) use(m, k);
       if (expected != 0) break;
+      if (!m->present[k] && m->kind == MAESTRO_LRU_HASH) evict(m);
+      use(m, k);
       m->present[k] = true;
       memcpy(m->value[k], value, m->value_size);
       break;
     }
     case 2:
-      CHECK_EQ(bpf_map_delete_elem(d, m->key[k]), !m->hash ? -EINVAL : m->present[k] ? 0 : -ENOENT);
-      if (m->hash) m->present[k] = false;
+      CHECK_EQ(bpf_map_delete_elem(d, m->key[k]), m->kind == MAESTRO_ARRAY ? -EINVAL : m->present[k] ? 0 : -ENOENT);
+      if (m->kind != MAESTRO_ARRAY) m->present[k] = false;
       break;
     default:
       found = bpf_map_lookup_elem(d, m->key[k]);
+      use(m, k);
       if (found != NULL) memcpy(found, value, m->value_size);
       if (m->present[k]) memcpy(m->value[k], value, m->value_size);
   }
 }
 
-static void check_map(bool hash) {
+static void check_map(enum maestro_bpf_kind kind) {
   static struct model m;
   struct definition d = {0};
   memset(&m, 0, sizeof m);
-  m.hash = hash;
+  const bool hash = kind != MAESTRO_ARRAY;
+  m.kind = kind;
   m.key_size = hash ? 1 + below(&seed, KEY_MOST) : 4;
   m.value_size = 1 + below(&seed, VALUE_MOST);
   m.max_entries = 1 + below(&seed, KEYS);
@@ -87,7 +106,7 @@ static void check_map(bool hash) {
     if (!hash) memcpy(m.key[k], &k, sizeof k);
     m.present[k] = !hash && k < m.max_entries;
   }
-  CHECK(maestro_bpf_map_create(&d, hash, m.key_size, m.value_size, m.max_entries));
+  CHECK(maestro_bpf_map_create(&d, kind, m.key_size, m.value_size, m.max_entries));
   check_all(&m, &d);
   for (int i = 0; i < 500; i++) step(&m, &d);
   check_all(&m, &d);
@@ -95,7 +114,7 @@ static void check_map(bool hash) {
 
 static void check_options(void) {
   struct definition hash = {0}, array = {0};
-  CHECK(maestro_bpf_map_create(&hash, true, 4, 8, 2) && maestro_bpf_map_create(&array, false, 4, 2, 3));
+  CHECK(maestro_bpf_map_create(&hash, MAESTRO_HASH, 4, 8, 2) && maestro_bpf_map_create(&array, MAESTRO_ARRAY, 4, 2, 3));
   const uint32_t address = 0x0200000a; /* 10.0.0.2 in network byte order */
   const uint32_t one = 1;
   CHECK(maestro_bpf_map_set(&hash, "hosts", "hosts[10.0.0.2]=0x100000005"));
@@ -109,11 +128,11 @@ static void check_options(void) {
 }
 
 int main(void) {
-  for (int i = 0; i < 300; i++) check_map(i % 3 != 0);
+  for (int i = 0; i < 300; i++) check_map(i % 3 == 0 ? MAESTRO_ARRAY : i % 3 == 1 ? MAESTRO_HASH : MAESTRO_LRU_HASH);
   struct definition d = {0};
-  CHECK(!maestro_bpf_map_create(&d, true, 65, 4, 8)); /* keys of 64 bytes at most */
-  CHECK(!maestro_bpf_map_create(&d, true, 4, 4, 0));
-  CHECK(!maestro_bpf_map_create(&d, false, 8, 4, 8));
+  CHECK(!maestro_bpf_map_create(&d, MAESTRO_HASH, 65, 4, 8)); /* keys of 64 bytes at most */
+  CHECK(!maestro_bpf_map_create(&d, MAESTRO_HASH, 4, 4, 0));
+  CHECK(!maestro_bpf_map_create(&d, MAESTRO_ARRAY, 8, 4, 8));
   check_options();
   return 0;
 }

@@ -19,7 +19,10 @@
 #include <maestro_raw_keys.h>
 #include <maestro_zeros.h>
 
+enum maestro_bpf_kind { MAESTRO_ARRAY, MAESTRO_HASH, MAESTRO_LRU_HASH };
+
 struct maestro_bpf_map {
+  enum maestro_bpf_kind kind;
   uint32_t key_size;
   uint32_t value_size;
   uint32_t max_entries;
@@ -32,10 +35,11 @@ struct maestro_bpf_map {
 typedef struct maestro_bpf_map *maestro_bpf_map_at __attribute__((may_alias));
 
 /* For generated code, in nf_init. */
-static inline bool maestro_bpf_map_create(void *definition, bool hash, uint32_t key_size, uint32_t value_size,
-                                          uint32_t max_entries) {
+static inline bool maestro_bpf_map_create(void *definition, enum maestro_bpf_kind kind, uint32_t key_size,
+                                          uint32_t value_size, uint32_t max_entries) {
   struct maestro_bpf_map *map = malloc(sizeof *map);
   if (map == NULL || !vector_allocate((int)value_size, max_entries, maestro_zeros, &map->values)) return false;
+  map->kind = kind;
   map->key_size = key_size;
   map->value_size = value_size;
   map->max_entries = max_entries;
@@ -43,7 +47,7 @@ static inline bool maestro_bpf_map_create(void *definition, bool hash, uint32_t 
   map->keys = NULL;
   map->used = NULL;
   *(maestro_bpf_map_at *)definition = map;
-  if (!hash) return key_size == sizeof(uint32_t);
+  if (kind == MAESTRO_ARRAY) return key_size == sizeof(uint32_t);
   unsigned slots = 1;
   while (slots < max_entries) slots *= 2;
   return maestro_map_of_bytes(slots, key_size, &map->places) &&
@@ -53,16 +57,35 @@ static inline bool maestro_bpf_map_create(void *definition, bool hash, uint32_t 
 
 /* Where the value of a key is, or would be in an array; false if it is not there. */
 static inline bool maestro_bpf_find(const struct maestro_bpf_map *map, const void *key, int *place) {
-  if (map->places != NULL) return map_get(map->places, (void *)(uintptr_t)key, place);
+  if (map->kind != MAESTRO_ARRAY) {
+    if (!map_get(map->places, (void *)(uintptr_t)key, place)) return false;
+    if (map->kind == MAESTRO_LRU_HASH) dchain_rejuvenate_index(map->used, *place, recent_time());
+    return true;
+  }
   uint32_t index;
   memcpy(&index, key, sizeof index);
   *place = (int)index;
   return index < map->max_entries;
 }
 
+/* The entry that was used least recently is gone. */
+static inline void maestro_bpf_evict(const struct maestro_bpf_map *map) {
+  int place = 0;
+  void *kept = NULL, *erased = NULL;
+  if (!dchain_expire_one_index(map->used, &place, INT64_MAX)) return;
+  vector_borrow(map->keys, place, &kept);
+  map_erase(map->places, kept, &erased);
+  vector_return(map->keys, place, kept);
+}
+
 static inline long maestro_bpf_add(const struct maestro_bpf_map *map, const void *key, int *place) {
   void *kept = NULL;
-  if (!dchain_allocate_new_index(map->used, place, recent_time())) return -E2BIG;
+  if (map->kind == MAESTRO_LRU_HASH && dchain_allocate_new_index(map->used, place, recent_time()) == 0) {
+    maestro_bpf_evict(map);
+    if (!dchain_allocate_new_index(map->used, place, recent_time())) return -E2BIG;
+  } else if (map->kind == MAESTRO_HASH && !dchain_allocate_new_index(map->used, place, recent_time())) {
+    return -E2BIG;
+  }
   vector_borrow(map->keys, *place, &kept);
   memcpy(kept, key, map->key_size);
   map_put(map->places, kept, *place);
@@ -100,7 +123,7 @@ static inline bool maestro_bpf_map_set(void *definition, const char *name, const
   if (!maestro_bpf_number(&end, &number) || *end != 0) return false;
   int place = 0;
   void *kept = NULL;
-  if (!maestro_bpf_find(map, key, &place) && (map->places == NULL || maestro_bpf_add(map, key, &place) != 0)) return false;
+  if (!maestro_bpf_find(map, key, &place) && (map->kind == MAESTRO_ARRAY || maestro_bpf_add(map, key, &place) != 0)) return false;
   vector_borrow(map->values, place, &kept);
   memcpy(kept, &number, map->value_size < sizeof number ? map->value_size : sizeof number);
   vector_return(map->values, place, kept);

@@ -25,6 +25,8 @@ EXPECTED: dict[str, tuple[int, list[tuple[str, int]] | None]] = {
     "census": (10, None),
     "guestlist": (12, []),
     "knock": (28, [("R1", 1)]),
+    "tallies": (36, [("R1", 1)]),
+    "sieve": (18, None),
 }
 
 START = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
@@ -160,6 +162,48 @@ def test_other_helpers_are_refused_by_name(tmp_path: Path, call: str) -> None:
 def test_other_members_are_refused_by_name(tmp_path: Path, member: str) -> None:
     with pytest.raises(InputError, match=f"has no member '{member}'"):
         analysed(written(tmp_path, f"return ctx->{member} ? XDP_DROP : XDP_TX;"))
+
+
+def test_what_is_only_counted_is_counted_by_each_core() -> None:
+    """Maps with a part for each CPU, and atomic additions, are as others: what no packet reads may be counted apart."""
+    function = nf.load(NFS / "tallies")
+    plan = pipeline.derive(analysed(*function.sources, attached=function.attachment), pipeline.Stopwatch())
+    names = {o.id: o.name for o in analysed(*function.sources, attached=function.attachment).analysis.objects}
+    apart = {names[d.object] for d in plan.decisions if d.treatment == "per-core"}
+    assert apart == {"of_protocol.map->values", "by_length.map->values"}
+
+
+@pytest.mark.parametrize(
+    ("change", "gives", "leaves"),
+    [
+        ("__sync_fetch_and_add(v, 250)", 9, 3),
+        ("__sync_fetch_and_sub(v, 10)", 9, 255),
+        ("__sync_add_and_fetch(v, 250)", 3, 3),
+        ("__sync_sub_and_fetch(v, 10)", 255, 255),
+        ("__sync_fetch_and_or(v, 6)", 9, 15),
+        ("__sync_fetch_and_and(v, 8)", 9, 8),
+        ("__sync_fetch_and_xor(v, 1)", 9, 8),
+        ("__sync_lock_test_and_set(v, 4)", 9, 4),
+        ("__sync_val_compare_and_swap(v, 9, 5)", 9, 5),
+        ("__sync_val_compare_and_swap(v, 8, 5)", 9, 9),
+        ("__atomic_fetch_add(v, 1, __ATOMIC_RELAXED)", 9, 10),
+        ("__atomic_add_fetch(v, 1, __ATOMIC_SEQ_CST)", 10, 10),
+    ],
+)
+def test_atomic_changes(tmp_path: Path, change: str, gives: int, leaves: int) -> None:
+    """Of a byte; what the analysis takes them for is compared with what gcc compiles."""
+    body = "__u8 at = 9, *v = &at;\n__u32 given = {change};\nreturn given == {gives} && at == {leaves} ? XDP_TX : XDP_DROP;"
+    body = body.format(change=change, gives=gives, leaves=leaves)
+    assert verdicts(written(tmp_path, body)) == [(0, 0), (1, 1)]
+    plain = (
+        body.replace("__u8", "unsigned char")
+        .replace("__u32", "unsigned")
+        .replace("XDP_TX", "0")
+        .replace("XDP_DROP", "1")
+    )
+    (tmp_path / "plain.c").write_text(f"int main(void) {{ {plain} }}\n")
+    subprocess.run(["gcc", str(tmp_path / "plain.c"), "-o", str(tmp_path / "plain")], check=True)
+    assert subprocess.run([tmp_path / "plain"], check=False).returncode == 0
 
 
 # --------------------------------------------------------------------------- verdicts

@@ -65,7 +65,7 @@ static inline long bpf_map_update_elem(void *definition, const void *key, const 
   if (maestro_bpf_find(map, key, &place)) {
     if (flags == BPF_NOEXIST) return -EEXIST;
   } else {
-    if (map->places == NULL) return -E2BIG;
+    if (map->kind == MAESTRO_ARRAY) return -E2BIG;
     if (flags == BPF_EXIST) return -ENOENT;
     if (maestro_bpf_add(map, key, &place) != 0) return -E2BIG;
   }
@@ -79,7 +79,7 @@ static inline long bpf_map_delete_elem(void *definition, const void *key) {
   const struct maestro_bpf_map *map = *(maestro_bpf_map_at *)definition;
   int place = 0;
   void *kept = NULL, *erased = NULL;
-  if (map->places == NULL) return -EINVAL;
+  if (map->kind == MAESTRO_ARRAY) return -EINVAL;
   if (!map_get(map->places, (void *)(uintptr_t)key, &place)) return -ENOENT;
   vector_borrow(map->keys, place, &kept);
   map_erase(map->places, kept, &erased);
