@@ -34,7 +34,11 @@ _MAPS: Final = {
     "BPF_MAP_TYPE_PERCPU_ARRAY": "MAESTRO_ARRAY",
     "BPF_MAP_TYPE_LRU_HASH": "MAESTRO_LRU_HASH",
     "BPF_MAP_TYPE_LRU_PERCPU_HASH": "MAESTRO_LRU_HASH",
+    # Slots that are empty are keys that are not there.
+    "BPF_MAP_TYPE_DEVMAP": "MAESTRO_HASH",
+    "BPF_MAP_TYPE_DEVMAP_HASH": "MAESTRO_HASH",
 }
+_OF_DEVICES: Final = ("BPF_MAP_TYPE_DEVMAP", "BPF_MAP_TYPE_DEVMAP_HASH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +255,7 @@ def _text(source: Source, name: str, found: Sections, attachment: Attachment) ->
         *_SET_UP,  # before any #line: variables are looked for where they are in the text
         "bool nf_init(void) {",
         *(line for m in found.maps for line in _creation(source, m)),
+        *(line for m in found.maps if m.kind in _OF_DEVICES for line in _slots(m, attachment)),
         "  for (int i = 1; i < maestro_argc; i++) {",
         "    const char *word = maestro_argv[i];",
         *(f'    if (maestro_bpf_map_set(&{m.name}, "{m.name}", word)) continue;' for m in found.maps),
@@ -305,6 +310,12 @@ def _interfaces(attachment: Attachment) -> list[str]:
 def _creation(source: Source, made: Map) -> Sequence[str]:
     arguments = f"&{made.name}, {_MAPS[made.kind]}, {made.key_size}, {made.value_size}, {made.entries}"
     return [*_line(source, made.place), f"  if (!maestro_bpf_map_create({arguments})) return false;"]
+
+
+def _slots(made: Map, attachment: Attachment) -> Iterable[str]:
+    """A slot leads to the interface of its number, as long as no option says another."""
+    for index, _ in attachment.redirect:
+        yield f'  if ({index} < {made.entries}) (void)maestro_bpf_map_set(&{made.name}, "", "[{index}]={index}");'
 
 
 def _line(source: Source, place: SourceLocation) -> list[str]:

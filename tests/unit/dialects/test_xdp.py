@@ -27,19 +27,22 @@ EXPECTED: dict[str, tuple[int, list[tuple[str, int]] | None]] = {
     "knock": (28, [("R1", 1)]),
     "tallies": (36, [("R1", 1)]),
     "sieve": (18, None),
+    "switchboard": (12, []),
 }
 
 START = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
 HASH = (
-    "struct {{ __uint(type, {type}); __uint(max_entries, 64); __type(key, __u32); __type(value, __u64); }} "
+    "struct {{ __uint(type, {type}); __uint(max_entries, 64); __type(key, __u32); __type(value, {value}); }} "
     'm SEC(".maps");\n'
 )
 
 
-def written(folder: Path, body: str, *, type: str = "BPF_MAP_TYPE_HASH", before: str = "") -> Path:
+def written(
+    folder: Path, body: str, *, type: str = "BPF_MAP_TYPE_HASH", value: str = "__u64", before: str = ""
+) -> Path:
     """A program with the map `m`."""
     source = folder / "f.xdp.c"
-    text = f'{START}{HASH.format(type=type)}{before}SEC("xdp")\nint f(struct xdp_md *ctx) {{\n{body}\n}}\n'
+    text = f'{START}{HASH.format(type=type, value=value)}{before}SEC("xdp")\nint f(struct xdp_md *ctx) {{\n{body}\n}}\n'
     source.write_text(text)
     return source
 
@@ -230,6 +233,37 @@ def test_verdicts(tmp_path: Path, result: str, meaning: list[object]) -> None:
     assert [v for _, v in verdicts(source, Attachment("", 1, ((5, 0), (9, 1))))] == meaning
 
 
+@pytest.mark.parametrize("type", ["BPF_MAP_TYPE_DEVMAP", "BPF_MAP_TYPE_DEVMAP_HASH"])
+@pytest.mark.parametrize(
+    ("key", "flags", "arguments", "meaning"),
+    [
+        ("5", "0", (), [0, 0]),
+        ("5", "0", ("m[5]=9",), [1, 1]),
+        ("7", "0", (), ["drop", "drop"]),
+        ("7", "XDP_PASS", (), [1, 1]),
+        ("7", "XDP_TX", (), [0, 1]),
+        ("7", "0", ("m[7]=5",), [0, 0]),
+        ("7", "0", ("m[7]=6",), ["drop", "drop"]),
+        ("5", "4", (), ["drop", "drop"]),
+        ("70", "XDP_PASS", (), [1, 1]),
+        ("ctx->ingress_ifindex == 5 ? 9 : 5", "0", (), [1, 0]),
+    ],
+)
+def test_maps_of_devices(
+    tmp_path: Path, type: str, key: str, flags: str, arguments: tuple[str, ...], meaning: list[object]
+) -> None:
+    source = written(tmp_path, f"return bpf_redirect_map(&m, {key}, {flags});", type=type, value="__u32")
+    found = analysed(source, attached=Attachment("", 1, ((5, 0), (9, 1))), arguments=arguments)
+    for port in (0, 1):  # the map is read by packets: what the other paths stand for does not come
+        assert meaning[port] in {p.verdict for p in found.analysis.paths if p.port == port}
+
+
+def test_broadcasts_are_refused_by_name(tmp_path: Path) -> None:
+    source = written(tmp_path, "return bpf_redirect_map(&m, 0, BPF_F_BROADCAST);", type="BPF_MAP_TYPE_DEVMAP")
+    with pytest.raises(MaestroError, match="'bpf_redirect_map_BROADCAST' is neither"):
+        analysed(source)
+
+
 def test_pass_may_mean_drop(tmp_path: Path) -> None:
     assert verdicts(written(tmp_path, "return XDP_PASS;"), Attachment("", "drop")) == [(0, "drop"), (1, "drop")]
 
@@ -270,7 +304,7 @@ def test_what_nf_yaml_says(tmp_path: Path) -> None:
         ("xdp: {pass: up}", "1:13", "must be a port"),
         ("xdp: {passes: 1}", "1:7", "unknown"),
         ("xdp: {redirect: {3: 99}}", "1:21", "must be a port, from 0 to 31"),
-        ("xdp: {redirect: {0: 1}}", "1:18", "must be the index of an interface"),
+        ("xdp: {redirect: {4294967296: 1}}", "1:18", "must be the index of an interface"),
         ("xdp: {redirect: {eth0: 1}}", "1:18", "must be the index of an interface"),
         ("xdp: {redirect: 3}", "1:17", "must be a mapping"),
     ],

@@ -97,6 +97,17 @@ static inline long bpf_redirect(__u32 ifindex, __u64 flags) {
   return XDP_REDIRECT;
 }
 
+/* Not supported, as programs do not say which ports a map of devices has. */
+long bpf_redirect_map_BROADCAST(void);
+
+static inline long bpf_redirect_map(void *definition, __u64 key, __u64 flags) {
+  const __u32 slot = (__u32)key;
+  if (flags & BPF_F_BROADCAST) return bpf_redirect_map_BROADCAST();
+  if (flags > XDP_TX) return XDP_ABORTED;
+  const __u32 *ifindex = bpf_map_lookup_elem(definition, &slot);
+  return ifindex == NULL ? (long)flags : bpf_redirect(*ifindex, 0);
+}
+
 /* Prints nothing. */
 static inline void bpf_printk(const char *format, ...) { (void)format; }
 
@@ -109,7 +120,6 @@ __u32 bpf_get_prandom_u32(void);
 __u32 bpf_get_smp_processor_id(void);
 long bpf_get_numa_node_id(void);
 long bpf_tail_call(void *context, void *map, __u32 index);
-long bpf_redirect_map(void *map, __u64 key, __u64 flags);
 long bpf_fib_lookup(void *context, void *parameters, int size, __u32 flags);
 long bpf_check_mtu(void *context, __u32 ifindex, __u32 *length, __s32 difference, __u64 flags);
 __s64 bpf_csum_diff(__be32 *from, __u32 from_size, __be32 *to, __u32 to_size, __wsum seed);

@@ -49,6 +49,17 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2, BPF_F_LOCK = 4 };
 /* Flags of maps. */
 enum { BPF_F_NO_PREALLOC = 1, BPF_F_NO_COMMON_LRU = 2, BPF_F_RDONLY_PROG = 128, BPF_F_WRONLY_PROG = 256 };
 
+/* Flags of bpf_redirect_map; the lower two bits are what it gives for an empty slot. */
+enum { BPF_F_BROADCAST = 8, BPF_F_EXCLUDE_INGRESS = 16 };
+
+struct bpf_devmap_val {
+  __u32 ifindex;
+  union {
+    int fd;
+    __u32 id;
+  } bpf_prog;
+};
+
 enum xdp_action { XDP_ABORTED = 0, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT };
 
 /* Where the frame lies is a pointer here, and 32 bits in the kernel, which programs cast to pointers.  ingress_ifindex has
