@@ -67,6 +67,8 @@ _INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"vmlinux\.h", "include <linux/bpf.h>, and <linux/ip.h> and its like"),
         (r"(bpf|xdp)/\w+\.h", "of libbpf's headers there are bpf/bpf_helpers.h and bpf/bpf_endian.h"),
         (r"bpf_tail_call|BPF_MAP_TYPE_PROG_ARRAY", "call the function: one program handles the packet"),
+        (r"bpf_map_delete_elem_of_LPM_TRIE", "routes stay: change the value of the entry, by an update"),
+        (r"bpf_map_lookup_elem_of_\w+", "look up whole addresses: prefixlen is 32"),
         (r"bpf_redirect_map_BROADCAST", "redirect to one slot: BPF_F_BROADCAST is not supported"),
         (r"bpf_fib_lookup", "keep routes in a map: the kernel's are not there"),
         (

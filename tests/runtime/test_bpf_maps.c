@@ -112,8 +112,48 @@ static void check_map(enum maestro_bpf_kind kind) {
   check_all(&m, &d);
 }
 
+/* Longest prefixes, against all that are there; rules longer than /24 stay within 256 blocks. */
+static void check_trie(void) {
+  enum { ROUTES = 200 };
+  struct definition d = {0};
+  struct maestro_bpf_prefix routes[ROUTES];
+  uint32_t values[ROUTES], n = 0;
+  CHECK(maestro_bpf_map_create(&d, MAESTRO_TRIE, 8, 4, ROUTES));
+  for (int step = 0; step < 3 * ROUTES; step++) {
+    struct maestro_bpf_prefix key = {below(&seed, 35), 0x0a | (below(&seed, 4) << 8) | (below(&seed, 4) << 22)};
+    const uint32_t value = below(&seed, 1000);
+    const uint64_t flags = below(&seed, 4);
+    const uint32_t mask = key.bits == 0 || key.bits > 32 ? 0 : rte_cpu_to_be_32(UINT32_MAX << (32 - key.bits));
+    uint32_t at = 0;
+    while (at < n && !(routes[at].bits == key.bits && routes[at].address == (key.address & mask))) at++;
+    const long expected = flags > BPF_EXIST   ? -EINVAL
+                          : at < n            ? (flags == BPF_NOEXIST ? -EEXIST : 0)
+                          : flags == BPF_EXIST ? -ENOENT
+                          : key.bits > 32     ? -EINVAL
+                          : n == ROUTES       ? -ENOSPC
+                                              : 0;
+    CHECK_EQ(bpf_map_update_elem(&d, &key, &value, flags), expected);
+    if (expected != 0) continue;
+    routes[at] = (struct maestro_bpf_prefix){key.bits, key.address & mask};
+    values[at] = value;
+    n += at == n;
+    for (int look = 0; look < 20; look++) {
+      key = (struct maestro_bpf_prefix){32, 0x0a | (below(&seed, 4) << 8) | (below(&seed, 4) << 22) | (below(&seed, 2) << 31)};
+      uint32_t best = n;
+      for (uint32_t r = 0; r < n; r++) {
+        const uint32_t of = routes[r].bits == 0 ? 0 : rte_cpu_to_be_32(UINT32_MAX << (32 - routes[r].bits));
+        if ((key.address & of) == routes[r].address && (best == n || routes[r].bits > routes[best].bits)) best = r;
+      }
+      const uint32_t *found = bpf_map_lookup_elem(&d, &key);
+      CHECK_EQ(found != NULL, best < n);
+      if (found != NULL) CHECK_EQ(*found, values[best]);
+    }
+  }
+  CHECK(n > 50);
+}
+
 static void check_options(void) {
-  struct definition hash = {0}, array = {0};
+  struct definition hash = {0}, array = {0}, trie = {0};
   CHECK(maestro_bpf_map_create(&hash, MAESTRO_HASH, 4, 8, 2) && maestro_bpf_map_create(&array, MAESTRO_ARRAY, 4, 2, 3));
   const uint32_t address = 0x0200000a; /* 10.0.0.2 in network byte order */
   const uint32_t one = 1;
@@ -121,9 +161,15 @@ static void check_options(void) {
   CHECK(maestro_bpf_map_set(&hash, "hosts", "hosts[10.0.0.2]=6") && maestro_bpf_map_set(&hash, "hosts", "hosts[7]=1"));
   CHECK(!maestro_bpf_map_set(&hash, "hosts", "hosts[8]=1")); /* full */
   CHECK_EQ(*(uint64_t *)bpf_map_lookup_elem(&hash, &address), 6);
-  CHECK(maestro_bpf_map_set(&array, "a", "a[1]=65537") && !maestro_bpf_map_set(&array, "a", "a[3]=1"));
-  CHECK_EQ(*(uint16_t *)bpf_map_lookup_elem(&array, &one), 1);
-  const char *const wrong[] = {"b[1]=1", "a[1]", "a[1]=", "a[1]=x", "a=1", "a[1]=1 ", "aa[1]=1", "a[x]=1", "a[]=1"};
+  CHECK(maestro_bpf_map_set(&array, "a", "a[1]=65535") && !maestro_bpf_map_set(&array, "a", "a[3]=1"));
+  CHECK_EQ(*(uint16_t *)bpf_map_lookup_elem(&array, &one), 65535);
+  CHECK(maestro_bpf_map_create(&trie, MAESTRO_TRIE, 8, 4, 4) && maestro_bpf_map_set(&trie, "t", "t[10.0.0.0/8]=3"));
+  const struct maestro_bpf_prefix whole = {32, address};
+  CHECK_EQ(*(uint32_t *)bpf_map_lookup_elem(&trie, &whole), 3);
+  const char *const nowhere[] = {"t[10.0.0.0]=3", "t[10.0.0.0/33]=3", "t[10.0.0/8]=3", "t[10.0.0.0/]=3", "t[10.0.0.0/x]=3"};
+  for (unsigned i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) CHECK(!maestro_bpf_map_set(&trie, "t", nowhere[i]));
+  const char *const wrong[] = {"b[1]=1", "a[1]", "a[1]=", "a[1]=x", "a=1", "a[1]=1 ", "aa[1]=1", "a[x]=1", "a[]=1",
+                               "a[1]=65536", "a[4294967297]=1", "a[1.0]=1", "a[1.0.0.0.0]=1", "a[1.0.0.256]=1"};
   for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) CHECK(!maestro_bpf_map_set(&array, "a", wrong[i]));
 }
 
@@ -134,5 +180,6 @@ int main(void) {
   CHECK(!maestro_bpf_map_create(&d, MAESTRO_HASH, 4, 4, 0));
   CHECK(!maestro_bpf_map_create(&d, MAESTRO_ARRAY, 8, 4, 8));
   check_options();
+  check_trie();
   return 0;
 }

@@ -3,6 +3,10 @@
 struct xdp_md;
 void maestro_xdp_begins(struct xdp_md *context);
 struct xdp_md *maestro_xdp_context(void);
+/* Not supported: declared, so that their use is told by name. */
+int bpf_map_lookup_elem_of_LPM_TRIE_by_a_shorter_prefix(void);
+long bpf_map_delete_elem_of_LPM_TRIE(void);
+long bpf_redirect_map_BROADCAST(void);
 /* What is atomic among the kernel's CPUs: one packet comes after the other here. */
 #define MAESTRO_CHANGED(at, made, given)             \
   ({                                                 \

@@ -28,6 +28,7 @@ EXPECTED: dict[str, tuple[int, list[tuple[str, int]] | None]] = {
     "tallies": (36, [("R1", 1)]),
     "sieve": (18, None),
     "switchboard": (12, []),
+    "wayside": (14, []),
 }
 
 START = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
@@ -262,6 +263,51 @@ def test_broadcasts_are_refused_by_name(tmp_path: Path) -> None:
     source = written(tmp_path, "return bpf_redirect_map(&m, 0, BPF_F_BROADCAST);", type="BPF_MAP_TYPE_DEVMAP")
     with pytest.raises(MaestroError, match="'bpf_redirect_map_BROADCAST' is neither"):
         analysed(source)
+
+
+TRIE = (
+    "struct prefix { __u32 prefixlen; __u8 data[%d]; };\n"
+    "struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __type(key, struct prefix); __type(value, __u32); "
+    '__uint(max_entries, %d); } t SEC(".maps");\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("return bpf_map_delete_elem(&t, &p);", "bpf_map_delete_elem_of_LPM_TRIE"),
+        (
+            "p.prefixlen = 8; return !bpf_map_lookup_elem(&t, &p);",
+            "bpf_map_lookup_elem_of_LPM_TRIE_by_a_shorter_prefix",
+        ),
+    ],
+)
+def test_what_tries_lack_is_refused_by_name(tmp_path: Path, body: str, name: str) -> None:
+    before = TRIE % (4, 8)
+    with pytest.raises(MaestroError, match=f"'{name}' is neither"):
+        analysed(written(tmp_path, "struct prefix p = {32, {10, 0, 0, 1}};\n" + body, before=before))
+
+
+@pytest.mark.parametrize(
+    ("bytes", "entries", "message"), [(16, 8, "keys of 8 bytes"), (4, 32768, "at most 32767 entries")]
+)
+def test_other_tries_are_refused(tmp_path: Path, bytes: int, entries: int, message: str) -> None:
+    with pytest.raises(MaestroError, match=message):
+        analysed(written(tmp_path, "return XDP_DROP;", before=TRIE % (bytes, entries)))
+
+
+@pytest.mark.parametrize(("address", "meaning"), [("10, 1, 2, 3", 1), ("10, 1, 3, 3", 0), ("11, 0, 0, 0", "drop")])
+def test_packets_may_add_routes(tmp_path: Path, address: str, meaning: object) -> None:
+    body = (
+        f"struct prefix a = {{8, {{10, 9, 9, 9}}}}, b = {{24, {{10, 1, 2, 0}}}}, p = {{32, {{{address}}}}};\n__u32 x = 5, y = 9;\n"
+        "bpf_map_update_elem(&t, &a, &x, 0); bpf_map_update_elem(&t, &b, &y, 0);\n"
+        "__u32 *found = bpf_map_lookup_elem(&t, &p);\nreturn found ? bpf_redirect(*found, 0) : XDP_DROP;"
+    )
+    source = written(tmp_path, body, before=TRIE % (4, 8))
+    found = analysed(source, attached=Attachment("", None, ((5, 0), (9, 1))))
+    assert meaning in {path.verdict for path in found.analysis.paths}
+    plan = pipeline.derive(found, pipeline.Stopwatch())
+    assert not plan.shardable  # the table is one
 
 
 def test_pass_may_mean_drop(tmp_path: Path) -> None:

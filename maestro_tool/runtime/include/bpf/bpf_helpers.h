@@ -51,7 +51,7 @@ static inline void *bpf_map_lookup_elem(void *definition, const void *key) {
   const struct maestro_bpf_map *map = *(maestro_bpf_map_at *)definition;
   int place = 0;
   void *value = NULL;
-  if (!maestro_bpf_find(map, key, &place)) return NULL;
+  if (!maestro_bpf_match(map, key, &place)) return NULL;
   vector_borrow(map->values, place, &value);
   vector_return(map->values, place, value);
   return value;
@@ -67,7 +67,8 @@ static inline long bpf_map_update_elem(void *definition, const void *key, const 
   } else {
     if (map->kind == MAESTRO_ARRAY) return -E2BIG;
     if (flags == BPF_EXIST) return -ENOENT;
-    if (maestro_bpf_add(map, key, &place) != 0) return -E2BIG;
+    const long error = maestro_bpf_add(map, key, &place);
+    if (error != 0) return error;
   }
   vector_borrow(map->values, place, &kept);
   memcpy(kept, value, map->value_size);
@@ -80,6 +81,7 @@ static inline long bpf_map_delete_elem(void *definition, const void *key) {
   int place = 0;
   void *kept = NULL, *erased = NULL;
   if (map->kind == MAESTRO_ARRAY) return -EINVAL;
+  if (map->kind == MAESTRO_TRIE) return bpf_map_delete_elem_of_LPM_TRIE();
   if (!map_get(map->places, (void *)(uintptr_t)key, &place)) return -ENOENT;
   vector_borrow(map->keys, place, &kept);
   map_erase(map->places, kept, &erased);
@@ -96,9 +98,6 @@ static inline long bpf_redirect(__u32 ifindex, __u64 flags) {
   maestro_xdp_context()->maestro_ifindex = ifindex;
   return XDP_REDIRECT;
 }
-
-/* Not supported, as programs do not say which ports a map of devices has. */
-long bpf_redirect_map_BROADCAST(void);
 
 static inline long bpf_redirect_map(void *definition, __u64 key, __u64 flags) {
   const __u32 slot = (__u32)key;

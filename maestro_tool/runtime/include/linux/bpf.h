@@ -52,6 +52,11 @@ enum { BPF_F_NO_PREALLOC = 1, BPF_F_NO_COMMON_LRU = 2, BPF_F_RDONLY_PROG = 128, 
 /* Flags of bpf_redirect_map; the lower two bits are what it gives for an empty slot. */
 enum { BPF_F_BROADCAST = 8, BPF_F_EXCLUDE_INGRESS = 16 };
 
+struct bpf_lpm_trie_key {
+  __u32 prefixlen;
+  __u8 data[0];
+};
+
 struct bpf_devmap_val {
   __u32 ifindex;
   union {
