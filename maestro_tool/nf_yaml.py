@@ -69,7 +69,7 @@ class Attached(BaseModel):
         error_text(f"must be a port, from 0 to {MAX_PORTS - 1}, or drop"),
     ] = Field(default=None, alias="pass")
     redirect: Annotated[
-        dict[Annotated[_Number, Field(lt=1 << 32), error_text("must be the index of an interface")], _Port],
+        dict[Annotated[_Number, Field(lt=(1 << 32) - 1), error_text("must be the index of an interface")], _Port],
         error_text("must be a mapping"),
     ] = {}
 

@@ -269,6 +269,8 @@ def _text(source: Source, name: str, found: Sections, attachment: Attachment) ->
         "  struct xdp_md context;",
         "  (void)now;",
         "  maestro_xdp_frame(&context, mbuf);",
+        "  context.maestro_ifindex = UINT32_MAX;  /* none */",
+        "  context.maestro_mbuf = mbuf;",
         *_interfaces(attachment),
         "  maestro_xdp_begins(&context);",
         *_line(source, place),

@@ -102,6 +102,27 @@ def of_knocks(captures: Captures) -> Captures:
     return {0: [moved(n, f) for n, f in enumerate(captures[0])], 1: captures[1]}
 
 
+def of_envelopes(captures: Captures) -> Captures:
+    """Three of four frames of port 1 are in an envelope of tests/dialects/xdp/envelope."""
+
+    def sealed(number: int, f: Frame) -> Frame:
+        if number % 4 == 0 or f.data[12:14] != b"\x08\x00":
+            return f
+        length = (len(f.data) + 6).to_bytes(2, "big")
+        head = b"\x45\0" + length + bytes(4) + b"\x40\xfd\0\0" + bytes((192, 0, 2, 2, 192, 0, 2, 1))
+        return Frame(f.time, f.data[:14] + head + f.data[14:])
+
+    return {0: captures[0], 1: [sealed(n, f) for n, f in enumerate(captures[1])]}
+
+
+def envelope_last(frame: bytes) -> bytes:
+    """A sealed frame with its envelope, whose checksum must be right, at the end."""
+    if frame[23:34] != bytes((253, *frame[24:26], 192, 0, 2, 1, 192, 0, 2, 2)):
+        return frame
+    assert sum(int.from_bytes(frame[n : n + 2], "big") for n in range(14, 34, 2)) % 0xFFFF == 0
+    return frame[:14] + frame[34:] + frame[14:34]
+
+
 def label_last(frame: bytes) -> bytes:
     """A labelled frame with its label at the end, so that its flow is that of the frame inside."""
     return frame[:12] + frame[20:] + frame[12:20] if frame[12:14] == b"\x88\xb5" else frame
@@ -151,6 +172,7 @@ CASES = {
     "tallies": Case(dialect="xdp"),
     "wayside": Case("routes[0.0.0.0/0]=4 routes[10.0.0.0/8]=3 routes[10.0.0.128/25]=4", dialect="xdp"),
     "switchboard": Case("lines[0]=4 lines[2]=3", dialect="xdp"),
+    "envelope": Case(dialect="xdp", change=of_envelopes, told_by=envelope_last),
     "sieve": Case(dialect="xdp", change=of_few_hosts, strategy="locks", least=5),
 }
 

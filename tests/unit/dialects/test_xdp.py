@@ -29,6 +29,7 @@ EXPECTED: dict[str, tuple[int, list[tuple[str, int]] | None]] = {
     "sieve": (18, None),
     "switchboard": (12, []),
     "wayside": (14, []),
+    "envelope": (10, []),
 }
 
 START = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
@@ -152,6 +153,7 @@ def test_other_types_are_refused_by_name(tmp_path: Path, type: str) -> None:
         "bpf_perf_event_output(ctx, &m, 0, 0, 0)",
         "bpf_loop(3, 0, 0, 0)",
         "bpf_xdp_adjust_meta(ctx, 4)",
+        "bpf_xdp_adjust_tail(ctx, -4)",
         "bpf_ktime_get_boot_ns()",
     ],
 )
@@ -310,6 +312,49 @@ def test_packets_may_add_routes(tmp_path: Path, address: str, meaning: object) -
     assert not plan.shardable  # the table is one
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("0, 0, a, 12, 0", 0x2345_6789 + 0xFFFF_FFF0 + 0x23),
+        ("a, 4, b, 4, 0x80000000", (~0x2345_6789 & 0xFFFF_FFFF) + 0xFFFF_FFFF + 0x8000_0000),
+        ("a, 8, 0, 0, 5", (~0x2345_6789 & 0xFFFF_FFFF) + 0xF + 5),
+        ("a, 3, b, 4, 0", None),
+        ("a, 512, b, 4, 0", None),
+    ],
+)
+def test_checksums_of_differences(tmp_path: Path, given: str, expected: int | None) -> None:
+    """Sums of 32 bits with the carry coming round, or -EINVAL."""
+    words = "__be32 a[3] = {0x23456789, 0xfffffff0, 0x23}, b[1] = {0xffffffff};\n"
+    value = -22 if expected is None else (expected % 0xFFFF_FFFF)
+    source = written(tmp_path, f"{words}return bpf_csum_diff({given}) == {value}LL ? XDP_TX : XDP_DROP;")
+    assert verdicts(source) == [(0, 0), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("delta", "then", "verdict"),
+    [
+        ("4", "ctx->data_end - ctx->data", {"drop", 0}),  # frames of less than 18 bytes stay as they are
+        ("-8", "ctx->data_end - ctx->data == 22", {"drop", 0}),
+        ("-300", "1", {"drop"}),
+        ("70000", "1", {"drop"}),
+        ("0", "1", {0}),
+    ],
+)
+def test_the_head_is_adjusted(tmp_path: Path, delta: str, then: str, verdict: set[object]) -> None:
+    source = written(
+        tmp_path, f"if (bpf_xdp_adjust_head(ctx, {delta})) return XDP_DROP;\nreturn {then} ? XDP_TX : XDP_DROP;"
+    )
+    assert {v for port, v in verdicts(source) if port == 0} == verdict
+
+
+def test_pointers_of_before_are_out_of_date(tmp_path: Path) -> None:
+    body = (
+        "__u8 *data = ctx->data;\nif (bpf_xdp_adjust_head(ctx, 2)) return XDP_DROP;\nreturn *data ? XDP_TX : XDP_DROP;"
+    )
+    with pytest.raises(MaestroError, match=r"out of date|moved|no longer"):
+        analysed(written(tmp_path, body))
+
+
 def test_pass_may_mean_drop(tmp_path: Path) -> None:
     assert verdicts(written(tmp_path, "return XDP_PASS;"), Attachment("", "drop")) == [(0, "drop"), (1, "drop")]
 
@@ -350,7 +395,7 @@ def test_what_nf_yaml_says(tmp_path: Path) -> None:
         ("xdp: {pass: up}", "1:13", "must be a port"),
         ("xdp: {passes: 1}", "1:7", "unknown"),
         ("xdp: {redirect: {3: 99}}", "1:21", "must be a port, from 0 to 31"),
-        ("xdp: {redirect: {4294967296: 1}}", "1:18", "must be the index of an interface"),
+        ("xdp: {redirect: {4294967295: 1}}", "1:18", "must be the index of an interface"),
         ("xdp: {redirect: {eth0: 1}}", "1:18", "must be the index of an interface"),
         ("xdp: {redirect: 3}", "1:17", "must be a mapping"),
     ],

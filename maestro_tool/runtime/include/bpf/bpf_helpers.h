@@ -107,6 +107,36 @@ static inline long bpf_redirect_map(void *definition, __u64 key, __u64 flags) {
   return ifindex == NULL ? (long)flags : bpf_redirect(*ifindex, 0);
 }
 
+/* The frame begins `delta` bytes later, or, below 0, earlier: of these nothing is known.  Pointers into it are out of
+ * date. */
+static inline long bpf_xdp_adjust_head(struct xdp_md *context, int delta) {
+  if (delta < 0) {
+    if (delta < -MAESTRO_XDP_HEADROOM || rte_pktmbuf_prepend(context->maestro_mbuf, (uint16_t)-delta) == NULL) return -EINVAL;
+  } else if (delta > 0) {
+    if ((char *)context->data + delta + MAESTRO_XDP_HEADER > (char *)context->data_end) return -EINVAL;
+    if (rte_pktmbuf_adj(context->maestro_mbuf, (uint16_t)delta) == NULL) return -EINVAL;
+  }
+  maestro_xdp_frame(context, context->maestro_mbuf);
+  return 0;
+}
+
+/* Of any type, and nowhere in particular. */
+static inline __u32 maestro_word(const void *words, __u32 i) {
+  __u32 word;
+  memcpy(&word, (const char *)words + 4 * i, sizeof word);
+  return word;
+}
+
+/* A checksum, not yet folded to 16 bits, of words that were `from` and are `to`; sizes in bytes. */
+static inline __s64 bpf_csum_diff(const __be32 *from, __u32 from_size, const __be32 *to, __u32 to_size, __wsum seed) {
+  __u64 sum = seed;
+  if ((from_size | to_size) & 3 || from_size + to_size > MAESTRO_XDP_STACK) return -EINVAL;
+  for (__u32 i = 0; i < from_size / 4; i++) sum += (__u32)~maestro_word(from, i);
+  for (__u32 i = 0; i < to_size / 4; i++) sum += maestro_word(to, i);
+  sum = (sum & UINT32_MAX) + (sum >> 32);
+  return (__s64)((sum & UINT32_MAX) + (sum >> 32));
+}
+
 /* Prints nothing. */
 static inline void bpf_printk(const char *format, ...) { (void)format; }
 
@@ -121,8 +151,6 @@ long bpf_get_numa_node_id(void);
 long bpf_tail_call(void *context, void *map, __u32 index);
 long bpf_fib_lookup(void *context, void *parameters, int size, __u32 flags);
 long bpf_check_mtu(void *context, __u32 ifindex, __u32 *length, __s32 difference, __u64 flags);
-__s64 bpf_csum_diff(__be32 *from, __u32 from_size, __be32 *to, __u32 to_size, __wsum seed);
-long bpf_xdp_adjust_head(struct xdp_md *context, int delta);
 long bpf_xdp_adjust_tail(struct xdp_md *context, int delta);
 long bpf_xdp_adjust_meta(struct xdp_md *context, int delta);
 long bpf_xdp_load_bytes(struct xdp_md *context, __u32 offset, void *to, __u32 length);

@@ -77,11 +77,14 @@ struct xdp_md {
   struct rte_mbuf *maestro_mbuf;
 };
 
+/* Bytes that may be put before a frame (XDP_PACKET_HEADROOM, less what the kernel keeps there), that a frame has at
+ * least, and that bpf_csum_diff takes at most. */
+enum { MAESTRO_XDP_HEADROOM = 216, MAESTRO_XDP_HEADER = 14, MAESTRO_XDP_STACK = 512 };
+
+/* Where the frame is now. */
 static inline void maestro_xdp_frame(struct xdp_md *context, struct rte_mbuf *mbuf) {
   context->data = rte_pktmbuf_mtod(mbuf, void *);
   context->data_end = rte_pktmbuf_mtod_offset(mbuf, void *, rte_pktmbuf_data_len(mbuf));
-  context->maestro_ifindex = 0; /* no interface's */
-  context->maestro_mbuf = mbuf;
 }
 
 #endif
