@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from maestro_tool.traffic.capture import pcap_bytes  # noqa: E402
 from tests.oracle.population import specimens  # noqa: E402
 
-FOLDERS = ("nfs", "tests/foreign", "tests/dialects/state")
+FOLDERS = ("nfs", "tests/foreign", "tests/dialects/state", "tests/dialects/dpdk", "tests/dialects/xdp")
 TRAFFIC = ("--packets", "2000", "--flows", "200", "--odd", "0.1", "--unknown", "0.1")
 FIRST_SEED = 8_500_000
 
@@ -74,7 +74,8 @@ def row(nf: Path, plans: bool) -> Row:
 def same(name: str) -> str:
     """Whether both programs send the same."""
     parallel = ROOT / "build/soft" / name
-    ports = len(json.loads((parallel / "plan.json").read_text())["ports"])
+    plan = json.loads((parallel / "plan.json").read_text())
+    ports, options = len(plan["ports"]), plan["arguments"]
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         run("maestro_tool", "traffic", "--out", at / "in", *TRAFFIC)
@@ -84,7 +85,7 @@ def same(name: str) -> str:
         sides = {"expected": ROOT / "build/sequential" / name / name, "actual": parallel / name}
         for side, program in sides.items():
             workers = () if side == "expected" else ("--workers", "2")
-            done = run(*replay, program, "--in", at / "in", "--out", at / side, *workers)
+            done = run(*replay, program, "--in", at / "in", "--out", at / side, *workers, "--", *options)
             if done.returncode:
                 return f"no: {done.stderr.splitlines()[-1][:60]}"
         done = run("maestro_tool", "compare", at / "expected", at / "actual", "--plan", parallel / "plan.json")
