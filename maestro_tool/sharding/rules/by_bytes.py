@@ -7,6 +7,7 @@ what its frames agree in must be the same for all frames of it that get to the e
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -89,14 +90,13 @@ def starved(constraints: Sequence[Constraint]) -> bool:
     them, if it gives related packets one value."""
     linear = [c for c in constraints if c.relation is None]
     cells = _cells(linear)
+    bits = {(n, side): _bits(c, side) for n, c in enumerate(linear) for side in (0, 1)}
     named: dict[_Cell, set[int]] = {
-        cell: {bit for n, side in cell[1] for bit in _bits(linear[n], side)}
-        for found in cells.values()
-        for cell in found
+        cell: {bit for side in cell[1] for bit in bits[side]} for found in cells.values() for cell in found
     }
     related = (
-        ((a, b), zip(_bits(c, 0), _bits(c, 1), strict=True))
-        for n, c in enumerate(linear)
+        ((a, b), zip(bits[n, 0], bits[n, 1], strict=True))
+        for n in range(len(linear))
         for a in cells[n, 0]
         for b in cells[n, 1]
     )
@@ -151,12 +151,16 @@ def starving(obj: int, constraints: list[Constraint]) -> Obstacle:
 
 
 def _core(constraints: list[Constraint]) -> list[Constraint]:
-    """Few of the constraints that starve some packets."""
-    core = subsume(constraints)
-    for c in list(core):
-        rest = [k for k in core if k is not c]
-        if starved(rest):
-            core = rest
+    """Few of the constraints that starve some packets: each is the first without which the later ones do not.
+
+    It is found by halving: where packets choose how long headers are, there are hundreds of constraints.
+    """
+    core: list[Constraint] = []
+    rest = subsume(constraints)
+    while rest and not starved(core):
+        first = bisect_left(range(len(rest) - 1), True, key=lambda n: not starved([*core, *rest[n + 1 :]]))
+        core.append(rest[first])
+        rest = rest[first + 1 :]
     return core
 
 

@@ -38,9 +38,15 @@ def all_meet(
     """
     number = {bit: n for n, bit in enumerate((cell, b) for cell in named for b in named[cell])}
     zero = Span()
+    # What does not count of a bit by itself need not be asked again: of hundreds of relations, few say more.
+    left = {cell: set(bits) for cell, bits in named.items()}
     for cells, pairs in related:
-        for together in _together(cells, pairs, named):
+        for together in _together(cells, pairs, left):
             zero.add(reduce(xor, (1 << number[bit] for bit in together)))
+            if len(together) == 1:
+                left[together[0][0]].discard(together[0][1])
+        if not all(left[cell] for cell in cells):
+            return True
     return any(all(zero.has(1 << number[cell, b]) for b in bits) for cell, bits in named.items())
 
 

@@ -11,7 +11,8 @@ from maestro_tool.expr.nodes import eq
 from maestro_tool.expr.symbols import packet_byte
 from maestro_tool.packet.fields import field_of
 from maestro_tool.sharding.plan import Code, Constraint, FieldBits
-from maestro_tool.sharding.rules.by_bytes import clashes, starved
+from maestro_tool.sharding.rules import by_bytes
+from maestro_tool.sharding.rules.by_bytes import clashes, starved, starving
 
 
 def of(obj: int, *pairs: tuple[str, str], ports: tuple[int, int] = (0, 0), over: str = "vlan") -> Constraint:
@@ -89,3 +90,19 @@ def test_a_clash_names_what_has_nothing_in_common() -> None:
     [found] = clashes([*others, by(0, "src_mac"), by(0, "src_mac", "dst_mac")], {n: frozenset((n,)) for n in range(8)})
     assert (found.code, set(found.objects), set(found.about)) == (Code.NOTHING_IN_COMMON, {0}, {0, 3})
     assert {f.name for f in found.fields} == {"src_ip", "src_mac"} and len(found.constraints) == 2
+
+
+def test_of_hundreds_of_constraints_few_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers of any length give a constraint for each two lengths: those that starve packets are found by halving."""
+    asked = []
+
+    def counted(constraints: list[Constraint]) -> bool:
+        asked.append(len(constraints))
+        return starved(constraints)
+
+    monkeypatch.setattr(by_bytes, "starved", counted)
+    apart = [by(0, f"frame[{n}]", ports=(n, n)) for n in range(20, 220)]
+    first, last = by(0, "src_mac", ports=(3, 3)), by(0, "dst_mac", ports=(3, 3))
+    found = starving(0, [*apart[:150], first, *apart[150:], last])
+    assert {f.field for d in found.fields for f in ([d.bits] if d.bits else [])} == {"src_mac", "dst_mac"}
+    assert len(asked) < 30
