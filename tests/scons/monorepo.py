@@ -326,11 +326,11 @@ def _tool(state: State, random: random.Random) -> State:
 EDITS = (_comment, _content, _files, _shadow, _config, _description, _profile, _command, _dpdk, _tool)
 
 
-def edit(states: list[State], random: random.Random) -> State:
-    """One to three edits of the last state; or a state of before: that one itself, whose branch is gone back to."""
+def edit(states: list[State], last: State, random: random.Random) -> State:
+    """One to three edits of the ``last`` state; or a state of before: that one itself, whose branch is gone back to."""
     if len(states) > 2 and random.random() < 0.15:
         return random.choice(states[:-1])
-    state = states[-1]
+    state = last
     for _ in range(random.choice([1, 1, 2, 3])):
         state = random.choice(EDITS)(state, random)
     return state
