@@ -34,6 +34,7 @@ from maestro_tool.frontend.generated import Units, units
 from maestro_tool.frontend.ir import Assumed, Program
 from maestro_tool.frontend.link import ProgramBuilder
 from maestro_tool.frontend.ordering import check_order
+from maestro_tool.frontend.uncommented import uncommented
 from maestro_tool.made_of import MadeOf
 from maestro_tool.xdp import ALONE, Attachment
 
@@ -91,8 +92,9 @@ def read_program(sources: Sequence[Path], compilation: Compilation, attachment: 
 
 def _assumed(read: Units, builder: ProgramBuilder) -> tuple[Assumed, ...]:
     sources = [unit.source for unit in read.units]
-    numbers = [Assumed(file, name, value=text) for file, name, text in constants(sources, read.texts.__getitem__)]
-    return (*records(builder.contexts, read.texts.__getitem__), *numbers)
+    code = {file: uncommented(text) for file, text in read.texts.items()}
+    numbers = [Assumed(file, name, value=text) for file, name, text in constants(sources, code.__getitem__)]
+    return (*records(builder.contexts, code.__getitem__), *numbers)
 
 
 def made_of(program: Program, compilation: Compilation) -> MadeOf:

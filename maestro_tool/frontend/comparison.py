@@ -20,11 +20,11 @@ from maestro_tool.frontend import flags
 from maestro_tool.frontend.compiler import Compilation, Compiler, run
 from maestro_tool.frontend.conditionals import HEADERS, RUNTIME
 from maestro_tool.frontend.copies import Copies
+from maestro_tool.frontend.uncommented import uncommented
 
 #: With the end of the line before, which is found ten times as fast as the start of a line.
 _MARKER = re.compile(r'\n# (\d+) "((?:[^"\\\n]|\\.)*)"([ \d]*)(?=\n|\Z)')
 _DIRECTIVE = re.compile(r"\n#(define|undef) (\w+)(\(?)")
-_COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'", re.DOTALL)
 _NAMES = re.compile(r"\b([A-Za-z_]\w*)\b(\s*\()?")
 _CONDITIONAL = re.compile(r"[ \t]*#[ \t]*(?:if|ifdef|ifndef|el|endif)")
 _SYSTEM = "3"  # flag of a marker: the file is a system header
@@ -222,7 +222,7 @@ def _check_stand_ins(compiled: _Left, folders: Sequence[str]) -> None:
 def _check_names(analysed: _Left, compiled: _Left, copies: Copies) -> None:
     """No name of the user's is a macro of the real headers that ours do not mention."""
     files = dict.fromkeys(file for file, _ in compiled.lines)
-    texts = {file: _COMMENTS.sub(_blank, copies.texts(file)) for file in files}
+    texts = {file: uncommented(copies.texts(file)) for file in files}
     used = {match[1] for text in texts.values() for match in _NAMES.finditer(text)}
     unknown = {name: takes for name, takes in compiled.macros(used).items() if not analysed.mentions(name)}
     for text in texts.values():
@@ -247,7 +247,3 @@ def _check_names(analysed: _Left, compiled: _Left, copies: Copies) -> None:
 def _is_grouped(lines: set[tuple[str, int]], file: str) -> bool:
     """Whether lines are known by their groups only, the first of which is 0."""
     return (file, 0) in lines
-
-
-def _blank(match: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", match[0])

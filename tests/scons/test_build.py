@@ -40,7 +40,7 @@ def test_builds_then_has_nothing_to_do(tree: Tree) -> None:
 def test_comment_edit_analyses_and_links_nothing(tree: Tree) -> None:
     tree.built("-j2")
     text = (tree.root / "nfs/nop/nop_main.c").read_text()
-    tree.write("nfs/nop/nop_main.c", f"/* a comment\n   of two lines */\n{text}")
+    tree.write("nfs/nop/nop_main.c", f"/* a comment\n   on rte_udp_hdr's dgram_len */\n{text}")
     result = tree.built()
     (analysed,) = [line for line in result.out.splitlines() if line.startswith("ANALYSE")]
     assert "symex" in analysed and "(cached)" in analysed

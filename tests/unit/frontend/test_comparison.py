@@ -162,7 +162,7 @@ def test_numbers_and_layouts_of_the_analysis_headers_are_those_of_the_real_ones(
     found = dpdk.find()
     flags = ["-std=gnu11", "-O3", *dpdk.RENAMES, *found.cflags]
     source = tmp_path / "all.c"
-    source.write_text("".join(f"#include <{n}>\n" for n in names) + f"/* {' '.join(sorted(words))} */\n")
+    source.write_text("".join(f"#include <{n}>\n" for n in names) + f"#if 0\n{' '.join(sorted(words))}\n#endif\n")
     assumed = load_program([source], compilation=compilation(("gcc",), flags)).assumed
     values = {a.spelled: a.value for a in assumed}
     assert values["RTE_ETHER_TYPE_IPV4"] == "0x0800" and values["UINT64_MAX"] == "18446744073709551615UL"
@@ -236,6 +236,18 @@ def test_generated_c_asserts_what_was_assumed(tmp_path: Path, monkeypatch: pytes
     assert "the layout differs from the analysis" in compiled("-fpack-struct")
     Path("gen.c").write_text(f"{text}\n".replace("== (0x0806)", "== (0x0807)"), encoding="utf-8")
     assert "the number differs from the analysis" in compiled()
+
+
+@pytest.mark.parametrize("said", ["/* {} */", "// {}\n", 'static const char said[] = "{}";'])
+def test_comments_and_literals_name_nothing(said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word of theirs may be that of a macro, of a struct or of a member of our headers (`a`, of DPDK 24.11)."""
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for words in ("", "RTE_ETHER_TYPE_IPV6 rte_udp_hdr dgram_len _Alignof"):
+        Path("a.c").write_text(f"{NF}\n{said.format(words)}\n", encoding="utf-8")
+        text = generate_sequential(Request((Path("a.c"),)), "a", Stopwatch())[1]["gen/a.c"]
+        found.append(re.findall(r"_Static_assert[^;]*;", text))
+    assert found[0] == found[1] and len(found[0]) > 2
 
 
 @pytest.mark.parametrize("asks", ["_Alignof", "__alignof__"])
