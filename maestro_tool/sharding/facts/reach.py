@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from functools import cache, lru_cache, reduce
+from functools import cache, reduce
 
 from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import Numbers
@@ -49,6 +49,7 @@ class Reach:
         self._answers: dict[tuple[frozenset[Expr], Expr, bool], bool] = {}
         #: Frames of which a predicate (or its contrary) holds, examples and those found by z3; other bytes are zeros.
         self._frames: dict[tuple[Expr, bool], list[defaultdict[Expr, int]]] = {}
+        self._known_values = cache(_known_values)
         self._ipv6 = classes.view_predicate(classes.L3[6])
 
     def classes(self, paths: Iterable[int]) -> tuple[str, ...]:
@@ -63,9 +64,7 @@ class Reach:
     def _found(self, condition: frozenset[Expr], port: int) -> Iterator[str]:
         for name in classes.CLASSES:
             for part in kinds.parts(name, self._shapes.get((port, name), ())):
-                shape = kinds.kind_of(part).shape
-                fits = TRUE if shape is None else substitute(shape.predicate(""), _known_values(condition))
-                if fits is not FALSE and self._possible(condition, kinds.predicate(part)):
+                if self._possible(condition, kinds.predicate(part)):
                     yield part
 
     def parted(self, shapes: Shapes) -> Reach:
@@ -136,7 +135,7 @@ class Reach:
         return self._answers[key]
 
     def _asked(self, condition: frozenset[Expr], predicate: Expr, negate: bool) -> bool:
-        folded = substitute(predicate, _known_values(condition))
+        folded = substitute(predicate, self._known_values(condition))
         if folded is (TRUE if negate else FALSE):
             return False
         if folded.is_const or not condition:
@@ -178,24 +177,17 @@ def _packet_condition(condition: tuple[Expr, ...]) -> frozenset[Expr]:
     return frozenset(c for c in condition if all(map(is_of_frame, symbols(c))))
 
 
-@lru_cache(maxsize=1 << 12)
 def _known_values(condition: frozenset[Expr]) -> dict[Expr, Expr]:
-    """Symbols that the condition fixes to constants (EtherType, protocol ...), or in some of their bits (flags)."""
-    known: dict[Expr, Expr] = {}
+    """Bytes that the condition fixes (EtherType, protocol ...), or bits of them (flags)."""
     bits: dict[int, dict[int, int]] = defaultdict(dict)
-    for c in condition:
-        if c.op == "eq" and c.args[1].is_const:
-            value, end = c.args[1].const, c.args[1].width
-            for part in c.args[0].args if c.args[0].op == "concat" else (c.args[0],):
-                end -= part.width
-                if part.op == "sym":
-                    known[part] = const(value >> end, part.width)
-        for (byte, bit), value in bits_said(c).items():
-            bits[byte][bit] = value
-    for byte, of in bits.items():
-        s = packet_byte(byte)
-        known.setdefault(s, concat(*(const(of[n], 1) if n in of else extract(s, n, n) for n in reversed(range(8)))))
-    return known
+    for (byte, bit), value in (said for c in condition for said in bits_said(c).items()):
+        bits[byte][bit] = value
+    return {
+        (s := packet_byte(byte)): concat(
+            *(const(of[n], 1) if n in of else extract(s, n, n) for n in reversed(range(8)))
+        )
+        for byte, of in bits.items()
+    }
 
 
 class IndexConditions:

@@ -16,11 +16,12 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import symbols
 from maestro_tool.expr.symbols import is_packet_byte, packet_byte, packet_length
+from maestro_tool.expr.walk import bottom_up
 from maestro_tool.packet.classes import CLASSES
 from maestro_tool.packet.fields import MOST_BYTES
 from maestro_tool.packet.kinds import MOST_SHAPES, MOST_TESTS, WHOLE, Shape
 from maestro_tool.sharding.facts.access import Access, strip_extension
-from maestro_tool.sharding.facts.bits import Bits, PacketBit, bits_said, origins
+from maestro_tool.sharding.facts.bits import Bits, Origin, PacketBit, bits_said, origins
 from maestro_tool.sharding.facts.reach import Reach, Shapes
 from maestro_tool.sharding.rules.by_bytes import family_of
 from maestro_tool.symex.callpath import Analysis
@@ -76,10 +77,10 @@ def _telling(places: list[list[_Known]]) -> list[Shape]:
     ways in which they come there."""
     found, told = _told_apart([[_common(ways)] for ways in places])
     by_bits = [_by_bits(ways) for ways in places]
-    if not told and len(places) < sum(map(len, by_bits)) <= _MOST_WAYS:
-        finer, told = _told_apart(by_bits)
-        found = finer if told and len(finer) <= MOST_SHAPES else found
-    return found
+    if told or sum(map(len, by_bits)) > _MOST_WAYS:
+        return found
+    finer, told = _told_apart(by_bits)
+    return finer if told and len(finer) <= MOST_SHAPES else found
 
 
 def _told_apart(places: list[list[_Known]]) -> tuple[list[Shape], bool]:
@@ -92,9 +93,9 @@ def _told_apart(places: list[list[_Known]]) -> tuple[list[Shape], bool]:
     ordered = sorted(enumerate(places), key=lambda p: min(map(_in_order, p[1])))
     found, told = dict[Shape, None](), True
     for place, ways in ordered[1:]:
-        rivals = {tests for other, of in enumerate(places) if other != place for _, tests in of}
+        rivals = list({tests for other, of in enumerate(places) if other != place for _, tests in of})
         for length, tests in sorted(ways, key=_in_order):
-            enough = _contradicting(tests, [rival for rival in rivals if rival != tests])
+            enough = _contradicting(tests, rivals)
             asked = {offset for offset, _, _ in enough or tests}
             own = _bytes(test for test in tests - common if test[0] in asked)[:MOST_TESTS]
             needed = max((1 + offset for offset, _, _ in own), default=1)
@@ -154,8 +155,8 @@ def _of_path(condition: Iterable[Expr]) -> list[_Known]:
     known, calculated, length = Bits(), list[Expr](), 0
     for c in condition:
         equation = c.args[0] if c.op == "lnot" else c
-        if equation.op == "eq" and equation.args[1].is_const:
-            known |= {at: v for at, v in bits_said(c).items() if at[0] < MOST_BYTES}
+        if equation.op == "eq":
+            known |= bits_said(c)
             calculated += [c] if None in origins(equation.args[0]) else []
         elif len(c.args) == 2 and c.args[0].is_const and strip_extension(c.args[1]) is packet_length():
             length = max(length, c.args[0].const + (c.op in ("ult", "slt")))
@@ -164,14 +165,15 @@ def _of_path(condition: Iterable[Expr]) -> list[_Known]:
         more = [
             way | bits for way in ways for bits in _solutions(c) if all(way.get(at, v) == v for at, v in bits.items())
         ]
-        ways = more if len(more) <= _MOST_WAYS else ways
+        ways = more if 0 < len(more) <= _MOST_WAYS else ways  # none: no frame takes the path
     return [(length, _tests(way)) for way in ways]
 
 
 def _solutions(condition: Expr) -> list[Bits]:
     """Of the few bits of the frame that a condition is calculated from, all values for which it holds."""
-    bits = sorted(_bits_in(condition) or ())
-    if not 0 < len(bits) <= _MOST_BITS:
+    from_what = bottom_up(condition, _made_of, {})
+    bits = sorted({(at.byte, at.bit) for at in from_what if isinstance(at, PacketBit)})
+    if None in from_what or len(bits) > _MOST_BITS:
         return [{}]
     holds = Numbers([condition])
     found = []
@@ -184,24 +186,20 @@ def _solutions(condition: Expr) -> list[Bits]:
     return found
 
 
-def _bits_in(e: Expr) -> set[tuple[int, int]] | None:
-    """The bits of the frame that an expression is calculated from; None: also from what is none, or lies too far."""
-    places = origins(e)
-    if e.is_const:
-        return set()
-    if places and None not in places:
-        of_frame = {(at.byte, at.bit) for at in places if isinstance(at, PacketBit)}
-        return of_frame if all(byte < MOST_BYTES for byte, _ in of_frame) else None
-    parts = [_bits_in(part) for part in e.args]
-    return set().union(*(part for part in parts if part is not None)) if parts and None not in parts else None
+def _made_of(e: Expr, parts: list[frozenset[Origin]]) -> frozenset[Origin]:
+    """The bits that an expression is calculated from."""
+    bits = frozenset(origins(e))
+    return bits if not parts or (bits and None not in bits) else frozenset().union(*parts)
 
 
 def _tests(bits: Bits) -> frozenset[_Test]:
-    """Whole bytes as such, of others each bit by itself."""
+    """Whole bytes as such, of others each bit by itself; none of those that shapes cannot ask for."""
     of_byte: dict[int, dict[int, int]] = defaultdict(dict)
     for (byte, bit), value in bits.items():
-        of_byte[byte][bit] = value
-    whole = {byte for byte, of in of_byte.items() if len(of) == 8}
-    tests = [(byte, sum(v << bit for bit, v in of_byte[byte].items()), WHOLE) for byte in whole]
-    tests += [(byte, v << bit, 1 << bit) for (byte, bit), v in bits.items() if byte not in whole]
-    return frozenset(tests)
+        if byte < MOST_BYTES:
+            of_byte[byte][bit] = value << bit
+    return frozenset(
+        test
+        for byte, of in of_byte.items()
+        for test in ([(byte, sum(of.values()), WHOLE)] if len(of) == 8 else [(byte, v, 1 << n) for n, v in of.items()])
+    )

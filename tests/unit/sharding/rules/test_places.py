@@ -137,12 +137,94 @@ def test_bits_beside_bytes() -> None:
     assert tagged((one, four(30)), (two, four(34)), (three, four(38))) == ["23 20=00/01 22=04", "23 20=00/01 22=05"]
     assert tagged(((is_(20, 7),), four(30)), ((bit(20, 8),), four(34))) == ["21 20=08/08"]
     assert tagged(((is_(20, 7),), four(30)), ((bit(20, 4, holds=False),), four(34))) == ["21 20=07"]
+    # That the one has bits which are not asked for in the other is no contradiction.
+    clear = bit(20, 8, holds=False)
+    assert tagged(((is_(20, 7), is_(22, 9)), four(30)), ((clear,), four(34))) == ["23 20=07 22=09"]
+    assert tagged(((is_(20, 7),), four(30)), ((clear, is_(22, 9)), four(34))) == ["23 20=00/08 22=09"]
 
 
 def test_bits_of_one_byte_are_one_test() -> None:
     """A place by both flags or by neither, another by one of them: no bit is common to the ways to either."""
     ways = {(a, b): (bit(20, 0x80, holds=a), bit(20, 0x20, holds=b)) for a in (False, True) for b in (False, True)}
     assert tagged(*((ways[a, b], four(34 if a != b else 30)) for a, b in ways)) == ["21 20=20/a0", "21 20=80/a0"]
+
+
+def test_bits_count_only_where_the_rest_does_not_tell() -> None:
+    """By bits it would be two shapes of the second place."""
+    one = (bit(14, 0x80), is_(16, 9)), four(30)
+    two = [((bit(14, 0x80, holds=holds), is_(16, 8), is_(17, 0)), four(34)) for holds in (False, True)]
+    assert tagged(one, *two) == ["17 16=08"]
+
+
+def test_bits_that_do_not_tell_are_not_asked_for() -> None:
+    two = [((bit(20, 1, holds=holds), is_(22, 7)), four(34)) for holds in (False, True)]
+    assert tagged(((), four(30)), *two) == ["23 22=07"]
+
+
+def test_places_of_which_the_same_is_known_are_told_by_lengths() -> None:
+    """Another place that a byte tells from both makes that no less needed."""
+    same = [((is_(20, 1), at_least(length)), four(length)) for length in (40, 60)]
+    assert tagged(((is_(20, 2), at_least(40)), four(30)), *same) == ["60 20=01", "21 20=02"]
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_bits_that_make_too_many_shapes(more: bool) -> None:
+    """By the parity of five bits, 16 shapes; one way more to the second place is too much."""
+
+    def way(value: int, flag: bool) -> tuple[Expr, ...]:
+        return eq(extract(packet_byte(20), 4, 0), const(value, 5)), bit(21, 1, holds=flag)
+
+    places = [(way(value, False), four(30 + 4 * (value.bit_count() % 2))) for value in range(32)]
+    odd = [f"21 20={value:02x}/1f" for value in range(32) if value.bit_count() % 2]
+    assert len(odd) == MOST_SHAPES
+    assert tagged(*places, *[(way(0, True), four(34))] * more) == (["22 21=00/01"] if more else odd)
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_bits_in_too_many_ways(more: bool) -> None:
+    """Of six bits, the values below 62, and both others; one way more is too much."""
+    low = extract(packet_byte(20), 5, 0)
+    above = extract(binary("add", zext(low, 7), const(2, 7)), 6, 6)
+    places = [((eq(above, const(n, 1)),), four(30 + 4 * n)) for n in (0, 1)]
+    also = (eq(low, const(0, 6)), bit(21, 1)), four(30)
+    assert tagged(*places, *[also] * more) == (["21 20=3e/3e"] if more else ["21 20=3e/3f", "21 20=3f/3f"])
+
+
+def test_whole_bytes_make_no_ways() -> None:
+    """By the parity of two bits, where one of the four ways leaves 64 values to a byte: still four."""
+    one_of_64 = eq(extract(binary("add", packet_byte(22), const(0x41, 8)), 7, 6), const(1, 2))
+    ways = {(a, b): (bit(20, 2, holds=a), bit(20, 1, holds=b)) for a in (False, True) for b in (False, True)}
+    more = {(False, True): (one_of_64,)}
+    places = [((*ways[at], *more.get(at, ())), four(34 if at[0] != at[1] else 30)) for at in ways]
+    assert tagged(*places) == ["21 20=01/03", "21 20=02/03"]
+
+
+def test_what_bits_are_not_is_what_is_left() -> None:
+    two = eq(extract(packet_byte(20), 1, 0), const(0, 2))
+    assert tagged(((two,), four(30)), ((lnot(two),), four(34))) == ["21 20=00/03"]
+
+
+def test_bits_that_are_calculated_on_both_sides() -> None:
+    """Both are even, or none is: squares are so, too."""
+    one, two = (extract(packet_byte(at), 0, 0) for at in (20, 21))
+    squares = (binary("mul", zext(bit, 2), binary("add", zext(bit, 2), const(2, 2))) for bit in (one, two))
+    equal = eq(*squares), bit(20, 1)
+    assert tagged(((), four(30)), ((equal), four(34))) == ["22 20=01/01 21=01/01"]
+
+
+@pytest.mark.parametrize(("values", "shape"), [(64, "22 21=01/01"), (65, "22 21=00/01")])
+def test_ways_of_one_path(values: int, shape: str) -> None:
+    """The highest ``values`` of eight bits; nothing is known of too many, so that what the others are like counts."""
+    eight = concat(extract(packet_byte(21), 0, 0), extract(packet_byte(20), 6, 0))
+    high = eq(extract(binary("add", zext(eight, 9), const(values, 9)), 8, 8), const(1, 1))
+    assert tagged(((high,), four(30)), ((bit(21, 1, holds=False),), four(34))) == [shape]
+
+
+def test_no_frame_takes_a_path() -> None:
+    """What says so may be found only here; what else it says counts."""
+    two = zext(extract(packet_byte(20), 1, 0), 4)
+    odd = eq(binary("mul", two, two), const(2, 4)), is_(22, 7)
+    assert tagged(((), four(30)), (odd, four(34))) == ["23 22=07"]
 
 
 def test_calculated_offsets_say_what_bits_are() -> None:
