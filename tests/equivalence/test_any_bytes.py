@@ -114,7 +114,7 @@ def other_place(before: str, after: str) -> Callable[[str], str]:
 @pytest.mark.parametrize("change", [
     pytest.param(other_place("{ MAESTRO_VLAN, 0, {0}, {1, {{30, 4}}} }", "{ MAESTRO_VLAN, 0, {0}, {1, {{26, 4}}} }"), id="vlan-as-untagged"),
     pytest.param(other_place("{ MAESTRO_VLAN, 0, {0}, {1, {{34, 4}}} }", "{ MAESTRO_VLAN, 0, {0}, {1, {{34, 3}}} }"), id="vlan-less"),
-    pytest.param(other_place("{ MAESTRO_VLAN, 13, {1, {{12, 0x88}}}", "{ MAESTRO_VLAN, 13, {1, {{12, 0x80}}}"), id="two-tags-as-one"),
+    pytest.param(other_place("{ MAESTRO_VLAN, 13, {1, {{12, 0x88, 0xff}}}", "{ MAESTRO_VLAN, 13, {1, {{12, 0x80, 0xff}}}"), id="two-tags-as-one"),
     pytest.param(other_place("{ MAESTRO_NON_IP, 0, {0}, {1, {{38, 4}}} }", "{ MAESTRO_MALFORMED, 0, {0}, {1, {{38, 4}}} }"), id="arp-by-view"),
 ])  # fmt: skip
 def test_another_place_is_noticed(

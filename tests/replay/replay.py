@@ -20,6 +20,7 @@ from maestro_tool.operations import Role
 from maestro_tool.operations.row import Effect
 from maestro_tool.operations.semantics import Call, Map, Outcome
 from maestro_tool.symex.callpath import Analysis, CallPath, Event
+from maestro_tool.symex.events import SOMEWHERE
 from tests.replay.program import Verdict
 from tests.replay.pure import FUNCTIONS
 from tests.replay.values import UnknownError, Values
@@ -168,8 +169,8 @@ class Replay:
         """What a function gives that is not followed; nothing, if only the compiled program's frame may tell."""
         assert event.value is not None and isinstance(event.value.value, Produced)
         part, width = event.value.value.part, event.value.width
-        if event.function == "frame":
-            self.counts.calculated[event.function] += 1
+        if (memory := SOMEWHERE.fullmatch(event.function)) is not None and memory[1] == "the frame":
+            self.counts.calculated[memory[1]] += 1
             (offset,) = event.operands
             return Outcome(produced={part: values.bytes_at(values.number(offset), width // 8)})
         function = FUNCTIONS.get(event.function)

@@ -283,9 +283,9 @@ static void bytes_of_classes(void) {
 /* Of frames that fit a shape, the first, its bytes; those of a class that fit none, or one without bytes, go by views. */
 static void bytes_of_shapes(void) {
   static const struct maestro_byte_input inputs[] = {
-      {MAESTRO_VLAN, 60, {2, {{16, 0x81}, {17, 0}}}, {1, {{34, 4}}}},
-      {MAESTRO_VLAN, 18, {1, {{16, 8}}}, {1, {{30, 4}}}},
-      {MAESTRO_UDP4, 40, {1, {{37, 53}}}, {0}},
+      {MAESTRO_VLAN, 60, {2, {{16, 0x81, 255}, {17, 0, 255}}}, {1, {{34, 4}}}},
+      {MAESTRO_VLAN, 18, {1, {{16, 8, 0x0e}}}, {1, {{30, 4}}}},
+      {MAESTRO_UDP4, 40, {1, {{37, 53, 255}}}, {0}},
       {MAESTRO_UDP4, 0, {0}, {1, {{30, 4}}}}};
   struct maestro_port port = PORT;
   port.byte_inputs = inputs;
@@ -303,6 +303,11 @@ static void bytes_of_shapes(void) {
   CHECK_EQ(maestro_index(&port, frame, 60), 0);
   frame[16] = 8;
   CHECK_EQ(maestro_index(&port, frame, 60), by_first);
+  frame[16] = 0xf9; /* the bits behind the mask 0e are those of 8 */
+  CHECK_EQ(maestro_index(&port, frame, 60), by_first);
+  frame[16] = 0xfa;
+  CHECK_EQ(maestro_index(&port, frame, 60), 0);
+  frame[16] = 8;
   CHECK_EQ(maestro_index(&port, frame, 17), 0);
   ipv4(5, 17, 0);
   total(40);
@@ -326,7 +331,7 @@ static void prepared(uint64_t seed) {
     if (below(&seed, 3) == 0) port.l4v6 = (struct maestro_hash_input){1, {{38, 16}}};
     const struct maestro_byte_input bytes[] = {
       {.packets = MAESTRO_NON_IP, .input = {2, {{6, 6}, {50, 10}}}},
-      {MAESTRO_MALFORMED, 40, {1, {{14, 0x45}}}, {0}},
+      {MAESTRO_MALFORMED, 40, {1, {{14, 0x45, 255}}}, {0}},
       {.packets = MAESTRO_MALFORMED, .input = {3, {{0, 20}, {30, 16}, {50, 1}}}}};
     port.byte_inputs = bytes;
     port.n_byte_inputs = (uint8_t)below(&seed, 4);

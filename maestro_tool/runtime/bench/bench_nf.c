@@ -363,7 +363,7 @@ static double owner_ns(const struct run *run, uint8_t n_inputs) {
 #define TUPLE {4, {{26, 4}, {30, 4}, {34, 2}, {36, 2}}}
   static const uint8_t key[52] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67};
   static const struct maestro_byte_input bytes[] = {
-      {MAESTRO_UDP4, 58, {3, {{23, 17}, {36, 0x12}, {37, 0xb5}}}, TUPLE}, {.packets = MAESTRO_UDP4, .input = TUPLE}};
+      {MAESTRO_UDP4, 58, {3, {{23, 17, 255}, {36, 0x12, 255}, {37, 0xb5, 255}}}, TUPLE}, {.packets = MAESTRO_UDP4, .input = TUPLE}};
   const struct maestro_port plan = {
       .key = key, .key_length = sizeof key, .table_size = 512, .l4 = TUPLE, .byte_inputs = &bytes[n_inputs == 1],
       .n_byte_inputs = n_inputs};
