@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from maestro_tool.expr import Expr
 from maestro_tool.operations.row import Effect, Role
 from maestro_tool.sharding.facts.access import Access, may_leave_block
 from maestro_tool.sharding.facts.dependencies import dependencies
@@ -36,7 +35,7 @@ def obstacles(q: Question) -> Iterator[Obstacle]:
 
 
 def _unnamed(q: Question) -> Iterator[Obstacle]:
-    scope, reach = q.rest, q.reach
+    scope = q.rest
     # The indices of a double map's entries are its own: that it cannot be sharded is the reason.
     ruled = {d for path, e in scope.events(Effect.PUT, kind="dmap") if (d := put_index(path, e)) is not None}
     for a in scope.touched:
@@ -53,19 +52,19 @@ def _unnamed(q: Question) -> Iterator[Obstacle]:
             yield _because(Code.RANGE_NOT_OWN, a)
         elif kind in _ANY_ENTRY:
             yield _because(_ANY_ENTRY[kind], a)
-        elif a.object in ruled:
-            continue
-        elif (index := scope.event(a).index) is not None and _may_leave_block(q, a, index):
-            yield _because(Code.OUTSIDE_BLOCK, a)
-        else:
-            depends = _depends(scope, reach, a)
-            oldest = any(_on_time(d) for d in depends)
-            code = Code.OLDEST_ENTRY_CHOSEN if oldest else Code.ENTRY_CHOSEN
-            yield Obstacle(code, (a.object,), (a.loc,), fields=depends)
+        elif a.object not in ruled:
+            yield _chosen(q, a)
 
 
-def _may_leave_block(q: Question, a: Access, index: Expr) -> bool:
-    return may_leave_block(q.rest.analysis.paths[a.path], index, q.prover)
+def _chosen(q: Question, a: Access) -> Obstacle:
+    """Of an access whose index has no owner."""
+    index = q.rest.event(a).index
+    if index is not None and may_leave_block(q.rest.analysis.paths[a.path], index, q.prover):
+        return _because(Code.OUTSIDE_BLOCK, a)
+    depends = _depends(q.rest, q.reach, a)
+    oldest = any(_on_time(d) for d in depends)
+    code = Code.OLDEST_ENTRY_CHOSEN if oldest else Code.ENTRY_CHOSEN
+    return Obstacle(code, (a.object,), (a.loc,), fields=depends)
 
 
 def _because(code: Code, a: Access) -> Obstacle:

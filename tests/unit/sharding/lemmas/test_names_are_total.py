@@ -67,6 +67,9 @@ CASES = {
         table() + "expire_items_single_map_iteratively(ip_table.keys, ip_table.map, 0, 1024);",
         {(Code.RANGE_NOT_OWN, frozenset({"ip_table.keys"})), (Code.RANGE_NOT_OWN, frozenset({"ip_table.map"}))},
     ),
+    "of its block or of the next": (
+        table(COUNT.format("i * 2 + ip->time_to_live % 3")), {(Code.OUTSIDE_BLOCK, VALUES)},
+    ),
     "by the time": (COUNT.format("now & 7"), {(Code.OLDEST_ENTRY_CHOSEN, VALUES)}),
     "by the time and what is stored": (
         "uint32_t *c; vector_borrow(counters, 3, (void **)&c); uint32_t n = *c; *c = 5;" + COUNT.format("(n ^ (uint32_t)now) & 7"),
