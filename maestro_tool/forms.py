@@ -41,23 +41,27 @@ def write(value: Any, schema: str = SCHEMA) -> str:
 
 def _plain(value: Any, pool: Pool) -> Any:
     """``value`` as JSON knows it.  (pydantic could write, too, but a step that only writes need not load it.)"""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Expr():
-            return [pool.add(value)]
-        case tuple() | list():
-            return [_plain(item, pool) for item in value]
-        case bytes():
-            return value.hex()
-        case Path():
-            return str(value)
-        case Mapping():
-            return {name: _plain(item, pool) for name, item in value.items()}
+    kind = type(value)
+    if kind in _AS_IT_IS:
+        return value
+    if kind is Expr:
+        return [pool.add(value)]
+    if isinstance(value, (tuple, list)):
+        return [_plain(item, pool) for item in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (str, int)):  # an enumeration's
+        return value
     if (name := getattr(value, "written_as", None)) is not None:
         return name
-    members = _members(type(value))  # type: ignore[arg-type]  # types are hashable
-    return {name: _plain(getattr(value, name), pool) for name in members}
+    if isinstance(value, Mapping):
+        return {name: _plain(item, pool) for name, item in value.items()}
+    return {name: _plain(getattr(value, name), pool) for name in _members(kind)}  # type: ignore[arg-type]  # types are hashable
+
+
+_AS_IT_IS: Final = frozenset({type(None), bool, int, float, str})
 
 
 @cache

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from maestro_tool import dialects, runtime
@@ -44,8 +45,13 @@ class KeyTypes:
 
 @dataclass(frozen=True, slots=True)
 class OwnFiles:
-    """What an NF has beside its sources: headers, and structs whose key functions are generated."""
+    """What an NF has beside its sources: headers, and structs whose key functions are generated.
 
+    ``folder``: see `common_folder`; ``searched``: that one and those below it, where headers are looked for.
+    """
+
+    folder: Path
+    searched: tuple[Path, ...]
     headers: tuple[Path, ...]
     key_types: tuple[KeyTypes, ...]
     texts: dict[Path, str]  # of sources and headers
@@ -63,6 +69,10 @@ def common_folder(sources: Sequence[Path]) -> Path:
 
     ``../nf-log.h`` and the like are the library's, even where a copy of it lies above the NF.
     """
+    return _common_folder(sources, _text)
+
+
+def _common_folder(sources: Sequence[Path], text: Callable[[Path], str]) -> Path:
     root = Path(os.path.commonpath([s.parent for s in sources]))
     seen: set[Path] = set()
     todo = list(sources)
@@ -71,7 +81,7 @@ def common_folder(sources: Sequence[Path]) -> Path:
         if file in seen:
             continue
         seen.add(file)
-        for name in _INCLUDE.findall(_text(file)):
+        for name in _INCLUDE.findall(text(file)):
             if _OF_LIBRARY.match(name) or (runtime.INCLUDE / name.replace("../", "")).is_file():
                 continue
             target = Path(os.path.normpath(file.parent / name))
@@ -103,7 +113,8 @@ def find(sources: Sequence[Path], include_dirs: Sequence[Path] = ()) -> OwnFiles
 
     What is found too much costs a copy, and a name made by a macro is an error later.
     """
-    root = common_folder(sources)
+    text = cache(_text)  # each file is read once
+    root = _common_folder(sources, text)
     texts: dict[Path, str] = {}
     missing: set[Path] = set()
     searched = (root, *(d for d in include_dirs if _below(d, root)))
@@ -112,7 +123,7 @@ def find(sources: Sequence[Path], include_dirs: Sequence[Path] = ()) -> OwnFiles
         file = todo.pop()
         if file in texts:
             continue
-        texts[file] = _text(file)
+        texts[file] = text(file)
         for name in _INCLUDE.findall(texts[file]):
             found = _existing(name, (file.parent, *searched), root)
             todo += found
@@ -125,15 +136,14 @@ def find(sources: Sequence[Path], include_dirs: Sequence[Path] = ()) -> OwnFiles
     headers = tuple(sorted(texts.keys() - set(sources)))
     # Most NFs keep their key functions: no look at structs then.
     types = tuple(_key_types({f: _COMMENT.sub(" ", t) for f, t in texts.items()}, headers, missing))
-    return OwnFiles(headers, types, texts)
+    return OwnFiles(root, searched, headers, types, texts)
 
 
-def dialect(sources: Sequence[Path], include_dirs: Sequence[Path] = ()) -> Dialect:
+def dialect(own: OwnFiles) -> Dialect:
     """Which dialect the NF is written in; InputError if it includes headers of two."""
-    root = common_folder(sources)
-    searched = (root, *(d for d in include_dirs if _below(d, root)))
-    texts = find(sources, include_dirs).texts
-    return dialects.of_texts(texts, lambda file, name: bool(_existing(name, (file.parent, *searched), root)))
+    return dialects.of_texts(
+        own.texts, lambda file, name: bool(_existing(name, (file.parent, *own.searched), own.folder))
+    )
 
 
 def _existing(name: str, folders: Sequence[Path], root: Path) -> list[Path]:

@@ -8,7 +8,7 @@ which is how C spells a Boolean.  z3 is not needed for any of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -547,3 +547,9 @@ def rebuild(e: Expr, args: Sequence[Expr]) -> Expr:
 def substitute(e: Expr, values: dict[Expr, Expr]) -> Expr:
     """``e`` with symbols replaced, folded again."""
     return bottom_up(e, rebuild, dict(values))
+
+
+def substitute_all(terms: Iterable[Expr], values: dict[Expr, Expr]) -> list[Expr]:
+    """The same of several; what they have in common is folded once."""
+    done = dict(values)
+    return [bottom_up(e, rebuild, done) for e in terms]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from maestro_tool.diagnostics import SourceLocation, ToolError, UnsupportedError
 from maestro_tool.frontend import flags
-from maestro_tool.frontend.compiler import Compilation, Compiler, run
+from maestro_tool.frontend.compiler import Compilation, Compiler, run, run_at_once
 from maestro_tool.frontend.conditionals import HEADERS, RUNTIME
 from maestro_tool.frontend.copies import Copies
 from maestro_tool.frontend.uncommented import uncommented
@@ -84,18 +84,23 @@ def compare(
     known = frozenset(own)
     others = [os.path.normpath(f) for f in _folders_of_others(compilation)]
 
-    def check(source: Path) -> None:
-        place = str(copies.place(source))
-        analysed = _left(run([*command, option, place]), known, copies, grouped)
-        compiled = _left(run([*real, option, place]), known, copies, grouped)
+    def check(printed: str, really: str) -> None:
+        analysed = _left(printed, known, copies, grouped)
+        compiled = _left(really, known, copies, grouped)
         _check_lines(analysed.lines, compiled.lines)
         if verbatim:
             _check_texts(analysed, compiled)
         _check_stand_ins(compiled, others)
         _check_names(analysed, compiled, copies)
 
-    for source in sources:
-        check(source)
+    places = [copies.place(source) for source in sources]
+    outputs = (_run_each([*words, option], places) for words in (command, real))
+    for printed, really in zip(*outputs, strict=True):
+        check(printed, really)
+
+
+def _run_each(command: Sequence[str], files: Sequence[Path]) -> Sequence[str]:
+    return run_at_once(command, files) or [run([*command, str(file)]) for file in files]
 
 
 def _has_directives_only(compiler: Compiler) -> bool:

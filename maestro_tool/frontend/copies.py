@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from maestro_tool import own_files
 from maestro_tool.frontend import flags
 from maestro_tool.frontend.compiler import Compilation
+from maestro_tool.own_files import OwnFiles
 
 _DEPTH = 8  # folders below the temporary one: for names with as many ".."
 
@@ -120,10 +120,10 @@ class Copies:
         return (str(self.base / below), folder)
 
 
-def copy_of(sources: list[Path], include_dirs: Iterable[Path], folder: Path) -> Copies:
-    """Copies in ``folder`` of ``sources`` and of the headers that they include from their common folder."""
-    copies = Copies(folder, own_files.common_folder(sources))
-    copies.add((*sources, *own_files.find(sources, tuple(include_dirs)).headers))
+def copy_of(sources: Sequence[Path], own: OwnFiles, folder: Path) -> Copies:
+    """Copies in ``folder`` of ``sources`` and of their headers."""
+    copies = Copies(folder, own.folder)
+    copies.add((*sources, *own.headers))
     return copies
 
 

@@ -53,13 +53,13 @@ def units(sources: Sequence[Path], compilation: Compilation, attachment: Attachm
         if not path.is_file():
             raise InputError(f"source '{path}' does not exist")
     include_dirs = [Path(argument) for flag, argument in flags.words(compilation.flags) if flag in flags.FOLDERS]
-    dialect = own_files.dialect(sources, include_dirs)
     files = own_files.find(sources, include_dirs)
+    dialect = own_files.dialect(files)
     defines = dialect.defines | (xdp.defines(files.texts.values()) if dialect.macro else {})
     if defines:
         compilation = compilation.with_more([], [f"{name}={text}" for name, text in defines.items()])
     with tempfile.TemporaryDirectory() as temporary:
-        copies = copy_of(list(sources), include_dirs, Path(temporary))
+        copies = copy_of(sources, files, Path(temporary))
         made = _generate(copies, files.key_types, compilation)
         if made:
             compilation = compilation.with_more([copies.base], [])

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from maestro_tool import dpdk, runtime
 from maestro_tool.diagnostics import InputError, SourceLocation, ToolError, UnsupportedError
-from maestro_tool.frontend import flags, macros, unknown
+from maestro_tool.frontend import flags, line_directives, macros, unknown
 from maestro_tool.frontend.columns import Columns
 from maestro_tool.frontend.comparison import compare
-from maestro_tool.frontend.compiler import Compilation, Compiler, find
+from maestro_tool.frontend.compiler import Compilation, Compiler, find, run_at_once
 from maestro_tool.frontend.conditionals import HEADERS, check_conditionals
 from maestro_tool.frontend.copies import Copies
 
@@ -27,9 +27,13 @@ from maestro_tool.frontend.copies import Copies
 #: The runtime's come last: those that say in C what they do are read as they are compiled (`dialects`).
 _STUBS = (f"-I{HEADERS}", f"-I{HEADERS / 'lib'}", f"-I{runtime.INCLUDE}", "-nostdinc")
 
-_COMMAND_LINE = "<command-line>"
+#: Where preprocessors say that macros are from: gcc, clang.
+_COMMAND_LINES = ("<command-line>", "<command line>")
+_BUILT_IN = "<built-in>"
 
 _MARKER = re.compile(r'#(?:line)? (\d+) "((?:[^"\\]|\\.)*)"[ \d]*')
+#: What the compiler itself defines, and options as gcc has them that turn into such: all before the first other line.
+_OWN_MACROS = re.compile(r'# \d+ [^\n]*\n(?:# \d+ "<built-in>"[ \d]*\n(?:#define [^\n]*\n)*)+')
 _DIRECTIVE = re.compile(r"#(?:define (\w+) (.*)|(?:define|undef|ident|sccs)\b)")
 _DIAGNOSTIC = re.compile(r"(?P<file>[^\n:]+):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<text>.*)")
 _INCLUDED = re.compile(r"^(?:In file included|\s+) ?from (?P<file>[^\n:]+):(?P<line>\d+)", re.MULTILINE)
@@ -104,14 +108,23 @@ def preprocess(
     searched = copies.searched(compilation)
     words = command(compiler, searched)
     columns = Columns()
+    _check_line_directives(copies.contents, copies)
     # One after the other: a build has other processes for its other processors.
-    found = [_run(words, path, columns, copies) for path in sources]
+    outputs = run_at_once(words, [copies.place(path) for path in sources])
+    outputs = outputs or [_run(words, path, copies) for path in sources]
+    found = [_source(output, path, columns, copies) for output, path in zip(outputs, sources, strict=True)]
     own = own_files_of(found)
     _check_files(own)
+    _check_line_directives((file for file in own if not copies.is_copied(file)), copies)
     first = check_conditionals(own, copies.texts, compiler, words, searched)
     if compilation.headers:
         compare(sources, own, compiler, words, searched, copies)
     return found, first
+
+
+def _check_line_directives(files: Iterable[str], copies: Copies) -> None:
+    for file in files:
+        line_directives.check(file, copies.texts(file), lambda name: is_own(_file_name(name)))
 
 
 def _check_files(own: Iterable[str]) -> None:
@@ -126,17 +139,21 @@ def _check_files(own: Iterable[str]) -> None:
             )
 
 
-def _run(words: Sequence[str], path: Path, columns: Columns, copies: Copies) -> Source:
+def _run(words: Sequence[str], path: Path, copies: Copies) -> str:
     environment = {**os.environ, "LC_ALL": "C"}
-    place = copies.place(path)
     try:
-        done = subprocess.run([*words, str(place)], capture_output=True, env=environment, check=False)
+        done = subprocess.run([*words, str(copies.place(path))], capture_output=True, env=environment, check=False)
     except OSError as error:
         raise ToolError(f"cannot run {words[0]}: {error.strerror}") from error
     if done.returncode != 0:
         raise _error(done.stderr.decode(errors="replace"), path, copies)
-    source = without_markers(done.stdout.decode(errors="replace"), path, columns)
-    return replace(source, files=tuple(copies.real(f) for f in source.files))
+    return done.stdout.decode(errors="replace")
+
+
+def _source(output: str, path: Path, columns: Columns, copies: Copies) -> Source:
+    source = without_markers(output, path, columns)
+    real = {file: copies.real(file) for file in set(source.files)}
+    return replace(source, files=tuple(real[file] for file in source.files))
 
 
 def _error(stderr: str, path: Path, copies: Copies) -> InputError | UnsupportedError | ToolError:
@@ -175,9 +192,13 @@ def without_markers(output: str, path: Path, columns: Columns, *, checked: bool 
     files: list[str] = []
     numbers: list[int] = []
     file, number, own = str(path), 1, True
+    if (first := _OWN_MACROS.match(output)) is not None:  # hundreds of lines, of which none is looked at
+        skipped = first[0].count("\n")
+        lines[:skipped], files, numbers = [""] * skipped, [_BUILT_IN] * skipped, [0] * skipped
+        file, own = _BUILT_IN, False
     names: dict[str, str] = {}
     defined: dict[str, str] = {}
-    for index, line in enumerate(lines):
+    for index, line in enumerate(lines[len(files) :], len(files)):
         files.append(file)
         numbers.append(number)
         number += 1
@@ -193,7 +214,7 @@ def without_markers(output: str, path: Path, columns: Columns, *, checked: bool 
             lines[index] = ""
             if checked and own:
                 macros.check(line, SourceLocation(file, number - 1))
-            elif checked and file == _COMMAND_LINE:
+            elif checked and file in _COMMAND_LINES:
                 _check_option(line)
                 if directive[1] == dpdk.VERSION_MACRO:
                     defined[directive[1]] = directive[2]

@@ -154,14 +154,14 @@ def _chained(end: State) -> set[int] | None:
         if function.startswith("__builtin_ia32_crc32")
     }
     chained: set[int] = set()
-    work = [_in_bits(end.result)] if isinstance(end.result, Expr) else []
+    work = [*_in_bits([end.result])] if isinstance(end.result, Expr) else []
     while work:
         e = beneath(work.pop(), "zext")
         if e in crc:
             start, data = crc[e]
             if not start.is_const and (start not in crc or data in crc):  # crc32(a, b) is crc32(b, a)
                 return None
-            work += [start, _in_bits(data)]
+            work += [start, *_in_bits([data])]
         elif e.op == "concat":
             work += e.args
         elif isinstance(e.value, MemoryBit) and e.value.block in _SIDES:
@@ -233,7 +233,7 @@ def compared(program: ir.Program, equality: str, solver: Solver, limits: Limits)
     if plain := _plainly_same(equal):
         return Compared(_fields(plain, _key_type(function, program), Layout(program.structs)), offsets, equal)
     # The guess is simple (what occurs and matters is compared); only the proof counts.
-    bits = _occurring(equal)["a"]
+    bits = _occurring([equal])["a"]
     bits -= _seen_to_differ(equal, bits)
     if not _proved(equal, bits, solver):
         return Compared(None, offsets, equal, _computed(equal))
@@ -361,12 +361,12 @@ def _as_formula(ends: list[State]) -> Expr | None:
 _SIDES = ("a", "b")
 
 
-def _in_bits(e: Expr) -> Expr:
-    """``e`` over bits of keys in place of bytes, so that bits on which nothing depends fold away."""
-    bytes_ = {s: s.value for s in nodes.symbols(e) if isinstance(s.value, MemoryByte) and s.value.block in _SIDES}
-    return nodes.substitute(
-        e, {s: nodes.concat(*(memory_bit(b.block, b.offset, n) for n in reversed(range(8)))) for s, b in bytes_.items()}
-    )
+def _in_bits(terms: Collection[Expr]) -> list[Expr]:
+    """The terms over bits of keys in place of bytes, so that bits on which nothing depends fold away."""
+    occurring = set[Expr]().union(*map(nodes.symbols, terms))
+    bytes_ = {s: s.value for s in occurring if isinstance(s.value, MemoryByte) and s.value.block in _SIDES}
+    bits = {s: [memory_bit(b.block, b.offset, n) for n in reversed(range(8))] for s, b in bytes_.items()}
+    return nodes.substitute_all(terms, {s: nodes.concat(*of_byte) for s, of_byte in bits.items()})
 
 
 def _number(bit: MemoryBit) -> int:
@@ -376,20 +376,19 @@ def _number(bit: MemoryBit) -> int:
 
 def _read(ends: Iterable[State]) -> dict[str, set[int]]:
     """The bits of either key on which any end depends, or what it calculates."""
-    found: dict[str, set[int]] = {side: set() for side in _SIDES}
+    used: dict[Expr, None] = {}  # ends have conditions in common
     for end in ends:
-        operands = [operand for event in end.events for operand in event.operands]
-        values = [end.result] if isinstance(end.result, Expr) else []
-        for e in (*values, *end.conditions, *operands):
-            for side, bits in _occurring(e).items():
-                found[side] |= bits
-    return found
+        if isinstance(end.result, Expr):
+            used[end.result] = None
+        used |= dict.fromkeys(end.conditions)
+        used |= dict.fromkeys(operand for event in end.events for operand in event.operands)
+    return _occurring(used)
 
 
-def _occurring(e: Expr) -> dict[str, set[int]]:
-    """The bits of either key that occur in ``e``."""
+def _occurring(terms: Collection[Expr]) -> dict[str, set[int]]:
+    """The bits of either key that occur in the terms."""
     found: dict[str, set[int]] = {side: set() for side in _SIDES}
-    for s in nodes.symbols(_in_bits(e)):
+    for s in set[Expr]().union(*map(nodes.symbols, _in_bits(terms))):
         if isinstance(s.value, MemoryBit) and s.value.block in _SIDES:
             found[s.value.block].add(_number(s.value))
     return found
@@ -415,7 +414,7 @@ def _plainly_same(equal: Expr) -> set[int]:
             left, right = right, left
         if _blocks(left) != {"a"} or right is not _other(left):
             return set()
-        for part in operands(_in_bits(left), "concat"):
+        for part in operands(_in_bits([left])[0], "concat"):
             if isinstance(part.value, MemoryBit):
                 found.add(_number(part.value))
             elif not part.is_const:

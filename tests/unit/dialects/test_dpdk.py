@@ -82,13 +82,13 @@ def test_plans(name: str) -> None:
 )  # fmt: skip
 def test_what_tells_it(tmp_path: Path, text: str, name: str) -> None:
     (tmp_path / "main.c").write_text(text)
-    assert own_files.dialect([tmp_path / "main.c"]).name == name
+    assert own_files.dialect(own_files.find([tmp_path / "main.c"])).name == name
 
 
 def test_headers_of_two_are_refused(tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text('#include <rte_hash.h>\n#include "lib/verified/map.h"\n')
     with pytest.raises(InputError, match=r"headers of two dialects in one NF: dpdk at .*main.c:1:11, and libvig"):
-        own_files.dialect([tmp_path / "main.c"])
+        own_files.dialect(own_files.find([tmp_path / "main.c"]))
 
 
 # --------------------------------------------------------------------------- nf_process

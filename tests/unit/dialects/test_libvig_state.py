@@ -107,7 +107,7 @@ def test_the_dialect_is_part_of_what_a_program_means(tmp_path: Path) -> None:
 def dialect(folder: Path, **texts: str) -> str:
     for name, text in texts.items():
         (folder / f"{name}.c").write_text(text)
-    return own_files.dialect([folder / f"{name}.c" for name in texts]).name
+    return own_files.dialect(own_files.find([folder / f"{name}.c" for name in texts])).name
 
 
 @pytest.mark.parametrize(

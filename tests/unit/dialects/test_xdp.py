@@ -82,7 +82,7 @@ def test_plans(name: str) -> None:
 )
 def test_what_tells_it(tmp_path: Path, text: str, name: str) -> None:
     (tmp_path / "main.c").write_text(text)
-    assert own_files.dialect([tmp_path / "main.c"]).name == name
+    assert own_files.dialect(own_files.find([tmp_path / "main.c"])).name == name
 
 
 def test_linux_headers_are_of_this_dialect_only(tmp_path: Path) -> None:
