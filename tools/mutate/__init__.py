@@ -14,6 +14,8 @@ _SHARDING: Final = _TOOL / "sharding"
 #: File -> the functions of it that premises are in; all, if none is named.
 TARGETS: Final = {
     **{file: frozenset[str]() for folder in ("lemmas", "rules") for file in sorted((_SHARDING / folder).glob("*.py"))},
+    # Whose bits a condition or an equation is about; the rest says it in names.
+    _SHARDING / "facts" / "bits.py": frozenset(("_origins", "_made", "bits_said", "pair_bytes", "pair_fields")),
     _SHARDING / "facts" / "groups.py": frozenset[str](),
     _SHARDING / "facts" / "key_places.py": frozenset(
         (

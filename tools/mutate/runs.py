@@ -98,6 +98,8 @@ def _executed(items: list[pytest.Item], files: set[str]) -> tuple[dict[str, set[
         return line(frame, event, argument) if frame.f_code.co_filename in files else None
 
     for item in items:
+        for file in files:
+            swap.forget(file)
         lines = executed[item.nodeid] = set()
         start = time.process_time()
         sys.settrace(call)

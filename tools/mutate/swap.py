@@ -11,13 +11,26 @@ from mutate.mutants import Mutant
 
 def put(mutant: Mutant) -> None:
     """Make this process run ``mutant``, whose module has been imported."""
-    [module] = [m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == str(mutant.file)]
+    module = _module(str(mutant.file))
+    forget(str(mutant.file))  # else it would answer as the original did
     if mutant.lines is None:
         _put_table(module, mutant)
         return
     code = {c.co_qualname: c for c in _codes(mutant.code)}
     for function in _functions(module):
         function.__code__ = code[function.__qualname__]
+
+
+def forget(file: str) -> None:
+    """What functions of the file remember of calls (`functools.cache`)."""
+    for found in vars(_module(file)).values():
+        if hasattr(found, "cache_clear") and found.__wrapped__.__code__.co_filename == file:
+            found.cache_clear()
+
+
+def _module(file: str) -> ModuleType:
+    [module] = [m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == file]
+    return module
 
 
 def _put_table(module: ModuleType, mutant: Mutant) -> None:
@@ -44,5 +57,6 @@ def _functions(module: ModuleType) -> Iterator[FunctionType]:
         members = vars(found).values() if isinstance(found, type) and found.__module__ == module.__name__ else [found]
         for f in members:
             f = f.fget if isinstance(f, property) else f
+            f = f.__wrapped__ if hasattr(f, "cache_clear") else f
             if isinstance(f, FunctionType) and f.__code__.co_filename == module.__file__:
                 yield f

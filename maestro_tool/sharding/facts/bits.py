@@ -65,19 +65,16 @@ def _origins(e: Expr, args: list[list[Origin]]) -> list[Origin]:
 
 @lru_cache(maxsize=4096)
 def _made(op: str, bits: tuple[Origin, ...]) -> Origin:
-    """What a bitwise operator makes of bits, of which at most one is unknown, be it there twice."""
-    unknown = [replace(b, inverted=False) if isinstance(b, PacketBit) else b for b in bits if not isinstance(b, int)]
-    if len(set(unknown)) > 1 or unknown.count(None) > 1:
+    """What a bitwise operator makes of bits: of one bit of the frame, be it there twice, and of constants."""
+    of_frame = {replace(b, inverted=False) for b in bits if isinstance(b, PacketBit)}
+    if None in bits or len(of_frame) > 1:
         return None
 
     def of(value: int) -> int:
-        given = (b if isinstance(b, int) else value ^ (b is not None and b.inverted) for b in bits)
+        given = (value ^ b.inverted if isinstance(b, PacketBit) else b for b in bits)
         return OPERATORS[op].fold(1, *given) & 1
 
-    if of(0) == of(1):
-        return of(0)
-    bit = unknown[0]
-    return None if bit is None else replace(bit, inverted=of(0) == 1)
+    return of(0) if of(0) == of(1) else replace(*of_frame, inverted=of(0) == 1)
 
 
 #: What bits of the frame (byte and number) are.
@@ -94,8 +91,7 @@ def bits_said(condition: Expr) -> Bits:
     of_frame = {(at.byte, at.bit): value ^ at.inverted for at, value in wanted if isinstance(at, PacketBit)}
     if equation is condition:
         return of_frame
-    one = len(of_frame) == 1 and all(at == value for at, value in wanted if not isinstance(at, PacketBit))
-    return {at: 1 - value for at, value in of_frame.items()} if one else {}
+    return {at: 1 - value for at, value in of_frame.items()} if len(wanted) == 1 else {}
 
 
 _FIELD_OF_BYTE: dict[Family, dict[int, HeaderField]] = {

@@ -5,7 +5,8 @@ import random
 from maestro_tool.expr.evaluate import Numbers
 from maestro_tool.expr.nodes import binary, bv_not, compare, concat, const, eq, extract, lnot, lor, sext, sym, zext
 from maestro_tool.expr.symbols import packet_byte
-from maestro_tool.sharding.facts.bits import PacketBit, bits_said, origins, pair_fields, show_field
+from maestro_tool.packet.fields import MOST_BYTES
+from maestro_tool.sharding.facts.bits import PacketBit, bits_said, origins, pair_bytes, pair_fields, show_field
 from maestro_tool.sharding.plan import FieldBits
 
 BYTE = [packet_byte(i) for i in range(64)]
@@ -144,3 +145,23 @@ def test_conditions_that_say_nothing_of_bits():
     assert bits_said(lnot(eq(concat(flag, sym("state.0", 1)), const(2, 2)))) == {}
     assert bits_said(eq(two, extract(BYTE[21], 1, 0))) == bits_said(compare("ult", two, const(3, 2))) == {}
     assert bits_said(lor(eq(two, const(1, 2)), eq(two, const(2, 2)))) == {}
+
+
+def test_where_an_equation_does_not_hold_its_one_bit_is_the_other():
+    """Other bits must be as the equation says, or it may be their fault."""
+    first = binary("and", BYTE[20], const(0x80, 8))
+    assert bits_said(lnot(eq(first, const(0, 8)))) == {(20, 7): 1}
+    assert bits_said(lnot(eq(first, const(0x80, 8)))) == {(20, 7): 0}
+    assert bits_said(lnot(eq(BYTE[20], const(0, 8)))) == {}
+
+
+def test_fields_that_do_not_count_are_unknown_on_either_side():
+    for left, right in ((SRC_IP, DST_IP), (DST_IP, SRC_IP)):
+        assert pair_fields(left, right, (4, 4), ("src_ip",)) == ([], False, True)
+
+
+def test_bytes_far_behind_and_inverted_bits_are_not_paired():
+    last, behind = packet_byte(MOST_BYTES - 1), packet_byte(MOST_BYTES)
+    assert [(a.byte, b.byte) for a, b in pair_bytes(last, last)] == [(MOST_BYTES - 1,) * 2] * 8
+    assert pair_bytes(last, behind) == pair_bytes(behind, last) == []
+    assert pair_bytes(BYTE[1], bv_not(BYTE[2])) == [] and len(pair_bytes(bv_not(BYTE[1]), bv_not(BYTE[2]))) == 8
