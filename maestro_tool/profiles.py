@@ -6,6 +6,7 @@ Reads no YAML where a name is that of a file: a build asks this every time it st
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,8 +83,8 @@ def split(nic: str) -> list[str]:
 
 
 def label(nic: str) -> str:
-    """``nic`` as part of a path: stems of files, joined by ``+``."""
-    return "+".join(Path(part).stem if part.endswith(".yaml") else part for part in split(nic))
+    """``nic`` as part of a path: names of files without their ending, joined by ``+``."""
+    return "+".join(os.path.basename(part).removesuffix(".yaml") for part in split(nic))
 
 
 def with_bases(path: Path, own: Path = Path("configs")) -> list[Path]:

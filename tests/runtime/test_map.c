@@ -177,7 +177,7 @@ static void near_or_not(void) {
 static void same_place(void) {
   static uint32_t keys[4] = {0, 1, 2, 3};
   struct Map *map = made(crc, 8, true);
-  void *trash;
+  void *trash = NULL;
   int value = 0;
   map_put(map, &keys[0], 0);
   map_put(map, &keys[0], 1);

@@ -105,7 +105,7 @@ def preprocessed(folder: Path) -> int:
     calls = folder / "calls"
     lines = calls.read_text().splitlines() if calls.exists() else []
     calls.unlink(missing_ok=True)
-    return sum(line.endswith("_main.c") for line in lines)
+    return sum("_main.c" in line for line in lines)
 
 
 def analyse(folder: Path, **variables: str) -> int | None:

@@ -157,7 +157,9 @@ def _checks(found: Offered, names: Iterable[str], expansions: dict[str, str]) ->
     """C that does not compile where a name is missing, or means something else."""
     for name in sorted(names):
         value = expansions.get(name, "").strip()
-        if value.startswith('"'):
+        if re.fullmatch(r"PRI[diouxX](?:8|16)", name):
+            yield f"#ifndef {name}\n#error {name}\n#endif"  # newer C libraries say "hh" and "h" of promoted numbers
+        elif value.startswith('"'):
             yield f'_Static_assert(__builtin_strcmp({name}, {value}) == 0, "{name}");'
         elif re.search(r"\b\d", value) and _VALUE.fullmatch(value):
             yield f'_Static_assert(({name}) == ({value}), "{name}");'
