@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from maestro_tool.explain.steps import Action, Edit
-from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, conjuncts, leaves
+from maestro_tool.explain.tree import Choice, Leaf, Lookup, Node, Test, leaves, split_conjunction
 from maestro_tool.explain.words import Facts, Words, place, rewritten
 from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import lnot
 from maestro_tool.expr.symbols import NOW
+from maestro_tool.expr.walk import bottom_up
 from maestro_tool.operations.row import Effect
 
 OTHERWISE = "otherwise"
@@ -99,11 +100,14 @@ def _plain(node: Node) -> bool:
 
 def _negations(e: Expr) -> int:
     """How many there are in the text of ``e``, which has what is shared several times."""
-    return sum(1 + len(p.args[0].args) if p.op == "lnot" else p.op == "lor" and _negated_or(p) for p in conjuncts(e))
 
+    def below(x: Expr) -> tuple[Expr, ...]:
+        return split_conjunction(x) or (x.args if x.op == "lor" else ())
 
-def _negated_or(e: Expr) -> int:
-    return sum(_negations(a) for a in e.args)
+    def count(x: Expr, counted: list[int]) -> int:
+        return 1 + len(x.args[0].args) if x.op == "lnot" and not counted else sum(counted)
+
+    return bottom_up(e, count, {}, below)
 
 
 def _verdict(leaf: Leaf, words: Words, known: Sequence[Expr]) -> str:

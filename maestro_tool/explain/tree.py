@@ -218,10 +218,11 @@ def _contradict(a: Expr, b: Expr) -> bool:
 
 def conjuncts(e: Expr) -> list[Expr]:
     """The parts of a conjunction, in order."""
+    return [x for x in parts(e, split_conjunction) if x is not TRUE]
 
-    def split(x: Expr) -> tuple[Expr, ...] | None:
-        if x.op == "lnot" and x.args[0].op == "lor":
-            return tuple(map(lnot, x.args[0].args))
-        return x.args if x.op == "land" else None
 
-    return [x for x in parts(e, split) if x is not TRUE]
+def split_conjunction(x: Expr) -> tuple[Expr, ...] | None:
+    """The two that it says, if it says two."""
+    if x.op == "lnot" and x.args[0].op == "lor":
+        return tuple(map(lnot, x.args[0].args))
+    return x.args if x.op == "land" else None
