@@ -86,7 +86,7 @@ def _reached(entries: tuple[str, ...]) -> tuple[str, list[str], list[Path]]:
     read = files(modules)
     h = hashlib.sha256()
     for path in read:
-        content = path.read_bytes()
+        content = _content(path)
         h.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode())
         h.update(content)
     return h.hexdigest(), sorted(others), read
@@ -102,7 +102,7 @@ def reach(entries: Iterable[str]) -> tuple[frozenset[Path], frozenset[str]]:
     work = [module for entry in entries for module in _modules(entry)]
     found, others = set(work), set()
     while work:
-        for name in _imported(_content(work.pop())):
+        for name in _imports(work.pop()):
             own = _modules(name)
             work += [m for m in own if m not in found]
             found.update(own)
@@ -148,8 +148,13 @@ def solution_key(problem: str) -> str:
 
 
 @cache
-def _content(module: Path) -> bytes:
-    return module.read_bytes()
+def _content(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+@cache
+def _imports(module: Path) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_imported(_content(module))))
 
 
 def _imported(content: bytes) -> Iterator[str]:
@@ -166,12 +171,12 @@ def _imported(content: bytes) -> Iterator[str]:
 @cache
 def _modules(name: str) -> tuple[Path, ...]:
     """The files that importing ``name`` runs: its own, and of the packages that it is in; () if it is not ours."""
-    parts = name.split(".")
-    if parts[0] != PACKAGE.name:
+    top, *parts = name.split(".")
+    if top != PACKAGE.name:
         return ()
-    place = PACKAGE.joinpath(*parts[1:])
-    own = next((f for f in (place / "__init__.py", place.with_suffix(".py")) if f.is_file()), None)
-    return (*_modules(".".join(parts[:-1])), own) if own else ()
+    place = os.path.join(PACKAGE, *parts)
+    own = next((f for f in (f"{place}/__init__.py", f"{place}.py") if os.path.isfile(f)), None)
+    return (*_modules(name.rpartition(".")[0]), Path(own)) if own else ()
 
 
 # --------------------------------------------------------------------------- versions
