@@ -182,6 +182,7 @@ def _tables(n: int, port: dict[str, Any], planned: dict[str, Any]) -> dict[str, 
         "key_given": ("uint8_t", key[::-1] if card["key_reversed"] and planned["rss_hf"] else []),
         "rules": ("struct maestro_rss_rule", [[_class(c), _flags(types)] for c, types in planned["rules"].items()]),
         "drivers": ("char * const", list(map(Text, card["drivers"]))),
+        "blind_to": ("uint32_t", card["blind_to"] if planned["rss_hf"] else []),
         "card_classes": ("struct maestro_card_class", list(_card_classes(port))),
         "byte_inputs": ("struct maestro_byte_input", list(map(_byte_input, inputs_of_bytes(port)))),
     }
@@ -211,7 +212,7 @@ def _port(n: int, port: dict[str, Any], planned: dict[str, Any], tables: Mapping
         }
     if card["drivers"]:
         found |= {m: _c_bool(card[m]) for m in ("key_unread", "table_unread")}
-    for member in ("key", "key_given", "rules", "drivers", "card_classes", "byte_inputs"):
+    for member in ("key", "key_given", "rules", "drivers", "blind_to", "card_classes", "byte_inputs"):
         if (name := f"{member}_{n}") in tables:
             counted = member not in ("key", "key_given")
             found |= {member: name} | ({f"n_{member}": len(tables[name][1])} if counted else {})

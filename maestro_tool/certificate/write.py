@@ -221,6 +221,7 @@ def _card(p: PortSolution, profiles: Sequence[NicProfile]) -> dict[str, Any]:
     rss = profile.rss
     return {
         "card": {
+            "blind_to": list(rss.blind_to),
             "hashes": rss.kind == "hardware",
             "drivers": list(profile.planned_drivers),
             "initial_hash": rss.initial_hash,

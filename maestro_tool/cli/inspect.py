@@ -81,8 +81,9 @@ def _text(profile: NicProfile) -> str:
         lines.append(f"  flag         {flag}{'' if flag in rss.flags_programmed else ' (advertised only)'}")
     unread = [name for name, can in (("key", rss.read_back.key), ("table", rss.read_back.table)) if not can]
     lines += [f"  not read back by the driver: {', '.join(unread)}"] if unread else []
-    doubt = "  (not on every card: software steers it where it matters)"
+    doubt = "  (not all of it, or not on every card: software steers it where it matters)"
     lines += [f"  {n:<20} {', '.join(c.fields)}{'' if c.reliable else doubt}" for n, c in rss.classes.items()]
+    lines += [f"  starts on no card that looks into: {', '.join(rss.blind_to)}"] if rss.blind_to else []
     for selection in rss.selections:
         lines.append(f"  instead, set-up {selection.name}: {' | '.join(selection.flags)}")
         lines += [f"    {name:<18} {', '.join(fields)}" for name, fields in selection.classes.items()]

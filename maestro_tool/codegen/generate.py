@@ -154,6 +154,7 @@ def generate_sequential(
                 "max_queues": 0,
                 "power_of_two_queues": "false",
                 "drivers": (),
+                "blind_to": (),
                 "card_classes": [],
                 "rss_hf": 0,
                 "software_classes": 0,
@@ -526,6 +527,7 @@ def _port(p: PortSolution, profile: NicProfile) -> dict[str, Any]:
         "max_queues": (profile.rss.max_queues or 0) if p.rss_hf else 0,
         "power_of_two_queues": _c_bool(bool(p.rss_hf) and profile.rss.power_of_two_queues),
         "drivers": profile.planned_drivers,
+        "blind_to": profile.rss.blind_to if p.rss_hf else (),
         "key_unread": _c_bool(not profile.rss.read_back.key),
         "table_unread": _c_bool(not profile.rss.read_back.table),
         "card_classes": [

@@ -37,6 +37,13 @@ Flag = Literal[
     "RTE_ETH_RSS_IP", "RTE_ETH_RSS_UDP", "RTE_ETH_RSS_TCP", "RTE_ETH_RSS_SCTP", "RTE_ETH_RSS_TUNNEL",
     "RTE_ETH_RSS_VLAN",
 ]  # fmt: skip
+#: Tunnels that drivers tell apart (rte_mbuf_ptype.h of DPDK 22.11).
+Tunnel = Literal[
+    "RTE_PTYPE_TUNNEL_IP", "RTE_PTYPE_TUNNEL_GRE", "RTE_PTYPE_TUNNEL_VXLAN", "RTE_PTYPE_TUNNEL_NVGRE",
+    "RTE_PTYPE_TUNNEL_GENEVE", "RTE_PTYPE_TUNNEL_GRENAT", "RTE_PTYPE_TUNNEL_GTPC", "RTE_PTYPE_TUNNEL_GTPU",
+    "RTE_PTYPE_TUNNEL_ESP", "RTE_PTYPE_TUNNEL_L2TP", "RTE_PTYPE_TUNNEL_VXLAN_GPE", "RTE_PTYPE_TUNNEL_MPLS_IN_GRE",
+    "RTE_PTYPE_TUNNEL_MPLS_IN_UDP",
+]  # fmt: skip
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Hashing = Literal["none", "xor", "sort"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
@@ -73,7 +80,8 @@ class Tables(_Model):
 class ClassHash(_Model):
     """What is hashed for a packet class, in the order of the hash input, once ``flags`` are set.
 
-    ``reliable`` False: not on each card that has this profile, so plans that need the class steer it in software.
+    ``reliable`` False: not for all of its frames (tunnels), or not on each card that has this profile, so plans that
+    need the class steer it in software.
     """
 
     flags: tuple[Flag, ...] = Field(min_length=1)
@@ -147,6 +155,8 @@ class RssCapability(_Model):
     device has; power_of_two_queues: of which only powers of two can be set up.
     flags_advertised: ``flow_type_rss_offloads`` of the driver.  flags_programmed: those that change the hardware.
     classes: per packet class the flags needed and the fields hashed.  A class that is not listed is not hashed.
+    blind_to: tunnels that ``classes`` takes the card not to look into; if its driver says that it does, the program
+    does not start.
     fixed_key: the key (hex) of a card that takes no other; the program checks at start that it is there.
     key_reversed: the driver wants, and reads back, the key's last byte first.
     initial_hash: 32 bits that the card's hash is XORed with.
@@ -166,6 +176,7 @@ class RssCapability(_Model):
     flags_advertised: tuple[Flag, ...] = ()
     flags_programmed: tuple[Flag, ...] = ()
     classes: dict[HashedClass, ClassHash] = Field(default_factory=dict)
+    blind_to: Annotated[tuple[Tunnel, ...], Field(max_length=16)] = ()
     selections: tuple[Selection, ...] = ()
     field_selection: Literal["none", "port", "flow", "any"] = "none"
     symmetric: Symmetric = Symmetric()
@@ -203,8 +214,8 @@ class RssCapability(_Model):
             raise ValueError("hardware RSS needs a key_length")
         if self.kind == "software" and (self.field_selection != "any" or self.key_length < 16):
             raise ValueError("kind software means field_selection any and a key of at least 16 bytes")
-        if self.kind != "hardware" and (self.flags_advertised or self.classes or self.selections):
-            raise ValueError(f"kind {self.kind} has no flags, classes or selections")
+        if self.kind != "hardware" and (self.flags_advertised or self.classes or self.selections or self.blind_to):
+            raise ValueError(f"kind {self.kind} has no flags, classes, selections or blind_to")
         return self
 
     @property

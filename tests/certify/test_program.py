@@ -20,6 +20,8 @@ MUTANTS = {
     "a key that the driver gets in part": (r"\.key_length_passed = 52", ".key_length_passed = 40"),
     "a key that the card has": (r"\.key_fixed = false", ".key_fixed = true"),
     "another hash to begin with": (r"\.initial_hash = 0x0", ".initial_hash = 0x5"),
+    "another tunnel": (r"RTE_PTYPE_TUNNEL_GTPU", "RTE_PTYPE_TUNNEL_GTPC"),
+    "a card that looks into any": (r"\.n_blind_to = 1", ".n_blind_to = 0"),
     "keys in a comment": (r"static (const uint8_t key_1)\[\] = \{[^}]*\};", r"/* \g<0> */ static \1 [52];"),
     "keys in a line's comment": (r"static const uint8_t key_1\[\] = \{[^}]*\};", r"// \g<0>"),
     "another array of a like name": (r"static const uint8_t key_1\[\] = \{", "static const uint8_t key_x[] = { 0x00,"),

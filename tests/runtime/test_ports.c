@@ -17,6 +17,7 @@ static struct card {
   const char *driver;
   bool ignores_key, needs_update, forgets_table, no_read_back, no_table_read_back, drops_types, refuses_own_rss, resizes_table;
   unsigned n_rules; /* that it takes */
+  uint32_t ptypes[5]; /* that it tells apart once it has started */
 } card;
 static struct {
   bool started;
@@ -76,6 +77,16 @@ int rte_eth_dev_configure(uint16_t id, uint16_t n_rx, uint16_t n_tx, const struc
   state.types = rss->rss_hf;
   state.n_queues = n_rx;
   return 0;
+}
+
+int rte_eth_dev_get_supported_ptypes(uint16_t id, uint32_t mask, uint32_t *ptypes, int n) {
+  int found = 0;
+  for (unsigned i = 0; state.started && i < RTE_DIM(card.ptypes) && card.ptypes[i] != 0; i++) {
+    if ((card.ptypes[i] & mask) == 0) continue;
+    if (found < n) ptypes[found] = card.ptypes[i];
+    found++;
+  }
+  return found + id;
 }
 
 int rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t id, uint16_t *n_rx, uint16_t *n_tx) { return id + 0 * (*n_rx + *n_tx); }
@@ -420,6 +431,30 @@ static void keys_and_hashes_of_another_kind(void) {
   CHECK(memcmp(state.key, given, 40) == 0);
 }
 
+/* ice: whether packets inside of GTP-U count depends on a file of firmware, and is known when the port runs. */
+static void cards_that_look_into_tunnels(void) {
+  static const uint32_t BLIND_TO[] = {RTE_PTYPE_TUNNEL_GTPC, RTE_PTYPE_TUNNEL_GTPU};
+  const struct card os = {.ptypes = {RTE_PTYPE_L4_UDP, RTE_PTYPE_TUNNEL_GRENAT, RTE_PTYPE_TUNNEL_IP}};
+  struct card c = USUAL;
+  usual_plan();
+  plan.blind_to = BLIND_TO;
+  plan.n_blind_to = 2;
+  memcpy(c.ptypes, os.ptypes, sizeof c.ptypes);
+  CHECK(start(c, 4));
+  CHECK_EQ(message[0], '\0');
+  c.ptypes[3] = RTE_PTYPE_TUNNEL_GTPU;
+  refused(c, "port 0 (net_fake) looks into tunnels that the plan for nic=card takes it to be blind to");
+  CHECK_EQ(state.n_tables, 0);
+  c.ptypes[3] = RTE_PTYPE_TUNNEL_GTPC | RTE_PTYPE_L4_UDP;
+  refused(c, "looks into tunnels");
+  refused(USUAL, "driver does not say into which tunnels it looks");
+  plan.n_blind_to = 0; /* what nobody relies on */
+  CHECK(start(c, 4));
+  plan.n_blind_to = 2;
+  plan.rss_hf = 0, plan.software_classes = 3;
+  CHECK(start(USUAL, 4));
+}
+
 static void tables_of_a_size_of_ours(void) {
   usual_plan();
   plan.table_size = 512;
@@ -450,6 +485,7 @@ int main(void) {
   functions_that_this_dpdk_has_not();
   own_keys();
   keys_and_hashes_of_another_kind();
+  cards_that_look_into_tunnels();
   tables_of_a_size_of_ours();
   sets_up();
   larger_tables_repeat();

@@ -110,6 +110,8 @@ struct maestro_port {
   const char *const *drivers;  /* n_drivers names, one of which the card's driver must have; none, where
                                   the port does not hash: any card will do */
   uint8_t n_drivers;
+  const uint32_t *blind_to;    /* n_blind_to RTE_PTYPE_TUNNEL_*: a card that looks into these hashes otherwise */
+  uint8_t n_blind_to;
   /* The driver is known not to read back the key and the RSS types, or the table: nothing is said of it at start. */
   bool key_unread, table_unread;
   const struct maestro_card_class *card_classes; /* n_card_classes: those that are left to the NIC */

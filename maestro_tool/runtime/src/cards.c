@@ -1,4 +1,5 @@
-/* Whether the ports that DPDK has are the cards that the plan was made for, by the names of their drivers. */
+/* Whether the ports that DPDK has are the cards that the plan was made for, by the names of their drivers and by
+ * what they look into. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,17 @@ static void join(const struct maestro_port *plan, char *text, size_t size) {
     used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? " or " : "", plan->drivers[i]);
 }
 
+/* Whether the port looks into a tunnel that its plan takes it to be blind to.  Some drivers know only when it has started. */
+static bool looks_deeper(const struct maestro_port *plan, uint16_t id) {
+  uint32_t tunnels[RTE_PTYPE_TUNNEL_MASK / RTE_PTYPE_TUNNEL_IP + 1]; /* as many as have numbers */
+  if (plan->n_blind_to == 0) return false;
+  const int n = rte_eth_dev_get_supported_ptypes(id, RTE_PTYPE_TUNNEL_MASK, tunnels, RTE_DIM(tunnels));
+  for (int i = 0; i < RTE_MIN(n, (int)RTE_DIM(tunnels)); i++)
+    for (unsigned k = 0; k < plan->n_blind_to; k++)
+      if ((tunnels[i] & RTE_PTYPE_TUNNEL_MASK) == plan->blind_to[k]) return true;
+  return false;
+}
+
 int maestro_check_cards(const struct maestro_nf *nf, char *error, size_t error_size) {
   for (uint16_t id = 0; nf->ports != NULL && id < nf->n_ports; id++) {
     const struct maestro_port *plan = &nf->ports[id];
@@ -37,7 +49,14 @@ int maestro_check_cards(const struct maestro_nf *nf, char *error, size_t error_s
       return -ENODEV;
     }
     const char *driver = info.driver_name != NULL ? info.driver_name : "(no name)";
-    if (is_planned(plan, driver)) continue;
+    if (is_planned(plan, driver) && !looks_deeper(plan, id)) continue;
+    if (is_planned(plan, driver)) {
+      snprintf(error, error_size,
+               "port %u (%s) looks into tunnels that the plan for nic=%s takes it to be blind to, and hashes what is "
+               "inside: packets would meet the wrong worker; the profile (maestro profile NAME) says what to do",
+               id, driver, nf->nic);
+      return -ENODEV;
+    }
     char planned[96];
     join(plan, planned, sizeof planned);
     if (plan->n_drivers == 0) snprintf(planned, sizeof planned, "no driver");

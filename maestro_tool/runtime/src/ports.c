@@ -272,6 +272,23 @@ static bool holds(const struct rte_eth_dev_info *info) {
   return false;
 }
 
+/* The ports are cards that the plan was made for. */
+static bool check_cards(const struct program *program) {
+  char error[512];
+  if (maestro_check_cards(program->nf, error, sizeof error) == 0) return true;
+  program_error(program->nf, "%s", error);
+  return false;
+}
+
+/* A port that runs says which packets it tells apart, where its plan depends on that. */
+static bool says_what_it_knows(const struct program *program, uint16_t id, const struct rte_eth_dev_info *info) {
+  if (program->ports[id].plan->n_blind_to == 0) return true;
+  if (rte_eth_dev_get_supported_ptypes(id, RTE_PTYPE_ALL_MASK, NULL, 0) > 0) return check_cards(program);
+  program_error(program->nf, "port %u (%s): its driver does not say into which tunnels it looks: " NEVER_STARTED, id,
+                info->driver_name);
+  return false;
+}
+
 static bool start_port(struct program *program, uint16_t id) {
   struct port *port = &program->ports[id];
   struct rte_eth_dev_info info;
@@ -328,6 +345,7 @@ static bool start_port(struct program *program, uint16_t id) {
   }
   /* After each start: some drivers (igb) then forget a table that was set before. */
   if (!hashes) return true;
+  if (!says_what_it_knows(program, id, &info)) return false;
   /* vmxnet3 knows the size of its table only now; mlx5 then shows the one in use, which may grow. */
   if (info.reta_size == 0 && (status = rte_eth_dev_info_get(id, &info)) != 0) {
     program_error(program->nf, "port %u (%s) cannot be asked for its table: %s", id, info.driver_name, reason(status));
@@ -364,14 +382,6 @@ static bool check_number(const struct program *program) {
     return false;
   }
   return true;
-}
-
-/* The ports are cards that the plan was made for. */
-static bool check_cards(const struct program *program) {
-  char error[512];
-  if (maestro_check_cards(program->nf, error, sizeof error) == 0) return true;
-  program_error(program->nf, "%s", error);
-  return false;
 }
 
 bool program_ports_start(struct program *program) {

@@ -22,6 +22,18 @@ def card(folder: Path, name: str, facts: str) -> NicProfile:
     return load_profile(path, [ROOT / "configs"])
 
 
+def test_tunnels_that_a_card_must_not_look_into(tmp_path: Path) -> None:
+    """The program is told of them only where it asks the card to hash."""
+    function, watch = nf.load(ROOT / "tests/dialects/state/toll"), pipeline.Stopwatch()
+    found = pipeline.analyse(pipeline.Request(function.sources, include_dirs=(function.root,)), NoCache(), watch)
+    for name, strategy, told in (
+        ("e810", "auto", True), ("e810", "handoff", False), ("e810-comms", "auto", False), ("82599", "auto", False),
+    ):  # fmt: skip
+        profile = load_profile(ROOT / f"configs/{name}.yaml")
+        text = pipeline.generate(found, (profile,) * 2, "toll", strategy, NoCache(), watch)["gen/toll_parallel.c"]
+        assert ("blind_to_1[] = { RTE_PTYPE_TUNNEL_GTPU };" in text) == told == (".n_blind_to = 1," in text), name
+
+
 def test_reversed_keys_and_initial_hashes(tmp_path: Path) -> None:
     function, watch = nf.load(ROOT / "tests/dialects/state/toll"), pipeline.Stopwatch()
     request = pipeline.Request(function.sources, include_dirs=(function.root,))

@@ -16,7 +16,7 @@ from maestro_tool.diagnostics import InputError
 from maestro_tool.located_yaml import MAX_BYTES
 from maestro_tool.nic import find_profiles, load_profile
 from maestro_tool.nic.load import json_schema, to_json
-from maestro_tool.nic.profile import Flag, NicProfile
+from maestro_tool.nic.profile import Flag, NicProfile, Tunnel
 from maestro_tool.profiles import aliases, plain, resolve
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -89,11 +89,11 @@ def test_drivers_are_those_of_dpdk() -> None:
 
 
 def test_flags_exist_in_dpdk(tmp_path: Path) -> None:
-    """Every flag that a profile may list is a symbol of rte_ethdev.h."""
+    """Every flag and every tunnel that a profile may list is a symbol of rte_ethdev.h."""
     compiler, pkg_config = shutil.which("gcc"), shutil.which("pkg-config")
     if not compiler or not pkg_config or subprocess.run([pkg_config, "--exists", "libdpdk"], check=False).returncode:
         pytest.skip("needs a C compiler and DPDK's headers")
-    flags = get_args(Flag)
+    flags = (*get_args(Flag), *get_args(Tunnel))
     source = tmp_path / "flags.c"
     source.write_text("#include <rte_ethdev.h>\nuint64_t flags[] = {" + ", ".join(flags) + "};\n")
     cflags = subprocess.run([pkg_config, "--cflags", "libdpdk"], capture_output=True, text=True, check=True).stdout
@@ -189,6 +189,13 @@ MISTAKES = [  # (change to GOOD, line, column, message)
     (("kind: hardware", "kind: none\n  key_reversed: true"), 6, 3, "no key_reversed"),
     (("key_length: 40", "key_length: 40\n  initial_hash: -1"), 8, 17, "rss.initial_hash: .*0"),
     (("key_length: 40", "key_length: 40\n  initial_hash: 0x100000000"), 8, 17, "rss.initial_hash: .*4294967295"),
+    (
+        ("key_length: 40", "key_length: 40\n  blind_to: [RTE_PTYPE_TUNNEL_GTP]"),
+        8,
+        14,
+        "unknown value 'RTE_PTYPE_TUNNEL_GTP'",
+    ),
+    (("kind: hardware", "kind: none\n  blind_to: [RTE_PTYPE_TUNNEL_GTPU]"), 6, 3, "kind none has no flags.*blind_to"),
     (("name: card", "name: other"), 1, 7, "name is 'other'"),
     (("rss.key_length: made up", "rss.key_len: made up"), 1, 1, "no field of a profile"),
     (("  key_length: 40\n", ""), 6, 3, "rss.key_length is missing"),

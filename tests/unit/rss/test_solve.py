@@ -29,7 +29,7 @@ from rss_cases import (
 
 from maestro_tool import forms
 from maestro_tool.expr.nodes import boolean
-from maestro_tool.packet.fields import HASHABLE6
+from maestro_tool.packet.fields import HASHABLE, HASHABLE6
 from maestro_tool.rss import RssSolution, problem, prove, solve, solve_problem, verify
 from maestro_tool.rss.problem import capability
 from maestro_tool.rss.solution import ports_json
@@ -327,12 +327,23 @@ def test_steering_says_who_hashes() -> None:
     assert fw["tcp4_options"] == fw["ipv4_fragment"] == fw["malformed"] == "software"
     assert fw["sctp4"] == fw["tcp6"] == fw["vlan"] == "any"
     pol = dict(solve(POL, profile("e810"), 2).ports[1].steering)
-    assert pol["ipv4_other"] == pol["sctp4"] == "nic"
+    assert (pol["ipv4_other"], pol["sctp4"]) == ("software", "nic")  # ice does not hash IPv4 in IPv4
     assert pol["ipv4_fragment"] == "software"  # ice programs no hash for fragments
     assert dict(solve(POL, profile("82599"), 2).ports[1].steering)["ipv4_fragment"] == "nic"  # by addresses
     assert dict(solve(FW, profile("82599"), 2).ports[1].steering)["ipv4_fragment"] == "software"  # no ports
     soft = dict(solve(FW, profile("soft"), 2).ports[0].steering)
     assert set(soft.values()) == {"software", "any"} and soft["tcp4"] == "software"
+
+
+@pytest.mark.parametrize("card", ["e810-comms", "iavf"])
+def test_udp_of_a_card_that_looks_into_it_is_steered_in_software(card: str) -> None:
+    """By what the card hashes itself, so that all but what is inside of a tunnel is where it belongs."""
+    usual, solution = solve(FW, profile("e810"), 2), solve(FW, profile(card), 2)
+    for port, like in zip(solution.ports, usual.ports, strict=True):
+        steering = dict(port.steering)
+        assert (steering["tcp4"], steering["udp4"]) == ("nic", "software") and port.rss_hf == like.rss_hf
+        assert dict(port.software)["l4"] == dict(port.hashed)["tcp4"] == HASHABLE
+    assert prove.holds(FW[0], solution) and prove.holds(FW[1], solution)
 
 
 def test_views_that_a_constraint_concerns() -> None:
