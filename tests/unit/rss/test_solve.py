@@ -328,6 +328,8 @@ def test_steering_says_who_hashes() -> None:
     assert fw["sctp4"] == fw["tcp6"] == fw["vlan"] == "any"
     pol = dict(solve(POL, profile("e810"), 2).ports[1].steering)
     assert (pol["ipv4_other"], pol["sctp4"]) == ("software", "nic")  # ice does not hash IPv4 in IPv4
+    i40e = dict(solve(POL, profile("x710"), 2).ports[1].steering)
+    assert (i40e["ipv4_other"], i40e["ipv4_fragment"]) == ("software", "nic")  # by addresses inside of tunnels
     assert pol["ipv4_fragment"] == "software"  # ice programs no hash for fragments
     assert dict(solve(POL, profile("82599"), 2).ports[1].steering)["ipv4_fragment"] == "nic"  # by addresses
     assert dict(solve(FW, profile("82599"), 2).ports[1].steering)["ipv4_fragment"] == "software"  # no ports
