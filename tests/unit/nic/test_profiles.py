@@ -55,6 +55,12 @@ def write(folder: Path, text: str | bytes, name: str = "card") -> Path:
 def test_shipped_profile_is_valid_and_gives_sources(name: str) -> None:
     profile = shipped(name)
     assert profile.name == name and profile.sources
+    if name != "soft":
+        assert {"drivers", *(["rss.kind"] if profile.rss.kind == "none" else [])} <= set(profile.sources)
+    for path, source in profile.sources.items():
+        # What drivers do is said with the line where they do it.
+        assert "drivers/" not in source or re.search(r"drivers/\S+\.[ch]:\d", source), f"{path}: {source}"
+        assert "drivers/" not in source or source.startswith("DPDK 2"), f"{path}: which version?"
     if profile.rss.kind == "hardware":
         needed = {"rss.key_length", "rss.tables", "rss.flags_advertised"}
         assert needed <= set(profile.sources), f"{needed - set(profile.sources)} without a source"
