@@ -39,7 +39,7 @@ GROUPS = (
     Group("maestro_tool.cli.certify", ("certify",)),
     Group("maestro_tool.cli.verify", ("verify",)),
     Group("maestro_tool.cli.new", ("new",)),
-    Group("maestro_tool.cli.steering", ("table", "queue")),
+    Group("maestro_tool.cli.steering", ("table", "queue", "rss")),
     Group("maestro_tool.cli.inspect", ("profile", "cache")),
     Group("maestro_tool.cli.traffic", ("traffic", "run", "compare")),
     Group("maestro_tool.cli.bench", ("bench",)),

@@ -1,18 +1,26 @@
-"""``table`` and ``queue``: where packets go, by the tool's own software model of a plan."""
+"""``table``, ``queue`` and ``rss``: where packets go by a plan, by the tool's own model or told to the kernel."""
 
 from __future__ import annotations
 
 import argparse
 import ipaddress
+import shlex
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from maestro_tool import canonical
 from maestro_tool.diagnostics import InputError
 
+if TYPE_CHECKING:
+    from maestro_tool.nic.profile import NicProfile
+    from maestro_tool.rss.ethtool import Port
+
 TABLE_SCHEMA = "maestro-table/1"
 QUEUE_SCHEMA = "maestro-queue/1"
+RSS_SCHEMA = "maestro-rss/1"
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,6 +39,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("--workers", type=int, default=2, metavar="N", help="number of workers (default: 2)")
     p.add_argument("--json", action="store_true", help="as JSON (docs/plan-json.md)")
     p.set_defaults(run=_queue)
+
+    p = subparsers.add_parser("rss", help="a plan as commands for the kernel's drivers, for a program that it runs")
+    p.add_argument("plan", type=Path, help="plan.json of a build")
+    p.add_argument("--ethtool", nargs="+", required=True, metavar="DEV", help="the device of each port, in order")
+    p.add_argument("--workers", type=int, required=True, metavar="N", help="number of queues, one for a CPU")
+    p.add_argument("--nic", metavar="NIC", help="profiles of the ports, A+B (default: those of the plan, by name)")
+    p.add_argument("--json", action="store_true", help="as JSON (docs/plan-json.md)")
+    p.set_defaults(run=_rss)
 
 
 def _table(args: argparse.Namespace) -> None:
@@ -65,6 +81,84 @@ def _queue(args: argparse.Namespace) -> None:
     for p in packets:
         index, worker = ("-" if p[n] is None else p[n] for n in ("index", "worker"))
         print(f"{p['packet']:>8} {p['class']:<20} {p['steering']:<9} {p['hash'] or '-':<9} {index:>6} {worker:>7}")
+
+
+def _rss(args: argparse.Namespace) -> None:
+    from maestro_tool import plan_json
+    from maestro_tool.rss import ethtool
+
+    plan = plan_json.read(args.plan)
+    ports = ethtool.ports(plan, _profiles(plan, args.nic), args.ethtool, args.workers)
+    notes = ethtool.notes(plan)
+    if args.json:
+        found = {"schema": RSS_SCHEMA, "workers": args.workers, "notes": notes, "ports": [_port_json(p) for p in ports]}
+        print(canonical.dumps(found), end="")
+        return
+    print("#!/bin/sh")
+    for line in (
+        f"{plan['nf']} on {args.workers} CPUs: queue i of each device is handled by CPU i.",
+        "For root, when the program is attached (and before, where a driver changes queues only then),",
+        "and again when a device was set up anew.  Nothing else may move interrupts (irqbalance).",
+        *notes,
+    ):
+        print("#", *line.split())
+    print("set -eu")
+    for port in ports:
+        print(f"\n# port {port.port}")
+        for line in _script(port):
+            print(line)
+
+
+def _profiles(plan: dict[str, Any], nic: str | None) -> list[NicProfile]:
+    from maestro_tool import profiles
+    from maestro_tool.nic.load import load_profile
+    from maestro_tool.rss.model import port_models
+
+    count = len(port_models(plan))  # or it is no plan
+    names = [entry["nic"] for entry in plan["ports"]]
+    asked = profiles.split(nic) if nic else names
+    found = [load_profile(profiles.resolve(name), profiles.folders()) for name in asked]
+    found = found * count if len(found) == 1 else found
+    if [p.name for p in found] != names:
+        raise InputError(f"--nic: the plan is for {'+'.join(names)}, not for {'+'.join(p.name for p in found)}")
+    return found
+
+
+def _script(port: Port) -> Iterator[str]:
+    """The commands of a port for a shell that stops at the first that fails (-e), with what must be so before."""
+    from maestro_tool.rss.ethtool import COLUMNS
+
+    device = shlex.quote(port.device)
+    bus = f'$(basename "$(readlink -f /sys/class/net/{device}/device)")'
+    driver = f'$(basename "$(readlink -f /sys/class/net/{device}/device/driver)")'
+    yield f'test "{driver}" = {shlex.quote(port.kernel.driver)}'
+    *before, last = port.commands()
+    yield from map(shlex.join, before)
+    rows = -(-len(port.table) // COLUMNS)
+    yield f"test \"$(ethtool -x {device} | grep -c '^ *[0-9][0-9]*:  ')\" -eq {rows}  # {len(port.table)} entries"
+    yield shlex.join(last)
+    yield f"ethtool -x {device} | grep -qxF {port.hkey}"
+    yield f"echo 0 >/sys/class/net/{device}/threaded"
+    for queue in range(port.queues):
+        name = port.kernel.interrupts.format(device=device, bus=bus, queue=queue)
+        irq = f"$(awk -v name=\"{name}\" '$NF == name {{ print $1 + 0 }}' /proc/interrupts)"
+        yield f'echo {queue} >"/proc/irq/{irq}/smp_affinity_list"'
+
+
+def _port_json(port: Port) -> dict[str, Any]:
+    return {
+        "port": port.port,
+        "device": port.device,
+        "driver": port.kernel.driver,
+        "key": port.key.hex(),
+        "flows": dict(port.flows),
+        "table": list(port.table),
+        "commands": [list(command) for command in port.commands()],
+        "interrupts": [
+            {"queue": q, "cpu": q, "name": port.kernel.interrupts.format(device=port.device, bus="{bus}", queue=q)}
+            for q in range(port.queues)
+        ],
+    }
 
 
 def _capture(path: Path) -> list[bytes]:

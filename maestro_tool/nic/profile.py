@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,12 +14,16 @@ from maestro_tool.packet.fields import INPUT_BITS, PORTS_OF
 #: is not relied on; ports have one name for both versions of IP.
 HASHED_CLASSES: tuple[str, ...] = tuple(c.name for c in CLASSES.values() if c.family is not None)
 INPUT_FIELDS: tuple[str, ...] = tuple(name for name in INPUT_BITS if name not in PORTS_OF[6])
+#: Classes whose names are those of flow types of ``ethtool -N DEV rx-flow-hash``, too.
+FLOWS: tuple[str, ...] = tuple(c.name for c in CLASSES.values() if c.plain)
 if TYPE_CHECKING:  # types cannot be made of tables for mypy; for pydantic they can
     HashedClass = str
     InputField = str
+    Flow = str
 else:
     HashedClass = Literal[HASHED_CLASSES]
     InputField = Literal[INPUT_FIELDS]
+    Flow = Literal[FLOWS]
 #: What DPDK 22.11 knows (rte_ethdev.h): types of packets, parts of them, and groups of types.
 Flag = Literal[
     "RTE_ETH_RSS_IPV4", "RTE_ETH_RSS_FRAG_IPV4", "RTE_ETH_RSS_NONFRAG_IPV4_TCP", "RTE_ETH_RSS_NONFRAG_IPV4_UDP",
@@ -51,6 +55,11 @@ Driver = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 #: Stands alone in ``drivers`` where any card will do.
 ANY_DRIVER = "any"
 TableSize = Annotated[int, Field(ge=1, le=65536)]
+#: Letters of ``ethtool -N DEV rx-flow-hash``, in the order of hash inputs.
+LETTERS: Mapping[str, str] = {
+    "src_ip": "s", "src_ip6": "s", "dst_ip": "d", "dst_ip6": "d", "src_port": "f", "dst_port": "n",
+}  # fmt: skip
+Letters = Annotated[str, Field(min_length=1, pattern=r"^s?d?f?n?$")]
 
 
 class _Model(BaseModel):
@@ -224,6 +233,32 @@ class RssCapability(_Model):
         return self.key_length if self.key_length_passed is None else self.key_length_passed
 
 
+class Kernel(_Model):
+    """What the card hashes under Linux, and how ``ethtool`` tells it to: for `maestro rss --ethtool`.
+
+    driver: its name below /sys/bus.  key_length: bytes of the key.  tables: sizes of the indirection table.
+    flows: per packet class that is one of ethtool's flow types, what ``rx-flow-hash`` may be told of it: letters of
+    `LETTERS`, in the order of the hash input.  fixed: other classes, of which the same is always hashed.
+    interrupts: name of a queue's interrupt, with {device}, {bus} (its device on the bus) and {queue} in it.
+    features_off: features, and flags_off: private flags, that take tags away or send packets to other queues.
+    """
+
+    driver: Driver
+    key_length: int = Field(ge=16, le=128)
+    tables: tuple[TableSize, ...] = Field(min_length=1)
+    flows: dict[Flow, Annotated[tuple[Letters, ...], Field(min_length=1)]] = Field(min_length=1)
+    fixed: dict[HashedClass, Letters] = Field(default_factory=dict)
+    interrupts: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*(\{(device|bus)\})[A-Za-z0-9._-]*\{queue\}$")]
+    features_off: tuple[Name, ...] = ()
+    flags_off: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_class_once(self) -> Self:
+        if both := sorted(self.flows.keys() & self.fixed.keys()):
+            raise ValueError(f"{both[0]} is in flows and in fixed")
+        return self
+
+
 def label(profiles: Sequence[NicProfile]) -> str:
     """As ``nic=`` spells them: ``e810``, or ``e810+x710`` where the ports' cards differ."""
     names = [p.name for p in profiles]
@@ -236,6 +271,7 @@ class NicProfile(_Model):
     aliases: other names of it, for ``nic=``.
     pmd: name of the driver (``net_ice``).  drivers: names that ``rte_eth_dev_info.driver_name`` may show; the program
     starts with no other card.  ``any`` (alone): with each, which only programs that hash by themselves may.
+    kernel: the same card under Linux, if that is known.
     needs: what must be present (firmware packages, features).  quirks: what one should know.
     sources: where a fact was read, by dotted path of the field, e.g. ``rss.key_length``.
     """
@@ -246,6 +282,7 @@ class NicProfile(_Model):
     pmd: Text
     drivers: tuple[Driver, ...] = Field(min_length=1, max_length=64)
     rss: RssCapability
+    kernel: Kernel | None = None
     needs: tuple[Text, ...] = ()
     quirks: tuple[Text, ...] = ()
     sources: dict[str, Text] = Field(min_length=1)
@@ -254,6 +291,12 @@ class NicProfile(_Model):
     def _any_driver_is_for_software(self) -> Self:
         if ANY_DRIVER in self.drivers and (len(self.drivers) > 1 or self.rss.kind == "hardware"):
             raise ValueError("drivers: any stands alone, and only where the NIC hashes nothing (kind software or none)")
+        return self
+
+    @model_validator(mode="after")
+    def _kernel_hashes_as_it_is(self) -> Self:
+        if self.kernel is not None and (self.rss.kind != "hardware" or self.rss.key_reversed or self.rss.initial_hash):
+            raise ValueError("kernel: the card must hash, by the key as it is (no key_reversed, no initial_hash)")
         return self
 
     @property
@@ -265,6 +308,7 @@ class NicProfile(_Model):
     def _sources_name_fields(self) -> Self:
         rss = RssCapability.model_fields
         known = {"pmd", "drivers", "needs", "quirks", "rss", *(f"rss.{f}" for f in rss)}
+        known |= {"kernel", *(f"kernel.{f}" for f in Kernel.model_fields)}
         known |= {f"rss.classes.{c}" for c in CLASSES}
         for path in self.sources:
             if path not in known:

@@ -26,6 +26,7 @@ EXPECTED: dict[str, tuple[int, list[tuple[str, int]] | None]] = {
     "guestlist": (12, []),
     "knock": (28, [("R1", 1)]),
     "tallies": (36, [("R1", 1)]),
+    "lanes": (34, [("R1", 4)]),
     "sieve": (18, None),
     "switchboard": (12, []),
     "wayside": (14, []),
