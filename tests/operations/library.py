@@ -12,7 +12,8 @@ from tests.runtime.toolchain import STRICT, pkg_config
 
 #: What keeps state, and the packet helpers; ports, options and threads are the program's.
 _PARTS = (
-    "arena", "cards", "cht", "dchain", "dmap", "files", "instance", "lpm", "objects", "packet", "sharing", "sketch", "transactions", "util",
+    "arena", "cards", "cht", "dchain", "dmap", "files", "instance", "keys", "lpm", "objects", "packet", "sharing", "sketch",
+    "transactions", "util",
 )  # fmt: skip
 #: DPDK's headers that the API's include: most of the compiler's time.
 _COMMON = "".join(

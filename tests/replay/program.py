@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from maestro_tool.frontend import load_program
+from maestro_tool.frontend import DEFAULT, read_program
 from maestro_tool.frontend.ir import Program
 from maestro_tool.nf import NetworkFunction
 from maestro_tool.pipeline import Request, Stopwatch, generate_sequential
@@ -35,7 +35,9 @@ class Sequential:
 
 def build(compiler: Compiler, nf: NetworkFunction) -> Sequential:
     """The program in a folder of its own below the compiler's."""
-    request = Request(nf.sources, ports=nf.ports, include_dirs=(nf.root,), limits=nf.limits, pure=nf.pure)
+    request = Request(
+        nf.sources, ports=nf.ports, include_dirs=(nf.root,), limits=nf.limits, pure=nf.pure, xdp=nf.attachment.words
+    )
     folder = compiler.folder / nf.name
     for file, text in generate_sequential(request, nf.name, Stopwatch())[1].items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +45,7 @@ def build(compiler: Compiler, nf: NetworkFunction) -> Sequential:
     files = [f for f in sorted(folder.rglob("*.c")) if f.name != f"main_{nf.name}.c"]
     flags = [f"-DNF={nf.name}_nf", f"-DN_PORTS={nf.ports}", f"-I{folder / 'gen'}", "-w"]
     objects = compiler.objects(folder, [*files, HERE / "driver.c"], *flags)
-    program = load_program(list(nf.sources), [nf.root], [])
+    program = read_program(nf.sources, DEFAULT.with_more([nf.root], []), nf.attachment).program
     compiler.reveal(objects, program.functions)
     library = compiler.link(compiler.folder / f"{nf.name}.so", [*objects, *compiler.runtime])
     return Sequential(program, library, nf.ports, Limits(**dict(nf.limits)), nf.pure)

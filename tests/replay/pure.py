@@ -26,5 +26,5 @@ FUNCTIONS: Mapping[str, Function] = {
     **{f"__builtin_ia32_crc32{size}": _crc32 for size in ("qi", "hi", "si", "di")},
     "memcmp": _memcmp,
     # The driver's frames have 128 bytes in front, more than the tests insert.
-    **dict.fromkeys(("nf_insert_new_chunk", "packet_insert_new_chunk"), lambda given, bits: 1),
+    **dict.fromkeys(("nf_insert_new_chunk", "packet_insert_new_chunk", "rte_pktmbuf_prepend"), lambda given, bits: 1),
 }
