@@ -18,7 +18,6 @@ OWN_WALKS = {
     # several layers (a field, a swap, a minimum) comes before the operators in it.
     "packet/terms.py": {"_disorder", "_chosen"},
     "explain/words.py": {"_atom"},
-    "explain/story.py": {"_negated_or"},
     # A premise: along a sum, to the time that it has on one side.
     "sharding/lemmas/expiry_commutes.py": {"_is_age"},
     # The walk goes on to operands of functions that are not followed, which are no arguments.
