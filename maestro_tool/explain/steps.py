@@ -14,7 +14,7 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.nodes import concat, substitute, sym, symbols
 from maestro_tool.expr.symbols import Produced, Symbol, packet_byte
 from maestro_tool.operations.row import Effect, Operation, Role
-from maestro_tool.symex.callpath import Analysis, CallPath, Event
+from maestro_tool.symex.callpath import LENGTH_AT, Analysis, CallPath, Event
 
 #: What ends entries that were last used before a time.
 _AGED = (Effect.EXPIRE, Effect.FREE)
@@ -78,18 +78,21 @@ class Edit:
     """What a path does to the frame: ``grown`` bytes are inserted, or -``grown`` removed, at offset ``at``.
 
     ``rewrites``: of the bytes that stay, those that get other values.  All offsets are those in the frame as it came.
+    ``cut``: bytes at the frame's end are gone.
     """
 
     rewrites: tuple[int, ...]
     grown: int = 0
     at: int = 0
+    cut: bool = False
 
     @staticmethod
     def of(path: CallPath) -> Edit:
         """Where the frame moved, the place is the one that leaves the fewest bytes rewritten."""
-        writes, grown = dict(path.packet_writes), path.grown
+        writes, grown = {n: e for n, e in path.packet_writes if n < LENGTH_AT}, path.grown
+        cut = len(writes) < len(path.packet_writes)
         if not grown:
-            return Edit(tuple(writes))
+            return Edit(tuple(writes), cut=cut)
 
         def rewritten(at: int) -> tuple[int, ...]:
             before = (n for n in range(at) if writes.get(n, _came(n - grown)) is not _came(n))
@@ -97,7 +100,7 @@ class Edit:
             return (*before, *behind)
 
         at = min(range(max(writes, default=0) + 2), key=lambda at: len(rewritten(at)))
-        return Edit(rewritten(at), grown, at)
+        return Edit(rewritten(at), grown, at, cut)
 
 
 def _came(offset: int) -> Expr:

@@ -128,6 +128,8 @@ def _edits(edit: Edit, facts: Facts) -> Iterator[str]:
     elif edit.grown < 0:
         last = edit.at - edit.grown - 1
         yield f"remove {_bytes(-edit.grown)}, frame[{edit.at}..{last}]" if last > edit.at else f"remove frame[{last}]"
+    if edit.cut:
+        yield "cut the frame's end"
     if edit.rewrites:
         yield f"rewrite {', '.join(rewritten(edit.rewrites, facts))}"
 

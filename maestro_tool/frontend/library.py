@@ -211,6 +211,7 @@ _LIBRARY: Final[Mapping[str, Behaviour]] = {
     **_does("packet_insert_new_chunk", (0, 2, 3, 4), (0, 2, 3, 4), changes=(_CURSOR, MEMORY)),
     **_does("maestro_mbuf_data", (0,), keeps=True),
     **_does("rte_pktmbuf_adj rte_pktmbuf_prepend", (0,), (0,), keeps=True, changes=(MEMORY,)),
+    **_does("rte_pktmbuf_trim", (0,), (0,), changes=(MEMORY,)),
     # Whose members helpers of XDP read and write.
     **_does("maestro_xdp_begins", keeps=True, changes=(MEMORY,)),
     **_does("maestro_xdp_context", uses=(MEMORY,)),

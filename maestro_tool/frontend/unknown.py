@@ -39,7 +39,8 @@ _INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"rte_pktmbuf_(headroom|tailroom)", "how much room there is around a frame is for drivers to say"),
         (r"rte_pktmbuf_prepend", f"nf_insert_new_chunk(buffer, length, mbuf) makes room for a header; {_MBUFS}"),
         (r"rte_pktmbuf_adj", f"nf_shrink_chunk(buffer, length, mbuf) cuts a header; {_MBUFS}"),
-        (r"rte_pktmbuf_(append|trim)", "frames change at their front only: insert or cut headers there"),
+        (r"rte_pktmbuf_append", "frames get longer at their front only: insert headers there"),
+        (r"rte_pktmbuf_trim", f"frames are cut at their end by NFs with mbufs only: {_MBUFS}"),
         (r"struct rte_mbuf", f"mbufs are only passed on: {_LENGTH}; {_FRAME}; {_MBUFS}"),
         (r"rte_vlan_(strip|insert)", "move the addresses and call rte_pktmbuf_adj, or rte_pktmbuf_prepend"),
         (r"rte_pktmbuf_\w+", "nf_process has one frame in one piece, and what it returns says where that goes"),
@@ -69,6 +70,10 @@ _INSTEAD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"bpf_tail_call|BPF_MAP_TYPE_PROG_ARRAY", "call the function: one program handles the packet"),
         (r"bpf_map_delete_elem_of_LPM_TRIE", "routes stay: change the value of the entry, by an update"),
         (r"bpf_map_lookup_elem_of_\w+", "look up whole addresses: prefixlen is 32"),
+        (
+            r"bpf_xdp_adjust_tail_by_more_than_0",
+            "frames get shorter at their end only: check that the delta is below 0",
+        ),
         (r"bpf_redirect_map_BROADCAST", "redirect to one slot: BPF_F_BROADCAST is not supported"),
         (r"bpf_fib_lookup", "keep routes in a map: the kernel's are not there"),
         (

@@ -13,7 +13,16 @@ from maestro_tool.expr import Expr
 from maestro_tool.expr.symbols import Option, packet_byte
 from maestro_tool.frontend import ir
 from maestro_tool.symex import padding
-from maestro_tool.symex.callpath import Analysis, CallPath, LeftOut, MemoryPointer, ObjectPointer, Pinned, uses
+from maestro_tool.symex.callpath import (
+    LENGTH_AT,
+    Analysis,
+    CallPath,
+    LeftOut,
+    MemoryPointer,
+    ObjectPointer,
+    Pinned,
+    uses,
+)
 from maestro_tool.symex.files import Reader, content
 from maestro_tool.symex.initial import Contents, initial_contents
 from maestro_tool.symex.key_facts import KeyAnalysis
@@ -261,7 +270,8 @@ def _packet_writes(end: State) -> tuple[tuple[int, Expr], ...]:
         for n, byte in enumerate(bytes_of(value), offset):
             if byte is not packet_byte(n - end.cursor.grown):
                 writes.append((n, byte))
-    return tuple(writes)
+    length = () if end.cursor.length is None else enumerate(bytes_of(end.cursor.length), LENGTH_AT)
+    return (*writes, *length)
 
 
 def _symbols(path: CallPath, solver: Solver) -> frozenset[Expr]:

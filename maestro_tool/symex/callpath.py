@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from maestro_tool.dialects import MAIN
 from maestro_tool.expr import Expr
@@ -196,6 +196,10 @@ class Event:
             yield from self.expressions(operand)
 
 
+#: Where `CallPath.packet_writes` says the length of a frame that was cut at its end: no frame has a byte there.
+LENGTH_AT: Final = 0x10000
+
+
 @dataclass(frozen=True, slots=True)
 class CallPath:
     """One feasible way through ``nf_process`` on input port ``port``.
@@ -204,6 +208,7 @@ class CallPath:
     ``grown``: bytes by which the frame that leaves is longer than the one that came in.
     ``packet_writes``: (byte offset, expression of 8 bits) of the bytes of the frame that leaves which are not byte
     ``offset - grown`` of the one that came in, in order of offset; merged paths may name bytes that short frames lack.
+    If the frame's end moved, two more bytes at `LENGTH_AT` are its length (the lower one first).
     """
 
     port: Natural
@@ -320,7 +325,7 @@ class Analysis:
     notes: tuple[Note, ...] = ()
     files: tuple[PinnedFile, ...] = ()  # by name
     frame_stored: Natural = 0  # no path ever stores behind so many leading bytes of the frame, for however short a time
-    frame_moved: bool = False  # some path moves the frame's start
+    frame_moved: bool = False  # some path moves the frame's start or its end
     left_out: tuple[LeftOut, ...] = ()  # with ``paths`` these are all ways that there are
     dialect: Annotated[str, Means("dialect")] = MAIN.name  # what verdicts that packets determine mean
 

@@ -340,6 +340,7 @@ def _place(cursor: PacketCursor) -> tuple[object, ...]:
         cursor.skipped,
         cursor.within,
         cursor.context,
+        cursor.length,
     )
 
 

@@ -381,16 +381,20 @@ class PacketMachine(Machine):
     def _check_length(self, state: State, end: int, loc: int) -> None:
         """What lies behind the frame's end is no packet's: an earlier frame's bytes, or another buffer."""
         came = end - state.cursor.grown  # as much must have come in
-        if came <= state.cursor.minimum_length:
+        if state.cursor.length is not None:
+            short = nodes.compare("ult", state.cursor.length, nodes.const(min(end, _LONGEST_FRAME), 16))
+        elif came <= state.cursor.minimum_length:
             return
-        if came > _LONGEST_FRAME or self.may(state, nodes.compare("ult", PACKET_LENGTH, nodes.const(came, 16)), loc):
+        else:
+            short = nodes.compare("ult", PACKET_LENGTH, nodes.const(min(came, _LONGEST_FRAME), 16))
+        if came > _LONGEST_FRAME or self.may(state, short, loc):
             self.fail(
                 InputError,
                 f"accesses frame byte {end - 1}, but the frame may be shorter",
                 loc,
                 "compare packet_length, or the unread length, first",
             )
-        state.cursor.minimum_length = came
+        state.cursor.minimum_length = max(came, state.cursor.minimum_length)
 
     def _set_up_cells(
         self, state: State, number: int, block: Block, offset: int, size: int, loc: int
@@ -550,7 +554,7 @@ class PacketMachine(Machine):
         offset = nodes.substitute(self.decide(state, address.offset_expr, loc), state.known)
         if offset.is_const or self.solver.values(state.conditions, offset, self.limits.values) is not None:
             return None
-        if block.cells or state.cursor.grown:
+        if block.cells or state.cursor.grown or state.cursor.length is not None:
             self.fail(
                 UnsupportedError,
                 "reads the frame, which this path has changed, at a place that is not known",

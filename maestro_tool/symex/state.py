@@ -56,6 +56,7 @@ class PacketCursor:
     ``within``: whether the frame certainly has all that was read, where bytes were skipped.
     ``options``: the IHL (4 bits, above 5) if IPv4 options were read, too, of a length that no path has asked for yet.
     ``grown``: bytes inserted into the frame, less those cut; all bytes behind moved by as much.
+    ``length``: bytes that the frame has (16 bits), if its end moved; None: those that came in, and ``grown``.
     ``minimum_length``: bytes that the frame certainly had when it came in.
     ``context``: what a program for XDP was given.
     """
@@ -69,6 +70,13 @@ class PacketCursor:
     skipped: Expr | None = None
     within: bool = True
     context: Pointer | None = None
+    length: Expr | None = None
+
+    @property
+    def bytes(self) -> Expr:
+        """How many the frame has now."""
+        grown = nodes.binary("add", PACKET_LENGTH, nodes.const(self.grown, 16))
+        return grown if self.length is None else self.length
 
     @property
     def at(self) -> int | Expr:

@@ -34,7 +34,7 @@ from maestro_tool.operations.semantics import (
 )
 from maestro_tool.operations.semantics import fields as view_of
 from maestro_tool.symex import Limits, analyse
-from maestro_tool.symex.callpath import Analysis
+from maestro_tool.symex.callpath import LENGTH_AT, Analysis
 from maestro_tool.symex.initial import Contents
 
 #: Indices that each worker hands out of its share, at most.
@@ -284,6 +284,8 @@ class Program:
             out = number(verdict[0])
             verdict = "drop" if out == arrival.port else "flood" if out == 0xFFFF else out
         sent = bytearray(path.grown) + arrival.frame if path.grown >= 0 else bytearray(arrival.frame[-path.grown :])
+        if length := [number(e) for offset, e in path.frame if offset >= LENGTH_AT]:
+            sent = sent[: int.from_bytes(bytes(length), "little")]
         for offset, e in path.frame:
             if offset < len(sent):
                 sent[offset] = number(e)

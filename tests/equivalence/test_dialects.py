@@ -171,6 +171,7 @@ CASES = {
     "knock": Case(dialect="xdp", change=of_knocks, least=10),
     "tallies": Case(dialect="xdp"),
     "lanes": Case(dialect="xdp"),
+    "curt": Case(dialect="xdp", change=of_few_hosts),
     "wayside": Case("routes[0.0.0.0/0]=4 routes[10.0.0.0/8]=3 routes[10.0.0.128/25]=4", dialect="xdp"),
     "switchboard": Case("lines[0]=4 lines[2]=3", dialect="xdp"),
     "envelope": Case(dialect="xdp", change=of_envelopes, told_by=envelope_last),

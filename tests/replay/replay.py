@@ -19,7 +19,7 @@ from maestro_tool.expr.symbols import Produced
 from maestro_tool.operations import Role
 from maestro_tool.operations.row import Effect
 from maestro_tool.operations.semantics import Call, Map, Outcome
-from maestro_tool.symex.callpath import Analysis, CallPath, Event
+from maestro_tool.symex.callpath import LENGTH_AT, Analysis, CallPath, Event
 from maestro_tool.symex.events import SOMEWHERE
 from tests.replay.program import Verdict
 from tests.replay.pure import FUNCTIONS
@@ -193,6 +193,8 @@ class Replay:
 
     def _frame(self, path: CallPath, frame: bytes, values: Values, compiled: bytes) -> bytes:
         sent = bytearray(path.grown) + frame if path.grown >= 0 else bytearray(frame[-path.grown :])
+        if length := [values.number(e) for offset, e in path.packet_writes if offset >= LENGTH_AT]:
+            sent = sent[: int.from_bytes(bytes(length), "little")]
         self._look(path, values, compiled)
         for offset, e in path.packet_writes:
             if offset < len(sent):

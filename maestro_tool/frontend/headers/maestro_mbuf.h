@@ -32,6 +32,7 @@ void *maestro_mbuf_data(const struct rte_mbuf *m);
 #define rte_pktmbuf_data_len(m) ((m)->data_len)
 char *rte_pktmbuf_adj(struct rte_mbuf *m, uint16_t length);
 char *rte_pktmbuf_prepend(struct rte_mbuf *m, uint16_t length);
+int rte_pktmbuf_trim(struct rte_mbuf *m, uint16_t length);
 static inline int rte_pktmbuf_is_contiguous(const struct rte_mbuf *m) { return m->nb_segs == 1; }
 /* Of a frame in one piece, nothing is copied. */
 static inline const void *rte_pktmbuf_read(const struct rte_mbuf *m, uint32_t offset, uint32_t length, void *copy) {
@@ -39,7 +40,6 @@ static inline const void *rte_pktmbuf_read(const struct rte_mbuf *m, uint32_t of
   return offset + length <= m->data_len ? rte_pktmbuf_mtod_offset(m, const char *, offset) : NULL;
 }
 /* Not supported: declared, so that their use is told by name. */
-int rte_pktmbuf_trim(struct rte_mbuf *m, uint16_t length);
 char *rte_pktmbuf_append(struct rte_mbuf *m, uint16_t length);
 uint16_t rte_pktmbuf_headroom(const struct rte_mbuf *m);
 uint16_t rte_pktmbuf_tailroom(const struct rte_mbuf *m);

@@ -7,6 +7,7 @@ struct xdp_md *maestro_xdp_context(void);
 int bpf_map_lookup_elem_of_LPM_TRIE_by_a_shorter_prefix(void);
 long bpf_map_delete_elem_of_LPM_TRIE(void);
 long bpf_redirect_map_BROADCAST(void);
+long bpf_xdp_adjust_tail_by_more_than_0(void);
 /* What is atomic among the kernel's CPUs: one packet comes after the other here. */
 #define MAESTRO_CHANGED(at, made, given)             \
   ({                                                 \

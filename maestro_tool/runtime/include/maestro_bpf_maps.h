@@ -78,8 +78,9 @@ static inline bool maestro_bpf_map_create(void *definition, enum maestro_bpf_kin
 }
 
 /* The key of this very entry; false: there can be none. */
-static inline bool maestro_bpf_prefix(const void *key, struct maestro_bpf_prefix *prefix) {
-  memcpy(prefix, key, sizeof *prefix);
+static inline bool maestro_bpf_prefix(const struct maestro_bpf_map *map, const void *key,
+                                      struct maestro_bpf_prefix *prefix) {
+  memcpy(prefix, key, map->key_size);
   if (prefix->bits > MAESTRO_ADDRESS_BITS) return false;
   prefix->address &= rte_cpu_to_be_32((uint32_t)(UINT64_C(0xFFFFFFFF) << (MAESTRO_ADDRESS_BITS - prefix->bits)));
   return true;
@@ -89,13 +90,13 @@ static inline bool maestro_bpf_prefix(const void *key, struct maestro_bpf_prefix
 static inline bool maestro_bpf_find(const struct maestro_bpf_map *map, const void *key, int *place) {
   if (map->kind == MAESTRO_ARRAY) {
     uint32_t index;
-    memcpy(&index, key, sizeof index);
+    memcpy(&index, key, map->key_size); /* theirs: compilers see keys of other maps here, too */
     *place = (int)index;
     return index < map->max_entries;
   }
   if (map->kind == MAESTRO_TRIE) {
     struct maestro_bpf_prefix prefix;
-    return maestro_bpf_prefix(key, &prefix) && map_get(map->places, &prefix, place);
+    return maestro_bpf_prefix(map, key, &prefix) && map_get(map->places, &prefix, place);
   }
   if (!map_get(map->places, (void *)(uintptr_t)key, place)) return false;
   if (map->kind == MAESTRO_LRU_HASH) dchain_rejuvenate_index(map->used, *place, recent_time());
@@ -110,7 +111,7 @@ static inline bool maestro_bpf_find(const struct maestro_bpf_map *map, const voi
 static inline bool maestro_bpf_match(const struct maestro_bpf_map *map, const void *key, int *place) {
   if (map->kind != MAESTRO_TRIE) return maestro_bpf_find(map, key, place);
   struct maestro_bpf_prefix whole;
-  memcpy(&whole, key, sizeof whole);
+  memcpy(&whole, key, map->key_size);
   *place = whole.bits < MAESTRO_ADDRESS_BITS ? bpf_map_lookup_elem_of_LPM_TRIE_by_a_shorter_prefix()
                                              : lpm_lookup_elem(map->routes, rte_be_to_cpu_32(whole.address));
   return *place != INVALID;
@@ -133,7 +134,7 @@ static inline bool maestro_bpf_evict(const struct maestro_bpf_map *map) {
 static inline long maestro_bpf_add(const struct maestro_bpf_map *map, const void *key, int *place) {
   struct maestro_bpf_prefix prefix;
   void *kept = NULL;
-  if (map->kind == MAESTRO_TRIE && !maestro_bpf_prefix(key, &prefix)) return -EINVAL;
+  if (map->kind == MAESTRO_TRIE && !maestro_bpf_prefix(map, key, &prefix)) return -EINVAL;
   if (!dchain_allocate_new_index(map->used, place, recent_time())) {
     if (map->kind == MAESTRO_TRIE) return -ENOSPC;
     if (map->kind != MAESTRO_LRU_HASH || !maestro_bpf_evict(map)) return -E2BIG;

@@ -15,5 +15,6 @@ static inline struct xdp_md *maestro_xdp_context(void) { return maestro_xdp_curr
 static inline int bpf_map_lookup_elem_of_LPM_TRIE_by_a_shorter_prefix(void) { abort(); }
 static inline long bpf_map_delete_elem_of_LPM_TRIE(void) { abort(); }
 static inline long bpf_redirect_map_BROADCAST(void) { abort(); }
+static inline long bpf_xdp_adjust_tail_by_more_than_0(void) { abort(); }
 
 #endif

@@ -281,6 +281,7 @@ MBUFS: Final[Mapping[str, Model]] = {
     **_each(mbuf.maestro_mbuf_data, "maestro_mbuf_data"),
     **_each(mbuf.rte_pktmbuf_adj, "rte_pktmbuf_adj"),
     **_each(mbuf.rte_pktmbuf_prepend, "rte_pktmbuf_prepend"),
+    **_each(mbuf.rte_pktmbuf_trim, "rte_pktmbuf_trim"),
     **_each(xdp.maestro_xdp_begins, "maestro_xdp_begins"),
     **_each(xdp.maestro_xdp_context, "maestro_xdp_context"),
 }

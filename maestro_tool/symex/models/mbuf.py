@@ -1,10 +1,12 @@
-"""Mbufs of DPDK's dialect: where the frame lies, and what moves its start.
+"""Mbufs of DPDK's dialect: where the frame lies, and what moves its start or its end.
 
 The frame's own block is as everywhere; the mbuf is one with the members that have a value (`begins`).  All others, and
 whatever is written there, are none of the NF's business: cards and drivers decide it.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from maestro_tool.diagnostics import UnsupportedError
 from maestro_tool.expr import Expr, nodes
@@ -25,12 +27,11 @@ def begins(state: State) -> Pointer:
     mbuf.store(_NB_SEGS, 2, nodes.const(1, 16))
     mbuf.store(_PORT, 2, INPUT_PORT)
     mbuf.store(_VLAN_TCI, 2, nodes.const(0, 16))
-    _store_length(mbuf, 0)
+    _store_length(mbuf, PACKET_LENGTH)
     return Pointer(state.memory.add(mbuf))
 
 
-def _store_length(mbuf: Block, grown: int) -> None:
-    length = nodes.binary("add", PACKET_LENGTH, nodes.const(grown, 16))
+def _store_length(mbuf: Block, length: Expr) -> None:
     mbuf.store(_DATA_LEN, 2, length)
     mbuf.store(_PKT_LEN, 4, nodes.zext(length, 32))
 
@@ -59,12 +60,14 @@ def rte_pktmbuf_adj(site: CallSite) -> Outcome:
     outcomes: list[tuple[State, Value | None]] = []
     if enough is not None:
         frame = moved(site, enough, 0, -length)
-        _store_length(enough.memory.writable(number), enough.cursor.grown)
+        _store_length(enough.memory.writable(number), enough.cursor.bytes)
         outcomes.append((enough, frame))
     return outcomes + ([] if short is None else [(short, NULL)])
 
 
 def _has(state: State, length: int) -> Expr:
+    if state.cursor.length is not None:
+        return nodes.compare("ule", nodes.const(length, 16), state.cursor.length)
     came = length - state.cursor.grown  # as much must have come in
     return nodes.compare("ule", nodes.const(max(came, 0), 16), PACKET_LENGTH) if came <= 0xFFFF else nodes.FALSE
 
@@ -78,6 +81,22 @@ def rte_pktmbuf_prepend(site: CallSite) -> Outcome:
     outcomes: list[tuple[State, Value | None]] = []
     if inserted is not None:
         state, frame = inserted
-        _store_length(state.memory.writable(number), state.cursor.grown)
+        _store_length(state.memory.writable(number), state.cursor.bytes)
         outcomes.append((state, frame))
     return outcomes + ([] if without is None else [(without, NULL)])
+
+
+def rte_pktmbuf_trim(site: CallSite) -> Outcome:
+    """int rte_pktmbuf_trim(struct rte_mbuf *, uint16_t): 0, and so many bytes less at the end; -1 if there are fewer.
+
+    What lies behind the end is no packet's any more, though it is where it was.
+    """
+    number, length, cut = _number(site), site.state.cursor.bytes, site.expr(1)
+    enough, short = site.machine.split(site.state, nodes.compare("ule", cut, length), site.loc)
+    outcomes: list[tuple[State, Value | None]] = []
+    if enough is not None:
+        site.machine.frame_moves(enough, 0, site.loc)
+        enough.cursor = replace(enough.cursor, length=nodes.binary("sub", length, cut))
+        _store_length(enough.memory.writable(number), enough.cursor.bytes)
+        outcomes.append((enough, site.answer(0)))
+    return outcomes + ([] if short is None else [(short, site.answer(-1))])

@@ -155,7 +155,9 @@ def moved(site: CallSite, state: State, at: int, change: int) -> Pointer:
     gone = state.memory.writable(number)
     gone.fill, gone.cells = MovedFrame(), {}
     frame = Pointer(state.memory.add(new))
-    state.cursor = replace(cursor, block=frame, read=cursor.read + change, grown=cursor.grown + change)
+    length = None if cursor.length is None else nodes.binary("add", cursor.length, nodes.const(change, 16))
+    grown = cursor.grown + change
+    state.cursor = replace(cursor, block=frame, read=cursor.read + change, grown=grown, length=length)
     return frame
 
 

@@ -10,6 +10,8 @@ import pytest
 from maestro_tool import nf, own_files, pipeline, runtime
 from maestro_tool.cache import NoCache
 from maestro_tool.diagnostics import InputError, UnsupportedError
+from maestro_tool.expr import nodes
+from maestro_tool.expr.symbols import PACKET_LENGTH
 from maestro_tool.frontend.preprocess import HEADERS
 from tests.quick import others_long
 
@@ -175,6 +177,24 @@ def test_adj_and_prepend_change_lengths_and_start(tmp_path: Path) -> None:
     assert [(n, e.const) for n, e in grown.packet_writes] == [(n, 0) for n in range(10)]
 
 
+def test_trim_changes_lengths_and_end(tmp_path: Path) -> None:
+    source = written(
+        tmp_path,
+        "uint16_t before = m->data_len;"
+        "if (before < 40 || rte_pktmbuf_trim(m, 6) != 0) return NF_DROP;"
+        "if (m->data_len != before - 6 || m->pkt_len != before - 6u) return 7;"
+        "if (rte_pktmbuf_trim(m, before) != -1 || m->data_len != before - 6) return 8;"
+        "if (rte_pktmbuf_adj(m, 4) == NULL || m->data_len != before - 10) return 9;"
+        "if (before == 40 && rte_pktmbuf_adj(m, 31) != NULL) return 10;"
+        "return 1;",
+    )
+    paths = analysed(source).analysis.paths
+    assert {(p.verdict, p.grown) for p in paths} == {("drop", 0), (1, -4)}
+    [said] = {p.packet_writes for p in paths if p.verdict == 1}
+    length = nodes.concat(*(e for _, e in reversed(said)))
+    assert nodes.substitute(length, {PACKET_LENGTH: nodes.const(60, 16)}) is nodes.const(50, 16)
+
+
 def test_adj_of_more_than_there_is_gives_null(tmp_path: Path) -> None:
     assert verdicts(written(tmp_path, "return rte_pktmbuf_adj(m, 100) == NULL ? NF_DROP : 1;")) == [
         (0, "drop"), (0, 1), (1, "drop"), (1, 1),
@@ -205,7 +225,6 @@ def test_nothing_is_written_there(tmp_path: Path, member: str) -> None:
 
 UNSUPPORTED = {
     "rte_pktmbuf_append": "rte_pktmbuf_append(m, 4)",
-    "rte_pktmbuf_trim": "rte_pktmbuf_trim(m, 4)",
     "rte_pktmbuf_headroom": "rte_pktmbuf_headroom(m)",
     "rte_pktmbuf_tailroom": "rte_pktmbuf_tailroom(m)",
     "rte_pktmbuf_free": "rte_pktmbuf_free(m)",

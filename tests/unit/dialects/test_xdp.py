@@ -12,6 +12,9 @@ import pytest
 from maestro_tool import nf, own_files, pipeline, runtime, xdp
 from maestro_tool.cache import NoCache
 from maestro_tool.diagnostics import InputError, MaestroError, UnsupportedError
+from maestro_tool.expr.nodes import symbols
+from maestro_tool.expr.symbols import Produced
+from maestro_tool.symex.callpath import LENGTH_AT
 from maestro_tool.xdp import Attachment
 from tests.quick import others_long
 from tests.unit.frontend.test_layouts import dpdk_flags
@@ -27,6 +30,7 @@ EXPECTED: dict[str, tuple[int, list[tuple[str, int]] | None]] = {
     "knock": (28, [("R1", 1)]),
     "tallies": (36, [("R1", 1)]),
     "lanes": (34, [("R1", 4)]),
+    "curt": (16, [("R1", 1)]),
     "sieve": (18, None),
     "switchboard": (12, []),
     "wayside": (14, []),
@@ -154,7 +158,6 @@ def test_other_types_are_refused_by_name(tmp_path: Path, type: str) -> None:
         "bpf_perf_event_output(ctx, &m, 0, 0, 0)",
         "bpf_loop(3, 0, 0, 0)",
         "bpf_xdp_adjust_meta(ctx, 4)",
-        "bpf_xdp_adjust_tail(ctx, -4)",
         "bpf_ktime_get_boot_ns()",
     ],
 )
@@ -348,6 +351,69 @@ def test_the_head_is_adjusted(tmp_path: Path, delta: str, then: str, verdict: se
     assert {v for port, v in verdicts(source) if port == 0} == verdict
 
 
+@pytest.mark.parametrize(
+    ("delta", "then", "verdict"),
+    [
+        ("-4", "ctx->data_end - ctx->data", {"drop", 0}),  # frames of less than 18 bytes stay as they are
+        ("-70000", "1", {"drop"}),
+        ("-0x7fffffff - 1", "1", {"drop"}),
+        ("0", "1", {0}),
+        ("14 - (int)(ctx->data_end - ctx->data)", "ctx->data_end - ctx->data == 14", {0}),
+        ("13 - (int)(ctx->data_end - ctx->data)", "1", {"drop"}),
+    ],
+)
+def test_the_tail_is_cut(tmp_path: Path, delta: str, then: str, verdict: set[object]) -> None:
+    source = written(
+        tmp_path, f"if (bpf_xdp_adjust_tail(ctx, {delta})) return XDP_DROP;\nreturn {then} ? XDP_TX : XDP_DROP;"
+    )
+    assert {v for port, v in verdicts(source) if port == 0} == verdict
+
+
+def test_a_longer_tail_is_refused_by_name(tmp_path: Path) -> None:
+    """Where it may be asked for: not behind a test that it is not."""
+    cut = "int delta = 60 - (int)(ctx->data_end - ctx->data);\n%s return bpf_xdp_adjust_tail(ctx, delta) ? 1 : 3;"
+    with pytest.raises(MaestroError, match="'bpf_xdp_adjust_tail_by_more_than_0' is neither"):
+        analysed(written(tmp_path, cut % ""))
+    assert {v for _, v in verdicts(written(tmp_path, cut % "if (delta > 0) return XDP_DROP;"))} == {"drop", 0, 1}
+
+
+@pytest.mark.parametrize(
+    ("access", "fits"), [("data[59]", True), ("data[60]", False), ("(data[59] = 1)", True), ("(data[60] = 1)", False)]
+)
+def test_what_was_cut_is_out_of_reach(tmp_path: Path, access: str, fits: bool) -> None:
+    """Though the frame came with it."""
+    source = written(
+        tmp_path,
+        "int length = (int)(ctx->data_end - ctx->data);\nif (length < 100) return XDP_DROP;\n"
+        "if (bpf_xdp_adjust_tail(ctx, 60 - length)) return XDP_DROP;\n"
+        f"__u8 *data = ctx->data;\nreturn {access} ? XDP_TX : XDP_DROP;",
+    )
+    if fits:
+        assert 0 in {v for _, v in verdicts(source)}
+    else:
+        with pytest.raises(InputError, match="accesses frame byte 60, but the frame may be shorter"):
+            analysed(source)
+
+
+def test_a_frames_new_length_is_part_of_what_leaves(tmp_path: Path) -> None:
+    """It may come from state, and paths that differ in it only are not one."""
+    body = (
+        "__u32 key = 1, length = (__u32)(ctx->data_end - ctx->data);\n"
+        "__u64 *cut = bpf_map_lookup_elem(&m, &key);\nif (!cut) return XDP_TX;\n"
+        "if (*cut > 40 || length < 60) return XDP_DROP;\n"
+        "if (bpf_xdp_adjust_tail(ctx, -(int)*cut)) return XDP_DROP;\n*cut = 7;\nreturn XDP_TX;"
+    )
+    found = analysed(written(tmp_path, body, type="BPF_MAP_TYPE_ARRAY")).analysis
+    [path] = [p for p in found.paths if p.port == 0 and p.verdict == 0]
+    assert [n for n, _ in path.packet_writes] == [LENGTH_AT, LENGTH_AT + 1]
+    assert {s.value.part for _, e in path.packet_writes for s in symbols(e) if isinstance(s.value, Produced)}
+    assert found.frame_moved  # no packet starts again
+    cut = "if (length < 60) return XDP_DROP;\nif (((__u8 *)ctx->data)[%d] & 1) bpf_xdp_adjust_tail(ctx, %d);\nreturn XDP_TX;"
+    both = "__u32 length = (__u32)(ctx->data_end - ctx->data);\n" + cut % (0, -1)
+    lengths = {p.packet_writes for p in analysed(written(tmp_path, both)).analysis.paths if p.verdict == p.port}
+    assert len(lengths) == 2
+
+
 def test_pointers_of_before_are_out_of_date(tmp_path: Path) -> None:
     body = (
         "__u8 *data = ctx->data;\nif (bpf_xdp_adjust_head(ctx, 2)) return XDP_DROP;\nreturn *data ? XDP_TX : XDP_DROP;"
@@ -485,3 +551,21 @@ def test_headers_are_as_linux_has_them(tmp_path: Path) -> None:
         subprocess.run(["gcc", "-std=gnu11", "-O1", *flags, str(source), "-o", str(program)], check=True)
         said.append(subprocess.run([program], capture_output=True, text=True, check=True).stdout)
     assert said[0] == said[1] and len(said[0].splitlines()) == len(words)
+
+
+def test_short_keys_compile_without_warnings(tmp_path: Path) -> None:
+    """Optimised, where a compiler sees the whole of a map's functions around them."""
+    look = "__u16 key = 7;\n__u64 n = 1, *v = bpf_map_lookup_elem(&m, &key);\nif (!v) bpf_map_update_elem(&m, &key, &n, 0);"
+    text = f"(void)ctx;\n{look}\nreturn v ? XDP_TX : XDP_DROP;"
+    source = tmp_path / "f.xdp.c"
+    source.write_text(written(tmp_path, text).read_text().replace("__type(key, __u32)", "__type(key, __u16)"))
+    request = pipeline.Request((source,), include_dirs=(tmp_path,))
+    _, files = pipeline.generate_sequential(request, "f", pipeline.Stopwatch())
+    for file, made in files.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(made)
+    flags = ["-O3", "-march=native", "-Wall", "-Wextra", "-Werror", *dpdk_flags(), f"-I{runtime.INCLUDE}"]
+    for unit in sorted((tmp_path / "gen").rglob("*.c")):
+        command = ["gcc", *flags, f"-I{tmp_path}/gen", "-c", str(unit), "-o", str(tmp_path / "f.o")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]

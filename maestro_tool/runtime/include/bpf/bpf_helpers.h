@@ -120,6 +120,17 @@ static inline long bpf_xdp_adjust_head(struct xdp_md *context, int delta) {
   return 0;
 }
 
+/* The frame ends -`delta` bytes earlier. */
+static inline long bpf_xdp_adjust_tail(struct xdp_md *context, int delta) {
+  const uint32_t length = (uint32_t)((char *)context->data_end - (char *)context->data);
+  if (delta > 0) return bpf_xdp_adjust_tail_by_more_than_0();
+  const uint32_t cut = 0u - (uint32_t)delta;
+  if (length < MAESTRO_XDP_HEADER || cut > length - MAESTRO_XDP_HEADER) return -EINVAL;
+  if (rte_pktmbuf_trim(context->maestro_mbuf, (uint16_t)cut) != 0) return -EINVAL;
+  maestro_xdp_frame(context, context->maestro_mbuf);
+  return 0;
+}
+
 /* Of any type, and nowhere in particular. */
 static inline __u32 maestro_word(const void *words, __u32 i) {
   __u32 word;
@@ -151,7 +162,6 @@ long bpf_get_numa_node_id(void);
 long bpf_tail_call(void *context, void *map, __u32 index);
 long bpf_fib_lookup(void *context, void *parameters, int size, __u32 flags);
 long bpf_check_mtu(void *context, __u32 ifindex, __u32 *length, __s32 difference, __u64 flags);
-long bpf_xdp_adjust_tail(struct xdp_md *context, int delta);
 long bpf_xdp_adjust_meta(struct xdp_md *context, int delta);
 long bpf_xdp_load_bytes(struct xdp_md *context, __u32 offset, void *to, __u32 length);
 long bpf_xdp_store_bytes(struct xdp_md *context, __u32 offset, void *from, __u32 length);
