@@ -40,6 +40,7 @@ GROUPS = (
     Group("maestro_tool.cli.verify", ("verify",)),
     Group("maestro_tool.cli.new", ("new",)),
     Group("maestro_tool.cli.steering", ("table", "queue", "rss")),
+    Group("maestro_tool.cli.predict", ("predict",)),
     Group("maestro_tool.cli.inspect", ("profile", "cache")),
     Group("maestro_tool.cli.traffic", ("traffic", "run", "compare")),
     Group("maestro_tool.cli.bench", ("bench",)),

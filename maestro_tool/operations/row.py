@@ -88,6 +88,19 @@ class Arguments:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What an operation takes that follows from its entry and key; what it takes itself is counted (`predict`).
+
+    ``lines``: of memory, where no operation before has touched its entry.  ``hashes``: it hashes its key.
+    ``compares``: it compares its key with the one that is stored, if there is one.
+    """
+
+    lines: int = 0
+    hashes: bool = False
+    compares: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """The operation in words, as templates.
 
@@ -121,6 +134,7 @@ class Operation:
     ``functions``: the C functions that perform it, which the models in `symex.models` record.
     ``announces``: whether the runtime's implementation makes a packet a writer by itself where objects are shared
     (docs/strategies.md): always, if the answer is yes, or never.
+    ``cost``: for `predict`.
     """
 
     name: str
@@ -134,6 +148,7 @@ class Operation:
     produces: Mapping[str, int | None] = field(default_factory=dict)
     functions: Mapping[str, Arguments] = field(default_factory=dict)
     announces: Literal["always", "if_yes", "never"] = "never"
+    cost: Cost = Cost()
 
     def __repr__(self) -> str:
         return self.name

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from maestro_tool.operations.row import Arguments, Effect, Entries, ObjectOperand, Operation, Role, Wording
+from maestro_tool.operations.row import Arguments, Cost, Effect, Entries, ObjectOperand, Operation, Role, Wording
 
 _NAMES, _STORES, _AGES = Role.NAMES, Role.STORES, Role.AGES
 _DECIDES, _PRODUCES = Role.DECIDES, Role.PRODUCES
@@ -23,21 +23,21 @@ _ROWS: Final = (
         Wording("look up", "{key} in {objects}", "look up {key}", "{key} found in {objects}", "not in {objects}",
                 "number found in {first}", "the port found in {first}"),
         answers=True, produces={"value": 32}, functions={"map_get": Arguments((1,), (2,))},
-        semantics="maps.map_get",
+        semantics="maps.map_get", cost=Cost(lines=1, hashes=True, compares=True),
     ),
     Operation(
         "map_put", Effect.PUT, (ObjectOperand("map", Entries.KEY, writes=True),),
         {"key": _NAMES, "raw": _NAMES, "value": _STORES, "key_home": _STORES}, ("key", "value"),
         Wording("put", "{key} into {objects}", "put {key}"),
         functions={"map_put": Arguments((1,), (), keeps=True)}, announces="always",
-        semantics="maps.map_put",
+        semantics="maps.map_put", cost=Cost(lines=1, hashes=True),
     ),
     Operation(
         "map_erase", Effect.ERASE, (ObjectOperand("map", Entries.KEY, writes=True),),
         {"key": _NAMES, "raw": _NAMES, "key_home": _NAMES}, ("key",),
         Wording("erase", "{key} from {objects}", "erase {key}"),
         functions={"map_erase": Arguments((1,), (2,))}, announces="always",
-        semantics="maps.map_erase",
+        semantics="maps.map_erase", cost=Cost(lines=1, hashes=True, compares=True),
     ),
     Operation(
         "map_size", Effect.SIZE, (ObjectOperand("map", Entries.ANY, reads=True),),
@@ -52,34 +52,35 @@ _ROWS: Final = (
         {"index": _NAMES}, ("index", "span"),
         Wording("read", "{objects}{of}"), produces={"*": 8},
         functions={"vector_borrow": Arguments((), (2,), lends=True)},
-        semantics="vectors.vector_read",
+        semantics="vectors.vector_read", cost=Cost(lines=1),
     ),
     Operation(
         "vector_write", Effect.WRITE, (ObjectOperand("vector", Entries.INDEX, writes=True),),
         {"index": _NAMES, "stored": _STORES}, ("index", "span"),
         Wording("write", "{objects}{of}"), functions={"vector_return": Arguments(lends=True)},
-        semantics="vectors.vector_write",
+        semantics="vectors.vector_write", cost=Cost(lines=1),
     ),
     Operation(
         "global_read", Effect.READ, (ObjectOperand("global", Entries.WHOLE, reads=True),),
         {"index": _NAMES}, ("index", "span"), Wording("read", "{objects}{of}"), produces={"*": 8},
-        semantics="vectors.global_read",
+        semantics="vectors.global_read", cost=Cost(lines=1),
     ),
     Operation(
         "global_write", Effect.WRITE, (ObjectOperand("global", Entries.WHOLE, writes=True),),
         {"index": _NAMES, "stored": _STORES}, ("index", "span"), Wording("write", "{objects}{of}"),
-        semantics="vectors.global_write",
+        semantics="vectors.global_write", cost=Cost(lines=1),
     ),
     # Arrays that the NF has itself, at a place that packets choose: what they are for is not known, so they are shared.
     Operation(
         "array_read", Effect.LOOK, (ObjectOperand("global", Entries.ANY, reads=True),),
         {"index": _NAMES}, ("index", "span"), Wording("read", "an element of {objects}", "read an element"),
-        produces={"*": 8}, semantics="vectors.array_read",
+        produces={"*": 8}, semantics="vectors.array_read", cost=Cost(lines=1),
     ),
     Operation(
         "array_write", Effect.CHANGE, (ObjectOperand("global", Entries.ANY, writes=True),),
         {"index": _NAMES, "stored": _STORES}, ("index", "span"),
         Wording("write", "an element of {objects}", "write an element"), semantics="vectors.array_write",
+        cost=Cost(lines=1),
     ),
     # ----------------------------------------------------------------- index allocators
     Operation(
@@ -89,28 +90,28 @@ _ROWS: Final = (
                 "{objects} is full", "new index of {first}"),
         answers=True, produces={"index": 32}, functions={"dchain_allocate_new_index": Arguments((), (1,))},
         announces="if_yes",
-        semantics="chains.dchain_allocate",
+        semantics="chains.dchain_allocate", cost=Cost(lines=2),
     ),
     Operation(
         "dchain_rejuvenate", Effect.REFRESH, (ObjectOperand("dchain", Entries.INDEX, reads=True, writes=True),),
         {"index": _NAMES, "value": _AGES}, ("index", "value"),
         Wording("refresh", "the age in {objects}{of}", yes=_INDEX_YES, no=_INDEX_NO),
         answers=True, functions={"dchain_rejuvenate_index": Arguments()},
-        semantics="chains.dchain_rejuvenate",
+        semantics="chains.dchain_rejuvenate", cost=Cost(lines=1),
     ),
     Operation(
         "dchain_free", Effect.FREE, (ObjectOperand("dchain", Entries.INDEX, writes=True),),
         {"index": _NAMES}, ("index",),
         Wording("free", "the index in {objects}{of}", yes=_INDEX_YES, no=_INDEX_NO),
         answers=True, functions={"dchain_free_index": Arguments()}, announces="if_yes",
-        semantics="chains.dchain_free",
+        semantics="chains.dchain_free", cost=Cost(lines=1),
     ),
     Operation(
         "dchain_is_allocated", Effect.ASK, (ObjectOperand("dchain", Entries.INDEX, reads=True),),
         {"index": _NAMES}, ("index",),
         Wording("check", "the index in {objects}{of}", yes=_INDEX_YES, no=_INDEX_NO),
         answers=True, functions={"dchain_is_index_allocated": Arguments()},
-        semantics="chains.dchain_is_allocated",
+        semantics="chains.dchain_is_allocated", cost=Cost(lines=1),
     ),
     Operation(
         "dchain_expire_one", Effect.FREE, (ObjectOperand("dchain", Entries.ANY, reads=True, writes=True),),
@@ -119,7 +120,7 @@ _ROWS: Final = (
                 "an index of {objects} is too old", "none of {objects} is too old", "oldest index of {first}"),
         answers=True, produces={"index": 32}, functions={"dchain_expire_one_index": Arguments((), (1,))},
         announces="if_yes",
-        semantics="chains.dchain_expire_one",
+        semantics="chains.dchain_expire_one", cost=Cost(lines=1),
     ),
     # ----------------------------------------------------------------- expiry
     Operation(
@@ -164,14 +165,14 @@ _ROWS: Final = (
         "sketch_compute_hashes", Effect.COUNT, (ObjectOperand("sketch", Entries.KEY, writes=True),),
         {"key": _NAMES, "raw": _NAMES}, ("key",), Wording("hash", "{key} for {objects}", "hash {key}"),
         functions={"sketch_compute_hashes": Arguments((1,))}, announces="always",
-        semantics="sketches.sketch_compute_hashes",
+        semantics="sketches.sketch_compute_hashes", cost=Cost(lines=5, hashes=True),
     ),
     Operation(
         "sketch_refresh", Effect.COUNT, (ObjectOperand("sketch", Entries.KEY, writes=True),),
         {"key": _NAMES, "raw": _NAMES, "value": _AGES}, ("key", "value"),
         Wording("refresh", "the counters of {key} in {objects}", "refresh {key}"),
         functions={"sketch_refresh": Arguments()}, announces="always",
-        semantics="sketches.sketch_refresh",
+        semantics="sketches.sketch_refresh", cost=Cost(lines=5),
     ),
     Operation(
         "sketch_fetch", Effect.COUNT, (ObjectOperand("sketch", Entries.KEY, writes=True),),
@@ -179,7 +180,7 @@ _ROWS: Final = (
         Wording("read", "the counters of {key} in {objects}", "read {key}",
                 "counters of {key} in {objects} above the threshold", "not above the threshold"),
         answers=True, functions={"sketch_fetch": Arguments()}, announces="always",
-        semantics="sketches.sketch_fetch",
+        semantics="sketches.sketch_fetch", cost=Cost(lines=5),
     ),
     Operation(
         "sketch_touch_buckets", Effect.COUNT, (ObjectOperand("sketch", Entries.KEY, writes=True),),
@@ -187,7 +188,7 @@ _ROWS: Final = (
         Wording("count", "{key} in {objects}", "count {key}", "{key} counted in {objects}",
                 "no room to count in {objects}"),
         answers=True, functions={"sketch_touch_buckets": Arguments()}, announces="always",
-        semantics="sketches.sketch_touch_buckets",
+        semantics="sketches.sketch_touch_buckets", cost=Cost(lines=5),
     ),
     Operation(
         "sketch_expire", Effect.EXPIRE, (ObjectOperand("sketch", Entries.OLD, writes=True),),
@@ -208,7 +209,7 @@ _ROWS: Final = (
                 "chosen of {first}"),
         answers=True, produces={"chosen": 32},
         functions={"cht_find_preferred_available_backend": Arguments((), (5,))},
-        semantics="vectors.cht_find",
+        semantics="vectors.cht_find", cost=Cost(lines=2),
     ),
     # ----------------------------------------------------------------- routing tables
     Operation(
@@ -217,14 +218,14 @@ _ROWS: Final = (
         Wording("look up", "{key} in {objects}", "look up {key}", gives="number found in {first}",
                 gives_port="the port found in {first}"),
         produces={"value": 16}, functions={"lpm_lookup_elem": Arguments()},
-        semantics="routes.lpm_lookup",
+        semantics="routes.lpm_lookup", cost=Cost(lines=2),
     ),
     Operation(
         "lpm_update", Effect.PUT, (ObjectOperand("lpm", Entries.ANY, writes=True),),
         {"key": _NAMES, "value": _STORES}, ("key", "value"),
         Wording("set", "the route {prefix}/{length} in {objects}", "set a route"),
         produces={"done": 1}, functions={"lpm_update_elem": Arguments()},
-        semantics="routes.lpm_update",
+        semantics="routes.lpm_update", cost=Cost(lines=2),
     ),
     # ----------------------------------------------------------------- double maps: either of two keys -> value
     Operation(
@@ -233,7 +234,7 @@ _ROWS: Final = (
         Wording("look up", "{key} in {objects}", "look up {key}", "{key} found in {objects}", "not in {objects}",
                 "number found in {first}", "the port found in {first}"),
         answers=True, produces={"value": 32}, functions={"dmap_get_a": Arguments((1,), (2,))},
-        semantics="pairs.dmap_get_a",
+        semantics="pairs.dmap_get_a", cost=Cost(lines=1, compares=True),
     ),
     Operation(
         "dmap_get_b", Effect.GET, (ObjectOperand("dmap", Entries.ANY, reads=True),),
@@ -241,26 +242,26 @@ _ROWS: Final = (
         Wording("look up", "{key} in {objects}", "look up {key}", "{key} found in {objects}", "not in {objects}",
                 "number found in {first}", "the port found in {first}"),
         answers=True, produces={"value": 32}, functions={"dmap_get_b": Arguments((1,), (2,))},
-        semantics="pairs.dmap_get_b",
+        semantics="pairs.dmap_get_b", cost=Cost(lines=1, compares=True),
     ),
     Operation(
         "dmap_read", Effect.READ, (ObjectOperand("dmap", Entries.ANY, reads=True),),
         {"index": _NAMES}, ("index", "span"), Wording("read", "{objects}{of}"), produces={"*": 8},
         functions={"dmap_get_value": Arguments((), (2,))},
-        semantics="pairs.dmap_read",
+        semantics="pairs.dmap_read", cost=Cost(lines=1),
     ),
     Operation(
         "dmap_put", Effect.PUT, (ObjectOperand("dmap", Entries.ANY, writes=True),),
         {"value": _NAMES, "stored": _STORES}, ("value",),
         Wording("put", "a new entry into {objects}", "put a new entry"),
         answers=True, functions={"dmap_put": Arguments((1,))},
-        semantics="pairs.dmap_put",
+        semantics="pairs.dmap_put", cost=Cost(lines=3),
     ),
     Operation(
         "dmap_erase", Effect.ERASE, (ObjectOperand("dmap", Entries.ANY, writes=True),),
         {"index": _NAMES}, ("index",), Wording("erase", "{some} from {objects}", "erase {some}"),
         answers=True, functions={"dmap_erase": Arguments()},
-        semantics="pairs.dmap_erase",
+        semantics="pairs.dmap_erase", cost=Cost(lines=3),
     ),
     Operation(
         "dmap_size", Effect.SIZE, (ObjectOperand("dmap", Entries.ANY, reads=True),),

@@ -1,4 +1,4 @@
-"""The commands that README.md and docs/reports.md show, run in their order; links lead somewhere."""
+"""The commands that README.md, docs/reports.md and docs/performance.md show, run in their order; links lead somewhere."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 def test_there_are_commands() -> None:
     assert len(commands_of("README.md")) >= 8 and len(commands_of("docs/reports.md")) >= 5
+    assert len(commands_of("docs/performance.md")) == 3
 
 
 def test_readme_commands_in_order(tree: Tree) -> None:
@@ -37,6 +38,11 @@ def test_readme_commands_in_order(tree: Tree) -> None:
 def test_commands_of_reports(tree: Tree) -> None:
     run_all("docs/reports.md", tree)
     assert (tree.root / "fw-tree.dot").read_text().startswith("digraph")
+
+
+def test_commands_of_performance(tree: Tree) -> None:
+    assert tree.scons("nf=fw").status == 0
+    run_all("docs/performance.md", tree)
 
 
 def run_all(page: str, tree: Tree) -> None:
