@@ -172,16 +172,22 @@ class Work:
 
     @cached_property
     def _conditions(self) -> list[list[int]]:
-        """By path those conditions behind which not all goes on alike."""
+        """By path those conditions behind which not all goes on alike, on some port: the code is the same for all,
+        and may ask for the port later."""
         steps = [tuple(self._steps(p)) for p in self.paths]
         unasked: list[set[int]] = [set() for _ in steps]
+        differ: set[tuple[int | str, ...]] = set()
         ports: dict[int, list[int]] = defaultdict(list)
         for number, path in enumerate(self.paths):
             ports[path["port"]].append(number)
         for numbers in ports.values():
-            self._asked(numbers, 0, steps, unasked)
+            self._asked(numbers, 0, steps, unasked, differ)
         return [
-            [step for at, step in enumerate(mine) if isinstance(step, int) and at not in unasked[number]]
+            [
+                s
+                for at, s in enumerate(mine)
+                if isinstance(s, int) and (at not in unasked[number] or mine[:at] in differ)
+            ]
             for number, mine in enumerate(steps)
         ]
 
@@ -194,8 +200,16 @@ class Work:
             yield canonical.compact({m: v for m, v in event.items() if m not in ("conditions", "location")})
         yield from path["conditions"][done:]
 
-    def _asked(self, numbers: list[int], at: int, steps: list[tuple[int | str, ...]], unasked: list[set[int]]) -> Any:
-        """What comes behind step ``at`` of these paths, which are one so far; equal if it is alike."""
+    def _asked(
+        self,
+        numbers: list[int],
+        at: int,
+        steps: list[tuple[int | str, ...]],
+        unasked: list[set[int]],
+        differ: set[tuple[int | str, ...]],
+    ) -> Any:
+        """What comes behind step ``at`` of these paths, which are one so far; equal if it is alike.  Adds to ``differ``
+        the steps behind which it is not."""
         while True:
             ways: dict[int | str | None, list[int]] = defaultdict(list)
             for n in numbers:
@@ -209,11 +223,14 @@ class Work:
         if len(ways) == 1:
             path = self.paths[numbers[0]]
             return (), canonical.compact([path["verdict"], path["frame"], path["grown"]])
-        behind = {step: self._asked(mine, at + (step is not None), steps, unasked) for step, mine in ways.items()}
+        behind = {
+            step: self._asked(mine, at + (step is not None), steps, unasked, differ) for step, mine in ways.items()
+        }
         if len(set(behind.values())) == 1 and all(isinstance(step, int) for step in ways):
             for n in numbers:
                 unasked[n].add(at)
             return next(iter(behind.values()))
+        differ.add(steps[numbers[0]][:at])
         return tuple(sorted((str(step), hash(found)) for step, found in behind.items()))
 
 

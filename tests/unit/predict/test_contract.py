@@ -78,6 +78,16 @@ def test_conditions_behind_which_all_goes_on_alike_are_not_asked_for() -> None:
     assert behind.of(0)["compare"] == 2  # what a look-up answers is no matter of conditions
 
 
+def test_what_is_asked_for_on_one_port_is_on_the_others() -> None:
+    """The NF may ask for the port behind its look at headers; where it does so before, no path of the port has that."""
+    alike = [path([IS_IP], verdict="drop"), path([IS_NOT], verdict="drop")]
+    asked = [path([IS_IP], port=1), path([IS_NOT], port=1, verdict="drop")]
+    assert [Work(certificate(alike)).of(n)["compare"] for n in (0, 1)] == [0, 0]
+    assert [Work(certificate([*alike, *asked])).of(n)["compare"] for n in range(4)] == [1, 1, 1, 1]
+    first = Work(certificate([path([], verdict="drop"), *asked]))
+    assert [first.of(n)["compare"] for n in range(3)] == [0, 1, 1]
+
+
 def test_keys_are_hashed_word_by_word_and_addresses_of_cards_byte_by_byte() -> None:
     found, missed = (Work(certificate([path([IS_IP], [0]), path([IS_IP], [1])], GET)).of(n) for n in (0, 1))
     assert (found["hash"], found["equal"], found["map_get yes"]) == (1 + 1, 1 + 1, 1)
