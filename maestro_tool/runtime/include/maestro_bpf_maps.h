@@ -103,10 +103,6 @@ static inline bool maestro_bpf_find(const struct maestro_bpf_map *map, const voi
   return true;
 }
 
-/* Other maps have shorter keys, but are no tries, which gcc 16 does not see where it inlines this. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Warray-bounds"
-
 /* Where the entry is that a look-up of a key gives: in a trie, that of the longest prefix. */
 static inline bool maestro_bpf_match(const struct maestro_bpf_map *map, const void *key, int *place) {
   if (map->kind != MAESTRO_TRIE) return maestro_bpf_find(map, key, place);
@@ -116,8 +112,6 @@ static inline bool maestro_bpf_match(const struct maestro_bpf_map *map, const vo
                                              : lpm_lookup_elem(map->routes, rte_be_to_cpu_32(whole.address));
   return *place != INVALID;
 }
-
-#pragma GCC diagnostic pop
 
 /* The entry that was used least recently is gone. */
 static inline bool maestro_bpf_evict(const struct maestro_bpf_map *map) {
