@@ -151,7 +151,7 @@ FURTHER = """
     cht_fill_cht cht_find_preferred_available_backend expire_items_single_map expire_items_single_map_iteratively free
     getline getopt getopt_long maestro_xdp_begins maestro_xdp_context map_erase map_get map_put nf_insert_new_chunk nf_set_rte_ipv4_udptcp_checksum
     nf_shrink_chunk nf_then_get_rte_ipv4_header_with_options packet_insert_new_chunk packet_shrink_chunk realloc rte_free
-    rte_ipv4_udptcp_cksum rte_pktmbuf_adj rte_pktmbuf_prepend strtok strtok_r vector_allocate vfprintf vprintf vsnprintf vsprintf
+    rte_ipv4_udptcp_cksum rte_pktmbuf_adj rte_pktmbuf_prepend rte_pktmbuf_trim strtok strtok_r vector_allocate vfprintf vprintf vsnprintf vsprintf
 """
 
 
