@@ -208,3 +208,10 @@ def test_examples_answer_before_z3_is_asked(asked: list[Any]) -> None:
     tcp4 = classes.predicate("tcp4")
     assert tcp4 in [predicate for _, predicate, _, _ in asked]
     assert not rare.always([0], tcp4) and not rare.always([0], lnot(tcp4))
+
+
+@pytest.mark.parametrize("name", ["udp4", "tcp6", "ipv4_fragment"])
+def test_frames_of_a_class_are_all_of_it(name: str) -> None:
+    """Example frames of the class are none of the others, of which it is asked whether there is one."""
+    r = reach_of((classes.predicate(name),))
+    assert r.classes([0]) == (name,) and r.always([0], classes.predicate(name))
