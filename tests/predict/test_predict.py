@@ -25,7 +25,7 @@ from tests.replay.test_nfs import NFS
 PROMISED = 0.10
 #: Those further off, and how far at most.
 FURTHER: dict[int, float] = {2007: 0.16, 2009: 0.28, 2014: 0.11}
-GATE = ("lb",)
+GATE = ("fw",)
 GATE_SEEDS = (2002,)
 
 same_tools = pytest.mark.skipif(
